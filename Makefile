@@ -1,0 +1,58 @@
+# make run     install, run the whole notebook, leave build/lab2.ipynb and build/report.pdf
+# make test    install, then lint, unit tests and `pytest --nbval lab2.ipynb`
+# make lab     open the notebook in JupyterLab
+# make report  build/report.pdf from the last executed notebook
+# make full    as run, with all data and full length (hours on a CPU)
+# make clean   remove build/ and .venv/; data, caches and runs stay
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run full test lab report doctor clean
+.DELETE_ON_ERROR:
+
+run: $(STAMP)
+	@mkdir -p build
+	$(BIN)/papermill --kernel python3 lab2.ipynb build/lab2.ipynb
+	$(BIN)/python report.py build/lab2.ipynb build/report.pdf
+
+full: export LAB2_PROFILE := full
+full: run
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest tests -q
+	$(BIN)/python -m pytest --nbval lab2.ipynb -q
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab lab2.ipynb
+
+report: $(STAMP)
+	@test -f build/lab2.ipynb || { echo "No build/lab2.ipynb yet: make run writes it."; exit 1; }
+	$(BIN)/python report.py build/lab2.ipynb build/report.pdf
+
+doctor: $(STAMP)
+	$(BIN)/python doctor.py
+
+# The first Python 3.11 or 3.12 that really runs; a version manager's stub may not.
+$(STAMP): requirements.txt
+	@set -e; for python in python3.11 python3.12 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; \
+	  then found=$$python; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo "The lab needs Python 3.11 or 3.12, and none is on the PATH. Install one, or use conda:"; \
+	  echo "see README.md."; exit 1; \
+	fi; \
+	echo "Installing into $(VENV) with $$($$found --version) ..."; \
+	$$found -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
+	@touch $@
+
+clean:
+	rm -rf build $(VENV)

@@ -1,0 +1,109 @@
+"""The notebook's cells and classifiers, against PyTorch's own layers."""
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+import utils
+
+LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    length = torch.tensor([1, 9, 4, 6])
+    text = torch.randint(2, 30, (9, 4), generator=generator)
+    text[torch.arange(9)[:, None] >= length] = utils.PADDING_INDEX
+    return text, length
+
+
+def make(lab, cell, layers=1):
+    torch.manual_seed(0)
+    return lab.CELLS[cell](30, 6, 8, 1, num_layers=layers)
+
+
+@pytest.mark.parametrize("cell", LAYERS)
+def test_cell_from_scratch_equals_torch(lab, cell):
+    torch.manual_seed(1)
+    zeros = torch.zeros(4, 8)
+    state = (zeros, zeros) if cell == "LSTM" else zeros
+    scratch = getattr(lab, f"{cell.lower()}_cell")
+    assert lab.matches_torch(scratch, LAYERS[cell](5, 8), state)
+    other = lab.gru_cell if cell == "RNN" else lab.rnn_cell
+    with pytest.raises((RuntimeError, ValueError, AttributeError)):
+        lab.matches_torch(other, LAYERS[cell](5, 8), zeros)
+
+
+@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_padded_equals_packed_in_output_and_gradient(lab, batch, cell, layers):
+    model = make(lab, cell, layers)
+    text, length = batch
+    logits = model(text, length)
+    gradients = torch.autograd.grad(logits.sum(), list(model.parameters()))
+    packed = pack_padded_sequence(model.embedding(text), length, enforce_sorted=False)
+    hidden = model.recurrent(packed)[1]
+    hidden = hidden[0] if cell == "LSTM" else hidden
+    reference = model.linear(hidden[-1]).squeeze(1)
+    expected = torch.autograd.grad(reference.sum(), list(model.parameters()))
+    torch.testing.assert_close(logits, reference, atol=1e-6, rtol=1e-5)
+    for ours, theirs in zip(gradients, expected):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", LAYERS)
+def test_more_padding_and_other_neighbours_change_nothing(lab, batch, cell):
+    model = make(lab, cell)
+    text, length = batch
+    together = model(text, length)
+    padded = model(F.pad(text, (0, 0, 0, 20), value=utils.PADDING_INDEX), length)
+    alone = torch.cat([model(text[:n, [i]], n[None]) for i, n in enumerate(length)])
+    assert (together - padded).abs().max() < 1e-6
+    assert (together - alone).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("cell", LAYERS)
+def test_every_word_of_a_review_counts_and_padding_does_not(lab, batch, cell):
+    model = make(lab, cell)
+    text, length = batch
+    before = model(text, length)
+    for step, column in itertools.product(range(9), range(4)):
+        changed = text.clone()
+        changed[step, column] = 2 if text[step, column] != 2 else 3
+        difference = (model(changed, length) - before).abs()
+        assert (difference[column] > 0) == (step < length[column])
+
+
+@pytest.mark.parametrize("cell", LAYERS)
+def test_predict_is_the_sigmoid_of_forward_without_gradient(lab, batch, cell):
+    model = make(lab, cell)
+    probability = model.predict(*batch)
+    assert torch.equal(probability, torch.sigmoid(model(*batch)))
+    assert not probability.requires_grad
+
+
+def test_build_model_fills_the_embedding_and_follows_the_seed(lab, data, settings):
+    first, again = (lab.build_model(settings(seed=1), data.vectors) for _ in range(2))
+    other = lab.build_model(settings(seed=2), data.vectors)
+    assert torch.equal(first.embedding.weight, torch.tensor(data.vectors))
+    assert torch.equal(first.recurrent.weight_hh_l0, again.recurrent.weight_hh_l0)
+    assert not torch.equal(first.recurrent.weight_hh_l0, other.recurrent.weight_hh_l0)
+
+
+def test_padding_row_gets_no_gradient(lab, batch):
+    model = make(lab, "GRU")
+    model(*batch).sum().backward()
+    gradient = model.embedding.weight.grad
+    assert not gradient[utils.PADDING_INDEX].any() and gradient.any()
+
+
+@pytest.mark.parametrize("text", ["", "good", "好 \ud800 🙂", "<br />", "long " * 5000])
+def test_judge_takes_any_text(lab, text):
+    vocab = utils.Vocab(utils.Counter(["good", "long"]))
+    torch.manual_seed(0)
+    assert 0 < lab.judge(lab.GRU(len(vocab), 6, 8, 1), text, vocab, 10) < 1

@@ -1,0 +1,200 @@
+"""The project as a whole: pins, notebook hygiene, settings, environment check, report."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+import doctor
+import report
+import utils
+
+ROOT = Path(__file__).parents[1]
+TRACKED_TEXT = {".py", ".md", ".ipynb", ".yml", ".txt", ".cfg", ".toml"}
+
+
+# ── pins ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_conda_and_pip_route_install_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    pip_pins = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    required = [
+        line
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert pip_pins == required
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in required)
+
+
+def test_every_import_is_pinned():
+    pins = {name.lower() for name in doctor.read_pins(ROOT / "requirements.txt")}
+    package_of = metadata.packages_distributions()
+    for file in [*ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module]
+            else:
+                continue
+            for top in {name.split(".")[0] for name in names}:
+                if top in sys.stdlib_module_names or (ROOT / f"{top}.py").exists():
+                    continue
+                owners = {name.lower() for name in package_of[top]}
+                assert owners & pins, f"{file.name} imports {top}, which no pin installs"
+
+
+# ── the notebook ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_notebook_was_run_once_from_top_to_bottom(notebook):
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+
+
+def test_notebook_runs_anywhere(notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+    text = nbformat.writes(notebook)
+    assert not re.search(r"(/home/|/root/|/tmp/|/Users/|C:\\\\)", text)
+
+
+def test_code_cells_are_short(notebook):
+    lengths = sorted(
+        len(cell.source.splitlines()) for cell in notebook.cells if cell.cell_type == "code"
+    )
+    assert lengths[-1] <= 30
+    assert lengths[len(lengths) // 2] <= 10
+
+
+@pytest.mark.parametrize("module", ["utils.py", "doctor.py", "report.py"])
+def test_public_functions_have_docstrings(module):
+    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
+    scopes = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    for node in (node for scope in scopes for node in scope.body):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{module}: {node.name}"
+
+
+def test_importing_utils_changes_nothing():
+    code = (
+        "import torch, random, numpy, os; before = (torch.get_num_threads(), random.getstate(),"
+        " torch.initial_seed(), sorted(os.listdir()));"
+        "import utils; after = (torch.get_num_threads(), random.getstate(),"
+        " torch.initial_seed(), sorted(os.listdir())); assert before == after"
+    )
+    subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, check=True)
+
+
+# ── settings ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_unknown_profile_lists_the_known(monkeypatch):
+    monkeypatch.setenv("LAB2_PROFILE", "ful")
+    with pytest.raises(utils.LabError, match=r"'ful'.*quick, full"):
+        utils.get_profile()
+
+
+def test_folders_follow_the_environment(monkeypatch, tmp_path):
+    monkeypatch.delenv("LAB2_OUT", raising=False)
+    monkeypatch.delenv("LAB2_DATA", raising=False)
+    assert utils.data_folder() == utils.output_folder() == ROOT / "data"
+    monkeypatch.setenv("LAB2_DATA", str(tmp_path))
+    assert utils.data_folder() == utils.output_folder() == tmp_path
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path / "out"))
+    assert utils.output_folder() == tmp_path / "out"
+
+
+def test_an_error_of_the_lab_is_one_line_in_jupyter():
+    assert utils.LabError("what, where, what to do")._render_traceback_() == [
+        "LabError: what, where, what to do"
+    ]
+
+
+def test_subnormal_numbers_are_rounded_to_zero():
+    utils.prepare_torch(1)
+    assert (utils.torch.tensor([1e-30]) * 1e-10).item() == 0.0
+
+
+# ── environment check ───────────────────────────────────────────────────────────────────────────
+
+
+def test_environment_check_finds_this_environment_in_order():
+    results = {line["name"]: line for line in doctor.run_checks()}
+    assert results["interpreter"]["status"] == results["versions"]["status"] == "ok"
+    assert results["torch"]["status"] == "ok" and "device chosen: cpu" in results["torch"]["found"]
+
+
+def test_environment_check_names_wrong_versions(monkeypatch):
+    pins = {"torch": "2.13.0", "numpy": "1.0", "no-such-package": "3"}
+    monkeypatch.setattr(doctor, "read_pins", lambda _: pins)
+    line = doctor.check_versions()
+    assert line["status"] == "warn" and line["what to do"] == "pip install -r requirements.txt"
+    assert "numpy" in line["found"] and "no-such-package missing" in line["found"]
+    assert "torch" not in line["found"]
+
+
+def test_a_check_that_fails_itself_says_so_and_the_rest_go_on(monkeypatch):
+    def check_luck():
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(doctor, "CHECKS", (check_luck, doctor.check_disk))
+    luck, disk = doctor.run_checks()
+    assert luck["status"] == "warn" and "no luck" in luck["found"]
+    assert disk["name"] == "disk"
+
+
+# ── report ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def executed(tmp_path):
+    cells = nbformat.v4
+    output = cells.new_output
+    code = cells.new_code_cell(
+        "x = 1  # shown",
+        outputs=[
+            output("stream", name="stdout", text="a bar 10%\rdone\n\x1b[31mred\x1b[0m"),
+            output("stream", name="stderr", text="never shown"),
+            output("display_data", data={"text/plain": "<Figure size 640x480>"}),
+            output("display_data", data={"text/html": "<table><tr><td>cell</td></tr></table>"}),
+            output("error", ename="LabError", evalue="stopped here", traceback=[]),
+        ],
+    )
+    text = cells.new_markdown_cell(r"# Title @ home" "\n\n" r"$c_t = f_t \odot c_{t-1}$")
+    path = tmp_path / "in.ipynb"
+    nbformat.write(cells.new_notebook(cells=[text, code]), path)
+    return path
+
+
+def test_report_is_a_pdf(executed, tmp_path):
+    report.convert(executed, tmp_path / "deep" / "out.pdf")
+    assert (tmp_path / "deep" / "out.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_report_shows_what_a_reader_of_the_notebook_sees(executed, tmp_path):
+    content = nbformat.read(executed, 4)
+    markdown = "".join(report.markdown_parts(content, tmp_path, show_code=True))
+    for shown in ("x = 1", "done", "red", "cell", "LabError: stopped here"):
+        assert shown in markdown
+    for hidden in ("never shown", "a bar", "\x1b", "<Figure"):
+        assert hidden not in markdown
+    assert "x = 1" not in "".join(report.markdown_parts(content, tmp_path, show_code=False))
+
+
+def test_report_of_a_missing_notebook_is_one_sentence(tmp_path):
+    command = [sys.executable, ROOT / "report.py", tmp_path / "none.ipynb"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "make run" in run.stderr and "Traceback" not in run.stderr

@@ -1,0 +1,88 @@
+"""Tables and figures: drawn from the exported files alone."""
+
+import math
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+import utils
+
+
+@pytest.fixture
+def exported(lab, data, settings, tmp_path):
+    run_list = [settings("RNN", epochs=2, network="RNN-256"), settings("GRU", epochs=3)]
+    records = utils.sweep(run_list, lab.train_run, data, "code", tmp_path / "runs", workers=1)
+    return utils.export_results(records, tmp_path), records
+
+
+def test_export_has_a_row_a_run_and_a_row_an_epoch(exported):
+    folder, records = exported
+    results, curves = utils.load_results(folder)
+    assert results["run"].tolist() == [record.name for record in records]
+    assert curves.groupby("run", sort=False).size().tolist() == [2, 3]
+    expected = {"network", "seed", "best_epoch", "parameters", "test_loss", "test_accuracy"}
+    assert expected | {"data", "code", "torch", "device"} <= set(results.columns)
+    expected = {"train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "tokens_per_second"}
+    assert expected | {"epoch", "seconds"} <= set(curves.columns)
+    assert results["test_accuracy"][0] == records[0].result["test_accuracy"]
+
+
+def test_unfinished_runs_are_left_out(exported, data, settings, tmp_path):
+    _, records = exported
+    waiting = utils.RunRecord(settings("LSTM"), data.fingerprint, "code", tmp_path / "runs")
+    results, _ = utils.load_results(utils.export_results([*records, waiting], tmp_path))
+    assert len(results) == 2
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00"])
+def test_missing_or_broken_results_say_what_to_do(tmp_path, content):
+    if content is not None:
+        (tmp_path / "results.csv").write_bytes(content)
+    with pytest.raises(utils.LabError, match="Run the six networks first"):
+        utils.load_results(tmp_path)
+
+
+def test_table_stands_beside_the_starting_report(exported):
+    table = utils.comparison_table(utils.load_results(exported[0])[0])
+    assert table.loc["RNN-256", "report's accuracy %"] == 69.76
+    assert table.loc["RNN-256", "report's loss"] == 0.584
+    assert math.isnan(table.loc["GRU-8", "report's loss"])
+    assert len(utils.STARTING_REPORT) == 6
+
+
+def test_interval():
+    # Newcombe, Statistics in Medicine 17 (1998), table I, method 3 (Wilson): 81 of 263
+    low, high = utils.accuracy_interval(81 / 263, 263)
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+
+
+@pytest.mark.parametrize("quantity", ["accuracy", "loss"])
+def test_figure_shows_what_the_file_says(exported, quantity):
+    _, curves = utils.load_results(exported[0])
+    figure = utils.plot_curves(curves, quantity)
+    scale = 100 if quantity == "accuracy" else 1
+    for axis, part in zip(figure.axes, ("train", "valid")):
+        drawn = {line.get_label(): line.get_ydata() for line in axis.lines}
+        for network, rows in curves.groupby("network"):
+            expected = scale * rows[f"{part}_{quantity}"]
+            assert drawn[network] == pytest.approx(expected.to_numpy())
+    plt.close(figure)
+
+
+def test_figure_of_several_seeds_draws_their_mean(exported):
+    _, curves = utils.load_results(exported[0])
+    other = curves.assign(seed=1, valid_loss=curves["valid_loss"] + 0.2)
+    figure = utils.plot_curves(pd.concat([curves, other]), "loss")
+    drawn = {line.get_label(): line.get_ydata() for line in figure.axes[1].lines}
+    one = curves[curves["network"] == "GRU-8"]["valid_loss"].to_numpy()
+    assert drawn["GRU-8"] == pytest.approx(one + 0.1)
+    plt.close(figure)
+
+
+def test_saved_figure_is_a_picture(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
+    figure, _ = plt.subplots()
+    utils.save_figure(figure, "empty")
+    plt.close(figure)
+    assert (tmp_path / "figures" / "empty.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,222 @@
+"""Tokens, vocabulary, encoding, vectors, batches."""
+
+import gzip
+import lzma
+import sys
+
+import numpy as np
+import pytest
+
+import utils
+
+TEXTS = [
+    "Good, GOOD film.<br />Don't miss!",
+    "",
+    "<br /><br />",
+    "bad",
+    "a bad, bad day \ud800 é 好",
+]
+
+
+@pytest.fixture
+def texts():
+    return utils.tokenize_all(TEXTS)
+
+
+@pytest.fixture
+def vocab(texts):
+    return utils.build_vocab(texts, np.array([True, True, True, True, False]))
+
+
+def test_tokens():
+    expected = ["good", ",", "good", "film", ".", "do", "n't", "miss", "!"]
+    assert utils.tokenize(TEXTS[0]) == expected
+    assert utils.tokenize("it.<BR/>It's") == ["it", ".", "it", "'s"]
+    assert utils.tokenize("  \n\t ") == []
+
+
+def test_tokenize_all_equals_tokenize(texts):
+    for i, text in enumerate(TEXTS):
+        tokens = texts.tokens[texts.starts[i] : texts.starts[i + 1]]
+        assert [texts.words[token] for token in tokens] == utils.tokenize(text)
+
+
+def test_cache_hit_equals_cache_miss(tmp_path, texts, monkeypatch):
+    utils.tokenize_all(TEXTS, cache=tmp_path)
+    monkeypatch.setattr(utils, "_tokenize_in_parallel", None)  # a hit must not need it
+    hit = utils.tokenize_all(TEXTS, cache=tmp_path)
+    assert hit.words == texts.words
+    assert np.array_equal(hit.tokens, texts.tokens) and np.array_equal(hit.starts, texts.starts)
+
+
+def test_cache_depends_on_texts_and_tokenizer_version(tmp_path, monkeypatch):
+    utils.tokenize_all(TEXTS, cache=tmp_path)
+    utils.tokenize_all(TEXTS[::-1], cache=tmp_path)
+    monkeypatch.setattr(utils.metadata, "version", lambda name: "another")
+    utils.tokenize_all(TEXTS, cache=tmp_path)
+    assert len(list(tmp_path.glob("tokens-*.npz"))) == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a zip", None])
+def test_corrupt_cache_is_rebuilt_and_said_so(tmp_path, texts, capsys, damage):
+    utils.tokenize_all(TEXTS, cache=tmp_path)
+    (file,) = tmp_path.glob("*.npz")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+    assert utils.tokenize_all(TEXTS, cache=tmp_path).words == texts.words
+    assert "damaged" in capsys.readouterr().out
+    assert file.read_bytes() == whole
+
+
+def test_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
+    file = tmp_path / "state"
+    utils.write_atomically(file, b"old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(utils.os, "fsync", full)
+    with pytest.raises(utils.LabError, match="No space left on device"):
+        utils.write_atomically(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["state"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_written_files_have_the_usual_permissions(tmp_path):
+    (tmp_path / "usual").touch()
+    utils.write_atomically(tmp_path / "ours", b"x")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_vocabulary_specials_come_first_and_differ(vocab):
+    assert vocab.itos[:2] == ["<unk>", "<pad>"]
+    assert vocab.itos[utils.PADDING_INDEX] == utils.PADDING
+
+
+def test_vocabulary_comes_from_the_given_texts_only_most_frequent_first(texts, vocab):
+    assert "day" not in vocab.itos
+    assert vocab.itos[2] == "good"
+    limited = utils.build_vocab(texts, np.ones(5, dtype=bool), max_words=3)
+    assert len(limited) == 5 and set(limited.itos[2:]) == {"bad", "good", ","}
+
+
+def test_encoding(texts, vocab):
+    rows = np.array([False, True, True, True, True])
+    reviews = utils.encode(texts, np.array([0, 1, 0, 1, 0]), rows, vocab)
+    pieces = np.split(reviews.tokens, reviews.starts[1:-1])
+    assert [len(p) for p in pieces] == [1, 1, 1, 8]
+    assert pieces[0] == pieces[1] == vocab.stoi["<unk>"] == 0  # empty reviews
+    assert pieces[2] == vocab.stoi["bad"]
+    assert pieces[3].tolist().count(0) == 5  # a, day, the broken character, é, 好: not in training
+    assert reviews.labels.tolist() == [1, 0, 1, 0]
+
+
+def test_a_text_never_gets_the_index_of_padding(vocab):
+    assert utils.word_index("<pad>", vocab) == 0
+    assert utils.word_index("never seen", vocab) == 0
+    assert "never seen" not in vocab.stoi
+
+
+# ── word vectors ────────────────────────────────────────────────────────────────────────────────
+
+LINES = {"good": 1.0, "bad": -1.0, "unused": 5.0, "film": 0.5}
+
+
+def write_vectors(folder, name="glove.6B.50d.txt", lines=None):
+    rows = lines or [f"{word} " + " ".join([str(v)] * 50) for word, v in LINES.items()]
+    opener = {"xz": lzma.open, "gz": gzip.open}.get(name.rsplit(".", 1)[1], open)
+    with opener(folder / name, "wt", encoding="utf-8") as file:
+        file.write("\n".join(rows) + "\n")
+
+
+@pytest.mark.parametrize("suffix", ["", ".xz", ".gz"])
+def test_vectors_from_text_files(tmp_path, vocab, suffix):
+    write_vectors(tmp_path, f"glove.6B.50d.txt{suffix}")
+    for _ in range(2):  # the second time from the cache
+        vectors = utils.load_vectors(vocab, tmp_path)
+        assert vectors.matrix.shape == (len(vocab), 50)
+        assert (vectors.matrix[vocab.stoi["bad"]] == -1).all()
+        assert not vectors.matrix[:2].any()
+        assert {vocab.itos[i] for i in np.flatnonzero(vectors.found)} == {"good", "bad", "film"}
+        assert vectors.matrix[vocab.stoi["miss"]].any()  # not found: random, not zero
+
+
+def test_vectors_of_the_package(tmp_path, vocab):
+    vectors = utils.load_vectors(vocab, tmp_path)
+    assert vectors.matrix.shape == (len(vocab), 50) and vectors.found[2:].all()
+    the = utils.load_vectors(utils.Vocab(utils.Counter({"the": 1})), tmp_path).matrix[2]
+    assert the[:3] == pytest.approx([0.418, 0.24968, -0.41242])  # first line of glove.6B.50d.txt
+
+
+def test_changed_vector_file_is_read_again(tmp_path, vocab):
+    write_vectors(tmp_path)
+    utils.load_vectors(vocab, tmp_path)
+    write_vectors(tmp_path, lines=["good " + " ".join(["7.25"] * 50)])
+    assert (utils.load_vectors(vocab, tmp_path).matrix[vocab.stoi["good"]] == 7.25).all()
+
+
+def test_one_hundred_dimensions_are_preferred(tmp_path):
+    for name in (
+        "glove.6B.300d.txt",
+        "glove.6B.50d.txt.gz",
+        "glove.6B.100d.txt.xz",
+        "glove.6B.zip",
+    ):
+        (tmp_path / name).touch()
+    assert utils.find_vector_file(tmp_path).name == "glove.6B.100d.txt.xz"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("bad 1 2 3", "3 values, expected 50"),
+        ("bad " + " ".join(["x"] * 50), "could not convert"),
+        ("bad " + " ".join(["nan"] * 50), "not a finite number"),
+        ("bad", "0 values, expected 50"),
+    ],
+)
+def test_broken_vector_file_names_file_and_line(tmp_path, vocab, line, complaint):
+    write_vectors(tmp_path, lines=["good " + " ".join(["1"] * 50), line])
+    with pytest.raises(utils.LabError, match=rf"glove\.6B\.50d\.txt, line 2: .*{complaint}"):
+        utils.load_vectors(vocab, tmp_path)
+
+
+def test_cut_compressed_vector_file_is_named(tmp_path, vocab):
+    write_vectors(tmp_path, "glove.6B.50d.txt.gz")
+    file = tmp_path / "glove.6B.50d.txt.gz"
+    file.write_bytes(file.read_bytes()[:-12])
+    with pytest.raises(utils.LabError, match=r"glove\.6B\.50d\.txt\.gz, line"):
+        utils.load_vectors(vocab, tmp_path)
+
+
+# ── batches ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_batches_hold_each_review_once_with_its_last_words(data, seed):
+    reviews, seen = data.train, []
+    for text, length, label, index in utils.make_batches(reviews, 16, 10, seed):
+        assert text.shape == (length.max(), len(index))
+        for column, i in enumerate(index):
+            words = reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]][-10:]
+            assert text[: length[column], column].tolist() == words.tolist()
+            assert (text[length[column] :, column] == utils.PADDING_INDEX).all()
+            assert label[column] == reviews.labels[i]
+        seen.extend(index)
+    assert sorted(seen) == list(range(len(reviews)))
+
+
+def test_batches_are_repeatable_and_shuffled(data):
+    def order(seed):
+        return [tuple(batch.index) for batch in utils.make_batches(data.train, 16, 10, seed)]
+
+    assert order(5) == order(5) != order(6)
+
+
+def test_batches_are_bucketed_by_length(data):
+    spread = [
+        int(batch.text_length.max() - batch.text_length.min())
+        for batch in utils.make_batches(data.train, 16, 12, seed=0)
+    ]
+    assert max(spread) <= 4  # lengths 1 to 12 in six batches; mixed ones would span about 11

