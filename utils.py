@@ -55,6 +55,7 @@ import pandas as pd
 import seaborn as sns
 import torch
 from filelock import FileLock
+from joblib.externals.loky import get_reusable_executor
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
@@ -89,7 +90,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", 7000, 1000, 2000, 60, 3, 32),
+    "quick": Profile("quick", 5500, 1000, 2000, 80, 3, 32),
     "full": Profile("full", None, 2500, 5000, 400, 5, 64),
 }
 
@@ -141,7 +142,7 @@ def prepare_torch(threads: int | None = None) -> torch.device:
 
     Call it before the first tensor operation of a process: threads started earlier keep the slow
     treatment of subnormal numbers. Where gradients vanish they become subnormal (below 1.2e-38),
-    and a CPU takes 10 to 100 times as long for an operation on such a number.
+    and some CPUs take many times as long for an operation on such a number.
     """
     torch.set_num_threads(threads or available_cores())
     torch.set_flush_denormal(True)
@@ -409,16 +410,25 @@ def tokenize_all(texts: Sequence[str], cache: Path | None = None) -> TokenizedTe
 def _tokenize_in_parallel(texts: Sequence[str]) -> TokenizedTexts:
     chunks = [texts[i : i + 1000] for i in range(0, len(texts), 1000)]
     workers = min(available_cores(), len(chunks)) or 1
-    jobs = joblib.Parallel(n_jobs=workers)(joblib.delayed(_tokenize_chunk)(c) for c in chunks)
+    pieces = joblib.Parallel(n_jobs=workers)(joblib.delayed(_tokenize_chunk)(c) for c in chunks)
+    if workers > 1:
+        get_reusable_executor().shutdown()  # each worker holds 130 MB of tokenizer
     number: dict[str, int] = {}
-    tokens = [number.setdefault(w, len(number)) for chunk in jobs for text in chunk for w in text]
-    lengths = [len(text) for chunk in jobs for text in chunk]
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return TokenizedTexts(list(number), np.array(tokens, dtype=np.int32), starts)
+    tables = [[number.setdefault(word, len(number)) for word in p.words] for p in pieces]
+    tokens = [np.array(t, dtype=np.int32)[p.tokens] for t, p in zip(tables, pieces, strict=True)]
+    lengths = [np.diff(p.starts) for p in pieces]
+    starts = np.cumsum(np.concatenate([[0], *lengths])).astype(np.int64)
+    return TokenizedTexts(list(number), np.concatenate([np.empty(0, np.int32), *tokens]), starts)
 
 
-def _tokenize_chunk(texts: Sequence[str]) -> list[list[str]]:
-    return [tokenize(text) for text in texts]
+def _tokenize_chunk(texts: Sequence[str]) -> TokenizedTexts:
+    number: dict[str, int] = {}
+    tokens = [
+        np.array([number.setdefault(w, len(number)) for w in tokenize(text)], dtype=np.int32)
+        for text in texts
+    ]
+    starts = np.cumsum([0, *map(len, tokens)])
+    return TokenizedTexts(list(number), np.concatenate(tokens), starts)
 
 
 def build_vocab(texts: TokenizedTexts, rows: NDArray[Any], max_words: int = 25_000) -> Vocab:
@@ -768,13 +778,25 @@ class RunRecord:
             return None
 
     @property
+    def running(self) -> bool:
+        """True once a run has started, until it is finished; after a kill too."""
+        return (self.folder / "settings.json").exists() and self.result is None
+
+    @property
+    def progress(self) -> str:
+        """Where the run is, in a few words: network, epoch, last validation accuracy."""
+        curve = self.curve
+        accuracy = f" {curve[-1]['valid_accuracy']:.0%}" if curve else ""
+        epoch = f"{min(len(curve) + 1, self.settings.epochs)}/{self.settings.epochs}"
+        return f"{self.settings.network} epoch {epoch}{accuracy}"
+
+    @property
     def curve(self) -> list[dict[str, float]]:
         """One row per whole epoch so far."""
         try:
-            rows = pd.read_csv(self.folder / "curve.csv").to_dict("records")
+            return pd.read_csv(self.folder / "curve.csv").to_dict("records")
         except (OSError, ValueError):
             return []
-        return rows
 
     def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
         """Restore model and optimizer after the last whole epoch; return the curve so far.
@@ -947,7 +969,7 @@ def _carry_out(
 
 
 @contextlib.contextmanager
-def _progress_bar(records: Sequence[RunRecord], every: float = 0.5) -> Iterator[None]:
+def _progress_bar(records: Sequence[RunRecord], every: float = 1.0) -> Iterator[None]:
     """Show, while the body runs, how many epochs are done and where each running network is.
 
     What the workers have done is read from their records. The bar is gone at the end.
@@ -958,14 +980,8 @@ def _progress_bar(records: Sequence[RunRecord], every: float = 0.5) -> Iterator[
 
     def watch() -> None:
         while not done.wait(every):
-            curves = {record: record.curve for record in records}
-            bar.n = sum(len(curve) for curve in curves.values())
-            running = [
-                f"{record.settings.network} {len(curve)}: {curve[-1]['valid_accuracy']:.2f}"
-                for record, curve in curves.items()
-                if curve and len(curve) < record.settings.epochs
-            ]
-            bar.set_postfix_str(" · ".join(running))
+            bar.n = sum(len(record.curve) for record in records)
+            bar.set_postfix_str(" · ".join(r.progress for r in records if r.running))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
