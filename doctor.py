@@ -68,15 +68,15 @@ def read_pins(path: Path) -> Dict[str, str]:
 
 
 def check_torch() -> Check:
-    """Which torch is it, and on which device will it compute?
+    """Which torch is it, and does a GPU compute?
 
     Asked in a process of its own: a torch that crashes on import must not take this one along.
     """
     code = (
-        "import torch, utils;"
+        "import torch;"
         "build = 'CUDA ' + torch.version.cuda if torch.version.cuda else 'CPU';"
         "print('torch', torch.__version__ + ',', build, 'build, torch.cuda.is_available():',"
-        "str(torch.cuda.is_available()) + ', device chosen:', utils.pick_device())"
+        "torch.cuda.is_available())"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)
     if run.returncode:

@@ -56,6 +56,7 @@ import seaborn as sns
 import torch
 from filelock import FileLock
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
@@ -90,7 +91,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", 5500, 1000, 2000, 80, 3, 32),
+    "quick": Profile("quick", 5000, 1000, 2000, 80, 3, 32),
     "full": Profile("full", None, 2500, 5000, 400, 5, 64),
 }
 
@@ -924,17 +925,35 @@ def sweep(
         for record in records:
             record.clear()
     device = pick_device()
+    # the longest runs start first, so that no worker is left alone with one at the end
     waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
     workers = min(workers or available_cores(), len(waiting)) if device.type == "cpu" else 1
+    jobs = {r: joblib.delayed(_carry_out)(train_run, data, r, device) for r in waiting}
     with _progress_bar(records):
-        # the longest runs start first, so that no worker is left alone with one at the end
-        outcomes = joblib.Parallel(n_jobs=workers or 1)(
-            joblib.delayed(_carry_out)(train_run, data, record, device) for record in waiting
-        )
-    failures = [outcome for outcome in outcomes if outcome]
+        failures = _run_jobs(jobs, workers or 1)
     if failures:
         raise LabError("Failed: " + "; ".join(failures) + ". The other runs are finished.")
     return records
+
+
+def _run_jobs(jobs: dict[RunRecord, Any], workers: int) -> list[str]:
+    """Carry out the jobs, several at a time, and return what went wrong.
+
+    When the system kills a worker (most often for its memory), joblib stops them all. The runs not
+    yet finished then go on one by one, each in a process of its own, so that the one that is killed
+    again can be named and the others finish.
+    """
+    try:
+        return [error for error in joblib.Parallel(n_jobs=workers)(jobs.values()) if error]
+    except TerminatedWorkerError:
+        failures = []
+        for record in [record for record in jobs if record.result is None]:
+            try:
+                # two workers for one job: with n_jobs=1 joblib would use this very process
+                failures += joblib.Parallel(n_jobs=2)([jobs[record]])
+            except TerminatedWorkerError:
+                failures.append(f"{record.name}: its process was killed, perhaps for its memory")
+        return [error for error in failures if error]
 
 
 def refuse_duplicates(run_list: Sequence[Settings]) -> None:
@@ -1068,7 +1087,7 @@ def comparison_table(results: pd.DataFrame) -> pd.DataFrame:
                 "training, s": round(run.seconds),
             }
         )
-    return pd.DataFrame(rows).set_index("network")
+    return pd.DataFrame(rows).set_index("network").rename_axis(index=None, columns="network")
 
 
 # Colour-blind safe (Okabe and Ito 2008); the dashes tell the networks apart in grey print too.

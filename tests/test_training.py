@@ -3,7 +3,11 @@
 import dataclasses
 import json
 import math
+import multiprocessing
+import os
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -101,6 +105,30 @@ def test_killed_run_continues_bit_for_bit(lab, data, settings, tmp_path, cpu, ce
             lab.train_run(broken.settings, data, broken, cpu)
     assert broken.result is None
     lab.train_run(broken.settings, data, record_of(settings(cell), data, broken.folder.parent), cpu)
+    assert outcome(broken) == outcome(whole)
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_run_killed_at_random_moments_ends_bit_for_bit(lab, data, settings, tmp_path, cpu, cell):
+    """SIGKILL to the process itself, in mid-batch or mid-write, until the run is through."""
+    whole = record_of(settings(cell, epochs=12), data, tmp_path / "whole")
+    for _ in range(2):  # the first time warms up
+        whole.clear()
+        start = time.perf_counter()
+        lab.train_run(whole.settings, data, whole, cpu)
+        duration = time.perf_counter() - start
+    broken = record_of(whole.settings, data, tmp_path / "broken")
+    chance = np.random.default_rng(0)
+    kills = 0
+    while broken.result is None:
+        job = (broken.settings, data, broken, cpu)
+        process = multiprocessing.get_context("fork").Process(target=lab.train_run, args=job)
+        process.start()
+        process.join(chance.uniform(0.1, 0.5) * duration if kills < 5 else None)
+        kills += process.is_alive()
+        process.kill()
+        process.join()
+    assert kills > 0
     assert outcome(broken) == outcome(whole)
 
 
@@ -234,6 +262,20 @@ def test_a_failing_run_is_named_and_the_others_finish(lab, data, run_list, tmp_p
 
     with pytest.raises(utils.LabError, match=r"lstm-8-seed0-\w+: the loss is not finite"):
         utils.sweep(run_list, failing, data, "code", tmp_path, workers=1)
+    finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
+    assert finished == [True, False, True]
+
+
+def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
+    lab, data, run_list, tmp_path
+):
+    def killed(settings, data, record, device):
+        if settings.cell == "LSTM":
+            os.kill(os.getpid(), signal.SIGKILL)
+        lab.train_run(settings, data, record, device)
+
+    with pytest.raises(utils.LabError, match=r"^Failed: lstm-8-seed0-\w+: its process was killed"):
+        utils.sweep(run_list, killed, data, "code", tmp_path, workers=2)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
 
