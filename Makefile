@@ -3,6 +3,7 @@
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook
 # make full    as run, with all data and full length (hours on a CPU)
+# make bench   how much faster the lab trains than the stock recipe; leaves build/bench.json
 # make clean   remove build/ and .venv/; data, caches and runs stay
 
 SHELL := /bin/bash
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run full test lab report doctor clean
+.PHONY: run full test lab report doctor bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -37,6 +38,9 @@ report: $(STAMP)
 
 doctor: $(STAMP)
 	$(BIN)/python doctor.py
+
+bench: $(STAMP)
+	$(BIN)/python tests/benchmarks/engine.py
 
 # The first Python 3.11 or 3.12 that really runs; a version manager's stub may not.
 $(STAMP): requirements.txt
