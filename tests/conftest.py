@@ -1,6 +1,5 @@
 """Fixtures: the notebook's own definitions, and small data that look like the real ones."""
 
-import linecache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from notebook_cells import definitions
 
 import utils
 
@@ -21,14 +21,8 @@ def notebook():
 
 @pytest.fixture(scope="session")
 def lab(notebook):
-    """What the cells tagged `define` define: the very code that students read."""
-    namespace = {"__name__": "__main__"}  # so that workers get it by value, as from a notebook
-    for number, cell in enumerate(notebook.cells):
-        if "define" in cell.metadata.get("tags", []):
-            name = f"<lab2.ipynb cell {number}>"
-            linecache.cache[name] = (len(cell.source), None, cell.source.splitlines(True), name)
-            exec(compile(cell.source, name, "exec"), namespace)
-    return SimpleNamespace(**namespace)
+    """The notebook's own definitions."""
+    return SimpleNamespace(**definitions(notebook))
 
 
 @pytest.fixture(autouse=True)

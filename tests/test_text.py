@@ -2,7 +2,6 @@
 
 import gzip
 import lzma
-import sys
 
 import numpy as np
 import pytest
@@ -82,7 +81,6 @@ def test_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["state"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 def test_written_files_have_the_usual_permissions(tmp_path):
     (tmp_path / "usual").touch()
     utils.write_atomically(tmp_path / "ours", b"x")

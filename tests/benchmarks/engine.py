@@ -33,7 +33,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from notebook_cells import definitions  # noqa: E402
 
 import utils  # noqa: E402
 
@@ -48,15 +50,6 @@ NETWORKS = {
     "GRU-256": ("GRU", 256, 1),
 }
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
-
-
-def notebook_definitions() -> dict[str, object]:
-    """Return what the cells tagged `define` of the notebook define."""
-    namespace: dict[str, object] = {"__name__": "__main__"}
-    for cell in nbformat.read(ROOT / "lab2.ipynb", as_version=4).cells:
-        if "define" in cell.metadata.get("tags", []):
-            exec(cell.source, namespace)
-    return namespace
 
 
 def flops_per_token(network: str) -> int:
@@ -88,7 +81,7 @@ def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
     """Train for `steps` batches after one to warm up; return tokens per second and seconds."""
     if recipe == "lab":
         utils.prepare_torch(threads=1)
-    lab = notebook_definitions()
+    lab = definitions(nbformat.read(ROOT / "lab2.ipynb", as_version=4))
     cell, hidden, layers = NETWORKS[network]
     torch.manual_seed(0)
     model = lab["CELLS"][cell](25_002, DIMENSION, hidden, 1, layers)
