@@ -23,7 +23,7 @@ run: $(STAMP)
 full: export LAB2_PROFILE := full
 full: run
 
-test: $(STAMP)
+test: $(STAMP) $(STAMP)-cluster
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest tests -q
@@ -56,6 +56,10 @@ $(STAMP): requirements.txt
 	$$found -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
+	@touch $@
+
+$(STAMP)-cluster: requirements-cluster.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet -r requirements-cluster.txt
 	@touch $@
 
 clean:

@@ -38,12 +38,13 @@ import re
 import sys
 import textwrap
 import threading
+import traceback
 import uuid
 import warnings
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,8 +144,11 @@ def prepare_torch(threads: int | None = None) -> torch.device:
 
     Call it before the first tensor operation of a process: threads started earlier keep the slow
     treatment of subnormal numbers. Where gradients vanish they become subnormal (below 1.2e-38),
-    and some CPUs take many times as long for an operation on such a number.
+    and some CPUs take many times as long for an operation on such a number. On Linux, large
+    tensors are put into large memory pages: the states of a network over 400 words fill tens of
+    thousands of small ones, again at each training step.
     """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read by PyTorch, see its tuning guide
     torch.set_num_threads(threads or available_cores())
     torch.set_flush_denormal(True)
     return pick_device()
@@ -685,10 +689,30 @@ class Settings:
     num_layers: int
     learning_rate: float
     seed: int
-    epochs: int
+    epochs: int  # at most
     batch_size: int
     max_length: int  # tokens
     clip_norm: float = 1.0  # largest norm of the gradient of all weights together
+    bidirectional: bool = False
+    patience: int = 2  # stop after so many epochs without a lower validation loss
+
+    def check(self) -> None:
+        """Raise LabError, naming the entry and the setting, if no run can have these settings."""
+        counts = ("hidden_dim", "num_layers", "epochs", "batch_size", "max_length", "patience")
+        problems = [
+            f"{name} is {getattr(self, name)!r}, not a whole number of at least 1"
+            for name in counts
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1
+        ]
+        problems += [
+            f"{name} is {getattr(self, name)!r}, not a number above 0"
+            for name in ("learning_rate", "clip_norm")
+            if not 0 < getattr(self, name) < math.inf
+        ]
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            problems.append(f"seed is {self.seed!r}, not a whole number from 0 to 4,294,967,295")
+        if problems:
+            raise LabError(f"Run list, entry {self.network!r}: {'; '.join(problems)}.")
 
 
 class Evaluation(NamedTuple):
@@ -744,8 +768,9 @@ class RunRecord:
     state.pt       weights, optimizer and curve after the last whole epoch, while running
     best.pt        weights of the epoch with the lowest validation loss
     curve.csv      one row per epoch
-    test.npz       test probabilities, one per review, and labels
+    test.npz       test probabilities, one per review
     result.json    the outcome, written last: a run with this file is finished
+    failure.txt    why the run stopped, if it did; the next sweep tries it again
 
     A run is found again by its settings, data and code together. Whoever starts it again after an
     interruption continues after the last whole epoch.
@@ -767,8 +792,17 @@ class RunRecord:
 
     def clear(self) -> None:
         """Forget the run, so that it starts anew."""
-        for file in ("result.json", "state.pt", "best.pt", "curve.csv", "test.npz"):
+        files = ("result.json", "state.pt", "best.pt", "curve.csv", "test.npz", "failure.txt")
+        for file in files:
             (self.folder / file).unlink(missing_ok=True)
+
+    def fail(self, error: BaseException) -> str:
+        """Write down why the run stopped, and return it in one line."""
+        where = f"in epoch {len(self.curve) + 1}: {error or type(error).__name__}"
+        report = where + "\n\n" + "".join(traceback.format_exception(error))
+        with contextlib.suppress(LabError):  # the disk may be full: then the line must do
+            write_atomically(self.folder / "failure.txt", report.encode("utf-8", "replace"))
+        return f"{self.name} stopped {where}"
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -780,8 +814,9 @@ class RunRecord:
 
     @property
     def running(self) -> bool:
-        """True once a run has started, until it is finished; after a kill too."""
-        return (self.folder / "settings.json").exists() and self.result is None
+        """True once a run has started, until it is finished or fails; after a kill too."""
+        started = (self.folder / "settings.json").exists()
+        return started and self.result is None and not (self.folder / "failure.txt").exists()
 
     @property
     def progress(self) -> str:
@@ -802,12 +837,20 @@ class RunRecord:
     def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
         """Restore model and optimizer after the last whole epoch; return the curve so far.
 
-        A new run returns an empty list; so does one whose state file is damaged (said so).
+        A new run returns an empty list. So does one with a damaged file: it says so and starts
+        anew, for a curve without its weights is worth nothing.
         """
         settings = json.dumps(self.identity, indent=1).encode("utf-8")
         write_atomically(self.folder / "settings.json", settings)
-        state = self._load("state.pt")
-        if state is None:
+        (self.folder / "failure.txt").unlink(missing_ok=True)
+        if not (self.folder / "state.pt").exists():
+            if self.curve or (self.folder / "result.json").exists():
+                print(f"Run {self.name} has lost its state.pt or result.json; it starts anew.")
+                self.clear()
+            return []
+        state, best = self._load("state.pt"), self._load("best.pt")
+        if state is None or best is None:  # the epochs to come may not beat the best one
+            self.clear()
             return []
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -875,8 +918,6 @@ class RunRecord:
 
     def _load(self, file: str) -> dict[str, Any] | None:
         path = self.folder / file
-        if not path.exists():
-            return None
         try:
             return torch.load(path, weights_only=True, map_location="cpu")
         except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
@@ -893,6 +934,7 @@ def best_epoch(curve: list[dict[str, float]]) -> int:
 # ── 7. Sweeps ───────────────────────────────────────────────────────────────────────────────────
 
 TrainRun = Callable[[Settings, LabData, RunRecord, torch.device], None]
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # blocks of H rows in the weights of a cell
 
 
 def sweep(
@@ -903,88 +945,188 @@ def sweep(
     folder: Path | None = None,
     workers: int | None = None,
     overwrite: bool = False,
+    cells: Collection[str] = tuple(GATES),
 ) -> list[RunRecord]:
     """Carry out a run list, several runs at a time, and return their records in its order.
 
     On a CPU each worker is a process of its own with one thread: two such processes do more than
     one process with two threads, and the numbers do not depend on how many there are. A GPU takes
-    the runs one after another. Finished runs are not repeated, interrupted ones continue.
+    the runs one after another. With a Dask cluster (see `dask_client`) its workers take them; they
+    must see `folder`. Finished runs are not repeated, interrupted ones continue.
 
     train_run: the notebook's function that trains one network and finishes its record
     code:      fingerprint of the notebook's definitions; see `source_fingerprint`
-    workers:   processes, by default one per core
+    workers:   processes on this machine, by default one per core
     overwrite: forget what earlier sweeps did
+    cells:     names that a run list may use
 
-    Raises LabError before anything starts if the list names a run twice, and at the end if runs
-    failed: the others are finished by then.
+    Raises LabError before anything starts if an entry is impossible or named twice, and at the end
+    if runs failed or the sweep was stopped: what was finished by then stays.
     """
-    refuse_duplicates(run_list)
-    folder = folder or output_folder() / "runs"
+    check_run_list(run_list, cells)
+    folder = (folder or output_folder() / "runs").absolute()
     records = [RunRecord(settings, data.fingerprint, code, folder) for settings in run_list]
     if overwrite:
         for record in records:
             record.clear()
-    device = pick_device()
     # the longest runs start first, so that no worker is left alone with one at the end
     waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
-    workers = min(workers or available_cores(), len(waiting)) if device.type == "cpu" else 1
-    jobs = {r: joblib.delayed(_carry_out)(train_run, data, r, device) for r in waiting}
-    with _progress_bar(records):
-        failures = _run_jobs(jobs, workers or 1)
+    try:
+        with dask_client() as client, _progress_bar(records):
+            outcomes = _run_jobs(waiting, train_run, data, workers or available_cores(), client)
+    except KeyboardInterrupt:
+        raise LabError(
+            "Stopped. Finished runs and whole epochs are kept; run the cell again to go on."
+        ) from None
+    for said in filter(None, (outcome.said for outcome in outcomes)):
+        print(said, end="")
+    failures = [outcome.failure for outcome in outcomes if outcome.failure]
     if failures:
-        raise LabError("Failed: " + "; ".join(failures) + ". The other runs are finished.")
+        raise LabError(
+            "; ".join(failures) + ". The other runs are finished. More in failure.txt of each run."
+        )
     return records
 
 
-def _run_jobs(jobs: dict[RunRecord, Any], workers: int) -> list[str]:
-    """Carry out the jobs, several at a time, and return what went wrong.
-
-    When the system kills a worker (most often for its memory), joblib stops them all. The runs not
-    yet finished then go on one by one, each in a process of its own, so that the one that is killed
-    again can be named and the others finish.
-    """
-    try:
-        return [error for error in joblib.Parallel(n_jobs=workers)(jobs.values()) if error]
-    except TerminatedWorkerError:
-        failures = []
-        for record in [record for record in jobs if record.result is None]:
-            try:
-                # two workers for one job: with n_jobs=1 joblib would use this very process
-                failures += joblib.Parallel(n_jobs=2)([jobs[record]])
-            except TerminatedWorkerError:
-                failures.append(f"{record.name}: its process was killed, perhaps for its memory")
-        return [error for error in failures if error]
-
-
-def refuse_duplicates(run_list: Sequence[Settings]) -> None:
-    """Raise LabError if two entries of a run list are equal."""
+def check_run_list(run_list: Sequence[Settings], cells: Collection[str]) -> None:
+    """Raise LabError, naming the entry, if one is impossible or stands twice."""
     for entry, count in Counter(run_list).items():
+        entry.check()
+        if entry.cell not in cells:
+            known = ", ".join(cells)
+            raise LabError(
+                f"Run list, entry {entry.network!r}: no cell {entry.cell!r}, only {known}."
+            )
         if count > 1:
             raise LabError(f"The run list names {entry.network}, seed {entry.seed}, {count} times.")
 
 
+class _Outcome(NamedTuple):
+    """What a worker has to say of a run."""
+
+    failure: str | None  # one line, None if the run is finished
+    said: str  # what the run printed; shown when all are done, in order
+
+
+def _run_jobs(
+    waiting: Sequence[RunRecord], train_run: TrainRun, data: LabData, workers: int, client: Any
+) -> list[_Outcome]:
+    """Carry out the runs, several at a time, and return their outcomes.
+
+    When the system kills a worker (most often for its memory), joblib stops them all. The runs not
+    yet finished then go on one by one, each in a process of its own, so that the one that is killed
+    again can be named and the others finish. Dask does the like by itself.
+    """
+    device = None if client else pick_device()  # a worker elsewhere looks for its own
+    workers = min(workers, len(waiting)) if device is None or device.type == "cpu" else 1
+    elsewhere = client is not None or workers > 1
+    run = joblib.delayed(_carry_out)
+    jobs = [run(train_run, data, device, elsewhere, record) for record in waiting]
+    if client is not None:
+        with joblib.parallel_config(backend="dask", client=client):
+            return joblib.Parallel(n_jobs=-1)(jobs)
+    try:
+        return joblib.Parallel(n_jobs=workers or 1)(jobs)
+    except TerminatedWorkerError:
+        outcomes = []
+        for record, job in zip(waiting, jobs, strict=True):
+            if record.result is None:
+                try:
+                    # two workers for one job: with n_jobs=1 joblib would use this very process
+                    outcomes += joblib.Parallel(n_jobs=2)([job])
+                except TerminatedWorkerError:
+                    killed = f"{record.name}: its process was killed, perhaps for its memory"
+                    outcomes.append(_Outcome(killed, ""))
+        return outcomes
+
+
+@contextlib.contextmanager
+def dask_client() -> Iterator[Any]:
+    """Give the client of the Dask cluster to use, or None for this machine alone.
+
+    It is the client that the notebook has made, else one for the scheduler whose address is in
+    LAB2_DASK, for as long as it is needed. The workers get the lab's two modules; each must have
+    one thread, because a training uses the process's random numbers. Raises LabError if no
+    scheduler answers, or if a worker has several threads.
+    """
+    address = os.environ.get("LAB2_DASK")
+    if not address and "distributed" not in sys.modules:
+        yield None
+        return
+    try:
+        import distributed
+        from distributed.diagnostics.plugin import UploadFile
+    except ImportError as error:
+        raise LabError(
+            "LAB2_DASK is set, but Dask is not installed: pip install -r requirements-cluster.txt"
+        ) from error
+    with contextlib.ExitStack() as stack:
+        try:
+            client = distributed.default_client()
+        except ValueError:  # the notebook has made none
+            client = stack.enter_context(_connect(address)) if address else None
+        if client is not None:
+            workers = client.scheduler_info(n_workers=-1)["workers"].values()
+            if any(worker["nthreads"] != 1 for worker in workers):
+                raise LabError(
+                    "A Dask worker has several threads. Start the workers with --nthreads 1."
+                )
+            for module in ("recurrent.py", "utils.py"):
+                client.register_plugin(UploadFile(str(Path(__file__).with_name(module))))
+        yield client
+
+
+def _connect(address: str) -> Any:
+    """Return a client for the Dask scheduler at `address`."""
+    import distributed
+
+    try:
+        return distributed.Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"No Dask scheduler answers at LAB2_DASK={address}: {_first_line(error)}. Start one "
+            "there, or unset LAB2_DASK to train on this machine."
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
+
+
 def _work(record: RunRecord) -> float:
     """Return a number that grows with the time a run takes: FLOPs of the recurrent products."""
-    gates = {"GRU": 3, "LSTM": 4}.get(record.settings.cell, 1)
+    gates = GATES.get(record.settings.cell, 1)
     return gates * record.settings.num_layers * record.settings.hidden_dim**2
 
 
 def _carry_out(
-    train_run: TrainRun, data: LabData, record: RunRecord, device: torch.device
-) -> str | None:
-    """Train one run, unless another process has done it meanwhile; return what went wrong."""
+    train_run: TrainRun,
+    data: LabData,
+    device: torch.device | None,
+    elsewhere: bool,
+    record: RunRecord,
+) -> _Outcome:
+    """Train one run, unless another process has done it meanwhile; return what came of it.
+
+    Elsewhere, in a worker, nobody would see what it prints: then it is kept for the outcome.
+    """
+    device = device or pick_device()
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if device.type == "cpu" else threads)
     torch.set_flush_denormal(True)
+    said = io.StringIO()
     try:
-        with record.lock():
+        with (
+            contextlib.redirect_stdout(said) if elsewhere else contextlib.nullcontext(),
+            record.lock(),
+        ):
             if record.result is None:
                 train_run(record.settings, data, record, device)
-    except (LabError, ArithmeticError, MemoryError, RuntimeError) as error:
-        return f"{record.name}: {error}"
+        return _Outcome(None, said.getvalue())
+    except Exception as error:  # whatever it is, the other runs go on, and the record keeps it
+        return _Outcome(record.fail(error), said.getvalue())
     finally:
         torch.set_num_threads(threads)
-    return None
 
 
 @contextlib.contextmanager

@@ -22,9 +22,31 @@ def batch():
     return text, length
 
 
-def make(lab, cell, layers=1):
+def make(lab, cell, layers=1, bidirectional=False):
     torch.manual_seed(0)
-    return lab.CELLS[cell](30, 6, 8, 1, num_layers=layers)
+    return lab.CELLS[cell](30, 6, 8, 1, num_layers=layers, bidirectional=bidirectional)
+
+
+def torch_name(name):
+    """Return what PyTorch calls a weight of TwoWay: back.1.bias_hh_l0 -> bias_hh_l1_reverse."""
+    if not name.startswith(("forth", "back")):
+        return name
+    way, layer, kind = name.split(".")
+    return f"{kind[:-1]}{layer}{'_reverse' * (way == 'back')}"
+
+
+def packed_logits(lab, model, cell, text, length):
+    """Return PyTorch's layer with the model's weights, and the logits it gives packed reviews."""
+    ours = model.recurrent
+    bidirectional = isinstance(ours, lab.TwoWay)
+    layers = len(ours.forth) if bidirectional else ours.num_layers
+    reference = LAYERS[cell](6, 8, layers, bidirectional=bidirectional)
+    reference.load_state_dict({torch_name(k): w for k, w in ours.state_dict().items()})
+    packed = pack_padded_sequence(model.embedding(text), length, enforce_sorted=False)
+    hidden = reference(packed)[1]
+    hidden = hidden[0] if cell == "LSTM" else hidden
+    last = torch.cat([hidden[-2], hidden[-1]], dim=1) if bidirectional else hidden[-1]
+    return reference, model.linear(last).squeeze(1)
 
 
 @pytest.mark.parametrize("cell", LAYERS)
@@ -41,19 +63,24 @@ def test_cell_from_scratch_equals_torch(lab, cell):
 
 @pytest.mark.parametrize("cell", LAYERS)
 @pytest.mark.parametrize("layers", [1, 2])
-def test_padded_equals_packed_in_output_and_gradient(lab, batch, cell, layers):
-    model = make(lab, cell, layers)
-    text, length = batch
-    logits = model(text, length)
-    gradients = torch.autograd.grad(logits.sum(), list(model.parameters()))
-    packed = pack_padded_sequence(model.embedding(text), length, enforce_sorted=False)
-    hidden = model.recurrent(packed)[1]
-    hidden = hidden[0] if cell == "LSTM" else hidden
-    reference = model.linear(hidden[-1]).squeeze(1)
-    expected = torch.autograd.grad(reference.sum(), list(model.parameters()))
-    torch.testing.assert_close(logits, reference, atol=1e-6, rtol=1e-5)
-    for ours, theirs in zip(gradients, expected):
-        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("flush", [True, False])
+def test_padded_equals_packed_in_output_and_gradient(
+    lab, batch, cell, layers, bidirectional, flush
+):
+    torch.set_flush_denormal(flush)
+    model = make(lab, cell, layers, bidirectional)
+    logits = model(*batch)
+    reference, expected = packed_logits(lab, model, cell, *batch)
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
+    expected.sum().backward()
+    theirs = {name: p.grad for name, p in reference.named_parameters()}
+    theirs |= {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    logits.sum().backward()
+    for name, parameter in model.named_parameters():
+        expected_grad = theirs[torch_name(name.removeprefix("recurrent."))]
+        torch.testing.assert_close(parameter.grad, expected_grad, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("cell", LAYERS)

@@ -34,7 +34,8 @@ def test_conda_and_pip_route_install_the_same():
 
 
 def test_every_import_is_pinned():
-    pins = {name.lower() for name in doctor.read_pins(ROOT / "requirements.txt")}
+    files = ("requirements.txt", "requirements-cluster.txt")
+    pins = {name.lower() for file in files for name in doctor.read_pins(ROOT / file)}
     package_of = metadata.packages_distributions()
     for file in [*ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

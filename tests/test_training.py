@@ -190,16 +190,86 @@ def test_source_fingerprint_sees_code_not_comments(lab):
     assert prints[0] == prints[1] != prints[2]
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"\x80\x02nonsense"])
-def test_damaged_state_starts_the_run_anew_and_says_so(
-    lab, data, settings, tmp_path, cpu, capsys, content
+@pytest.mark.parametrize("file", ["state.pt", "best.pt"])
+@pytest.mark.parametrize("damage", [None, 0, 4, 0.3, 0.7, 0.99, "nonsense"])
+def test_damaged_record_starts_the_run_anew_and_says_so(
+    lab, data, settings, tmp_path, cpu, capsys, file, damage
+):
+    """Gone, cut short at several places, or overwritten: the outcome is the same."""
+    whole = record_of(settings(), data, tmp_path / "whole")
+    lab.train_run(whole.settings, data, whole, cpu)
+    broken = record_of(settings(), data, tmp_path / "broken")
+    stopped_after(2, lab, data, broken, cpu)
+    path = broken.folder / file
+    content = path.read_bytes()
+    if damage is None:
+        path.unlink()
+    elif damage == "nonsense":
+        path.write_bytes(b"\x80\x02nonsense")
+    else:
+        path.write_bytes(content[: damage if damage in (0, 4) else int(damage * len(content))])
+    capsys.readouterr()
+    lab.train_run(broken.settings, data, broken, cpu)
+    assert outcome(broken) == outcome(whole)
+    assert "starts anew" in capsys.readouterr().out
+
+
+def test_result_cut_short_starts_the_run_anew_and_says_so(
+    lab, data, settings, tmp_path, cpu, capsys
 ):
     record = record_of(settings(), data, tmp_path)
-    record.folder.mkdir(parents=True)
-    (record.folder / "state.pt").write_bytes(content)
     lab.train_run(record.settings, data, record, cpu)
-    assert record.result is not None
-    assert "damaged" in capsys.readouterr().out
+    before = outcome(record)
+    path = record.folder / "result.json"
+    path.write_bytes(path.read_bytes()[:20])
+    assert record.result is None
+    lab.train_run(record.settings, data, record, cpu)
+    assert outcome(record) == before
+    assert "starts anew" in capsys.readouterr().out
+
+
+def stopped_after(epochs, lab, data, record, device):
+    """Train until `epochs` are saved, and stop there as a killed process does."""
+    save = utils.RunRecord.save_epoch
+
+    def save_and_die(self, model, optimizer, curve):
+        save(self, model, optimizer, curve)
+        if len(curve) == epochs:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils.RunRecord, "save_epoch", save_and_die)
+        with pytest.raises(Killed):
+            lab.train_run(record.settings, data, record, device)
+
+
+def test_training_stops_early_also_when_continued(lab, data, settings, tmp_path, cpu):
+    wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
+    data = dataclasses.replace(data, valid=wrong)  # the better a network, the worse its loss here
+    whole, broken = (
+        record_of(settings(epochs=30, patience=3), data, tmp_path / name) for name in "ab"
+    )
+    lab.train_run(whole.settings, data, whole, cpu)
+    epochs = len(whole.curve)
+    assert epochs < 30 and whole.result["best_epoch"] == epochs - 3
+    stopped_after(epochs, lab, data, broken, cpu)  # killed when nothing but the test was left
+    lab.train_run(broken.settings, data, broken, cpu)
+    assert outcome(broken) == outcome(whole)
+
+
+def test_training_stops_at_the_step_whose_loss_is_not_finite(
+    lab, data, settings, tmp_path, monkeypatch
+):
+    """A network that explodes is named with epoch and step, and its record says it."""
+    vectors = data.vectors.copy()
+    vectors[2] = np.inf  # the word of the positive reviews
+    exploding = dataclasses.replace(data, vectors=vectors)
+    entry = settings("RNN")
+    with pytest.raises(utils.LabError, match=r"stopped in epoch 1: the loss is nan at step 1\."):
+        utils.sweep([entry], lab.train_run, exploding, "code", tmp_path, workers=1)
+    record = record_of(entry, exploding, tmp_path)
+    assert "the loss is nan at step 1" in (record.folder / "failure.txt").read_text()
+    assert not record.running and record.curve == []
 
 
 def test_loss_that_is_not_finite_stops_the_run_and_keeps_the_epoch_before(
@@ -254,13 +324,58 @@ def test_duplicate_in_the_run_list_is_refused_before_anything_starts(lab, data, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"hidden_dim": 0}, r"entry 'GRU-8': hidden_dim is 0, not a whole number of at least 1"),
+        ({"num_layers": 1.5}, "num_layers is 1.5"),
+        ({"epochs": -1}, "epochs is -1"),
+        ({"batch_size": 0, "max_length": 0}, "batch_size is 0.*; max_length is 0"),
+        ({"learning_rate": math.nan}, "learning_rate is nan, not a number above 0"),
+        ({"clip_norm": 0.0}, "clip_norm is 0.0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"patience": 0}, "patience is 0"),
+        ({"network": "Elman", "cell": "CNN"}, "entry 'Elman': no cell 'CNN', only RNN, GRU, LSTM"),
+    ],
+)
+def test_impossible_setting_is_refused_before_anything_starts(
+    lab, data, settings, tmp_path, wrong, message
+):
+    run_list = [settings("RNN"), dataclasses.replace(settings(), **wrong)]
+    with pytest.raises(utils.LabError, match=message):
+        utils.sweep(run_list, lab.train_run, data, "code", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_workers_print_appears_in_order_after_the_runs(lab, data, run_list, tmp_path, capfd):
+    def talking(settings, data, record, device):
+        print(f"{settings.cell} speaks")
+        lab.train_run(settings, data, record, device)
+
+    utils.sweep(run_list, talking, data, "code", tmp_path, workers=2)
+    said = [line for line in capfd.readouterr().out.splitlines() if "speaks" in line]
+    assert sorted(said) == ["GRU speaks", "LSTM speaks", "RNN speaks"]
+
+
+def test_stopped_sweep_says_so_and_goes_on_afterwards(lab, data, run_list, tmp_path):
+    def stopped(settings, data, record, device):
+        if settings.cell == "RNN":
+            raise KeyboardInterrupt
+        lab.train_run(settings, data, record, device)
+
+    with pytest.raises(utils.LabError, match=r"Stopped\. Finished runs and whole epochs are kept"):
+        utils.sweep(run_list, stopped, data, "code", tmp_path, workers=1)
+    records = utils.sweep(run_list, lab.train_run, data, "code", tmp_path, workers=1)
+    assert all(record.result for record in records)
+
+
 def test_a_failing_run_is_named_and_the_others_finish(lab, data, run_list, tmp_path):
     def failing(settings, data, record, device):
         if settings.cell == "LSTM":
             raise FloatingPointError("the loss is not finite in epoch 1")
         lab.train_run(settings, data, record, device)
 
-    with pytest.raises(utils.LabError, match=r"lstm-8-seed0-\w+: the loss is not finite"):
+    with pytest.raises(utils.LabError, match=r"lstm-8-seed0-\w+ stopped in epoch 1: the loss is"):
         utils.sweep(run_list, failing, data, "code", tmp_path, workers=1)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
@@ -274,7 +389,7 @@ def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
             os.kill(os.getpid(), signal.SIGKILL)
         lab.train_run(settings, data, record, device)
 
-    with pytest.raises(utils.LabError, match=r"^Failed: lstm-8-seed0-\w+: its process was killed"):
+    with pytest.raises(utils.LabError, match=r"^lstm-8-seed0-\w+: its process was killed"):
         utils.sweep(run_list, killed, data, "code", tmp_path, workers=2)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
