@@ -47,7 +47,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import joblib
 import matplotlib.pyplot as plt
@@ -151,7 +151,11 @@ def prepare_torch(threads: int | None = None) -> torch.device:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read by PyTorch, see its tuning guide
     torch.set_num_threads(threads or available_cores())
     torch.set_flush_denormal(True)
-    return pick_device()
+    device = pick_device()
+    if device.type == "cuda":  # the same numbers each time; the variable is cuBLAS's part in it
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    return device
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -278,6 +282,26 @@ def _read_official_class(half: Path, name: str) -> list[tuple[str, str]]:
     files.sort(key=number.__getitem__)
     films = [_film(urls[number[path]]) if urls else f"{half.name}-{name}" for path in files]
     return [(_read_review(path), film) for path, film in zip(files, films, strict=True)]
+
+
+def read_unlabelled(folder: Path | None = None, apart: Collection[str] = ()) -> list[str]:
+    """Return the unlabelled reviews of `folder/aclImdb/train/unsup`; none if it is not there.
+
+    apart: films whose reviews are left out, because other reviews of them are kept for validation
+    or testing. Raises LabError if a review cannot be read, or if their films are not listed.
+    """
+    half = (folder or data_folder()) / "aclImdb" / "train"
+    files = sorted(half.glob("unsup/*_0.txt"), key=lambda path: int(path.name.split("_")[0]))
+    if not files:
+        return []
+    try:
+        films = [_film(url) for url in (half / "urls_unsup.txt").read_text("utf-8").split()]
+        return [_read_review(p) for p, film in zip(files, films, strict=True) if film not in apart]
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"train/unsup does not fit train/urls_unsup.txt: {error}. Unpack aclImdb_v1.tar.gz "
+            "again, or move the folder unsup away to do without the unlabelled reviews."
+        ) from error
 
 
 def _film(url: str) -> str:
@@ -463,6 +487,20 @@ class EncodedReviews:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def some(self, count: int, seed: int) -> EncodedReviews:
+        """Return `count` of the reviews, drawn by the seed, half of them of each label.
+
+        A larger count contains the smaller one. Raises LabError if there are not so many.
+        """
+        generator = np.random.default_rng(seed)
+        drawn = [generator.permutation(np.flatnonzero(self.labels == label)) for label in (0, 1)]
+        if min(map(len, drawn)) < count // 2 or count % 2:
+            raise LabError(f"Cannot draw {count:,} reviews, half of each label, of {len(self):,}.")
+        rows = np.sort(np.concatenate([places[: count // 2] for places in drawn]))
+        pieces = [self.tokens[self.starts[i] : self.starts[i + 1]] for i in rows]
+        starts = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
+        return EncodedReviews(np.concatenate(pieces), starts, self.labels[rows])
 
 
 def word_index(word: str, vocab: Vocab) -> int:
@@ -695,6 +733,9 @@ class Settings:
     clip_norm: float = 1.0  # largest norm of the gradient of all weights together
     bidirectional: bool = False
     patience: int = 2  # stop after so many epochs without a lower validation loss
+    dropout: float = 0.0
+    labelled: int = 0  # train on so many reviews only; 0: on all
+    pretrained: str = ""  # name of the language-model run to start from
 
     def check(self) -> None:
         """Raise LabError, naming the entry and the setting, if no run can have these settings."""
@@ -709,6 +750,10 @@ class Settings:
             for name in ("learning_rate", "clip_norm")
             if not 0 < getattr(self, name) < math.inf
         ]
+        if not 0 <= self.dropout < 1:
+            problems.append(f"dropout is {self.dropout!r}, not a number from 0 to below 1")
+        if not isinstance(self.labelled, int) or self.labelled < 0:
+            problems.append(f"labelled is {self.labelled!r}, not a whole number of at least 0")
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             problems.append(f"seed is {self.seed!r}, not a whole number from 0 to 4,294,967,295")
         if problems:
@@ -759,6 +804,10 @@ def _sources(definition: Callable[..., Any]) -> Iterator[str]:
             yield inspect.getsource(value)
         elif not name.startswith("__"):
             yield repr(f"{name} = {value!r}")
+
+
+# what torch.load raises for a file that is missing, cut short or overwritten
+DAMAGE = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
 
 
 class RunRecord:
@@ -820,11 +869,14 @@ class RunRecord:
 
     @property
     def progress(self) -> str:
-        """Where the run is, in a few words: network, epoch, last validation accuracy."""
+        """Where the run is, in a few words: network, epoch, last validation accuracy or loss."""
         curve = self.curve
-        accuracy = f" {curve[-1]['valid_accuracy']:.0%}" if curve else ""
+        last = curve[-1] if curve else {}
+        value = f" loss {last['valid_loss']:.2f}" if last else ""
+        if "valid_accuracy" in last:
+            value = f" {last['valid_accuracy']:.0%}"
         epoch = f"{min(len(curve) + 1, self.settings.epochs)}/{self.settings.epochs}"
-        return f"{self.settings.network} epoch {epoch}{accuracy}"
+        return f"{self.settings.network} epoch {epoch}{value}"
 
     @property
     def curve(self) -> list[dict[str, float]]:
@@ -887,21 +939,40 @@ class RunRecord:
         model.load_state_dict(weights)
         return model
 
-    def finish(self, model: nn.Module, curve: list[dict[str, float]], test: Evaluation) -> None:
-        """Write the test outcome; from now on the run is finished."""
-        save_arrays(self.folder / "test.npz", probability=test.probability)
+    def weights_of(self, name: str) -> dict[str, Tensor]:
+        """Return the best weights of another run in the same folder, by its name.
+
+        Raises LabError if they are missing or damaged.
+        """
+        other = self.folder.parent / name / "best.pt"
+        try:
+            return torch.load(other, weights_only=True, map_location="cpu")
+        except DAMAGE as error:
+            raise LabError(
+                f"{self.name} starts from the weights of {name}, which are missing or damaged. "
+                "Train that run first."
+            ) from error
+
+    def finish(
+        self,
+        model: nn.Module,
+        curve: list[dict[str, float]],
+        outcome: dict[str, float],
+        **arrays: NDArray[Any],
+    ) -> None:
+        """Write the outcome, and arrays to test.npz if there are any; now the run is finished.
+
+        To the outcome come the losses of the best epoch, time, and the circumstances of the run.
+        """
+        if arrays:
+            save_arrays(self.folder / "test.npz", **arrays)
         seconds = sum(row["seconds"] for row in curve)
         best = best_epoch(curve)
         result = {
             "best_epoch": best,
             "parameters": sum(p.numel() for p in model.parameters()),
-            "train_loss": curve[best - 1]["train_loss"],
-            "train_accuracy": curve[best - 1]["train_accuracy"],
-            "valid_loss": curve[best - 1]["valid_loss"],
-            "valid_accuracy": curve[best - 1]["valid_accuracy"],
-            "test_loss": test.loss,
-            "test_accuracy": test.accuracy,
-            "test_reviews": len(test.probability),
+            **{k: v for k, v in curve[best - 1].items() if k.startswith(("train_", "valid_"))},
+            **outcome,
             "seconds": seconds,
             "tokens_per_second": sum(row["tokens"] for row in curve) / seconds,
             "device": str(next(model.parameters()).device),
@@ -920,7 +991,7 @@ class RunRecord:
         path = self.folder / file
         try:
             return torch.load(path, weights_only=True, map_location="cpu")
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+        except DAMAGE:
             print(f"{file} of run {self.name} is damaged; the run starts anew.")
             return None
 
@@ -933,14 +1004,22 @@ def best_epoch(curve: list[dict[str, float]]) -> int:
 
 # ── 7. Sweeps ───────────────────────────────────────────────────────────────────────────────────
 
-TrainRun = Callable[[Settings, LabData, RunRecord, torch.device], None]
+
+class RunData(Protocol):
+    """Whatever a training reads, if it can say which data they are."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+TrainRun = Callable[[Settings, Any, RunRecord, torch.device], None]
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # blocks of H rows in the weights of a cell
 
 
 def sweep(
     run_list: Sequence[Settings],
     train_run: TrainRun,
-    data: LabData,
+    data: RunData,
     code: str,
     folder: Path | None = None,
     workers: int | None = None,
@@ -1009,7 +1088,7 @@ class _Outcome(NamedTuple):
 
 
 def _run_jobs(
-    waiting: Sequence[RunRecord], train_run: TrainRun, data: LabData, workers: int, client: Any
+    waiting: Sequence[RunRecord], train_run: TrainRun, data: RunData, workers: int, client: Any
 ) -> list[_Outcome]:
     """Carry out the runs, several at a time, and return their outcomes.
 
@@ -1071,7 +1150,7 @@ def dask_client() -> Iterator[Any]:
                 raise LabError(
                     "A Dask worker has several threads. Start the workers with --nthreads 1."
                 )
-            for module in ("recurrent.py", "utils.py"):
+            for module in ("recurrent.py", "utils.py", "language.py"):
                 client.register_plugin(UploadFile(str(Path(__file__).with_name(module))))
         yield client
 
@@ -1101,7 +1180,7 @@ def _work(record: RunRecord) -> float:
 
 def _carry_out(
     train_run: TrainRun,
-    data: LabData,
+    data: RunData,
     device: torch.device | None,
     elsewhere: bool,
     record: RunRecord,
@@ -1169,11 +1248,13 @@ STARTING_REPORT = {
 }
 
 
-def export_results(records: Sequence[RunRecord], folder: Path | None = None) -> Path:
+def export_results(
+    records: Sequence[RunRecord], folder: Path | None = None, prefix: str = ""
+) -> Path:
     """Write results.csv (a row a run) and curves.csv (a row a run and epoch); return the folder.
 
     Runs that are not finished are left out of both. All later tables and figures are drawn from
-    these two files.
+    these two files. The prefix tells the files of different run lists apart.
     """
     folder = folder or output_folder()
     finished = [(record, record.result) for record in records if record.result is not None]
@@ -1184,18 +1265,21 @@ def export_results(records: Sequence[RunRecord], folder: Path | None = None) -> 
         for row in r.curve
     ]
     for name, rows in (("results.csv", results), ("curves.csv", curves)):
-        write_atomically(folder / name, pd.DataFrame(rows).to_csv(index=False).encode("utf-8"))
+        write_atomically(
+            folder / f"{prefix}{name}", pd.DataFrame(rows).to_csv(index=False).encode("utf-8")
+        )
     return folder
 
 
-def load_results(folder: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read results.csv and curves.csv. Raises LabError if they are missing or unreadable."""
     folder = folder or output_folder()
+    names = (f"{prefix}results.csv", f"{prefix}curves.csv")
     try:
-        return tuple(pd.read_csv(folder / name) for name in ("results.csv", "curves.csv"))
+        return tuple(pd.read_csv(folder / name) for name in names)
     except (OSError, ValueError) as error:
         raise LabError(
-            f"No results to show in {folder}: {error}. Run the six networks first (section 6)."
+            f"No results to show in {folder}: {error}. Run the networks first."
         ) from error
 
 
@@ -1270,6 +1354,51 @@ def plot_curves(curves: pd.DataFrame, quantity: str) -> Figure:
     axes[0].set_ylabel(f"{quantity} ({unit})")
     handles, labels = axes[1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, handlelength=3)
+    return figure
+
+
+def plot_perplexity(curves: pd.DataFrame, baselines: dict[str, float]) -> Figure:
+    """Draw the validation perplexity of language models over the words they have read."""
+    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
+    for network, rows in curves.groupby("network", sort=False):
+        colour, dashes = NETWORK_STYLE.get(network.removesuffix(" LM"), ("#CC79A7", "solid"))
+        read = rows["tokens"].cumsum() / 1e6
+        values = np.exp(rows["valid_loss"])
+        axis.plot(read, values, "o", color=colour, linestyle=dashes, markersize=4, label=network)
+    for name, value in baselines.items():
+        axis.axhline(value, color="black", linewidth=0.8)
+        place = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 9}
+        axis.annotate(name, (axis.get_xlim()[0], value), **place)
+    axis.set(xlabel="words read (millions)", ylabel="perplexity", yscale="log")
+    axis.yaxis.set_major_formatter("{x:,.0f}")
+    axis.yaxis.set_minor_formatter("{x:,.0f}")
+    axis.legend(frameon=False, handlelength=3)
+    return figure
+
+
+def plot_labels(transfer: pd.DataFrame) -> Figure:
+    """Draw test accuracy over the number of labelled reviews, one panel a network.
+
+    transfer: a row a run, with network, labels, test_accuracy, and start ("scratch" or what else)
+    """
+    networks = transfer["network"].unique()
+    figure, axes = plt.subplots(
+        1, len(networks), figsize=(10, 3.6), sharey=True, layout="constrained", squeeze=False
+    )
+    for axis, network in zip(axes[0], networks, strict=True):
+        colour, _ = NETWORK_STYLE.get(network, ("#CC79A7", "solid"))
+        for start, rows in transfer[transfer["network"] == network].groupby("start"):
+            mean = 100 * rows.groupby("labels")["test_accuracy"].mean()
+            style = ":" if start == "scratch" else "-"
+            axis.plot(mean.index, mean, style, color=colour, label=start)
+            axis.plot(rows["labels"], 100 * rows["test_accuracy"], "o", color=colour, markersize=4)
+        axis.axhline(50, color="black", linewidth=0.8)
+        ticks = sorted(transfer["labels"].unique())
+        axis.set(title=network, xscale="log", xlabel="labelled reviews")
+        axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axis.minorticks_off()
+        axis.legend(frameon=False, handlelength=3)
+    axes[0, 0].set_ylabel("test accuracy (%)")
     return figure
 
 

@@ -6,13 +6,15 @@ Both train the notebook's own networks on the same batches of real reviews (64 r
 words, bucketed by length) with the same optimizer:
 
     stock   packed sequences, default float handling, torch's default threads, one process
-    lab     right-padded batches, subnormal numbers rounded to zero, one process of one thread
-            per core
+    padded  right-padded batches, subnormal numbers rounded to zero, large memory pages, one process
+            of one thread per core, PyTorch's own layers
+    lab     the same with the layers of `recurrent.py`
 
 It prints a table and writes build/bench.json. `gemm_share` is the part of the time that perfect
 matrix products would need: useful floating-point operations, 6 g H (I + H) per token and layer
 (forward 2, backward 4; g = 1, 3, 4 for RNN, GRU, LSTM), over what these cores reach in float32
-products of the sizes in use, all cores at once. Nothing else should run meanwhile.
+products of the sizes in use, all cores at once, by torch.mm or by oneDNN, whichever is faster.
+Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from notebook_cells import definitions  # noqa: E402
 
+import recurrent  # noqa: E402
 import utils  # noqa: E402
 
 DIMENSION = 100  # of the word vectors, as in the starting report
@@ -79,15 +82,17 @@ def packed_forward(model: nn.Module, text: Tensor, length: Tensor) -> Tensor:
 
 def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
     """Train for `steps` batches after one to warm up; return tokens per second and seconds."""
-    if recipe == "lab":
+    if recipe != "stock":
         utils.prepare_torch(threads=1)
     lab = definitions(nbformat.read(ROOT / "lab2.ipynb", as_version=4))
     cell, hidden, layers = NETWORKS[network]
     torch.manual_seed(0)
     model = lab["CELLS"][cell](25_002, DIMENSION, hidden, 1, layers)
+    if recipe != "lab":
+        model.recurrent = getattr(nn, cell)(DIMENSION, hidden, layers)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     batches = real_batches(steps + 1)
-    if recipe == "lab":
+    if recipe != "stock":
 
         def train(some: list[utils.Batch]) -> None:
             lab["train_epoch"](model, some, optimizer, 1.0)
@@ -113,15 +118,17 @@ def measure_peak(network: str, seconds: float = 1.0) -> dict[str, float]:
     """Return FLOP/s of one thread in float32 products (B, H) x (H, gH) of this network."""
     utils.prepare_torch(threads=1)
     cell, hidden, _ = NETWORKS[network]
-    a, b = torch.randn(BATCH, hidden), torch.randn(hidden, GATES[cell] * hidden)
-    out = torch.empty(BATCH, GATES[cell] * hidden)
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        for _ in range(10):
-            torch.mm(a, b, out=out)
-        best = min(best, (time.perf_counter() - start) / 10)
-    return {"flops": 2 * a.numel() * b.shape[1] / best}
+    x, weight = torch.randn(BATCH, hidden), torch.randn(GATES[cell] * hidden, hidden)
+    out, product = torch.empty(BATCH, len(weight)), recurrent.Product(weight, BATCH)
+    best = float("inf")
+    for multiply in (lambda: torch.mm(x, weight.T, out=out), lambda: product(x)):
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            for _ in range(10):
+                multiply()
+            best = min(best, (time.perf_counter() - start) / 10)
+    return {"flops": 2 * x.numel() * len(weight) / best}
 
 
 def run_alone(*jobs: tuple[str, ...]) -> list[dict[str, float]]:
@@ -140,6 +147,7 @@ def benchmark(steps: int, stock_steps: int) -> dict[str, object]:
     rows = []
     for network in NETWORKS:
         (stock,) = run_alone((network, "stock", str(stock_steps)))
+        (padded,) = run_alone((network, "padded", str(steps)))
         (one,) = run_alone((network, "lab", str(steps)))
         all_cores = run_alone(*[(network, "lab", str(steps))] * cores)
         peaks = run_alone(*[(network, "peak", "0")] * cores)
@@ -149,9 +157,11 @@ def benchmark(steps: int, stock_steps: int) -> dict[str, object]:
             {
                 "network": network,
                 "stock tokens/s": stock["tokens_per_second"],
+                "padded tokens/s, one core": padded["tokens_per_second"],
                 "lab tokens/s, one core": one["tokens_per_second"],
                 "lab tokens/s": together,
                 "speed-up": together / stock["tokens_per_second"],
+                "own layers": one["tokens_per_second"] / padded["tokens_per_second"],
                 "peak GFLOP/s": peak / 1e9,
                 "share of peak": together * flops_per_token(network) / peak,
             }
@@ -164,12 +174,14 @@ def benchmark(steps: int, stock_steps: int) -> dict[str, object]:
     useful = pd.Series({n: flops_per_token(n) for n in NETWORKS})
     ideal = (useful / (table["peak GFLOP/s"] * 1e9)).sum()
     one_core = (1 / table["lab tokens/s, one core"]).sum()
+    padded = (1 / table["padded tokens/s, one core"]).sum()
     return {
         "cores": cores,
         "sweep_speedup": time_of["stock tokens/s"] / time_of["lab tokens/s"],
         "min_speedup": table["speed-up"].min(),
         "gemm_share": ideal / time_of["lab tokens/s"],
         "two_worker_speedup": one_core / time_of["lab tokens/s"],
+        "own_layers_speedup": padded / one_core,
         "networks": table.to_dict("index"),
     }
 
@@ -186,7 +198,7 @@ def main() -> None:
         print(json.dumps(one))
         return
     real_batches(1)  # fill the cache before the clock runs
-    figures = benchmark(steps=4, stock_steps=1) if arguments.quick else benchmark(12, 2)
+    figures = benchmark(steps=4, stock_steps=2) if arguments.quick else benchmark(12, 4)
     path = ROOT / "build" / "bench.json"
     utils.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
     print(json.dumps({k: v for k, v in figures.items() if k != "networks"}, indent=1))

@@ -1,0 +1,211 @@
+"""Text for the language model of section 7, and the models that it has to beat.
+
+A language model reads one long stream: all reviews, one after another, in an order fixed by the
+seed. Index 1, which stands for "no word" elsewhere in the lab (`utils.PADDING_INDEX`), marks where
+a review ends.
+
+The baselines count: how often each word stands in the text (unigrams), and which words follow which
+two (trigrams with Kneser-Ney smoothing). They are judged on the same tokens as the networks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchtext.vocab import Vocab
+
+import utils
+
+END = utils.PADDING_INDEX  # marks the end of a review
+
+
+def make_stream(reviews: utils.EncodedReviews, seed: int | None = None) -> NDArray[np.int64]:
+    """Return the reviews as one stream of word indices (tokens,), END after each.
+
+    With a seed they come in an order of their own, else in that of the split.
+    """
+    order = np.arange(len(reviews))
+    if seed is not None:
+        order = np.random.default_rng(seed).permutation(order)
+    pieces = [reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]] for i in order]
+    end = np.array([END], dtype=np.int64)
+    return np.concatenate([part for piece in pieces for part in (piece, end)]).astype(np.int64)
+
+
+class StreamBatch(NamedTuple):
+    """A piece of every column of a stream: text (T, B) int64, and the words that follow (T, B)."""
+
+    text: Tensor
+    target: Tensor
+
+
+def stream_batches(
+    stream: NDArray[np.int64], columns: int, steps: int, device: torch.device | str = "cpu"
+) -> Iterator[StreamBatch]:
+    """Cut a stream into `columns` equal columns and yield them `steps` words at a time.
+
+    Each batch goes on where the one before stopped, so that the network's state can be carried
+    over. The last batch may be shorter; fewer than `columns` words at the end of the stream are
+    left out. Raises LabError if the stream has less than two words a column.
+    """
+    length = (len(stream) - 1) // columns
+    if length < 1:
+        raise utils.LabError(f"{len(stream):,} words are too few for {columns} columns of text.")
+    text = stream[: length * columns].reshape(columns, length).T  # (length, columns)
+    target = stream[1 : length * columns + 1].reshape(columns, length).T
+    for start in range(0, length, steps):
+        yield StreamBatch(
+            *(
+                torch.from_numpy(np.ascontiguousarray(part[start : start + steps])).to(device)
+                for part in (text, target)
+            )
+        )
+
+
+def unigram_probabilities(train: NDArray[np.int64], words: int) -> NDArray[np.float64]:
+    """Return the share of each word in a stream (words,), every word counted once more."""
+    counts = np.bincount(train, minlength=words) + 1
+    return counts / counts.sum()
+
+
+class KneserNey:
+    """Interpolated Kneser-Ney trigrams (Kneser and Ney 1995; Chen and Goodman 1998, sec. 2.7).
+
+    The trigrams seen in training give up a little of their count, D = n1 / (n1 + 2 n2) where n1 and
+    n2 are how many were seen once and twice. What they give up goes to the words in proportion to a
+    bigram model, which counts not how often a word was seen but after how many different words, and
+    so on down to equal shares for all words.
+    """
+
+    def __init__(self, train: NDArray[np.int64], words: int, order: int = 3) -> None:
+        """train (tokens,): a stream of word indices below `words`."""
+        self.words = words
+        self.levels: list[_Level] = []  # from the longest context to none
+        grams = _grams(train, words, order)
+        for length in range(order, 0, -1):
+            grams, counts = np.unique(grams, return_counts=True)
+            self.levels.append(_Level(grams, counts, words))
+            grams = grams % words ** (length - 1)  # each kind once, without its first word
+
+    def probabilities(self, stream: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the probability of each word that has enough words before it, (tokens - 2,)."""
+        order = len(self.levels)
+        grams = _grams(stream, self.words, order)
+        result = np.full(len(grams), 1 / self.words)
+        for length in range(1, order + 1):
+            level = self.levels[order - length]
+            result = level.interpolate(grams % self.words**length, result)
+        return result
+
+
+class _Level:
+    """Counts of the n-grams of one length, coded as numbers to the base `words`."""
+
+    def __init__(self, grams: NDArray[np.int64], counts: NDArray[np.int64], words: int) -> None:
+        self.grams, self.counts, self.words = grams, counts, words
+        once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
+        self.discount = once / (once + 2 * twice) if once else 0.0
+        self.contexts, first = np.unique(grams // words, return_index=True)
+        self.totals = np.add.reduceat(counts, first)
+        self.kinds = np.diff([*first, len(grams)])  # different words seen after each context
+
+    def interpolate(
+        self, grams: NDArray[np.int64], lower: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the probability of the last word of each n-gram; `lower`: with one word less."""
+        count = _look_up(self.grams, self.counts, grams)
+        total = _look_up(self.contexts, self.totals, grams // self.words)
+        kinds = _look_up(self.contexts, self.kinds, grams // self.words)
+        seen = total > 0
+        share = np.maximum(count - self.discount, 0) + self.discount * kinds * lower
+        return np.where(seen, share / np.where(seen, total, 1), lower)
+
+
+def _grams(stream: NDArray[np.int64], words: int, length: int) -> NDArray[np.int64]:
+    """Return each run of `length` words as one number to the base `words`."""
+    size = len(stream) - length + 1
+    codes = np.zeros(size, dtype=np.int64)
+    for i in range(length):
+        codes = codes * words + stream[i : i + size]
+    return codes
+
+
+def _look_up(
+    keys: NDArray[np.int64], values: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the value of each wanted key, 0 where it is missing; `keys` are sorted."""
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, values[place], 0)
+
+
+def bits_per_character(nats: float, tokens: int, characters: int) -> float:
+    """Return the bits that a character costs, from the mean nats per token.
+
+    It compares models with different vocabularies, which perplexity does not.
+    """
+    return nats * tokens / (math.log(2) * characters)
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageData:
+    """What the training of a language model needs to know about the data.
+
+    train, valid: streams of word indices (tokens,)
+    vectors:      (words, dimension), where the embedding starts
+    characters:   of the validation reviews
+    parts:        into how many pieces the training stream is cut; the network reads one an epoch
+    """
+
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    characters: int
+    parts: int = 1
+
+    def part(self, epoch: int) -> NDArray[np.int64]:
+        """Return the piece of the training stream that an epoch (from 1) reads."""
+        return np.array_split(self.train, self.parts)[(epoch - 1) % self.parts]
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """16 digits that change with any word or vector."""
+        return utils.digest(self.train, self.valid, self.vectors, self.characters, self.parts)
+
+
+def prepare(
+    reviews: pd.DataFrame,
+    vocab: Vocab,
+    train: utils.EncodedReviews,
+    valid: utils.EncodedReviews,
+    vectors: NDArray[np.float32],
+    limit: int | None,
+    parts: int,
+) -> LanguageData:
+    """Return the streams for training and validation; no test review is in either.
+
+    reviews: as from `utils.load_reviews`; train, valid: its splits
+    limit:   take so many training reviews; None: all, and the unlabelled ones if they are there,
+             but those of films that validation or test reviews are about
+    parts:   into how many pieces the training stream is cut
+    """
+    stream = make_stream(train.some(limit, seed=0) if limit else train, seed=0)
+    if limit is None:
+        kept = reviews["split"] != "train"
+        texts = utils.read_unlabelled(apart=set(reviews.loc[kept, "group"]))
+        if texts:
+            tokens = utils.tokenize_all(texts, cache=utils.data_folder() / "cache")
+            everything = np.ones(len(texts), dtype=bool)
+            more = utils.encode(tokens, np.zeros(len(texts)), everything, vocab)
+            stream = np.concatenate([stream, make_stream(more, seed=0)])
+    held_out = reviews.loc[reviews["split"] == "valid", "text"]
+    characters = int(held_out.map(lambda text: len(utils.LINE_BREAK.sub(" ", text))).sum())
+    return LanguageData(stream, make_stream(valid), vectors, characters, parts)

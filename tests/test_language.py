@@ -1,0 +1,317 @@
+"""The language model: its stream, its baselines, its probabilities, what it hands over."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import language
+import utils
+
+CELLS = ("RNN", "LSTM", "GRU")
+
+
+@pytest.fixture
+def stream(data):
+    return language.make_stream(data.train, seed=0)
+
+
+@pytest.fixture
+def language_data(data):
+    streams = (language.make_stream(data.train, 0), language.make_stream(data.valid))
+    return language.LanguageData(*streams, data.vectors, characters=1000, parts=2)
+
+
+def model_of(lab, settings, data, cell="GRU", **others):
+    torch.manual_seed(0)
+    model = lab.LanguageModel(lab.build_model(settings(cell, **others), data.vectors))
+    return model.eval()
+
+
+# ── the stream ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_stream_holds_each_review_once_with_its_end_marked(data):
+    for seed in (None, 3):
+        stream = language.make_stream(data.valid, seed)
+        reviews = np.split(stream, np.flatnonzero(stream == language.END) + 1)[:-1]
+        found = sorted(tuple(review[:-1]) for review in reviews)
+        pairs = zip(data.valid.starts[:-1], data.valid.starts[1:])
+        assert found == sorted(tuple(data.valid.tokens[a:b]) for a, b in pairs)
+
+
+@pytest.mark.parametrize("columns, steps", [(1, 1), (3, 7), (4, 1000)])
+def test_batches_are_contiguous_and_targets_are_the_next_words(stream, columns, steps):
+    batches = list(language.stream_batches(stream, columns, steps))
+    text = torch.cat([batch.text for batch in batches])  # (length, columns)
+    target = torch.cat([batch.target for batch in batches])
+    assert all(batch.text.shape[0] <= steps for batch in batches)
+    length = (len(stream) - 1) // columns
+    for column in range(columns):
+        piece = stream[column * length : (column + 1) * length + 1]
+        assert text[:, column].tolist() == piece[:-1].tolist()
+        assert target[:, column].tolist() == piece[1:].tolist()
+
+
+def test_too_short_stream_is_refused():
+    with pytest.raises(utils.LabError, match="3 words are too few for 4 columns"):
+        list(language.stream_batches(np.array([5, 6, 7]), 4, 10))
+
+
+def test_parts_together_are_the_whole_stream(language_data):
+    parts = [language_data.part(epoch) for epoch in (1, 2)]
+    np.testing.assert_array_equal(np.concatenate(parts), language_data.train)
+    np.testing.assert_array_equal(language_data.part(3), parts[0])
+
+
+def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, tiny_profile, tmp_path):
+    folder = official(halves=("train",))
+    unsup = folder / "train" / "unsup"
+    unsup.mkdir()
+    films = [f"tt0{i:06d}" for i in range(40)]  # the films of the labelled reviews
+    for i, film in enumerate(films):
+        (unsup / f"{i}_0.txt").write_text(f"unlabelled{film}")
+    urls = "".join(f"http://www.imdb.com/title/{film}/usercomments\n" for film in films)
+    (folder / "train" / "urls_unsup.txt").write_text(urls)
+    reviews = utils.load_reviews(tiny_profile, tmp_path)
+    texts = utils.tokenize_all(reviews["text"].tolist())
+    vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+    words = {f"unlabelled{film}": len(vocab) + i for i, film in enumerate(films)}
+    vocab.stoi.update(words)
+    vocab.itos.extend(words)
+    splits, labels = reviews["split"].to_numpy(), reviews["label"].to_numpy()
+    train, valid = (utils.encode(texts, labels, splits == s, vocab) for s in ("train", "valid"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAB2_DATA", str(tmp_path))
+        found = language.prepare(reviews, vocab, train, valid, np.zeros((9, 2)), None, 1)
+    kept = set(reviews.loc[reviews["split"] != "train", "group"])
+    read = {vocab.itos[i].removeprefix("unlabelled") for i in found.train if i in words.values()}
+    assert read == set(films) - kept and read
+    own = {vocab.itos[i] for i in found.train}
+    assert not own & kept  # the title stands in each review of `official`
+    held_out = reviews.loc[reviews["split"] == "valid", "text"].str.replace("<br />", " ")
+    assert found.characters < held_out.str.len().sum() + 1
+
+
+def test_unlabelled_reviews_that_do_not_fit_their_list_are_named(official, tmp_path):
+    folder = official(halves=("train",)) / "train"
+    assert utils.read_unlabelled(tmp_path) == []
+    (folder / "unsup").mkdir()
+    (folder / "unsup" / "0_0.txt").write_text("text")
+    for urls in (None, "http://a/tt1/\nhttp://a/tt2/\n"):
+        if urls:
+            (folder / "urls_unsup.txt").write_text(urls)
+        with pytest.raises(utils.LabError, match=r"train/unsup does not fit train/urls_unsup.txt"):
+            utils.read_unlabelled(tmp_path)
+
+
+# ── baselines ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_unigrams_add_up_to_one_and_follow_the_counts():
+    found = language.unigram_probabilities(np.array([0, 0, 0, 2]), 4)
+    np.testing.assert_allclose(found, [4 / 8, 1 / 8, 2 / 8, 1 / 8])
+
+
+def test_kneser_ney_adds_up_to_one_after_any_two_words():
+    train = np.random.default_rng(0).zipf(1.5, 2000) % 7
+    model = language.KneserNey(train, 9)  # words 7 and 8 never occur
+    for a in range(9):
+        for b in range(9):
+            total = sum(model.probabilities(np.array([a, b, c]))[0] for c in range(9))
+            assert total == pytest.approx(1)
+
+
+def test_kneser_ney_equals_a_calculation_by_hand():
+    """Bigrams of 0 1 0 2 0 1 1: 01 twice; 10, 02, 20, 11 once. D = 4 / (4 + 2) = 2/3.
+
+    Kinds of word before 0, 1, 2: {1, 2}, {0, 1}, {0}: 2, 2, 1 of 5. D = 1 / (1 + 2 * 2) = 1/5;
+    so p(1) = (2 - 1/5) / 5 + 1/5 * 3 / 5 * 1/3 = 0.4 and
+    p(1 | 0) = (2 - 2/3) / 3 + 2/3 * 2 / 3 * 0.4 = 28/45.
+    """
+    model = language.KneserNey(np.array([0, 1, 0, 2, 0, 1, 1]), words=3, order=2)
+    assert model.probabilities(np.array([0, 1])) == pytest.approx([28 / 45])
+
+
+def test_bits_per_character():
+    assert language.bits_per_character(math.log(8), tokens=10, characters=30) == pytest.approx(1)
+
+
+# ── the model ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_loss_of_three_words_by_hand(lab, data, settings, cell, monkeypatch):
+    """With one word in the only other group, the head is one plain softmax over all 30 words."""
+    monkeypatch.setattr(lab.LanguageModel, "cutoffs", (29,))
+    model = model_of(lab, settings, data, cell)
+    text, target = torch.tensor([[3], [4], [5]]), torch.tensor([[4], [5], [6]])
+    embedded = torch.tensor(data.vectors)[[3, 4, 5]][:, None]
+    states = getattr(nn, cell)(6, 8)
+    states.load_state_dict(model.recurrent.state_dict())
+    logits = F.linear(states(embedded)[0].squeeze(1), model.output.head.weight)
+    expected = F.cross_entropy(logits, target.squeeze(1))
+    found, _ = model.log_probability(text, target)
+    assert -found.mean().item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cutoffs", [(250, 2000, 8000), (5, 12), (4,)])
+def test_adaptive_softmax_adds_up_to_one_and_equals_its_full_evaluation(
+    lab, data, settings, cell, cutoffs, monkeypatch
+):
+    monkeypatch.setattr(lab.LanguageModel, "cutoffs", cutoffs)
+    model = model_of(lab, settings, data, cell, hidden_dim=32)
+    text = torch.tensor([[3], [4], [5]])
+    everything, _ = model.next_word(text)
+    assert everything.exp().sum().item() == pytest.approx(1, abs=1e-5)
+    for word in range(30):
+        target = torch.tensor([[4], [5], [word]])
+        found, _ = model.log_probability(text, target)
+        assert found[-1].item() == pytest.approx(everything[word].item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_carried_state_equals_one_long_pass(lab, data, settings, stream, cell):
+    model = model_of(lab, settings, data, cell)
+    whole, _ = lab.read_stream(model, language.stream_batches(stream, 2, 10_000))
+    parts, words = lab.read_stream(model, language.stream_batches(stream, 2, 7))
+    assert parts == pytest.approx(whole, abs=1e-5)
+    assert words == (len(stream) - 1) // 2 * 2
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_truncation_stops_the_gradient_not_the_state(lab, data, settings, cell):
+    model = model_of(lab, settings, data, cell)
+    _, state = model(torch.tensor([[3], [4]]))
+    cut = lab.detached(state)
+    pairs = zip(state, cut) if cell == "LSTM" else [(state, cut)]
+    for ours, theirs in pairs:
+        assert torch.equal(ours, theirs) and not theirs.requires_grad
+
+
+def test_reading_without_an_optimizer_changes_nothing(lab, data, settings, stream):
+    model = model_of(lab, settings, data, dropout=0.5)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    first, second = (
+        lab.read_stream(model, language.stream_batches(stream, 2, 7)) for _ in range(2)
+    )
+    assert first == second
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_nucleus_of_a_known_distribution(lab):
+    log_probability = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]).log()
+    found = lab.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
+    torch.testing.assert_close(found, torch.tensor([0, 0.5 / 0.8, 0, 0.3 / 0.8, 0]))
+    torch.testing.assert_close(lab.nucleus(log_probability, p=1.0), log_probability.exp())
+    assert lab.nucleus(log_probability, p=0.01).tolist() == [0, 1, 0, 0, 0]
+    cold = lab.nucleus(log_probability, temperature=0.5, p=1.0)
+    torch.testing.assert_close(cold, log_probability.exp() ** 2 / 0.355)
+    drawn = torch.multinomial(
+        found, 20_000, replacement=True, generator=torch.Generator().manual_seed(0)
+    )
+    assert (drawn == 1).double().mean().item() == pytest.approx(0.625, abs=0.015)
+
+
+def test_writing_follows_the_seed_and_never_writes_unknown(lab, data, settings):
+    vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
+    model = model_of(lab, settings, data)
+    texts = [lab.write(model, "w3 w4", vocab, length=12, p=1.0, seed=seed) for seed in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[0].startswith("w3 w4 ") and utils.UNKNOWN not in " ".join(texts)
+    assert lab.write(model, "", vocab, length=3)
+
+
+def test_surprise_is_the_probability_of_each_word(lab, data, settings):
+    vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
+    model = model_of(lab, settings, data)
+    table = lab.surprise(model, "w3 w4 nonsense", vocab)
+    words = [vocab.stoi["w3"], vocab.stoi["w4"], vocab.stoi[utils.UNKNOWN]]
+    text, target = torch.tensor([language.END, *words[:-1]]), torch.tensor(words)
+    expected, _ = model.log_probability(text[:, None], target[:, None])
+    np.testing.assert_allclose(table["probability"], expected.exp().squeeze().tolist(), rtol=1e-4)
+
+
+# ── runs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def language_settings(settings):
+    def make(cell="GRU", **changes):
+        return settings(cell, **{"epochs": 6, "max_length": 5, "batch_size": 4, **changes})
+
+    return make
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_language_model_learns_and_continues_bit_for_bit(
+    lab, language_data, language_settings, tmp_path, cpu, cell
+):
+    records = [
+        utils.RunRecord(language_settings(cell, dropout=0.1), "data", "code", tmp_path / name)
+        for name in ("whole", "broken")
+    ]
+    lab.train_language(records[0].settings, language_data, records[0], cpu)
+    save = utils.RunRecord.save_epoch
+
+    def save_and_die(self, model, optimizer, curve):
+        save(self, model, optimizer, curve)
+        raise InterruptedError
+
+    for _ in range(3):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
+            patch.setattr(utils.RunRecord, "save_epoch", save_and_die)
+            lab.train_language(records[1].settings, language_data, records[1], cpu)
+    lab.train_language(records[1].settings, language_data, records[1], cpu)
+    losses = [[row["valid_loss"] for row in record.curve] for record in records]
+    assert losses[0] == losses[1]
+    assert losses[0][-1] < losses[0][0] < math.log(30) + 0.5
+    assert records[0].result["perplexity"] == pytest.approx(math.exp(min(losses[0])))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_classifier_starts_from_the_language_model(
+    lab, data, language_data, settings, language_settings, tmp_path, cell
+):
+    (reader,) = utils.sweep(
+        [language_settings(cell)], lab.train_language, language_data, "code", tmp_path, workers=1
+    )
+    run_list = [settings(cell, epochs=1), settings(cell, epochs=1, pretrained=reader.name)]
+    scratch, pretrained = utils.sweep(run_list, lab.train_run, data, "code", tmp_path, workers=1)
+    assert scratch.name != pretrained.name
+    model = lab.build_model(run_list[1], data.vectors)
+    weights = reader.weights_of(reader.name)
+    lab.start_from(model, weights)
+    for name, weight in model.state_dict().items():
+        assert name.startswith("linear.") or torch.equal(weight, weights[name])
+    with pytest.raises(utils.LabError, match="starts from the weights of gone"):
+        utils.sweep([settings(cell, pretrained="gone")], lab.train_run, data, "code", tmp_path)
+
+
+def test_few_labels_are_drawn_evenly_and_nested(data, lab, settings, tmp_path, cpu):
+    small, large = (data.train.some(count, seed=1) for count in (10, 40))
+    assert small.labels.sum() == 5 and large.labels.sum() == 20
+    pieces = [
+        {tuple(r.tokens[a:b]) for a, b in zip(r.starts[:-1], r.starts[1:])} for r in (small, large)
+    ]
+    assert pieces[0] <= pieces[1]
+    with pytest.raises(utils.LabError, match="Cannot draw 98 reviews"):
+        data.train.some(98, seed=1)
+    entry = settings(epochs=1, labelled=10)
+    record = utils.RunRecord(entry, data.fingerprint, "code", tmp_path)
+    lab.train_run(entry, data, record, cpu)
+    assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
+
+
+def test_language_data_fingerprint_sees_every_part(language_data):
+    others = [
+        dataclasses.replace(language_data, train=language_data.train[::-1].copy()),
+        dataclasses.replace(language_data, valid=language_data.valid[1:]),
+        dataclasses.replace(language_data, parts=3),
+    ]
+    assert len({language_data.fingerprint, *(other.fingerprint for other in others)}) == 4
