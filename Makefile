@@ -3,7 +3,7 @@
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook
 # make full    as run, with all data and full length (hours on a CPU)
-# make bench   how much faster the lab trains than the stock recipe; leaves build/bench.json
+# make bench   how much faster the lab trains than the stock recipe; leaves build/bench*.json
 # make clean   remove build/ and .venv/; data, caches and runs stay
 
 SHELL := /bin/bash
@@ -41,6 +41,7 @@ doctor: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/engine.py
+	$(BIN)/python tests/benchmarks/language_model.py
 
 # The first Python 3.11 or 3.12 that really runs; a version manager's stub may not.
 $(STAMP): requirements.txt

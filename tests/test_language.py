@@ -221,16 +221,19 @@ def test_nucleus_of_a_known_distribution(lab):
 def test_writing_follows_the_seed_and_never_writes_unknown(lab, data, settings):
     vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
     model = model_of(lab, settings, data)
-    texts = [lab.write(model, "w3 w4", vocab, length=12, p=1.0, seed=seed) for seed in (1, 1, 2)]
+    texts = [
+        lab.write(model, "w3 w4", vocab, [language.END], length=12, p=1.0, seed=seed)
+        for seed in (1, 1, 2)
+    ]
     assert texts[0] == texts[1] != texts[2]
     assert texts[0].startswith("w3 w4 ") and utils.UNKNOWN not in " ".join(texts)
-    assert lab.write(model, "", vocab, length=3)
+    assert lab.write(model, "", vocab, [language.END], length=3)
 
 
 def test_surprise_is_the_probability_of_each_word(lab, data, settings):
     vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
     model = model_of(lab, settings, data)
-    table = lab.surprise(model, "w3 w4 nonsense", vocab)
+    table = lab.surprise(model, "w3 w4 nonsense", vocab, [language.END])
     words = [vocab.stoi["w3"], vocab.stoi["w4"], vocab.stoi[utils.UNKNOWN]]
     text, target = torch.tensor([language.END, *words[:-1]]), torch.tensor(words)
     expected, _ = model.log_probability(text[:, None], target[:, None])

@@ -62,13 +62,18 @@ def flops_per_token(network: str) -> int:
     return sum(6 * GATES[cell] * hidden * (size + hidden) for size in inputs)
 
 
-def real_batches(count: int) -> list[utils.Batch]:
-    """Return `count` batches of packaged reviews, as a training would see them."""
+def real_reviews() -> tuple[utils.EncodedReviews, utils.Vocab]:
+    """Return every fifth of the packaged reviews, and their vocabulary."""
     reviews = utils.read_packaged()[::5].reset_index(drop=True)
     texts = utils.tokenize_all(reviews["text"].tolist(), ROOT / "data" / "cache")
     rows = np.ones(len(reviews), dtype=bool)
-    encoded = utils.encode(texts, reviews["label"].to_numpy(), rows, utils.build_vocab(texts, rows))
-    batches = list(utils.make_batches(encoded, BATCH, LENGTH, seed=0))
+    vocab = utils.build_vocab(texts, rows)
+    return utils.encode(texts, reviews["label"].to_numpy(), rows, vocab), vocab
+
+
+def real_batches(count: int) -> list[utils.Batch]:
+    """Return `count` batches of packaged reviews, as a training would see them."""
+    batches = list(utils.make_batches(real_reviews()[0], BATCH, LENGTH, seed=0))
     return batches[:count]
 
 
@@ -131,9 +136,9 @@ def measure_peak(network: str, seconds: float = 1.0) -> dict[str, float]:
     return {"flops": 2 * x.numel() * len(weight) / best}
 
 
-def run_alone(*jobs: tuple[str, ...]) -> list[dict[str, float]]:
+def run_alone(*jobs: tuple[str, ...], script: Path = Path(__file__)) -> list[dict[str, float]]:
     """Run measurements in fresh processes, all of `jobs` at the same time."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--measure"]
+    command = [sys.executable, str(script.resolve()), "--measure"]
     running = [
         subprocess.Popen([*command, *job], stdout=subprocess.PIPE, text=True) for job in jobs
     ]

@@ -1,0 +1,152 @@
+"""How much faster does the lab train its language models than a plain loop, on this machine, now?
+
+    python tests/benchmarks/language_model.py
+
+Both read the same stream of real reviews (25,002 words in the vocabulary, 100 dimensions, 256
+units, 32 columns, 40 words a piece) with the same optimizer:
+
+    stock   packed sequences, a full softmax over the vocabulary, default float handling, torch's
+            default threads, one process
+    lab     the notebook's `read_stream`, one process of one thread per core
+
+It prints a table and writes build/bench_language.json. `share of peak` counts as useful what
+`engine.py` counts, and for the softmax 6 operations per weight that a token's group needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import engine
+import nbformat
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+import language
+import utils
+
+COLUMNS, STEPS = 32, 40
+CELLS = {"RNN": "RNN-256", "LSTM": "LSTM-256", "GRU": "GRU-256"}
+
+
+def real_stream(batches: int) -> list[language.StreamBatch]:
+    """Return `batches` pieces of a stream of packaged reviews."""
+    stream = language.make_stream(engine.real_reviews()[0], seed=0)
+    stream = stream[: COLUMNS * STEPS * batches + 1]
+    return list(language.stream_batches(stream, COLUMNS, STEPS))
+
+
+class Stock(nn.Module):
+    """Embedding, packed recurrent layer, a plain linear layer to the whole vocabulary."""
+
+    def __init__(self, cell: str, words: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, engine.DIMENSION)
+        self.recurrent = getattr(nn, cell)(engine.DIMENSION, 256)
+        self.linear = nn.Linear(256, words)
+
+    def loss(self, batch: language.StreamBatch, state: object) -> tuple[torch.Tensor, object]:
+        """Return the mean loss of a piece, and the state after it."""
+        lengths = torch.full((COLUMNS,), len(batch.text))
+        packed = pack_padded_sequence(self.embedding(batch.text), lengths)
+        output, state = self.recurrent(packed, state)
+        return F.cross_entropy(self.linear(output.data), batch.target.flatten()), state
+
+
+def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
+    """Train on `steps` pieces after one to warm up; return tokens per second."""
+    if recipe == "lab":
+        utils.prepare_torch(threads=1)
+    lab = engine.definitions(nbformat.read(engine.ROOT / "lab2.ipynb", as_version=4))
+    batches = real_stream(steps + 1)
+    torch.manual_seed(0)
+    if recipe == "lab":
+        reader = lab["CELLS"][cell](25_002, engine.DIMENSION, 256, 1)
+        model = lab["LanguageModel"](reader)
+    else:
+        model = Stock(cell, 25_002)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+
+    def train(some: list[language.StreamBatch]) -> None:
+        if recipe == "lab":
+            lab["read_stream"](model, some, optimizer)
+            return
+        state = None
+        for batch in some:
+            loss, state = model.loss(batch, state)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            state = lab["detached"](state)
+
+    train(batches[:1])
+    start = time.perf_counter()
+    train(batches[1:])
+    tokens = sum(batch.target.numel() for batch in batches[1:])
+    figures = {"tokens_per_second": tokens / (time.perf_counter() - start)}
+    if recipe == "lab":
+        targets = torch.cat([batch.target.flatten() for batch in batches])
+        figures["flops"] = softmax_flops(model.output, targets.numpy())
+    return figures
+
+
+def softmax_flops(output: nn.AdaptiveLogSoftmaxWithLoss, targets: np.ndarray) -> float:
+    """Return the useful operations of one training step in the softmax, per token."""
+    flops = 6.0 * output.head.weight.numel()
+    for group, low, high in zip(output.tail, output.cutoffs, output.cutoffs[1:]):
+        share = np.mean((targets >= low) & (targets < high))
+        flops += 6.0 * share * sum(weight.numel() for weight in group.parameters())
+    return flops
+
+
+def main() -> None:
+    """Measure, print, write build/bench_language.json."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--measure", nargs=3, metavar=("CELL", "RECIPE", "STEPS"))
+    arguments = parser.parse_args()
+    if arguments.measure:
+        cell, recipe, steps = arguments.measure
+        print(json.dumps(measure(cell, recipe, int(steps))))
+        return
+    real_stream(1)  # fill the cache before the clock runs
+    rows = []
+    for cell, network in CELLS.items():
+        (stock,) = run_alone((cell, "stock", "6"))
+        runs = run_alone(*[(cell, "lab", "150")] * utils.available_cores())
+        peak = sum(
+            peak["flops"]
+            for peak in engine.run_alone(*[(network, "peak", "0")] * utils.available_cores())
+        )
+        together = sum(run["tokens_per_second"] for run in runs)
+        useful = engine.flops_per_token(network) + runs[0]["flops"]
+        rows.append(
+            {
+                "network": f"{network} LM",
+                "stock tokens/s": stock["tokens_per_second"],
+                "lab tokens/s": together,
+                "speed-up": together / stock["tokens_per_second"],
+                "MFLOP a token": useful / 1e6,
+                "share of peak": together * useful / peak,
+            }
+        )
+    table = pd.DataFrame(rows).set_index("network")
+    print(table.round(2).to_string())
+    path = engine.ROOT / "build" / "bench_language.json"
+    utils.write_atomically(path, json.dumps(table.to_dict("index"), indent=1).encode("utf-8"))
+
+
+def run_alone(*jobs: tuple[str, ...]) -> list[dict[str, float]]:
+    """Run measurements in fresh processes, all of `jobs` at the same time."""
+    return engine.run_alone(*jobs, script=Path(__file__))
+
+
+if __name__ == "__main__":
+    main()
