@@ -9,6 +9,11 @@ units, 32 columns, 40 words a piece) with the same optimizer:
             default threads, one process
     lab     the notebook's `read_stream`, one process of one thread per core
 
+It also gives both the same time, EQUAL_SECONDS, to learn from the same stream, and
+compares their perplexity on the same held-out reviews: an LSTM of the lab with 256 units on GloVe
+vectors, and the LSTM of PyTorch's own example, two layers of 200 units, the output tied to the
+embedding, trained by the stock loop.
+
 It prints a table and writes build/bench_language.json. `share of peak` counts as useful what
 `engine.py` counts, and for the softmax 6 operations per weight that a token's group needs.
 """
@@ -33,6 +38,8 @@ import language
 import utils
 
 COLUMNS, STEPS = 32, 40
+EQUAL_SECONDS = 120.0
+HELD_OUT = 100_000  # words at the end of the stream
 CELLS = {"RNN": "RNN-256", "LSTM": "LSTM-256", "GRU": "GRU-256"}
 
 
@@ -60,6 +67,68 @@ class Stock(nn.Module):
         return F.cross_entropy(self.linear(output.data), batch.target.flatten()), state
 
 
+class StockTied(Stock):
+    """Two layers of 200 units, dropout 0.2, output weights tied to the embedding."""
+
+    def __init__(self, words: int) -> None:
+        super().__init__("LSTM", words)
+        self.embedding = nn.Embedding(words, 200)
+        self.recurrent = nn.LSTM(200, 200, num_layers=2, dropout=0.2)
+        self.linear = nn.Linear(200, words)
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        self.linear.weight = self.embedding.weight
+
+
+def train_step(model: nn.Module, loss: torch.Tensor, optimizer: torch.optim.Optimizer) -> None:
+    """Move the weights once."""
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+
+
+def equal_time(recipe: str, seconds: float) -> dict[str, float]:
+    """Train for `seconds` on the stream; return words read and perplexity on the held-out end."""
+    if recipe == "lab":
+        utils.prepare_torch()
+    lab = engine.definitions(nbformat.read(engine.ROOT / "lab2.ipynb", as_version=4))
+    reviews, vocab = engine.real_reviews()
+    stream = language.make_stream(reviews, seed=0)
+    batches = list(language.stream_batches(stream[:-HELD_OUT], COLUMNS, STEPS))
+    held_out = list(language.stream_batches(stream[-HELD_OUT:], COLUMNS, STEPS))
+    torch.manual_seed(0)
+    if recipe == "lab":
+        vectors = utils.load_vectors(vocab).matrix
+        settings = utils.Settings("LSTM-256 LM", "LSTM", 256, 1, 6e-3, 0, 1, COLUMNS, STEPS)
+        model = lab["LanguageModel"](lab["build_model"](settings, vectors))
+        optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    else:
+        model = StockTied(len(vocab))
+        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    state, words, end = None, 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        batch = batches[words // (COLUMNS * STEPS) % (len(batches) - 1)]
+        if recipe == "lab":
+            loss, state = model.log_probability(*batch, state)
+            loss = -loss.mean()
+        else:
+            loss, state = model.loss(batch, state)
+        train_step(model, loss, optimizer)
+        state = lab["detached"](state)
+        words += batch.target.numel()
+    model.eval()
+    state, nats = None, []
+    with torch.no_grad():
+        for batch in held_out:
+            if recipe == "lab":
+                loss, state = model.log_probability(*batch, state)
+                loss = -loss.mean()
+            else:
+                loss, state = model.loss(batch, state)
+            nats += [loss.item()] * batch.target.numel()
+    return {"words": words, "perplexity": float(np.exp(np.mean(nats)))}
+
+
 def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
     """Train on `steps` pieces after one to warm up; return tokens per second."""
     if recipe == "lab":
@@ -81,10 +150,7 @@ def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
         state = None
         for batch in some:
             loss, state = model.loss(batch, state)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            train_step(model, loss, optimizer)
             state = lab["detached"](state)
 
     train(batches[:1])
@@ -114,7 +180,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.measure:
         cell, recipe, steps = arguments.measure
-        print(json.dumps(measure(cell, recipe, int(steps))))
+        if cell == "equal":
+            print(json.dumps(equal_time(recipe, float(steps))))
+        else:
+            print(json.dumps(measure(cell, recipe, int(steps))))
         return
     real_stream(1)  # fill the cache before the clock runs
     rows = []
@@ -139,8 +208,13 @@ def main() -> None:
         )
     table = pd.DataFrame(rows).set_index("network")
     print(table.round(2).to_string())
+    (stock,) = run_alone(("equal", "stock", str(EQUAL_SECONDS)))
+    (lab,) = run_alone(("equal", "lab", str(EQUAL_SECONDS)))
+    same_time = pd.DataFrame({"stock 2 x 200 tied": stock, "lab LSTM-256": lab}).T
+    print(f"after {EQUAL_SECONDS:.0f} s:\n{same_time.round(1).to_string()}")
+    figures = {"networks": table.to_dict("index"), "equal_time": same_time.to_dict("index")}
     path = engine.ROOT / "build" / "bench_language.json"
-    utils.write_atomically(path, json.dumps(table.to_dict("index"), indent=1).encode("utf-8"))
+    utils.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
 
 
 def run_alone(*jobs: tuple[str, ...]) -> list[dict[str, float]]:
