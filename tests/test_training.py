@@ -1,6 +1,7 @@
 """The training loop, the run records and the sweep: exact, repeatable, resumable."""
 
 import dataclasses
+import errno
 import json
 import math
 import multiprocessing
@@ -322,6 +323,27 @@ def test_duplicate_in_the_run_list_is_refused_before_anything_starts(lab, data, 
     with pytest.raises(utils.LabError, match=r"GRU-8, seed 0, 2 times"):
         utils.sweep([settings(), settings()], lab.train_run, data, "code", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
+    lab, data, settings, tmp_path, cpu
+):
+    whole = record_of(settings(), data, tmp_path / "whole")
+    lab.train_run(whole.settings, data, whole, cpu)
+    broken = record_of(settings(), data, tmp_path)
+
+    def no_space_after_an_epoch(descriptor, sync=os.fsync):
+        if broken.curve:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils.os, "fsync", no_space_after_an_epoch)
+        with pytest.raises(utils.LabError, match=r"in epoch 2: Cannot write .*No space left"):
+            utils.sweep([settings()], lab.train_run, data, "code", tmp_path, workers=1)
+    assert len(broken.curve) == 1
+    utils.sweep([settings()], lab.train_run, data, "code", tmp_path, workers=1)
+    assert outcome(broken) == outcome(whole)
 
 
 @pytest.mark.parametrize(
