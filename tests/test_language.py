@@ -127,14 +127,15 @@ def test_kneser_ney_adds_up_to_one_after_any_two_words():
 
 
 def test_kneser_ney_equals_a_calculation_by_hand():
-    """Bigrams of 0 1 0 2 0 1 1: 01 twice; 10, 02, 20, 11 once. D = 4 / (4 + 2) = 2/3.
+    """Bigrams of 0 1 0 2 1 1 0: 10 twice; 01, 02, 21, 11 once. D = 4 / (4 + 2) = 2/3.
 
-    Kinds of word before 0, 1, 2: {1, 2}, {0, 1}, {0}: 2, 2, 1 of 5. D = 1 / (1 + 2 * 2) = 1/5;
-    so p(1) = (2 - 1/5) / 5 + 1/5 * 3 / 5 * 1/3 = 0.4 and
-    p(1 | 0) = (2 - 2/3) / 3 + 2/3 * 2 / 3 * 0.4 = 28/45.
+    Kinds of word before 0, 1, 2: {1}, {0, 1, 2}, {0}: 1, 3, 1 of 5. D = 2 / (2 + 0) = 1;
+    so p(0) = 0 / 5 + 1 * 3 / 5 / 3 = 1/5 and p(1) = 2 / 5 + 1/5 = 3/5.
+    p(1 | 0) = (1 - 2/3) / 2 + 2/3 * 2 / 2 * 3/5 = 17/30
+    p(0 | 1) = (2 - 2/3) / 3 + 2/3 * 2 / 3 * 1/5 = 8/15
     """
-    model = language.KneserNey(np.array([0, 1, 0, 2, 0, 1, 1]), words=3, order=2)
-    assert model.probabilities(np.array([0, 1])) == pytest.approx([28 / 45])
+    model = language.KneserNey(np.array([0, 1, 0, 2, 1, 1, 0]), words=3, order=2)
+    assert model.probabilities(np.array([0, 1, 0])) == pytest.approx([17 / 30, 8 / 15])
 
 
 def test_bits_per_character():
