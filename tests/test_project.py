@@ -128,34 +128,6 @@ def test_subnormal_numbers_are_rounded_to_zero():
     assert (utils.torch.tensor([1e-30]) * 1e-10).item() == 0.0
 
 
-# ── environment check ───────────────────────────────────────────────────────────────────────────
-
-
-def test_environment_check_finds_this_environment_in_order():
-    results = {line["name"]: line for line in doctor.run_checks()}
-    assert results["interpreter"]["status"] == results["versions"]["status"] == "ok"
-    assert results["torch"]["status"] == "ok" and "torch 2.13.0" in results["torch"]["found"]
-
-
-def test_environment_check_names_wrong_versions(monkeypatch):
-    pins = {"torch": "2.13.0", "numpy": "1.0", "no-such-package": "3"}
-    monkeypatch.setattr(doctor, "read_pins", lambda _: pins)
-    line = doctor.check_versions()
-    assert line["status"] == "warn" and line["what to do"] == "pip install -r requirements.txt"
-    assert "numpy" in line["found"] and "no-such-package missing" in line["found"]
-    assert "torch" not in line["found"]
-
-
-def test_a_check_that_fails_itself_says_so_and_the_rest_go_on(monkeypatch):
-    def check_luck():
-        raise RuntimeError("no luck")
-
-    monkeypatch.setattr(doctor, "CHECKS", (check_luck, doctor.check_disk))
-    luck, disk = doctor.run_checks()
-    assert luck["status"] == "warn" and "no luck" in luck["found"]
-    assert disk["name"] == "disk"
-
-
 # ── report ──────────────────────────────────────────────────────────────────────────────────────
 
 
