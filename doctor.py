@@ -116,7 +116,9 @@ def check_terminal() -> List[Line]:
     """Is this interpreter the one of the environment that the terminal has activated?"""
     active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
     why = "Packages installed in one environment are not there in another, nor in its notebooks."
-    if not active or Path(active).resolve() == Path(sys.prefix).resolve():
+    here = Path(sys.prefix).resolve()
+    # `make` uses the lab's own environment whatever the terminal has activated
+    if not active or here in (Path(active).resolve(), HERE / ".venv"):
         return [line("environment", True, environment_name(), why, "")]
     found = "running in {}, but the terminal has activated {}".format(
         environment_name(), Path(active).name

@@ -133,8 +133,10 @@ def test_other_environment_is_active_in_the_terminal(monkeypatch, tmp_path):
     monkeypatch.setenv("CONDA_PREFIX", str(tmp_path / "pytorch-gpu"))
     line = only(doctor.check_terminal())
     assert line.status == "warn" and "the terminal has activated pytorch-gpu" in line.found
-    monkeypatch.setenv("CONDA_PREFIX", sys.prefix)
-    assert only(doctor.check_terminal()).status == "ok"
+    monkeypatch.setattr(doctor, "HERE", tmp_path)
+    for prefix in (tmp_path / "pytorch-gpu", tmp_path / ".venv"):  # the same, or that of `make`
+        monkeypatch.setattr(doctor.sys, "prefix", str(prefix))
+        assert only(doctor.check_terminal()).status == "ok"
 
 
 def kernel(folder, name, *argv):
@@ -154,10 +156,9 @@ def test_kernel_of_another_interpreter(monkeypatch, system, tmp_path, name, quot
     assert line.found == (
         "no kernel runs this interpreter; registered for others: broken (unreadable), python3"
     )
-    assert line.fix == (
-        f"python -m ipykernel install --user --name lab2 --display-name {quote}Python (lab2){quote}, "
-        "then choose the kernel 'Python (lab2)' in JupyterLab"
-    )
+    register = "python -m ipykernel install --user --name lab2 --display-name "
+    choose = ", then choose the kernel 'Python (lab2)' in JupyterLab"
+    assert line.fix == f"{register}{quote}Python (lab2){quote}{choose}"
 
 
 def test_kernel_of_this_interpreter(monkeypatch, tmp_path):
