@@ -5,7 +5,8 @@ seed. Index 1, which stands for "no word" elsewhere in the lab (`utils.PADDING_I
 a review ends.
 
 The baselines count: how often each word stands in the text (unigrams), and which words follow which
-two (trigrams with Kneser-Ney smoothing). They are judged on the same tokens as the networks.
+two (trigrams with Kneser-Ney smoothing). They are judged on the same text as the networks, but for
+a few tokens at its ends.
 """
 
 from __future__ import annotations
@@ -150,7 +151,9 @@ def _look_up(
 def bits_per_character(nats: float, tokens: int, characters: int) -> float:
     """Return the bits that a character costs, from the mean nats per token.
 
-    It compares models with different vocabularies, which perplexity does not.
+    It does not depend on how a text is cut into tokens, as perplexity does. But it counts only what
+    is predicted: the letters of an unknown word, capitals and spaces come free, so that a smaller
+    vocabulary looks better.
     """
     return nats * tokens / (math.log(2) * characters)
 
@@ -194,18 +197,20 @@ def prepare(
 
     reviews: as from `utils.load_reviews`; train, valid: its splits
     limit:   take so many training reviews; None: all, and the unlabelled ones if they are there,
-             but those of films that validation or test reviews are about
+             but those of films, and copies of texts, that validation or test reviews have
     parts:   into how many pieces the training stream is cut
     """
     stream = make_stream(train.some(limit, seed=0) if limit else train, seed=0)
     if limit is None:
-        kept = reviews["split"] != "train"
-        texts = utils.read_unlabelled(apart=set(reviews.loc[kept, "group"]))
+        held_out = reviews[reviews["split"] != "train"]
+        texts = utils.read_unlabelled(apart=set(held_out["group"]))
+        copies = set(held_out["text"])  # some reviews stand under another film, too
+        texts = [text for text in texts if text not in copies]
         if texts:
             tokens = utils.tokenize_all(texts, cache=utils.data_folder() / "cache")
             everything = np.ones(len(texts), dtype=bool)
             more = utils.encode(tokens, np.zeros(len(texts)), everything, vocab)
             stream = np.concatenate([stream, make_stream(more, seed=0)])
-    held_out = reviews.loc[reviews["split"] == "valid", "text"]
-    characters = int(held_out.map(lambda text: len(utils.LINE_BREAK.sub(" ", text))).sum())
+    valid_texts = reviews.loc[reviews["split"] == "valid", "text"]
+    characters = int(valid_texts.map(lambda text: len(utils.LINE_BREAK.sub(" ", text))).sum())
     return LanguageData(stream, make_stream(valid), vectors, characters, parts)

@@ -262,7 +262,11 @@ def read_official(folder: Path) -> pd.DataFrame:
     ]
     reviews = pd.DataFrame(rows, columns=["text", "label", "group", "half"])
     kind = "official test half" if len(halves) == 2 else "test split carved from the training half"
-    reviews.attrs["source"] = f"aclImdb, official layout, {kind}, no film in two splits"
+    listed = all(
+        (folder / half / f"urls_{name}.txt").exists() for half in halves for name in LABELS
+    )
+    apart = "no film in two splits" if listed else "blocks of neighbours apart (no list of films)"
+    reviews.attrs["source"] = f"aclImdb, official layout, {kind}, {apart}"
     return reviews
 
 
@@ -280,7 +284,11 @@ def _read_official_class(half: Path, name: str) -> list[tuple[str, str]]:
         )
     number = {path: int(path.name.split("_")[0]) for path in files}
     files.sort(key=number.__getitem__)
-    films = [_film(urls[number[path]]) if urls else f"{half.name}-{name}" for path in files]
+    # where films are not listed, neighbours stay together, as with the package
+    films = [
+        _film(urls[number[path]]) if urls else f"block-{place // BLOCK:03d}"
+        for place, path in enumerate(files)
+    ]
     return [(_read_review(path), film) for path, film in zip(files, films, strict=True)]
 
 
@@ -800,6 +808,7 @@ def _sources(definition: Callable[..., Any]) -> Iterator[str]:
         return
     yield repr(f"class {definition.__name__}{definition.__bases__}")
     for name, value in vars(definition).items():
+        value = getattr(value, "fget", getattr(value, "__func__", value))  # property, staticmethod
         if inspect.isfunction(value):
             yield inspect.getsource(value)
         elif not name.startswith("__"):
@@ -847,7 +856,7 @@ class RunRecord:
 
     def fail(self, error: BaseException) -> str:
         """Write down why the run stopped, and return it in one line."""
-        where = f"in epoch {len(self.curve) + 1}: {error or type(error).__name__}"
+        where = f"in epoch {len(self.curve) + 1}: {str(error) or type(error).__name__}"
         report = where + "\n\n" + "".join(traceback.format_exception(error))
         with contextlib.suppress(LabError):  # the disk may be full: then the line must do
             write_atomically(self.folder / "failure.txt", report.encode("utf-8", "replace"))
@@ -925,8 +934,7 @@ class RunRecord:
             self._save("best.pt", model.state_dict())
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "curve": curve}
         self._save("state.pt", state)
-        text = pd.DataFrame(curve).to_csv(index=False)
-        write_atomically(self.folder / "curve.csv", text.encode("utf-8"))
+        self._save_curve(curve)
 
     def load_best(self, model: nn.Module) -> nn.Module:
         """Load the weights of the best epoch into `model`, and return it.
@@ -964,6 +972,7 @@ class RunRecord:
 
         To the outcome come the losses of the best epoch, time, and the circumstances of the run.
         """
+        self._save_curve(curve)  # a kill after the last epoch may have come between state and curve
         if arrays:
             save_arrays(self.folder / "test.npz", **arrays)
         seconds = sum(row["seconds"] for row in curve)
@@ -981,6 +990,10 @@ class RunRecord:
         }
         write_atomically(self.folder / "result.json", json.dumps(result, indent=1).encode("utf-8"))
         (self.folder / "state.pt").unlink(missing_ok=True)
+
+    def _save_curve(self, curve: list[dict[str, float]]) -> None:
+        text = pd.DataFrame(curve).to_csv(index=False)
+        write_atomically(self.folder / "curve.csv", text.encode("utf-8"))
 
     def _save(self, file: str, content: dict[str, Any]) -> None:
         buffer = io.BytesIO()
@@ -1009,7 +1022,8 @@ class RunData(Protocol):
     """Whatever a training reads, if it can say which data they are."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """16 digits that change with the data."""
 
 
 TrainRun = Callable[[Settings, Any, RunRecord, torch.device], None]
@@ -1124,9 +1138,9 @@ def dask_client() -> Iterator[Any]:
     """Give the client of the Dask cluster to use, or None for this machine alone.
 
     It is the client that the notebook has made, else one for the scheduler whose address is in
-    LAB2_DASK, for as long as it is needed. The workers get the lab's two modules; each must have
-    one thread, because a training uses the process's random numbers. Raises LabError if no
-    scheduler answers, or if a worker has several threads.
+    LAB2_DASK, for as long as it is needed. The workers get the lab's modules; each must have one
+    thread, because a training uses the process's random numbers. Raises LabError if no scheduler
+    answers, or if a worker has several threads.
     """
     address = os.environ.get("LAB2_DASK")
     if not address and "distributed" not in sys.modules:
@@ -1145,13 +1159,15 @@ def dask_client() -> Iterator[Any]:
         except ValueError:  # the notebook has made none
             client = stack.enter_context(_connect(address)) if address else None
         if client is not None:
+            client.wait_for_workers(1)
             workers = client.scheduler_info(n_workers=-1)["workers"].values()
             if any(worker["nthreads"] != 1 for worker in workers):
                 raise LabError(
                     "A Dask worker has several threads. Start the workers with --nthreads 1."
                 )
             for module in ("recurrent.py", "utils.py", "language.py"):
-                client.register_plugin(UploadFile(str(Path(__file__).with_name(module))))
+                plugin = UploadFile(str(Path(__file__).with_name(module)))
+                client.register_plugin(plugin, name=f"lab2-{module}")
         yield client
 
 
@@ -1173,9 +1189,11 @@ def _first_line(error: BaseException) -> str:
 
 
 def _work(record: RunRecord) -> float:
-    """Return a number that grows with the time a run takes: FLOPs of the recurrent products."""
-    gates = GATES.get(record.settings.cell, 1)
-    return gates * record.settings.num_layers * record.settings.hidden_dim**2
+    """Return a number that grows with the time a run takes: reviews by size of the products."""
+    settings = record.settings
+    reviews = settings.epochs * (settings.labelled or 10_000)
+    gates = GATES.get(settings.cell, 1)
+    return reviews * gates * settings.num_layers * settings.hidden_dim**2
 
 
 def _carry_out(
@@ -1278,9 +1296,8 @@ def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataF
     try:
         return tuple(pd.read_csv(folder / name) for name in names)
     except (OSError, ValueError) as error:
-        raise LabError(
-            f"No results to show in {folder}: {error}. Run the networks first."
-        ) from error
+        what = "cells above" if prefix else "six networks"
+        raise LabError(f"No results to show in {folder}: {error}. Run the {what} first.") from error
 
 
 def accuracy_interval(accuracy: float, reviews: int) -> tuple[float, float]:
@@ -1362,9 +1379,11 @@ def plot_perplexity(curves: pd.DataFrame, baselines: dict[str, float]) -> Figure
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
     for network, rows in curves.groupby("network", sort=False):
         colour, dashes = NETWORK_STYLE.get(network.removesuffix(" LM"), ("#CC79A7", "solid"))
-        read = rows["tokens"].cumsum() / 1e6
-        values = np.exp(rows["valid_loss"])
-        axis.plot(read, values, "o", color=colour, linestyle=dashes, markersize=4, label=network)
+        for number, (_, one) in enumerate(rows.groupby("run", sort=False)):
+            style = {"color": colour, "linestyle": dashes, "markersize": 4}
+            label = network if number == 0 else None
+            read = one["tokens"].cumsum() / 1e6
+            axis.plot(read, np.exp(one["valid_loss"]), "o", label=label, **style)
     for name, value in baselines.items():
         axis.axhline(value, color="black", linewidth=0.8)
         place = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 9}

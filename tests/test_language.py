@@ -75,7 +75,14 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, tiny_pro
     films = [f"tt0{i:06d}" for i in range(40)]  # the films of the labelled reviews
     for i, film in enumerate(films):
         (unsup / f"{i}_0.txt").write_text(f"unlabelled{film}")
-    urls = "".join(f"http://www.imdb.com/title/{film}/usercomments\n" for film in films)
+    for i in range(240):  # a copy of each labelled review, filed under a film that none is about
+        name, number = ("neg", i) if i < 120 else ("pos", i - 120)
+        (original,) = (folder / "train" / name).glob(f"{number}_*.txt")
+        (unsup / f"{40 + i}_0.txt").write_text(original.read_text())
+    urls = "".join(
+        f"http://www.imdb.com/title/{film}/usercomments\n"
+        for film in [*films, *["tt9999999"] * 240]
+    )
     (folder / "train" / "urls_unsup.txt").write_text(urls)
     reviews = utils.load_reviews(tiny_profile, tmp_path)
     texts = utils.tokenize_all(reviews["text"].tolist())

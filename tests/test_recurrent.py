@@ -84,6 +84,24 @@ def test_packed_and_single_sequences_are_left_to_pytorch(theirs, ours):
     assert torch.equal(layer(single)[0], reference(single)[0])
 
 
+@pytest.mark.parametrize("theirs, ours", PAIRS)
+def test_wrong_input_is_explained_as_pytorch_does(theirs, ours):
+    reference, layer = twins(theirs, ours, 5, 6)
+    wrong = [
+        (torch.randn(4, 3, 7), None),  # width
+        (torch.randn(4, 3, 5).double(), None),
+        (torch.randn(4, 3, 5), torch.zeros(1, 2, 6)),  # batch of the state
+    ]
+    for x, hx in wrong:
+        messages = []
+        for one in (reference, layer):
+            with pytest.raises((RuntimeError, ValueError)) as error:
+                one(x, hx)
+            messages.append(str(error.value))
+        assert messages[0] == messages[1]
+    assert layer(torch.randn(4, 0, 5))[0].shape == (4, 0, 6)
+
+
 def test_frozen_input_gets_no_gradient_and_weights_do():
     layer = recurrent.GRU(5, 6)
     layer(torch.randn(4, 3, 5))[0].sum().backward()

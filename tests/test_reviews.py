@@ -74,6 +74,19 @@ def test_without_url_lists_the_official_count_is_expected(official):
         utils.read_official(folder)
 
 
+def test_without_url_lists_blocks_of_neighbours_stay_together(official, tiny_profile, monkeypatch):
+    folder = official(halves=["train"])
+    for file in (folder / "train").glob("urls_*"):
+        file.unlink()
+    monkeypatch.setattr(utils, "OFFICIAL_COUNT", 120)
+    monkeypatch.setattr(utils, "BLOCK", 5)
+    reviews = utils.load_reviews(tiny_profile, folder.parent)
+    assert "no list of films" in reviews.attrs["source"]
+    assert reviews.groupby("group")["split"].nunique().max() == 1
+    shares = reviews.groupby("split")["label"].mean()
+    assert shares[["train", "valid", "test"]].between(0.3, 0.7).all()
+
+
 def test_review_that_is_not_utf8_is_named(official):
     folder = official(halves=["train"])
     (folder / "train" / "pos" / "7_9.txt").write_bytes(b"caf\xe9")

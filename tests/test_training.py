@@ -180,6 +180,20 @@ def test_source_fingerprint_sees_code_not_comments(lab):
 
     assert utils.source_fingerprint(one) != utils.source_fingerprint(two)
     assert utils.source_fingerprint(lab.LSTM) != utils.source_fingerprint(lab.GRU)
+
+    class Decorated:
+        @property
+        def size(self):
+            return 1
+
+        @staticmethod
+        def double(x):
+            return 2 * x
+
+    sources = list(utils._sources(Decorated))
+    assert any("return 1" in source for source in sources)
+    assert any("2 * x" in source for source in sources)
+    assert not any(" at 0x" in source for source in sources)
     again = utils.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
     assert again == utils.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
     source = "def f(x):\n    return x{}\n"
@@ -244,6 +258,28 @@ def stopped_after(epochs, lab, data, record, device):
         patch.setattr(utils.RunRecord, "save_epoch", save_and_die)
         with pytest.raises(Killed):
             lab.train_run(record.settings, data, record, device)
+
+
+def test_killed_between_the_last_state_and_its_curve_the_curve_is_whole(
+    lab, data, settings, tmp_path, cpu
+):
+    whole, broken = (record_of(settings(), data, tmp_path / name) for name in "ab")
+    lab.train_run(whole.settings, data, whole, cpu)
+
+    def save_and_die(self, curve, save=utils.RunRecord._save_curve):
+        if len(curve) == 3:
+            raise Killed
+        save(self, curve)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(utils.RunRecord, "_save_curve", save_and_die)
+        lab.train_run(broken.settings, data, broken, cpu)
+    lab.train_run(broken.settings, data, broken, cpu)
+    assert len(broken.curve) == 3 and outcome(broken) == outcome(whole)
+
+
+def test_failure_without_a_message_is_named_by_its_kind(data, settings, tmp_path):
+    assert record_of(settings(), data, tmp_path).fail(MemoryError()).endswith(": MemoryError")
 
 
 def test_training_stops_early_also_when_continued(lab, data, settings, tmp_path, cpu):
