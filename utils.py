@@ -1159,6 +1159,8 @@ def dask_client() -> Iterator[Any]:
         except ValueError:  # the notebook has made none
             client = stack.enter_context(_connect(address)) if address else None
         if client is not None:
+            if not client.scheduler_info()["workers"]:
+                print("Waiting for the first worker of the Dask cluster ...")
             client.wait_for_workers(1)
             workers = client.scheduler_info(n_workers=-1)["workers"].values()
             if any(worker["nthreads"] != 1 for worker in workers):

@@ -129,11 +129,11 @@ def test_python_of_32_bits(monkeypatch):
 
 
 def test_other_environment_is_active_in_the_terminal(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "HERE", tmp_path)
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     monkeypatch.setenv("CONDA_PREFIX", str(tmp_path / "pytorch-gpu"))
     line = only(doctor.check_terminal())
     assert line.status == "warn" and "the terminal has activated pytorch-gpu" in line.found
-    monkeypatch.setattr(doctor, "HERE", tmp_path)
     for prefix in (tmp_path / "pytorch-gpu", tmp_path / ".venv"):  # the same, or that of `make`
         monkeypatch.setattr(doctor.sys, "prefix", str(prefix))
         assert only(doctor.check_terminal()).status == "ok"
