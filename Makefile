@@ -2,7 +2,7 @@
 # make test    install, then lint, unit tests and `pytest --nbval lab2.ipynb`
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook
-# make full    as run, with all data and full length (about two hours on two CPU cores)
+# make full    as run, with all data and full length (hours on a CPU)
 # make bench   how much faster the lab trains than the stock recipe; leaves build/bench*.json
 # make clean   remove build/ and .venv/; data, caches and runs stay
 
