@@ -68,6 +68,12 @@ class Product:
             return F.linear(x, self.weight, bias)
         return _onednn_product(x, self.packed, bias)
 
+    def tanh(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Return tanh(x @ weight.T + bias); oneDNN takes the tanh while the sums are at hand."""
+        if self.packed is None:
+            return torch.tanh(F.linear(x, self.weight, bias))
+        return torch.ops.mkldnn._linear_pointwise(x, self.packed, bias, "tanh", [], "")
+
     def plus(self, x: Tensor, addend: Tensor) -> Tensor:
         """Return x @ weight.T + addend; addend (rows, N)."""
         if self.packed is None:
@@ -134,11 +140,14 @@ class _PlainRecurrence(torch.autograd.Function):
         steps, batch, _ = x.shape
         states = x.new_empty(steps + 1, *h_0.shape)  # states[t + 1] is the state after step t
         states[0] = h_0
-        from_x, from_h = Product(w_ih, ROWS), Product(w_hh, batch)
+        step, bias = Product(torch.cat([w_ih, w_hh], dim=1), batch), b_ih + b_hh
+        word = x.shape[2]
         for block in _blocks(steps, batch):
-            a = from_x(_of(block, x), b_ih + b_hh).view(len(block), *h_0.shape)
-            for t, a_t in zip(block, a, strict=True):
-                torch.tanh(from_h.plus(states[t], a_t), out=states[t + 1])
+            both = x.new_empty(len(block), batch, word + h_0.shape[1])  # [x_t, h_{t-1}] side by side
+            both[:, :, :word] = x[block.start : block.stop]
+            for t, both_t in zip(block, both, strict=True):
+                both_t[:, word:] = states[t]
+                states[t + 1] = step.tanh(both_t, bias)
         ctx.save_for_backward(x, w_ih, w_hh, states)
         return states[1:]
 
