@@ -143,7 +143,9 @@ class _PlainRecurrence(torch.autograd.Function):
         step, bias = Product(torch.cat([w_ih, w_hh], dim=1), batch), b_ih + b_hh
         word = x.shape[2]
         for block in _blocks(steps, batch):
-            both = x.new_empty(len(block), batch, word + h_0.shape[1])  # [x_t, h_{t-1}] side by side
+            both = x.new_empty(
+                len(block), batch, word + h_0.shape[1]
+            )  # [x_t, h_{t-1}] side by side
             both[:, :, :word] = x[block.start : block.stop]
             for t, both_t in zip(block, both, strict=True):
                 both_t[:, word:] = states[t]

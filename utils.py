@@ -683,19 +683,22 @@ def make_batches(
     max_length: int,
     seed: int | None = None,
     device: torch.device | str = "cpu",
+    keep: str = "end",
 ) -> Iterator[Batch]:
     """Yield each review once, in right-padded batches of similar length.
 
-    Long reviews keep their last `max_length` tokens: verdicts stand at the end. With a seed the
-    order is random and repeatable: reviews are shuffled, sorted by length inside pools of POOL
-    batches, and the batches shuffled again. Without one the order is by length.
+    Long reviews keep their last `max_length` tokens: verdicts stand at the end; with keep="start"
+    they keep their first. With a seed the order is random and repeatable: reviews are shuffled,
+    sorted by length inside pools of POOL batches, and the batches shuffled again. Without one the
+    order is by length.
     """
     starts, ends = reviews.starts[:-1], reviews.starts[1:]
     lengths = np.minimum(ends - starts, max_length)
     for index in _bucket(lengths, batch_size, seed):
         length = lengths[index]
         step = np.arange(length.max())[:, None]  # (T, 1)
-        place = (ends[index] - length)[None, :] + step  # (T, B)
+        first = starts[index] if keep == "start" else ends[index] - length
+        place = first[None, :] + step  # (T, B)
         inside = step < length[None, :]
         text = np.where(inside, reviews.tokens[np.where(inside, place, 0)], PADDING_INDEX)
         yield Batch(
@@ -725,6 +728,14 @@ def _bucket(
 # ── 6. Run records ──────────────────────────────────────────────────────────────────────────────
 
 
+CHOICES = {
+    "recurrent_init": ("default", "orthogonal"),
+    "readout": ("last", "pooled"),
+    "vectors": ("tuned", "frozen", "random"),
+    "keep": ("end", "start"),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Everything that is chosen about one run. A changed setting is a different run."""
@@ -741,7 +752,12 @@ class Settings:
     clip_norm: float = 1.0  # largest norm of the gradient of all weights together
     bidirectional: bool = False
     patience: int = 2  # stop after so many epochs without a lower validation loss
-    dropout: float = 0.0
+    recurrent_init: str = "default"  # PyTorch's, or orthogonal
+    readout: str = "last"  # the last state, or pooled: mean, maximum and last
+    embedding_dropout: float = 0.0  # of the word vectors' values
+    dropout: float = 0.0  # of what the output layer reads
+    vectors: str = "tuned"  # pretrained and trained on; or frozen; or random
+    keep: str = "end"  # which max_length tokens of a long review: its start or its end
     labelled: int = 0  # train on so many reviews only; 0: on all
     pretrained: str = ""  # name of the language-model run to start from
 
@@ -758,8 +774,16 @@ class Settings:
             for name in ("learning_rate", "clip_norm")
             if not 0 < getattr(self, name) < math.inf
         ]
-        if not 0 <= self.dropout < 1:
-            problems.append(f"dropout is {self.dropout!r}, not a number from 0 to below 1")
+        problems += [
+            f"{name} is {getattr(self, name)!r}, not a number from 0 to below 1"
+            for name in ("embedding_dropout", "dropout")
+            if not 0 <= getattr(self, name) < 1
+        ]
+        problems += [
+            f"{name} is {getattr(self, name)!r}, not one of {', '.join(known)}"
+            for name, known in CHOICES.items()
+            if getattr(self, name) not in known
+        ]
         if not isinstance(self.labelled, int) or self.labelled < 0:
             problems.append(f"labelled is {self.labelled!r}, not a whole number of at least 0")
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:

@@ -52,11 +52,11 @@ def test_train_epoch_reports_means_over_reviews(lab, data, settings):
     model = lab.build_model(settings(), data.vectors)
     still = torch.optim.SGD(model.parameters(), lr=0.0)  # weights stay: training sees what
     batches = list(utils.make_batches(data.train, 36, 10, seed=0))  # evaluation sees
-    loss, accuracy, tokens = lab.train_epoch(model, batches, still, 1.0)
+    row = lab.train_epoch(model, batches, still, 1.0)
     check = lab.evaluate(model, batches)
-    assert loss == pytest.approx(check.loss, abs=1e-6)
-    assert accuracy == pytest.approx(check.accuracy)
-    assert tokens == sum(min(n, 10) for n in np.diff(data.train.starts))
+    assert row["train_loss"] == pytest.approx(check.loss, abs=1e-6)
+    assert row["train_accuracy"] == pytest.approx(check.accuracy)
+    assert row["tokens"] == sum(min(n, 10) for n in np.diff(data.train.starts))
 
 
 def test_clipping_limits_the_step(lab, data, settings):
