@@ -751,6 +751,7 @@ class Settings:
     max_length: int  # tokens
     clip_norm: float = 1.0  # largest norm of the gradient of all weights together
     bidirectional: bool = False
+    decay: bool = False  # the learning rate falls to zero, in a line over all epochs
     patience: int = 2  # stop after so many epochs without a lower validation loss
     recurrent_init: str = "default"  # PyTorch's, or orthogonal
     readout: str = "last"  # the last state, or pooled: mean, maximum and last

@@ -1,0 +1,405 @@
+"""What makes a comparison of networks a science: seeds, intervals, tests, and their figures.
+
+Everything here works on numbers that runs have left behind: right and wrong answers, probabilities,
+norms of gradients. Nothing here knows a network; what is measured inside of one is measured in the
+notebook, by cells that students read.
+
+Contents, with the section of the notebook that uses each part
+    1. Seeds and intervals     seed table, paired differences, McNemar, Holm     (8)
+    2. What goes wrong where   calibration, length, confident errors             (8)
+    3. Gradients through time  bands over reviews, half-life                     (7)
+    4. Figures                 drawn from stored arrays and tables alone         (7, 8)
+
+Importing this module changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.metrics import brier_score_loss
+from statsmodels.stats.multitest import multipletests
+
+import utils
+
+# ── 1. Seeds and intervals ──────────────────────────────────────────────────────────────────────
+
+COLLAPSED = 0.6  # a run that ends below this accuracy has not learnt the task
+
+
+def seed_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network: how its test accuracy (in %) varies over the seeds.
+
+    results: a row a run, with network, seed and test_accuracy (0 to 1). The standard deviation is
+    the sample's (n - 1), and missing where there is one run; collapsed counts runs below COLLAPSED.
+    """
+    accuracy = 100 * results["test_accuracy"]
+    groups = accuracy.groupby(results["network"], sort=False)
+    table = groups.agg(runs="size", mean="mean", sd="std", median="median", min="min", max="max")
+    table["collapsed"] = groups.apply(lambda values: int((values < 100 * COLLAPSED).sum()))
+    return table
+
+
+class Difference(NamedTuple):
+    """The difference of two mean accuracies, with its 95 % interval and what could be seen."""
+
+    mean: float
+    low: float
+    high: float
+    detectable: float  # a true difference of this size is found in four of five repetitions
+
+
+def paired_difference(
+    first: NDArray[Any], second: NDArray[Any], draws: int = 2000, seed: int = 0
+) -> Difference:
+    """Compare two networks that were trained with the same seeds and tested on the same reviews.
+
+    first, second: (seeds, reviews) whether each answer was right
+
+    Hierarchical bootstrap: each draw takes seeds with replacement, then reviews, the same for both
+    networks (the pigeonhole bootstrap of Owen 2007, where reviews and seeds cross). Few seeds show
+    too little of their own spread, so their part of a draw is stretched by sqrt(n / (n - 1)) and
+    by Student's t against the normal; with one seed the interval speaks of the reviews alone.
+    Raises ValueError if the two do not have the same shape.
+    """
+    if first.shape != second.shape or first.ndim != 2:
+        raise ValueError(
+            f"two arrays (seeds, reviews) of one shape, not {first.shape}, {second.shape}"
+        )
+    difference = first.astype(float) - second.astype(float)
+    seeds, reviews = difference.shape
+    generator = np.random.default_rng(seed)
+    counts = generator.multinomial(reviews, np.full(reviews, 1 / reviews), size=draws)
+    by_seed = counts @ difference.T / reviews  # (draws, seeds)
+    centre = by_seed.mean(1, keepdims=True)
+    chosen = generator.integers(seeds, size=(draws, seeds))
+    of_seeds = (np.take_along_axis(by_seed, chosen, axis=1) - centre).mean(1)
+    drawn = centre[:, 0] + _stretch(seeds) * of_seeds
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    # 80 % power at the 5 % level, two-sided
+    detectable = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * drawn.std()
+    return Difference(difference.mean(), low, high, detectable)
+
+
+def _stretch(seeds: int) -> float:
+    """Return by how much the spread of so few seeds is widened."""
+    if seeds == 1:
+        return 1.0
+    student = stats.t.ppf(0.975, seeds - 1) / stats.norm.ppf(0.975)
+    return math.sqrt(seeds / (seeds - 1)) * student
+
+
+def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Return the p-value that two classifiers err equally often on the same reviews.
+
+    first, second: (reviews,) whether each answer was right. McNemar's test in its mid-p form:
+    only the reviews on which they differ count, and each is a coin (Fagerland, Lydersen and Laake,
+    BMC Medical Research Methodology 13, 2013, who find it better than the exact and chi-square
+    forms).
+    """
+    only_first = int(np.sum(first & ~second))
+    only_second = int(np.sum(second & ~first))
+    coin = stats.binom(only_first + only_second, 0.5)
+    fewer = min(only_first, only_second)
+    return min(1.0, 2 * coin.cdf(fewer) - coin.pmf(fewer))
+
+
+def median_seed(correct: NDArray[Any]) -> int:
+    """Return the row of (seeds, reviews) with the median accuracy, the lower of two middles."""
+    order = np.argsort(correct.mean(1), kind="stable")
+    return int(order[(len(order) - 1) // 2])
+
+
+def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Return one row per pair of networks: the difference in points, and whether it is real.
+
+    correct: (seeds, reviews) for each network. The interval is `paired_difference`'s; p is
+    McNemar's on the median seeds; Holm's correction keeps the chance of even one false finding in
+    the whole table at 5 %. A difference counts as real if zero is outside the interval and the
+    corrected p is below 0.05: neither the seeds nor the reviews explain it.
+    """
+    rows = []
+    for a, b in pairs:
+        difference = paired_difference(correct[a], correct[b])
+        medians = [correct[name][median_seed(correct[name])] for name in (a, b)]
+        rows.append((f"{a} − {b}", *(100 * value for value in difference), mcnemar(*medians)))
+    columns = ["pair", "points", "low", "high", "detectable", "p"]
+    table = pd.DataFrame(rows, columns=columns).set_index("pair")
+    table["p (Holm)"] = multipletests(table["p"], method="holm")[1]
+    outside = (table["low"] > 0) | (table["high"] < 0)
+    table["real"] = np.where(outside & (table["p (Holm)"] < 0.05), "yes", "not shown")
+    return table
+
+
+# ── 2. What goes wrong where ────────────────────────────────────────────────────────────────────
+
+
+def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) -> pd.DataFrame:
+    """Return how often reviews were good among those with a like probability.
+
+    probability, label: (reviews,). One row per bin of equal width that holds reviews: their mean
+    probability, the share of good ones with its 95 % interval (Wilson), and their number. A
+    calibrated network has share = probability.
+    """
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    frame = pd.DataFrame({"bin": place, "probability": probability, "good": label})
+    table = frame.groupby("bin").agg(
+        probability=("probability", "mean"), good=("good", "mean"), reviews=("good", "size")
+    )
+    return _with_interval(table, "good")
+
+
+def brier_score(probability: NDArray[Any], label: NDArray[Any]) -> float:
+    """Return the mean squared distance of probability and truth; 0.25 for who always says 0.5."""
+    return float(brier_score_loss(label, probability))
+
+
+def accuracy_by_length(correct: NDArray[Any], length: NDArray[Any], parts: int = 5) -> pd.DataFrame:
+    """Return accuracy and its 95 % interval for reviews of like length, in parts of equal size.
+
+    correct: (seeds, reviews), length: (reviews,) in tokens. The interval is of the reviews: the
+    mean over the seeds is taken as one network's accuracy.
+    """
+    frame = pd.DataFrame({"tokens": length, "accuracy": correct.mean(0)})
+    part = pd.qcut(frame["tokens"], parts, duplicates="drop")
+    table = frame.groupby(part, observed=True).agg(
+        tokens=("tokens", "median"), accuracy=("accuracy", "mean"), reviews=("accuracy", "size")
+    )
+    return _with_interval(table, "accuracy").reset_index(drop=True)
+
+
+def _with_interval(table: pd.DataFrame, share: str) -> pd.DataFrame:
+    intervals = [
+        utils.accuracy_interval(value, count)
+        for value, count in zip(table[share], table["reviews"], strict=True)
+    ]
+    return table.assign(low=[low for low, _ in intervals], high=[high for _, high in intervals])
+
+
+def confident_errors(
+    probability: NDArray[Any], label: NDArray[Any], count: int = 20
+) -> NDArray[np.int64]:
+    """Return the positions of the wrong answers given with most confidence, the worst first."""
+    distance = np.abs(probability - label)
+    worst = np.argsort(-distance, kind="stable")[:count]
+    return worst[distance[worst] > 0.5]
+
+
+# ── 3. Gradients through time ───────────────────────────────────────────────────────────────────
+
+
+def bands(norms: NDArray[Any]) -> pd.DataFrame:
+    """Return how norms of gradients change with the distance from the end, over reviews.
+
+    norms: (T, B), of dL/dh_t for each word t of each review. Each review's are divided by its norm
+    at the last word. One row per distance (0 is the last word): median, and the 10 % and 90 %
+    quantiles. Reviews without a gradient at the last word are left out.
+    """
+    norms = norms[:, norms[-1] > 0]
+    relative = (norms / norms[-1])[::-1]  # (T, B), row k is k words before the end
+    low, median, high = np.quantile(relative, [0.1, 0.5, 0.9], axis=1)
+    distance = np.arange(len(relative))
+    return pd.DataFrame({"distance": distance, "low": low, "median": median, "high": high})
+
+
+def half_life(table: pd.DataFrame, reach: int = 50, smallest: float = 1e-30) -> float:
+    """Return after how many tokens the median gradient of `bands` has halved; inf if it does not.
+
+    A straight line through the logarithms over the first `reach` tokens, by least squares, as far
+    as they are above `smallest`: below it 32-bit numbers end.
+    """
+    part = table[(table["distance"] <= reach) & (table["median"] > smallest)]
+    if len(part) < 2:
+        return 0.0
+    slope = stats.linregress(part["distance"], np.log(part["median"])).slope
+    return math.log(2) / -slope if slope < 0 else math.inf
+
+
+# ── 4. Figures ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _style(network: str) -> dict[str, Any]:
+    """Return colour and dashes of a network; one that is not of the six is drawn in rose."""
+    colour, dashes = utils.NETWORK_STYLE.get(network, ("#CC79A7", "solid"))
+    return {"color": colour, "linestyle": dashes}
+
+
+def plot_gradients(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
+    """Draw `bands` over the distance from the end, one panel a kind, one band a network.
+
+    tables: kind (the panel's title) -> network -> table of `bands`
+    """
+    figure, axes = plt.subplots(
+        1,
+        len(tables),
+        figsize=(3.5 * len(tables), 3.8),
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    for axis, (title, networks) in zip(axes[0], tables.items(), strict=True):
+        for network, table in networks.items():
+            style = _style(network)
+            shown = table[table["median"] > 0]
+            axis.fill_between(
+                table["distance"],
+                table["low"],
+                table["high"],
+                alpha=0.2,
+                color=style["color"],
+                linewidth=0,
+            )
+            axis.plot(shown["distance"], shown["median"], label=network, **style)
+        axis.set(title=title, xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
+    axes[0, 0].set_ylabel("gradient, relative to the last word's")
+    axes[0, -1].legend(frameon=False, handlelength=3)
+    return figure
+
+
+def plot_points(table: pd.DataFrame, value: str, label: str, chance: float | None = None) -> Figure:
+    """Draw all runs as points, and each network's mean with the range of its runs.
+
+    table: a row a run, with network and the column `value`
+    """
+    names = list(table["network"].unique())
+    figure, axis = plt.subplots(figsize=(8, 0.45 * len(names) + 1.2), layout="constrained")
+    for row, name in enumerate(names):
+        values = table.loc[table["network"] == name, value].to_numpy()
+        colour = _style(name)["color"]
+        axis.plot([values.min(), values.max()], [row, row], color=colour, linewidth=1.5)
+        axis.plot(values, np.full(len(values), row), "o", color=colour, markersize=4)
+        axis.plot(values.mean(), row, "|", color=colour, markersize=18, markeredgewidth=3)
+    if chance is not None:
+        axis.axvline(chance, color="black", linewidth=0.8)
+    axis.set(yticks=range(len(names)), yticklabels=names, xlabel=label)
+    axis.invert_yaxis()
+    return figure
+
+
+def plot_differences(table: pd.DataFrame) -> Figure:
+    """Draw the rows of `compare`: difference and interval in points; filled where it is real."""
+    figure, axis = plt.subplots(figsize=(8, 0.4 * len(table) + 1.2), layout="constrained")
+    for row, (_, pair) in enumerate(table.iterrows()):
+        axis.plot([pair["low"], pair["high"]], [row, row], color="#0072B2")
+        fill = "#0072B2" if pair["real"] == "yes" else "white"
+        axis.plot(pair["points"], row, "o", color="#0072B2", markerfacecolor=fill)
+    axis.axvline(0, color="black", linewidth=0.8)
+    label = "difference in test accuracy (points), 95 % interval"
+    axis.set(yticks=range(len(table)), yticklabels=table.index, xlabel=label)
+    axis.invert_yaxis()
+    return figure
+
+
+def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
+    """Draw test accuracy (%) with its interval, one rung a row; `lines` are baselines to pass.
+
+    table: indexed by rung, with accuracy, low, high (%)
+    """
+    figure, axis = plt.subplots(figsize=(8, 0.38 * len(table) + 1.4), layout="constrained")
+    rows = np.arange(len(table))
+    spread = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
+    axis.errorbar(table["accuracy"], rows, xerr=spread, fmt="o", color="#0072B2", markersize=5)
+    for name, value in lines.items():
+        axis.axvline(value, color="black", linewidth=0.8, linestyle=":")
+        axis.annotate(
+            name, (value, -0.6), xytext=(3, 0), textcoords="offset points", fontsize=8, rotation=0
+        )
+    axis.set(yticks=rows, yticklabels=table.index, xlabel="test accuracy (%), 95 % interval")
+    axis.set_ylim(len(table) - 0.5, -1)
+    return figure
+
+
+def plot_reliability(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw `reliability` of several networks: the share of good reviews over the probability."""
+    figure, axis = plt.subplots(figsize=(5, 4.4), layout="constrained")
+    axis.plot([0, 1], [0, 1], color="black", linewidth=0.8)
+    axis.annotate("calibrated", (0.06, 0.09), rotation=42, fontsize=9)
+    for network, table in tables.items():
+        style = _style(network)
+        spread = [table["good"] - table["low"], table["high"] - table["good"]]
+        axis.errorbar(
+            table["probability"],
+            table["good"],
+            yerr=spread,
+            label=network,
+            elinewidth=0.8,
+            marker="o",
+            markersize=4,
+            **style,
+        )
+    axis.set(xlabel="what the network says", ylabel="share of good reviews", xlim=(0, 1))
+    axis.legend(frameon=False, handlelength=3)
+    return figure
+
+
+def plot_lengths(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw `accuracy_by_length` of several networks over the median length of each part."""
+    figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
+    for network, table in tables.items():
+        style = _style(network)
+        axis.fill_between(
+            table["tokens"],
+            100 * table["low"],
+            100 * table["high"],
+            alpha=0.15,
+            color=style["color"],
+            linewidth=0,
+        )
+        axis.plot(table["tokens"], 100 * table["accuracy"], "o", label=network, **style)
+    axis.set(xlabel="tokens of a review", ylabel="test accuracy (%)", xscale="log")
+    axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.legend(frameon=False, handlelength=3)
+    return figure
+
+
+def plot_reading(words: Sequence[str], readings: dict[str, dict[str, NDArray[Any]]]) -> Figure:
+    """Draw what happens inside of networks while they read one review, a column a network.
+
+    readings: network -> belief (T,), gates: name -> (T, H) values, and evidence (T, units), what
+    each of some units adds to the logit. Rows: belief, mean of the gates, evidence of the units.
+    """
+    figure, axes = plt.subplots(
+        3,
+        len(readings),
+        figsize=(5.2 * len(readings), 7),
+        sharex=True,
+        sharey="row",
+        layout="constrained",
+        squeeze=False,
+        height_ratios=(1, 1, 1.4),
+    )
+    step = np.arange(len(words))
+    for column, (network, reading) in zip(axes.T, readings.items(), strict=True):
+        column[0].plot(step, reading["belief"], **_style(network))
+        column[0].axhline(0.5, color="black", linewidth=0.8)
+        column[0].set(title=network, ylim=(0, 1))
+        gates: dict[str, NDArray[Any]] = reading["gates"]
+        for (name, values), dashes in zip(gates.items(), ("-", "--", ":"), strict=False):
+            column[1].plot(step, values.mean(1), dashes, color="#333333", label=name)
+        column[1].legend(frameon=False, ncols=len(gates), loc="lower left", fontsize=8)
+        column[1].set_ylim(0, 1)
+        image = _show_evidence(column[2], reading["evidence"])
+        column[2].set_xticks(step, words, rotation=90, fontsize=7)
+    axes[0, 0].set_ylabel("probability of good")
+    axes[1, 0].set_ylabel("gate, mean of all units")
+    axes[2, 0].set_ylabel("units that weigh most")
+    figure.colorbar(image, ax=axes[2, -1], label="added to the logit")
+    return figure
+
+
+def _show_evidence(axis: Axes, evidence: NDArray[Any]) -> Any:
+    """Draw units (rows) over words as colours, the same scale in every panel."""
+    axis.grid(visible=False)
+    axis.set_yticks([])
+    return axis.imshow(
+        evidence.T, aspect="auto", cmap="RdBu", vmin=-0.5, vmax=0.5, interpolation="nearest"
+    )
