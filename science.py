@@ -8,7 +8,8 @@ Contents, with the section of the notebook that uses each part
     1. Seeds and intervals     seed table, paired differences, McNemar, Holm     (8)
     2. What goes wrong where   calibration, length, confident errors             (8)
     3. Gradients through time  bands over reviews, half-life                     (7)
-    4. Figures                 drawn from stored arrays and tables alone         (7, 8)
+    4. Tables of experiments   recipes, ladder                                   (7, 8)
+    5. Figures                 drawn from stored arrays and tables alone         (7, 8)
 
 Importing this module changes nothing.
 """
@@ -224,7 +225,58 @@ def half_life(table: pd.DataFrame, reach: int = 50, smallest: float = 1e-30) -> 
     return math.log(2) / -slope if slope < 0 else math.inf
 
 
-# ── 4. Figures ──────────────────────────────────────────────────────────────────────────────────
+def half_lives(gradients: pd.DataFrame) -> pd.DataFrame:
+    """Return half-lives in tokens, a row a kind, a column a network; for a table of `bands`."""
+    rows = [
+        (kind, network, half_life(table))
+        for (kind, network), table in gradients.groupby(["kind", "network"], sort=False)
+    ]
+    table = pd.DataFrame(rows, columns=["kind", "network", "half"])
+    return table.pivot_table("half", "kind", "network", sort=False).round(1)
+
+
+# ── 4. Tables of experiments ────────────────────────────────────────────────────────────────────
+
+
+def recipes_table(report: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network: test accuracy (%) under the report's recipe and under its own.
+
+    report, fair: results, a row a run; a network that stands in one of them only keeps a gap.
+    """
+    table = fair.set_index("network")[["parameters", "learning_rate", "best_epoch"]].rename(
+        columns={"parameters": "weights", "learning_rate": "own step", "best_epoch": "best epoch"}
+    )
+    for name, results in (("report's recipe", report), ("own step and start", fair)):
+        for kind in ("valid", "test"):
+            accuracy = results.set_index("network")[f"{kind}_accuracy"]
+            table[f"{kind} %, {name}"] = (100 * accuracy).round(1)
+    return table
+
+
+def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per rung: validation and test accuracy (%) with its interval, time.
+
+    results: a row a rung, with rung, valid_accuracy, test_accuracy, test_reviews, seconds
+    """
+    intervals = [
+        utils.accuracy_interval(accuracy, count)
+        for accuracy, count in zip(results["test_accuracy"], results["test_reviews"], strict=True)
+    ]
+    table = pd.DataFrame(
+        {
+            "validation": 100 * results["valid_accuracy"].to_numpy(),
+            "accuracy": 100 * results["test_accuracy"].to_numpy(),
+            "low": [100 * low for low, _ in intervals],
+            "high": [100 * high for _, high in intervals],
+            "best epoch": results["best_epoch"].to_numpy(),
+            "seconds": results["seconds"].round().astype(int).to_numpy(),
+        },
+        index=pd.Index(results["rung"], name="rung"),
+    )
+    return table.round(1)
+
+
+# ── 5. Figures ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _style(network: str) -> dict[str, Any]:
@@ -233,53 +285,70 @@ def _style(network: str) -> dict[str, Any]:
     return {"color": colour, "linestyle": dashes}
 
 
-def plot_gradients(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
+def plot_gradients(gradients: pd.DataFrame) -> Figure:
     """Draw `bands` over the distance from the end, one panel a kind, one band a network.
 
-    tables: kind (the panel's title) -> network -> table of `bands`
+    gradients: the table of `bands` with the columns kind and network
     """
+    kinds = gradients["kind"].unique()
     figure, axes = plt.subplots(
         1,
-        len(tables),
-        figsize=(3.5 * len(tables), 3.8),
+        len(kinds),
+        figsize=(1.5 + 3.2 * len(kinds), 3.8),
         sharey=True,
         layout="constrained",
         squeeze=False,
     )
-    for axis, (title, networks) in zip(axes[0], tables.items(), strict=True):
-        for network, table in networks.items():
+    for axis, kind in zip(axes[0], kinds, strict=True):
+        for network, table in gradients[gradients["kind"] == kind].groupby("network", sort=False):
             style = _style(network)
             shown = table[table["median"] > 0]
-            axis.fill_between(
-                table["distance"],
-                table["low"],
-                table["high"],
-                alpha=0.2,
-                color=style["color"],
-                linewidth=0,
-            )
+            band = {"alpha": 0.2, "color": style["color"], "linewidth": 0}
+            axis.fill_between(table["distance"], table["low"], table["high"], **band)
             axis.plot(shown["distance"], shown["median"], label=network, **style)
-        axis.set(title=title, xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
+        axis.set(title=kind, xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
     axes[0, 0].set_ylabel("gradient, relative to the last word's")
     axes[0, -1].legend(frameon=False, handlelength=3)
     return figure
 
 
-def plot_points(table: pd.DataFrame, value: str, label: str, chance: float | None = None) -> Figure:
-    """Draw all runs as points, and each network's mean with the range of its runs.
+def plot_gap(curves: pd.DataFrame, results: pd.DataFrame) -> Figure:
+    """Draw training less validation accuracy, in points, over the weights of the network.
 
-    table: a row a run, with network and the column `value`
+    One point a run, at its best epoch and, hollow, at its last one; the embedding, the same for
+    all networks, is not counted.
     """
-    names = list(table["network"].unique())
+    figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
+    smallest = results["parameters"].min()
+    for run in results.itertuples():
+        curve = curves[curves["run"] == run.run].set_index("epoch")
+        gap = 100 * (curve["train_accuracy"] - curve["valid_accuracy"])
+        colour = _style(run.network)["color"]
+        more = run.parameters - smallest
+        axis.plot([more, more], [gap[run.best_epoch], gap.iloc[-1]], color=colour, linewidth=1)
+        axis.plot(more, gap.iloc[-1], "o", color=colour, markerfacecolor="white")
+        axis.plot(more, gap[run.best_epoch], "o", color=colour)
+        place = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 9}
+        axis.annotate(run.network, (more, gap[run.best_epoch]), **place)
+    axis.axhline(0, color="black", linewidth=0.8)
+    axis.set(xlabel="weights more than the smallest network", xscale="symlog")
+    axis.set_ylabel("training less validation (points)")
+    return figure
+
+
+def plot_points(results: pd.DataFrame, values: pd.Series, label: str) -> Figure:
+    """Draw one value a run as points, a row a network, with their mean and range.
+
+    results: a row a run, with network; values: one for each row; label: of their axis
+    """
+    names = list(results["network"].unique())
     figure, axis = plt.subplots(figsize=(8, 0.45 * len(names) + 1.2), layout="constrained")
     for row, name in enumerate(names):
-        values = table.loc[table["network"] == name, value].to_numpy()
+        own = values[results["network"] == name]
         colour = _style(name)["color"]
-        axis.plot([values.min(), values.max()], [row, row], color=colour, linewidth=1.5)
-        axis.plot(values, np.full(len(values), row), "o", color=colour, markersize=4)
-        axis.plot(values.mean(), row, "|", color=colour, markersize=18, markeredgewidth=3)
-    if chance is not None:
-        axis.axvline(chance, color="black", linewidth=0.8)
+        axis.plot([own.min(), own.max()], [row, row], color=colour, linewidth=1.5)
+        axis.plot(own, [row] * len(own), "o", color=colour, markersize=4)
+        axis.plot(own.mean(), row, "|", color=colour, markersize=18, markeredgewidth=3)
     axis.set(yticks=range(len(names)), yticklabels=names, xlabel=label)
     axis.invert_yaxis()
     return figure

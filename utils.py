@@ -1294,21 +1294,22 @@ STARTING_REPORT = {
 
 
 def export_results(
-    records: Sequence[RunRecord], folder: Path | None = None, prefix: str = ""
+    records: Sequence[RunRecord], folder: Path | None = None, prefix: str = "", **columns: list[str]
 ) -> Path:
     """Write results.csv (a row a run) and curves.csv (a row a run and epoch); return the folder.
 
     Runs that are not finished are left out of both. All later tables and figures are drawn from
-    these two files. The prefix tells the files of different run lists apart.
+    these two files. The prefix tells the files of different run lists apart; columns are more
+    columns of results.csv, with a value for each record.
     """
     folder = folder or output_folder()
-    finished = [(record, record.result) for record in records if record.result is not None]
-    results = [{"run": r.name, **r.identity, **result} for r, result in finished]
-    curves = [
-        {"run": r.name, "network": r.settings.network, "seed": r.settings.seed, **row}
-        for r, _ in finished
-        for row in r.curve
-    ]
+    results, curves = [], []
+    for place, record in enumerate(records):
+        if (result := record.result) is not None:
+            more = {name: values[place] for name, values in columns.items()}
+            results.append({"run": record.name, **more, **record.identity, **result})
+            key = {"run": record.name, "network": record.settings.network}
+            curves += [key | {"seed": record.settings.seed} | row for row in record.curve]
     for name, rows in (("results.csv", results), ("curves.csv", curves)):
         write_atomically(
             folder / f"{prefix}{name}", pd.DataFrame(rows).to_csv(index=False).encode("utf-8")
@@ -1325,6 +1326,78 @@ def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataF
     except (OSError, ValueError) as error:
         what = "cells above" if prefix else "six networks"
         raise LabError(f"No results to show in {folder}: {error}. Run the {what} first.") from error
+
+
+def reference_folder() -> Path:
+    """Return the folder of stored results, which come with the lab."""
+    return Path(__file__).parent / "data" / "reference"
+
+
+def load_reference(prefix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read stored results as `load_results` does, and say that they are stored, and from where."""
+    results, curves = load_results(reference_folder(), prefix)
+    runs = results.iloc[0]
+    print(
+        f"Stored results, not computed here: {len(results)} runs, data {runs['data']}, "
+        f"torch {runs['torch']}, device {runs['device']}. See data/reference/README.md."
+    )
+    return results, curves
+
+
+def write_table(name: str, table: pd.DataFrame) -> None:
+    """Write a table as <name>.csv in the output folder, atomically."""
+    content = table.to_csv(index=False, float_format="%.6g").encode("utf-8")
+    write_atomically(output_folder() / f"{name}.csv", content)
+
+
+def read_table(name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Read a table of `write_table`. Raises LabError if it is missing or unreadable."""
+    folder = folder or output_folder()
+    try:
+        return pd.read_csv(folder / f"{name}.csv")
+    except (OSError, ValueError) as error:
+        raise LabError(f"No {name}.csv in {folder}: {error}. Run the cells above first.") from error
+
+
+class Predictions(NamedTuple):
+    """What several networks, each trained with the same seeds, said of the same test reviews.
+
+    of:      network -> probabilities (seeds, reviews)
+    labels:  (reviews,) 0 or 1
+    lengths: (reviews,) tokens
+    """
+
+    of: dict[str, NDArray[np.float32]]
+    labels: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+
+
+def export_predictions(records: Sequence[RunRecord], test: EncodedReviews, name: str) -> None:
+    """Write the test probabilities of finished runs to <name>.npz in the output folder.
+
+    Half precision is enough for what they are used for, and a quarter of the room.
+    """
+    stacks: dict[str, list[NDArray[np.float32]]] = {}
+    for record in records:
+        stored = load_arrays(record.folder / "test.npz")
+        if stored is None:
+            raise LabError(f"Run {record.name} has no predictions. Train it again.")
+        stacks.setdefault(record.settings.network, []).append(stored["probability"])
+    arrays = {network: np.array(rows, dtype=np.float16) for network, rows in stacks.items()}
+    lengths = np.diff(test.starts).astype(np.int32)
+    path = output_folder() / f"{name}.npz"
+    save_arrays(path, labels=test.labels.astype(np.int8), lengths=lengths, **arrays)
+
+
+def read_predictions(name: str, folder: Path | None = None) -> Predictions:
+    """Read what `export_predictions` wrote. Raises LabError if it is missing or damaged."""
+    folder = folder or output_folder()
+    stored = load_arrays(folder / f"{name}.npz")
+    if stored is None:
+        raise LabError(f"No usable {name}.npz in {folder}. Run the cells above first.")
+    labels, lengths = stored.pop("labels"), stored.pop("lengths")
+    of = {network: rows.astype(np.float32) for network, rows in stored.items()}
+    return Predictions(of, labels.astype(np.float32), lengths.astype(np.int64))
 
 
 def accuracy_interval(accuracy: float, reviews: int) -> tuple[float, float]:
