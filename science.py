@@ -312,27 +312,24 @@ def plot_gradients(gradients: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_gap(curves: pd.DataFrame, results: pd.DataFrame) -> Figure:
-    """Draw training less validation accuracy, in points, over the weights of the network.
+def plot_gap(curves: pd.DataFrame) -> Figure:
+    """Draw training and validation accuracy of each run after its last epoch, and the gap between.
 
-    One point a run, at its best epoch and, hollow, at its last one; the embedding, the same for
-    all networks, is not counted.
+    curves: a row a run and epoch; the runs in the order of the rows, the first at the top
     """
-    figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
-    smallest = results["parameters"].min()
-    for run in results.itertuples():
-        curve = curves[curves["run"] == run.run].set_index("epoch")
-        gap = 100 * (curve["train_accuracy"] - curve["valid_accuracy"])
+    last = curves.groupby("run", sort=False).last()
+    figure, axis = plt.subplots(figsize=(8, 0.45 * len(last) + 1.2), layout="constrained")
+    for row, run in enumerate(last.itertuples()):
         colour = _style(run.network)["color"]
-        more = run.parameters - smallest
-        axis.plot([more, more], [gap[run.best_epoch], gap.iloc[-1]], color=colour, linewidth=1)
-        axis.plot(more, gap.iloc[-1], "o", color=colour, markerfacecolor="white")
-        axis.plot(more, gap[run.best_epoch], "o", color=colour)
-        place = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 9}
-        axis.annotate(run.network, (more, gap[run.best_epoch]), **place)
-    axis.axhline(0, color="black", linewidth=0.8)
-    axis.set(xlabel="weights more than the smallest network", xscale="symlog")
-    axis.set_ylabel("training less validation (points)")
+        train, valid = 100 * run.train_accuracy, 100 * run.valid_accuracy
+        axis.plot([train, valid], [row, row], color=colour, linewidth=1.5)
+        axis.plot(train, row, "o", color=colour, markerfacecolor="white")
+        axis.plot(valid, row, "o", color=colour)
+        place = {"xytext": (8, -3), "textcoords": "offset points", "fontsize": 9}
+        axis.annotate(f"{train - valid:+.1f}", (max(train, valid), row), **place)
+    label = "accuracy (%): hollow in training, filled in validation; gap in points"
+    axis.set(yticks=range(len(last)), yticklabels=last["network"], xlabel=label)
+    axis.invert_yaxis()
     return figure
 
 
@@ -425,7 +422,9 @@ def plot_lengths(tables: dict[str, pd.DataFrame]) -> Figure:
         )
         axis.plot(table["tokens"], 100 * table["accuracy"], "o", label=network, **style)
     axis.set(xlabel="tokens of a review", ylabel="test accuracy (%)", xscale="log")
-    axis.xaxis.set_major_formatter("{x:,.0f}")
+    ticks = table["tokens"].round(-1).astype(int)
+    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axis.minorticks_off()
     axis.legend(frameon=False, handlelength=3)
     return figure
 

@@ -1,0 +1,294 @@
+"""Statistics against known answers; gradients through time against closed forms."""
+
+import itertools
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+import torch.nn.functional as F
+from torch import nn
+
+import science
+import utils
+
+
+def coins(generator, accuracy, shape):
+    return generator.random(shape) < accuracy
+
+
+# ── Statistics ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_mcnemar_worked_example():
+    # Fagerland, Lydersen and Laake (2013), table 1: 1 and 7 discordant pairs of 21, mid-p 0.039
+    first = np.array([True] * 1 + [True] * 1 + [False] * 7 + [False] * 12)
+    second = np.array([True] * 1 + [False] * 1 + [True] * 7 + [False] * 12)
+    assert round(science.mcnemar(first, second), 3) == 0.039
+    assert science.mcnemar(second, first) == science.mcnemar(first, second)
+    assert science.mcnemar(first, first) == 1
+
+
+def test_mcnemar_false_positives_and_power():
+    generator = np.random.default_rng(0)
+    equal = [science.mcnemar(*coins(generator, 0.8, (2, 500))) for _ in range(2000)]
+    assert 0.04 <= np.mean(np.array(equal) < 0.05) <= 0.06
+    better = coins(generator, 0.85, (2000, 500))
+    worse = coins(generator, 0.80, (2000, 500))
+    found = np.mean([science.mcnemar(a, b) < 0.05 for a, b in zip(better, worse, strict=True)])
+    # independent errors: the two differ on share d = .85 * .20 + .15 * .80 of the reviews
+    differ = 0.85 * 0.20 + 0.15 * 0.80
+    spread = math.sqrt((differ - 0.05**2) / 500)
+    power = stats.norm.sf(1.96 * math.sqrt(differ / 500) / spread - 0.05 / spread)
+    assert abs(found - power) < 0.04
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 10])
+def test_interval_covers_the_true_difference(seeds):
+    """Networks whose accuracy differs from seed to seed; the truth is the mean over all seeds."""
+    generator = np.random.default_rng(seeds)
+    spread = 0.0 if seeds == 1 else 0.02
+    covered = []
+    for _ in range(400):
+        accuracy = np.array([[0.80], [0.77]]) + generator.normal(0, spread, (2, seeds))
+        first, second = (coins(generator, a[:, None], (seeds, 500)) for a in accuracy)
+        answer = science.paired_difference(first, second, draws=400)
+        covered.append(answer.low <= 0.03 <= answer.high)
+    assert 0.92 <= np.mean(covered) <= 0.99  # 0.95, or a little more: reviews here do not cross
+
+
+def test_detectable_difference_is_found_four_times_in_five():
+    generator = np.random.default_rng(0)
+    first, second = coins(generator, 0.8, (2, 1, 2000))
+    size = science.paired_difference(first, second).detectable
+    found = 0
+    for _ in range(300):
+        first = coins(generator, 0.8 + size / 2, (1, 2000))
+        second = coins(generator, 0.8 - size / 2, (1, 2000))
+        found += science.paired_difference(first, second, draws=400).low > 0
+    assert 0.74 <= found / 300 <= 0.87
+
+
+def test_difference_refuses_what_is_not_paired():
+    with pytest.raises(ValueError, match="of one shape"):
+        science.paired_difference(np.ones((2, 5)), np.ones((2, 6)))
+
+
+def test_compare_is_strict_over_a_family_and_sees_what_is_there():
+    generator = np.random.default_rng(1)
+    equal = {name: coins(generator, 0.8, (3, 1000)) for name in "abcd"}
+    pairs = [(a, b) for a in "abcd" for b in "abcd" if a < b]
+    table = science.compare(equal, pairs)
+    assert (table["p (Holm)"] >= table["p"]).all() and (table["real"] == "not shown").all()
+    equal["a"] = coins(generator, 0.9, (3, 1000))
+    real = science.compare(equal, pairs)["real"]
+    assert real.index[real == "yes"].tolist() == ["a − b", "a − c", "a − d"]
+
+
+def test_holm_worked_example():
+    # Holm (1979) by hand: .01 * 3, then max(that, .02 * 2), then max(that, .03 * 1)
+    table = science.multipletests([0.01, 0.03, 0.02], method="holm")[1]
+    np.testing.assert_allclose(table, [0.03, 0.04, 0.04])
+
+
+def test_seed_table_counts_collapsed_runs():
+    results = pd.DataFrame({"network": ["A"] * 3 + ["B"], "test_accuracy": [0.7, 0.8, 0.5, 0.6]})
+    table = science.seed_table(results)
+    assert table.loc["A"].round(2).tolist() == [3, 66.67, 15.28, 70, 50, 80, 1]
+    assert table.loc["B", "collapsed"] == 0 and math.isnan(table.loc["B", "sd"])
+
+
+def test_median_seed():
+    correct = np.array([[1, 1, 1], [0, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=bool)
+    assert science.median_seed(correct) == 3
+    assert science.median_seed(correct[:3]) == 2
+
+
+def test_reliability_of_a_calibrated_and_of_a_boasting_network():
+    generator = np.random.default_rng(0)
+    truth = generator.random(50_000)
+    label = (generator.random(50_000) < truth).astype(float)
+    table = science.reliability(truth, label)
+    assert len(table) == 10 and table["reviews"].sum() == 50_000
+    assert (table["good"] - table["probability"]).abs().max() < 0.02
+    boasting = science.reliability((truth > 0.5).astype(float), label)
+    assert boasting["good"].tolist() == pytest.approx([0.25, 0.75], abs=0.02)
+    assert science.brier_score(np.full(10, 0.5), label[:10]) == 0.25
+
+
+def test_accuracy_by_length_and_confident_errors():
+    correct = np.array([[1, 1, 0, 0], [1, 1, 1, 0]], dtype=bool)
+    table = science.accuracy_by_length(correct, np.array([10, 11, 100, 120]), parts=2)
+    assert table["accuracy"].tolist() == [1.0, 0.25] and table["reviews"].tolist() == [2, 2]
+    probability = np.array([0.99, 0.01, 0.6, 0.2, 0.9])
+    label = np.array([0, 1, 0, 0, 1])
+    assert science.confident_errors(probability, label).tolist() == [0, 1, 2]
+
+
+# ── Gradients through time ──────────────────────────────────────────────────────────────────────
+
+
+def linear_rnn(factor, hidden=6):
+    """Return an RNN whose W_hh is a rotation times factor, and whose tanh is not felt."""
+    torch.manual_seed(0)
+    layer = nn.RNN(3, hidden)
+    for name, weight in layer.named_parameters():
+        nn.init.zeros_(weight)
+        if name == "weight_hh_l0":
+            nn.init.orthogonal_(weight)
+            weight.data *= factor
+    return layer
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.9, 1.0])
+def test_gradient_of_a_linear_rnn_is_a_power(lab, factor):
+    """All states are 0, where tanh has slope 1: dL/dh_t = W^k dL/dh_T, shortened by factor^k."""
+    model = lab.RNN(10, 3, 6, 1)
+    model.recurrent = linear_rnn(factor)
+    length = torch.full((4,), 30)
+    text = torch.randint(2, 10, (30, 4))
+    batch = utils.Batch(text, length, torch.tensor([0.0, 1, 0, 1]), np.arange(4))
+    norms = lab.gradients_through_time(model, "RNN", batch)
+    table = science.bands(norms)
+    np.testing.assert_allclose(table["median"], factor ** np.arange(30), rtol=1e-4)
+    np.testing.assert_allclose(table["low"], table["high"], rtol=1e-4)
+    expected = math.log(2) / -math.log(factor) if factor < 1 else math.inf
+    half = science.half_life(table)
+    assert half == pytest.approx(expected, rel=1e-3) or half > 1e4
+
+
+@pytest.mark.parametrize(
+    ("name", "readout"),
+    [("RNN", "last"), ("GRU", "last"), ("GRU", "pooled"), ("LSTM", "last"), ("LSTM", "pooled")],
+)
+def test_gradients_equal_finite_differences(lab, name, readout):
+    """Nudge each unit of the state after word 5, read on, and see how the losses change."""
+    torch.manual_seed(0)
+    model = lab.CELLS[name](20, 5, 8, 1, readout=readout).double()
+    text, length = torch.randint(2, 20, (9, 3)), torch.tensor([9, 9, 9])
+    label = torch.tensor([0.0, 1, 1]).double()
+    norms = lab.gradients_through_time(model, name, utils.Batch(text, length, label, None))
+
+    @torch.no_grad()
+    def losses(nudge):
+        embedded = model.embedding(text)
+        state, states = lab.zero_state(name, embedded.new_empty(3, 8)), []
+        for step, x_t in enumerate(embedded):
+            state = lab.SCRATCH[name](x_t, state, *model.recurrent.all_weights[0])
+            h, *memory = state if name == "LSTM" else (state,)
+            h = h + nudge * (step == 5)
+            state = (h, *memory) if memory else h
+            states.append(h)
+        logits = model.linear(model.readout(torch.stack(states), length)).squeeze(1)
+        return F.binary_cross_entropy_with_logits(logits, label, reduction="none")
+
+    size = 1e-4
+    slopes = [(losses(n) - losses(-n)) / (2 * size) for n in size * torch.eye(8).double()]
+    np.testing.assert_allclose(norms[5], torch.stack(slopes).norm(dim=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_jacobian_of_a_linear_rnn_is_a_power(lab, steps):
+    layer = linear_rnn(0.8)
+    jacobian = lab.state_jacobian(
+        "RNN", [w.detach() for w in layer.all_weights[0]], torch.zeros(steps, 3), torch.zeros(6)
+    )
+    expected = torch.linalg.matrix_power(layer.weight_hh_l0.detach(), steps)
+    torch.testing.assert_close(jacobian, expected)
+    assert torch.linalg.svdvals(jacobian).tolist() == pytest.approx([0.8**steps] * 6, rel=1e-4)
+
+
+def test_jacobian_of_an_open_lstm_keeps_its_memory(lab):
+    """Forget gates wide open, all else shut: c passes through unchanged, h is made anew."""
+    layer = nn.LSTM(3, 4)
+    for weight in layer.parameters():
+        nn.init.zeros_(weight)
+    layer.bias_ih_l0.data = torch.tensor([-50.0] * 4 + [50.0] * 4 + [0.0] * 4 + [50.0] * 4)
+    weights = [w.detach() for w in layer.all_weights[0]]
+    jacobian = lab.state_jacobian("LSTM", weights, torch.zeros(7, 3), torch.zeros(8))
+    expected = torch.zeros(8, 8)
+    expected[:4, 4:] = expected[4:, 4:] = torch.eye(4)  # h = tanh(c) has slope 1 at 0
+    torch.testing.assert_close(jacobian, expected)
+
+
+def test_bands_leave_out_reviews_without_gradient():
+    norms = np.array([[1.0, 0.0], [2.0, 0.0]])
+    assert science.bands(norms)["median"].tolist() == [1.0, 0.5]
+    assert science.half_life(science.bands(norms)) == pytest.approx(1)
+    assert math.isinf(science.half_life(science.bands(np.ones((5, 2)))))
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_inside_ends_with_the_prediction_and_gates_are_the_cells_own(lab, name):
+    torch.manual_seed(0)
+    model = lab.CELLS[name](20, 5, 8, 1).eval()
+    text = torch.randint(2, 20, (7, 1))
+    reading = lab.inside(model, name, text, units=3)
+    assert reading["belief"][-1] == pytest.approx(
+        model.predict(text, torch.tensor([7])).item(), abs=1e-6
+    )
+    assert reading["evidence"].shape == (7, 3)
+    if name == "GRU":  # h = (1 - z) n + z h: from z and the states, n must lie within -1 and 1
+        states = model.states(text, torch.tensor([7]))[:, 0].detach().numpy()
+        z = reading["gates"]["update z"]
+        before = np.vstack([np.zeros(8), states[:-1]])
+        proposal = (states - z * before) / (1 - z)
+        assert np.abs(proposal).max() <= 1 + 1e-5
+
+
+# ── Run lists and tables ────────────────────────────────────────────────────────────────────────
+
+
+def test_matched_lstm_has_as_many_recurrent_weights(lab):
+    for word_dim in (50, 100, 300):
+        hidden = lab.matched_lstm(512, word_dim)
+        rnn, lstm = nn.RNN(word_dim, 512), nn.LSTM(word_dim, hidden)
+        weights = [sum(p.numel() for p in layer.parameters()) for layer in (rnn, lstm)]
+        assert abs(weights[1] / weights[0] - 1) < 0.01
+    assert lab.matched_lstm(512, 100) == 234
+
+
+def test_every_network_has_the_same_budget(lab):
+    runs = lab.tuning_list(utils.PROFILES["quick"], 50)
+    by_network = pd.Series([run.network for run in runs]).value_counts()
+    assert by_network.nunique() == 1 and len(by_network) == 7
+    tuning = pd.DataFrame(
+        {"network": ["A", "A", "B"], "learning_rate": [1, 2, 3], "valid_loss": [0.5, 0.4, 0.1]}
+    )
+    assert lab.own_step(tuning, "A") == 2
+
+
+def test_ladder_changes_one_thing_a_rung(lab):
+    profile = utils.PROFILES["quick"]
+    rungs = list(lab.ladder(profile, "RNN-256", 1e-4).values())
+    sides = [(rungs[5], side) for side in rungs[9:]]
+    for below, above in [*itertools.pairwise(rungs[:9]), *sides]:
+        assert len([f for f, v in vars(above).items() if v != getattr(below, f)]) == 1
+    assert rungs[0] == lab.report_list(profile)[0]  # so that it is not trained twice
+
+
+def test_figures_take_what_the_tables_give():
+    norms = 0.9 ** np.arange(20)[::-1, None] * np.ones((1, 5))
+    gradients = pd.concat(
+        science.bands(norms).assign(kind=kind, network=network)
+        for kind in ("one", "two")
+        for network in ("RNN-256", "GRU-256")
+    )
+    assert len(science.plot_gradients(gradients).axes) == 2
+    assert science.half_lives(gradients).shape == (2, 2)
+    results = pd.DataFrame(
+        {
+            "rung": ["a", "b"],
+            "valid_accuracy": [0.7, 0.8],
+            "test_accuracy": [0.7, 0.8],
+            "test_reviews": [100, 100],
+            "best_epoch": [1, 2],
+            "seconds": [1.0, 2.0],
+        }
+    )
+    figure = science.plot_ladder(science.ladder_table(results), {"a line": 75.0})
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    plt.close("all")
