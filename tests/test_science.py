@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy import stats
 import torch.nn.functional as F
+from scipy import stats
 from torch import nn
 
 import science
@@ -47,29 +47,30 @@ def test_mcnemar_false_positives_and_power():
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 10])
-def test_interval_covers_the_true_difference(seeds):
-    """Networks whose accuracy differs from seed to seed; the truth is the mean over all seeds."""
+@pytest.mark.parametrize("difficulty", [0.0, 0.25])
+def test_interval_covers_the_true_difference(seeds, difficulty):
+    """Networks that differ from seed to seed, and reviews that are hard for all of them, or not."""
     generator = np.random.default_rng(seeds)
     spread = 0.0 if seeds == 1 else 0.02
-    covered = []
+    answers = []
     for _ in range(400):
-        accuracy = np.array([[0.80], [0.77]]) + generator.normal(0, spread, (2, seeds))
-        first, second = (coins(generator, a[:, None], (seeds, 500)) for a in accuracy)
-        answer = science.paired_difference(first, second, draws=400)
-        covered.append(answer.low <= 0.03 <= answer.high)
-    assert 0.92 <= np.mean(covered) <= 0.99  # 0.95, or a little more: reviews here do not cross
+        effect = generator.normal(0, spread, (2, seeds)) + np.array([[0.01], [-0.01]])
+        review = np.clip(generator.normal(0.75, difficulty, 500), 0.1, 0.9)
+        first, second = generator.random((2, seeds, 500)) < review + effect[:, :, None]
+        answers.append(science.paired_difference(first, second, draws=400))
+    covered = [answer.low <= 0.02 <= answer.high for answer in answers]
+    assert 0.92 <= np.mean(covered) <= 0.98
 
 
 def test_detectable_difference_is_found_four_times_in_five():
     generator = np.random.default_rng(0)
-    first, second = coins(generator, 0.8, (2, 1, 2000))
-    size = science.paired_difference(first, second).detectable
     found = 0
-    for _ in range(300):
+    for _ in range(400):
+        size = science.paired_difference(*coins(generator, 0.8, (2, 1, 2000)), 400).detectable
         first = coins(generator, 0.8 + size / 2, (1, 2000))
         second = coins(generator, 0.8 - size / 2, (1, 2000))
         found += science.paired_difference(first, second, draws=400).low > 0
-    assert 0.74 <= found / 300 <= 0.87
+    assert 0.75 <= found / 400 <= 0.85
 
 
 def test_difference_refuses_what_is_not_paired():
