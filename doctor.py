@@ -210,7 +210,7 @@ def check_versions() -> List[Line]:
 IMPORTS = (
     "numpy", "scipy", "pandas", "sklearn", "matplotlib.pyplot", "seaborn", "joblib", "filelock",
     "tqdm", "fastparquet", "spacy", "torch", "torchtext.vocab", "papermill", "nbformat",
-    "pypandoc", "typst", "pytest", "nbval",
+    "statsmodels", "pypandoc", "typst", "pytest", "nbval",
 )  # fmt: skip
 PLOT = "a plot after torch"
 IMPORTER = """

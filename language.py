@@ -1,4 +1,4 @@
-"""Text for the language model of section 7, and the models that it has to beat.
+"""Text for the language model of section 9, and the models that it has to beat.
 
 A language model reads one long stream: all reviews, one after another, in an order fixed by the
 seed. Index 1, which stands for "no word" elsewhere in the lab (`utils.PADDING_INDEX`), marks where

@@ -484,5 +484,5 @@ def _show_evidence(axis: Axes, evidence: NDArray[Any]) -> Any:
     axis.grid(visible=False)
     axis.set_yticks([])
     return axis.imshow(
-        evidence.T, aspect="auto", cmap="RdBu", vmin=-0.5, vmax=0.5, interpolation="nearest"
+        evidence.T, aspect="auto", cmap="RdBu", vmin=-0.2, vmax=0.2, interpolation="nearest"
     )
