@@ -957,7 +957,9 @@ class RunRecord:
             raise FloatingPointError(f"the loss is not finite in epoch {len(curve)}")
         if best_epoch(curve) == len(curve):
             self._save("best.pt", model.state_dict())
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "curve": curve}
+        # NumPy's numbers would be refused when the file is read: it is read without pickle
+        plain = [{k: getattr(v, "item", lambda v=v: v)() for k, v in row.items()} for row in curve]
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "curve": plain}
         self._save("state.pt", state)
         self._save_curve(curve)
 

@@ -109,6 +109,37 @@ def test_killed_run_continues_bit_for_bit(lab, data, settings, tmp_path, cpu, ce
     assert outcome(broken) == outcome(whole)
 
 
+def test_whole_epochs_are_not_repeated(lab, data, settings, tmp_path, cpu, capsys):
+    """What the loop records must be readable: else a run would quietly start anew each time."""
+    record = record_of(settings(epochs=4), data, tmp_path)
+    saves = []
+
+    def save_or_die(self, *args, save=utils.RunRecord.save_epoch):
+        if len(saves) == 2:
+            saves.append("killed")
+            raise Killed
+        save(self, *args)
+        saves.append("saved")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils.RunRecord, "save_epoch", save_or_die)
+        with pytest.raises(Killed):
+            lab.train_run(record.settings, data, record, cpu)
+        lab.train_run(record.settings, data, record_of(record.settings, data, tmp_path), cpu)
+    assert saves == ["saved"] * 2 + ["killed"] + ["saved"] * 2
+    assert capsys.readouterr().out == ""
+
+
+def test_numbers_of_numpy_in_a_curve_can_be_read_again(lab, data, settings, tmp_path):
+    record = record_of(settings(), data, tmp_path)
+    model = lab.build_model(settings(), data.vectors)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = {"train_loss": np.float64(0.5), "valid_loss": np.float32(0.25)}
+    record.save_epoch(model, optimizer, [{"epoch": 1, **losses}])
+    curve = record.resume(model, optimizer)
+    assert curve == [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.25}]
+
+
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_run_killed_at_random_moments_ends_bit_for_bit(lab, data, settings, tmp_path, cpu, cell):
     """SIGKILL to the process itself, in mid-batch or mid-write, until the run is through."""
