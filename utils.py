@@ -934,10 +934,13 @@ class RunRecord:
                 print(f"Run {self.name} has lost its state.pt or result.json; it starts anew.")
                 self.clear()
             return []
-        state, best = self._load("state.pt"), self._load("best.pt")
-        if state is None or best is None:  # the epochs to come may not beat the best one
+        # best.pt too: the epochs to come may not beat the best one
+        loaded = {file: self._load(file) for file in ("state.pt", "best.pt")}
+        if damaged := [file for file, content in loaded.items() if content is None]:
+            print(f"{' and '.join(damaged)} of run {self.name}: damaged; the run starts anew.")
             self.clear()
             return []
+        state = loaded["state.pt"]
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         return state["curve"]
@@ -1032,7 +1035,6 @@ class RunRecord:
         try:
             return torch.load(path, weights_only=True, map_location="cpu")
         except DAMAGE:
-            print(f"{file} of run {self.name} is damaged; the run starts anew.")
             return None
 
 

@@ -130,6 +130,17 @@ def test_whole_epochs_are_not_repeated(lab, data, settings, tmp_path, cpu, capsy
     assert capsys.readouterr().out == ""
 
 
+def test_damaged_weights_of_a_finished_run_are_an_error_and_nothing_starts_anew(
+    lab, data, settings, tmp_path, cpu, capsys
+):
+    record = record_of(settings(epochs=1), data, tmp_path)
+    lab.train_run(record.settings, data, record, cpu)
+    (record.folder / "best.pt").write_bytes(b"no weights")
+    with pytest.raises(utils.LabError, match=r"no usable weights. Train it again"):
+        record.load_best(lab.build_model(record.settings, data.vectors))
+    assert capsys.readouterr().out == "" and record.result is not None
+
+
 def test_numbers_of_numpy_in_a_curve_can_be_read_again(lab, data, settings, tmp_path):
     record = record_of(settings(), data, tmp_path)
     model = lab.build_model(settings(), data.vectors)
