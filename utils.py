@@ -93,7 +93,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile("quick", 5000, 1000, 2000, 80, 3, 32),
-    "full": Profile("full", None, 2500, 5000, 400, 8, 64),
+    "full": Profile("full", None, 2500, 5000, 400, 6, 64),
 }
 
 
