@@ -35,6 +35,7 @@ import os
 import pickle
 import platform
 import re
+import subprocess
 import sys
 import textwrap
 import threading
@@ -45,6 +46,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -60,7 +62,7 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 from torch import Tensor, nn
 from torchtext.vocab import Vocab
 from tqdm import tqdm
@@ -92,7 +94,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", 5000, 1000, 2000, 80, 3, 32),
+    "quick": Profile("quick", 4000, 1000, 2000, 64, 3, 32),
     "full": Profile("full", None, 2500, 5000, 400, 6, 64),
 }
 
@@ -1015,8 +1017,7 @@ class RunRecord:
             "seconds": seconds,
             "tokens_per_second": sum(row["tokens"] for row in curve) / seconds,
             "device": str(next(model.parameters()).device),
-            "torch": torch.__version__,
-            "python": platform.python_version(),
+            **circumstances(),
         }
         write_atomically(self.folder / "result.json", json.dumps(result, indent=1).encode("utf-8"))
         (self.folder / "state.pt").unlink(missing_ok=True)
@@ -1036,6 +1037,34 @@ class RunRecord:
             return torch.load(path, weights_only=True, map_location="cpu")
         except DAMAGE:
             return None
+
+
+def circumstances() -> dict[str, str | int]:
+    """Return what a later reader needs to know of the program and machine that finished a run.
+
+    commit: the lab's version, with + if tracked files were changed since; "" without git.
+    """
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "commit": _commit(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _commit() -> str:
+    """Return the commit that this file belongs to, or "" if it belongs to none or git fails."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12"]
+    command += ["--exclude=*", "--dirty=+"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def best_epoch(curve: list[dict[str, float]]) -> int:
@@ -1332,26 +1361,12 @@ def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataF
         raise LabError(f"No results to show in {folder}: {error}. Run the {what} first.") from error
 
 
-def reference_folder() -> Path:
-    """Return the folder of stored results, which come with the lab."""
-    return Path(__file__).parent / "data" / "reference"
-
-
-def load_reference(prefix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read stored results as `load_results` does, and say that they are stored, and from where."""
-    results, curves = load_results(reference_folder(), prefix)
-    runs = results.iloc[0]
-    print(
-        f"Stored results, not computed here: {len(results)} runs, data {runs['data']}, "
-        f"torch {runs['torch']}, device {runs['device']}. See data/reference/README.md."
-    )
-    return results, curves
-
-
-def write_table(name: str, table: pd.DataFrame) -> None:
-    """Write a table as <name>.csv in the output folder, atomically."""
-    content = table.to_csv(index=False, float_format="%.6g").encode("utf-8")
-    write_atomically(output_folder() / f"{name}.csv", content)
+def write_table(
+    name: str, table: pd.DataFrame, folder: Path | None = None, digits: int | None = 6
+) -> None:
+    """Write <name>.csv, atomically, to the output folder or another. digits=None writes all."""
+    content = table.to_csv(index=False, float_format=digits and f"%.{digits}g").encode("utf-8")
+    write_atomically((folder or output_folder()) / f"{name}.csv", content)
 
 
 def read_table(name: str, folder: Path | None = None) -> pd.DataFrame:
@@ -1375,19 +1390,34 @@ class Predictions(NamedTuple):
     labels: NDArray[np.float32]
     lengths: NDArray[np.int64]
 
+    @classmethod
+    def unpack(
+        cls, packed: dict[str, NDArray[Any]], labels: NDArray[Any], lengths: NDArray[Any]
+    ) -> Predictions:
+        """Return predictions from rows of `pack_probability`."""
+        of = {name: special.expit(rows.astype(np.float32)) for name, rows in packed.items()}
+        return cls(of, labels.astype(np.float32), lengths.astype(np.int64))
+
+
+def pack_probability(probability: NDArray[Any]) -> NDArray[np.float16]:
+    """Return probabilities as logits in half precision: a quarter of the room, and no class lost.
+
+    A probability just above 0.5 would be rounded to it; its logit keeps its sign.
+    """
+    return special.logit(probability.astype(np.float64)).astype(np.float16)
+
 
 def export_predictions(records: Sequence[RunRecord], test: EncodedReviews, name: str) -> None:
-    """Write the test probabilities of finished runs to <name>.npz in the output folder.
-
-    Half precision is enough for what they are used for, and a quarter of the room.
-    """
-    stacks: dict[str, list[NDArray[np.float32]]] = {}
+    """Write the test probabilities of finished runs, packed, to <name>.npz in the output folder."""
+    stacks: dict[str, list[NDArray[np.float16]]] = {}
     for record in records:
         stored = load_arrays(record.folder / "test.npz")
         if stored is None:
             raise LabError(f"Run {record.name} has no predictions. Train it again.")
-        stacks.setdefault(record.settings.network, []).append(stored["probability"])
-    arrays = {network: np.array(rows, dtype=np.float16) for network, rows in stacks.items()}
+        stacks.setdefault(record.settings.network, []).append(
+            pack_probability(stored["probability"])
+        )
+    arrays = {network: np.stack(rows) for network, rows in stacks.items()}
     lengths = np.diff(test.starts).astype(np.int32)
     path = output_folder() / f"{name}.npz"
     save_arrays(path, labels=test.labels.astype(np.int8), lengths=lengths, **arrays)
@@ -1400,8 +1430,7 @@ def read_predictions(name: str, folder: Path | None = None) -> Predictions:
     if stored is None:
         raise LabError(f"No usable {name}.npz in {folder}. Run the cells above first.")
     labels, lengths = stored.pop("labels"), stored.pop("lengths")
-    of = {network: rows.astype(np.float32) for network, rows in stored.items()}
-    return Predictions(of, labels.astype(np.float32), lengths.astype(np.int64))
+    return Predictions.unpack(stored, labels, lengths)
 
 
 def accuracy_interval(accuracy: float, reviews: int) -> tuple[float, float]:

@@ -1,5 +1,8 @@
 """`reference.py`: runs are stored as they finish, found again, and never edited by hand."""
 
+import dataclasses
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,60 +12,145 @@ import utils
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Let `data/reference` and the output folder be elsewhere."""
-    monkeypatch.setattr(utils, "reference_folder", lambda: tmp_path / "reference")
+    """Let the stored results and the output folder be elsewhere."""
+    monkeypatch.setattr(reference, "ROOT", tmp_path)
     monkeypatch.setenv("LAB2_OUT", str(tmp_path / "out"))
-    return tmp_path / "reference"
+    return reference.folder("quick")
 
 
 @pytest.fixture
-def notebook_lists(lab, settings, monkeypatch):
-    """Give the lists five small runs."""
-    runs = {settings(cell, seed=seed, epochs=1): "" for seed in (0, 1) for cell in ("RNN", "GRU")}
-    runs[settings("LSTM", epochs=1)] = ""
-    monkeypatch.setattr(reference, "run_list", lambda *_: dict(runs))
-    return vars(lab) | {"code": "code"}, runs
+def shop(lab, data, folder):
+    """A workshop with small data."""
+    return reference.Workshop(vars(lab), utils.PROFILES["quick"], None, None, data, workers=1)
 
 
-def test_what_stands_there_is_not_repeated(data, folder, notebook_lists, capsys):
-    lab, _ = notebook_lists
-    reference.make("report", lab, data, workers=1)
-    results = pd.read_csv(folder / "report_quick_results.csv")
+@pytest.fixture
+def small_plans(shop, settings, monkeypatch):
+    """Give the lists few and small runs; one run is in two lists."""
+    four = [settings(cell, seed=seed, epochs=1) for seed in (0, 1) for cell in ("RNN", "GRU")]
+    runs = {
+        "report": dict.fromkeys([*four, settings("LSTM", epochs=1)], ""),
+        "ladder": {four[0]: "below", settings("RNN", seed=2, epochs=1): "above"},
+    }
+
+    def plan_of(name, shop):
+        return reference.Plan(runs[name], shop.lab["train_run"], shop.data, shop.lab["code"])
+
+    monkeypatch.setattr(reference, "plan_of", plan_of)
+    return runs
+
+
+def test_what_stands_there_is_not_repeated(shop, folder, small_plans, capsys, monkeypatch):
+    reference.make("report", shop)
+    results = pd.read_csv(folder / "results.csv")
     assert len(results) == 5 and "5 of 5 runs to do" in capsys.readouterr().out
-    whole = (folder / "report_quick_curves.csv").read_bytes()
-    results[results["cell"] != "LSTM"].to_csv(folder / "report_quick_results.csv", index=False)
-    reference.make("report", lab, data, workers=1)
+    whole = (folder / "curves.csv").read_bytes()
+    results[results["cell"] != "LSTM"].to_csv(folder / "results.csv", index=False)
+    reference.make("report", shop, train=False)  # found in the output folder
+    assert (folder / "curves.csv").read_bytes() == whole
+    results[results["cell"] != "LSTM"].to_csv(folder / "results.csv", index=False)
+    monkeypatch.setenv("LAB2_OUT", str(folder / "another"))
+    capsys.readouterr()
+    reference.make("report", shop)
     assert "1 of 5 runs to do" in capsys.readouterr().out
-    again = pd.read_csv(folder / "report_quick_results.csv")
+    again = pd.read_csv(folder / "results.csv")
     assert again["run"].tolist() == results["run"].tolist()  # in the order of the list
-    assert (folder / "report_quick_curves.csv").read_bytes() == whole
+    assert again["finished"][0] == results["finished"][0]
 
 
-def test_runs_of_other_code_are_replaced(data, folder, notebook_lists):
-    lab, _ = notebook_lists
-    reference.make("report", lab, data, workers=1)
-    reference.make("report", lab | {"code": "other code"}, data, workers=1)
-    results = pd.read_csv(folder / "report_quick_results.csv")
+def test_one_network_alone(shop, folder, small_plans):
+    reference.make("report", shop, only="GRU-8")
+    assert pd.read_csv(folder / "results.csv")["network"].tolist() == ["GRU-8"] * 2
+
+
+def test_what_was_finished_before_a_failure_is_stored(shop, folder, small_plans):
+    train = shop.lab["train_run"]
+
+    def fails_on_lstm(settings, *rest):
+        if settings.cell == "LSTM":
+            raise FloatingPointError("the loss is nan at step 3")
+        train(settings, *rest)
+
+    shop.lab = shop.lab | {"train_run": fails_on_lstm}
+    with pytest.raises(utils.LabError, match="nan at step 3"):
+        reference.make("report", shop)
+    assert set(pd.read_csv(folder / "results.csv")["cell"]) == {"RNN", "GRU"}
+
+
+def test_a_run_of_two_lists_is_stored_once_and_found_in_both(shop, folder, small_plans, capsys):
+    reference.make("report", shop)
+    reference.make("ladder", shop)
+    assert "1 of 2 runs to do" in capsys.readouterr().out
+    assert len(pd.read_csv(folder / "results.csv")) == 6
+    ladder, curves = reference.load("ladder", "quick")
+    assert ladder["rung"].tolist() == ["below", "above"] and len(curves) == 2
+    report, _ = reference.load("report", "quick")
+    assert report["run"][0] == ladder["run"][0] and (report["rung"] == "").all()
+    assert "Stored results, not computed here: 5 runs" in capsys.readouterr().out
+
+
+def test_predictions_are_those_of_the_runs(shop, folder, small_plans):
+    reference.make("report", shop)
+    results, _ = reference.load("report", "quick")
+    said = reference.predictions(results[results["cell"] != "LSTM"], "quick")
+    assert {name: rows.shape for name, rows in said.of.items()} == {
+        "RNN-8": (2, 40),
+        "GRU-8": (2, 40),
+    }
+    assert np.array_equal(said.labels, shop.data.test.labels)
+    for name, runs in results[results["cell"] != "LSTM"].groupby("network"):
+        accuracy = ((said.of[name] > 0.5) == (said.labels > 0.5)).mean(axis=1)
+        assert np.allclose(accuracy, runs.sort_values("seed")["test_accuracy"])
+
+
+def test_runs_of_other_code_are_replaced(shop, folder, small_plans):
+    reference.make("report", shop)
+    shop.lab = shop.lab | {"code": "other code"}
+    reference.make("report", shop)
+    results = pd.read_csv(folder / "results.csv")
     assert results["code"].tolist() == ["other code"] * 5
+    assert len(np.load(folder / "predictions.npz").files) == 5 + 2
 
 
-def test_a_list_that_needs_the_tuning_says_so(lab, folder):
+def test_a_list_that_needs_the_tuning_says_so(shop):
     with pytest.raises(utils.LabError, match=r"python reference\.py tuning"):
-        reference.run_list("fair", vars(lab), utils.PROFILES["quick"], 50)
+        reference.plan_of("fair", shop)
+    with pytest.raises(utils.LabError, match=r"LAB2_PROFILE=quick python reference\.py fair"):
+        reference.load("fair", "quick")
 
 
-def test_every_list_can_be_made(lab, folder, data):
-    profile = utils.PROFILES["quick"]
-    lists = {"tuning": reference.run_list("tuning", vars(lab), profile, 50)}
-    table = [
-        {"network": s.network, "learning_rate": s.learning_rate, "valid_loss": 0.5}
-        for s in lists["tuning"]
-    ]
-    folder.mkdir()
-    for kind in ("results", "curves"):
-        pd.DataFrame(table).to_csv(folder / f"tuning_quick_{kind}.csv", index=False)
-    for name in reference.LISTS[1:]:
-        lists[name] = reference.run_list(name, vars(lab), profile, 50)
-    sizes = {name: len(runs) for name, runs in lists.items()}
-    assert sizes == {"tuning": 21, "report": 6, "fair": 7, "ladder": 28, "seeds": 30}
-    assert sum(bool(rung) for rung in lists["ladder"].values()) == 28
+def test_every_list_can_be_made(shop, folder, monkeypatch):
+    plans = {"tuning": reference.plan_of("tuning", shop)}
+    table = [{"network": s.network, "learning_rate": s.learning_rate} for s in plans["tuning"].runs]
+    tuning = pd.DataFrame(table).assign(valid_loss=0.5)
+    monkeypatch.setattr(reference, "stored", lambda *_: (tuning, None))
+    monkeypatch.setattr(reference.Workshop, "stream", shop.data)
+    for name in reference.RUN_LISTS:
+        plans[name] = reference.plan_of(name, shop)
+    assert {name: len(plan.runs) for name, plan in plans.items()} == {
+        "report": 12,
+        "tuning": 18,
+        "fair": 7,
+        "seeds": 30,
+        "ladder": 28,  # the GRU's own step is the report's here: two rungs less
+        "language": 3,
+        "transfer": 18,
+    }
+    assert all(plans["ladder"].runs.values())
+    starts = {run.pretrained for run in plans["transfer"].runs} - {""}
+    assert starts == {record.name for record in shop.records(plans["language"])}
+
+
+def test_tables_are_made(shop, folder):
+    shop.profile = dataclasses.replace(shop.profile, max_length=6, epochs=1)
+    reference.make_table("baselines", shop)
+    assert utils.read_table("baselines", folder).shape == (4, 3)
+    reference.make_table("gradients", shop)
+    gradients = utils.read_table("gradients", folder)
+    assert gradients.groupby(["kind", "network"]).size().tolist() == [6] * 12  # a row a distance
+    assert len(utils.read_table("jacobians", folder)) == 2 * 3 * 3
+
+
+def test_definitions_are_the_notebooks(lab):
+    made = reference.notebook_definitions()
+    assert (made["code"], made["language_code"]) == (lab.code, lab.language_code)

@@ -253,22 +253,31 @@ def test_matched_lstm_has_as_many_recurrent_weights(lab):
 
 
 def test_every_network_has_the_same_budget(lab):
-    runs = lab.tuning_list(utils.PROFILES["quick"], 50)
+    runs = lab.tuning_list(utils.PROFILES["quick"])
     by_network = pd.Series([run.network for run in runs]).value_counts()
-    assert by_network.nunique() == 1 and len(by_network) == 7
+    assert by_network.nunique() == 1 and set(by_network.index) == set(lab.SIX)
     tuning = pd.DataFrame(
         {"network": ["A", "A", "B"], "learning_rate": [1, 2, 3], "valid_loss": [0.5, 0.4, 0.1]}
     )
     assert lab.own_step(tuning, "A") == 2
 
 
-def test_ladder_changes_one_thing_a_rung(lab):
-    profile = utils.PROFILES["quick"]
+@pytest.mark.parametrize("profile", utils.PROFILES.values(), ids=list(utils.PROFILES))
+def test_ladder_changes_one_thing_a_rung(lab, profile):
     rungs = list(lab.ladder(profile, "RNN-256", 1e-4).values())
-    sides = [(rungs[5], side) for side in rungs[9:]]
-    for below, above in [*itertools.pairwise(rungs[:9]), *sides]:
-        assert len([f for f, v in vars(above).items() if v != getattr(below, f)]) == 1
+    sides = [(rungs[5], side) for side in rungs[10:]]
+    for below, above in [*itertools.pairwise(rungs[:10]), *sides]:
+        changed = {f for f, v in vars(above).items() if v != getattr(below, f)}
+        assert len(changed - {"patience"}) == 1  # which follows the epochs of a falling step
     assert rungs[0] == lab.report_list(profile)[0]  # so that it is not trained twice
+    fair = lab.fair_settings(profile, "RNN-256", lab.SIX["RNN-256"], 1e-4)
+    assert rungs[3] == fair  # nor this one
+
+
+def test_a_rung_that_changes_nothing_is_left_out(lab):
+    rungs = lab.ladder(utils.PROFILES["quick"], "GRU-256", 1e-3)
+    assert len(set(rungs.values())) == len(rungs) == 13  # its own step is the report's
+    assert rungs["vectors frozen"].readout == "pooled"
 
 
 def test_figures_take_what_the_tables_give():
