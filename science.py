@@ -16,6 +16,7 @@ Importing this module changes nothing.
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -486,3 +487,61 @@ def _show_evidence(axis: Axes, evidence: NDArray[Any]) -> Any:
     return axis.imshow(
         evidence.T, aspect="auto", cmap="RdBu", vmin=-0.2, vmax=0.2, interpolation="nearest"
     )
+
+
+class ColouredText:
+    """A text whose words are coloured by what each network believes after reading them.
+
+    In a notebook a line a network: blue where the review seems good so far, orange where it seems
+    bad, white in between; the mouse over a word shows the number. Elsewhere a table in plain text.
+    """
+
+    def __init__(self, words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> None:
+        """beliefs: network -> probability of a good review after each word (T,)."""
+        self.words, self.beliefs = words, beliefs
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td style='text-align:right;white-space:nowrap'>{html.escape(network)}</td>"
+            f"<td style='text-align:right'>{belief[-1]:.2f}</td>"
+            f"<td style='text-align:left'>{self._spans(belief)}</td></tr>"
+            for network, belief in self.beliefs.items()
+        )
+        head = "<tr><th>network</th><th>end</th><th style='text-align:left'>word by word</th></tr>"
+        return f"<table>{head}{rows}</table>"
+
+    def _spans(self, belief: NDArray[Any]) -> str:
+        """Return the words as HTML, each on the colour of the belief after it."""
+        spans = []
+        for word, p in zip(self.words, belief, strict=True):
+            red, green, blue = (0, 114, 178) if p > 0.5 else (230, 120, 0)
+            colour = f"rgba({red},{green},{blue},{abs(2 * p - 1):.2f})"
+            style = f"background:{colour};padding:0 2px"
+            spans.append(f"<span style='{style}' title='{p:.2f}'>{html.escape(word)}</span>")
+        return " ".join(spans)
+
+    def __repr__(self) -> str:
+        table = pd.DataFrame({name: np.round(b, 2) for name, b in self.beliefs.items()})
+        table.insert(0, "word", list(self.words))
+        return table.to_string(index=False)
+
+
+def plot_beliefs(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> Figure:
+    """Draw how the belief of each network moves while it reads: a line a network.
+
+    beliefs: network -> probability of a good review after each word (T,). Up to 80 words stand at
+    the axis; of more, their numbers.
+    """
+    figure, axis = plt.subplots(figsize=(10, 4.2), layout="constrained")
+    step = np.arange(1, len(words) + 1)
+    for network, belief in beliefs.items():
+        axis.plot(step, belief, **_style(network), label=network, marker="." * (len(words) == 1))
+    axis.axhline(0.5, color="black", linewidth=0.8)
+    axis.set(ylim=(0, 1), ylabel="probability of good")
+    if len(words) <= 80:
+        shown = [word.replace("$", r"\$") for word in words]  # or it would start a formula
+        axis.set_xticks(step, shown, rotation=90, fontsize=8)
+    else:
+        axis.set_xlabel("words read")
+    axis.legend(frameon=False, ncols=len(beliefs), fontsize=8, loc="upper center", handlelength=3)
+    return figure

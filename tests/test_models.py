@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -129,8 +130,30 @@ def test_padding_row_gets_no_gradient(lab, batch):
     assert not gradient[utils.PADDING_INDEX].any() and gradient.any()
 
 
-@pytest.mark.parametrize("text", ["", "good", "好 \ud800 🙂", "<br />", "long " * 5000])
-def test_judge_takes_any_text(lab, text):
+@pytest.mark.parametrize("text", ["", "good", "好 \ud800 🙂", "<br />", "long " * 10_000])
+def test_any_text_can_be_read_word_by_word(lab, text):
     vocab = utils.Vocab(utils.Counter(["good", "long"]))
     torch.manual_seed(0)
-    assert 0 < lab.judge(lab.GRU(len(vocab), 6, 8, 1), text, vocab, 10) < 1
+    readers = {name: cell(len(vocab), 6, 8, 1) for name, cell in lab.CELLS.items()}
+    tokens, said = lab.read_aloud(readers, text, vocab, 10)
+    assert 1 <= len(tokens) <= 10 and set(said) == set(readers)
+    for belief in said.values():
+        assert belief.shape == (len(tokens),) and np.all((belief > 0) & (belief < 1))
+
+
+@pytest.mark.parametrize("readout", ["last", "pooled"])
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_belief_after_each_word_is_the_prediction_of_that_beginning(lab, name, readout):
+    torch.manual_seed(0)
+    model = lab.CELLS[name](50, 6, 8, 1, 2, readout=readout)
+    words = torch.randint(2, 50, (300,))
+    belief = lab.beliefs(model, words)
+    for heard in (1, 2, 77, 300):
+        whole = model.eval().predict(words[:heard, None], torch.tensor([heard])).item()
+        assert belief[heard - 1] == pytest.approx(whole, abs=1e-6)
+
+
+def test_a_network_that_reads_backwards_has_no_belief_on_the_way(lab):
+    model = lab.GRU(50, 6, 8, 1, bidirectional=True)
+    with pytest.raises(utils.LabError, match="both ends"):
+        lab.beliefs(model, torch.tensor([2, 3]))

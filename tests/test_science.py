@@ -302,3 +302,22 @@ def test_figures_take_what_the_tables_give():
     figure = science.plot_ladder(science.ladder_table(results), {"a line": 75.0})
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b"]
     plt.close("all")
+
+
+def test_coloured_text_escapes_words_and_shows_each_belief():
+    words = ["<b>", "good", "$x$"]
+    belief = {"GRU-256": np.array([0.5, 0.9, 0.25])}
+    page = science.ColouredText(words, belief)._repr_html_()
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    assert "title='0.90'" in page and "rgba(0,114,178,0.80)" in page
+    assert "rgba(230,120,0,0.50)" in page and page.count("<span") == 3
+    assert "0.25" in repr(science.ColouredText(words, belief))
+
+
+@pytest.mark.parametrize("count", [1, 3, 400])
+def test_beliefs_are_drawn_for_any_length(count):
+    words = ["$x$", "<b>", "好"][:count] if count < 4 else ["word"] * count
+    figure = science.plot_beliefs(words, {"GRU-256": np.full(count, 0.6)})
+    assert figure.axes[0].get_ylim() == (0, 1)
+    figure.canvas.draw()
+    plt.close(figure)
