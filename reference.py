@@ -222,7 +222,7 @@ def store(name: str, plan: Plan, finished: list[utils.RunRecord], shop: Workshop
         utils.export_results(finished, prefix="reference_")
         made = utils.load_results(prefix="reference_")
         before = [
-            pd.concat([old[~old["run"].isin(new["run"])], new])
+            new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
             for old, new in zip(before, made, strict=True)
         ]
     for kind, table in zip(("results", "curves"), before, strict=True):

@@ -44,6 +44,7 @@ def test_what_stands_there_is_not_repeated(shop, folder, small_plans, capsys, mo
     reference.make("report", shop)
     results = pd.read_csv(folder / "results.csv")
     assert len(results) == 5 and "5 of 5 runs to do" in capsys.readouterr().out
+    assert results["hidden_dim"].dtype == results["best_epoch"].dtype == int  # 8, not 8.0
     whole = (folder / "curves.csv").read_bytes()
     results[results["cell"] != "LSTM"].to_csv(folder / "results.csv", index=False)
     reference.make("report", shop, train=False)  # found in the output folder
