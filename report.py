@@ -39,6 +39,7 @@ BARE_EQUATION = re.compile(
 CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
 # What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
 OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
+UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
 CHINESE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]")
 
 MARKDOWN = (
@@ -79,7 +80,7 @@ STYLE = r"""
   #DATE
 ]
 #v(4mm)
-NOTICE
+#NOTICE
 #show outline.entry: set text(size: 9.5pt)
 #show outline.entry: set block(above: 0.55em)
 #outline(title: "Contents", depth: 2, indent: 1.2em)
@@ -124,7 +125,7 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Read a notebook. Raises FileNotFoundError, or ValueError if it is none."""
     try:
         return nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError) as error:
+    except (ValueError, nbformat.ValidationError, AttributeError) as error:
         raise ValueError(f"{path} is not a notebook.") from error
 
 
@@ -132,24 +133,31 @@ def write_pdf(
     content: nbformat.NotebookNode, folder: Path, pdf: Path, show_code: bool, block: TitleBlock
 ) -> None:
     """Write the PDF. folder: where the notebook's pictures are looked for first."""
-    import pypandoc  # here, so that a missing tool ends in a page and not in a traceback
-    import typst
+    import typst  # here and below, so that a missing tool ends in a page and not in a traceback
 
     with tempfile.TemporaryDirectory() as name:
-        build = Path(name)
-        parts = "".join(markdown_parts(content, folder, build, show_code))
-        warn_of_fonts(parts)
-        title = title_of(content)
-        parts = re.sub(rf"^# {re.escape(title)}$", "", parts, count=1, flags=re.M)
-        options = ["--wrap=none", "--shift-heading-level-by=-1"]
-        body = pypandoc.convert_text(parts, "typst", MARKDOWN, extra_args=options)
-        words = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
-        style = STYLE.replace("NOTICE", notice(content))
-        for word, text in words.items():
-            style = re.sub(rf"\b{word}\b", lambda _, text=text: typst_string(text), style)
-        source = build / "report.typ"
-        source.write_text(style + body, encoding="utf-8")
-        typst.compile(str(source), output=str(pdf), root=str(build))
+        source = write_typst(content, folder, Path(name), show_code, block)
+        typst.compile(str(source), output=str(pdf), root=name)
+
+
+def write_typst(
+    content: nbformat.NotebookNode, folder: Path, build: Path, show_code: bool, block: TitleBlock
+) -> Path:
+    """Write the report as Typst, with its pictures, into the folder `build`; return its path."""
+    import pypandoc
+
+    parts = "".join(markdown_parts(content, folder, build, show_code))
+    warn_of_fonts(parts)
+    title = title_of(content)
+    parts = re.sub(rf"^# {re.escape(title)}$", "", parts, count=1, flags=re.M)
+    options = ["--wrap=none", "--shift-heading-level-by=-1"]
+    body = pypandoc.convert_text(parts, "typst", MARKDOWN, extra_args=options)
+    words = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
+    head = "".join(f"#let {word} = {typst_string(text)}\n" for word, text in words.items())
+    head += f"#let NOTICE = [{notice(content)}]\n"
+    source = build / "report.typ"
+    source.write_text(head + STYLE + body, encoding="utf-8")
+    return source
 
 
 def write_page(content: nbformat.NotebookNode, folder: Path, page: Path, show_code: bool) -> None:
@@ -352,7 +360,7 @@ def fence(text: str, language: str = "") -> str:
         if len(lines) > LINES:
             left_out = f"... ({len(lines) - LINES:,} lines left out) ..."
             lines = [*lines[: LINES // 2], left_out, *lines[-LINES // 2 :]]
-    text = "\n".join(lines)
+    text = UNBROKEN.sub(lambda run: f"{run[0]}\u200b", "\n".join(lines))
     if not text.strip():
         return ""
     ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))

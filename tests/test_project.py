@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 import doctor
-import report
 import utils
 
 ROOT = Path(__file__).parents[1]
@@ -126,48 +125,3 @@ def test_an_error_of_the_lab_is_one_line_in_jupyter():
 def test_subnormal_numbers_are_rounded_to_zero():
     utils.prepare_torch(1)
     assert (utils.torch.tensor([1e-30]) * 1e-10).item() == 0.0
-
-
-# ── report ──────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def executed(tmp_path):
-    cells = nbformat.v4
-    output = cells.new_output
-    code = cells.new_code_cell(
-        "x = 1  # shown",
-        outputs=[
-            output("stream", name="stdout", text="a bar 10%\rdone\n\x1b[31mred\x1b[0m"),
-            output("stream", name="stderr", text="never shown"),
-            output("display_data", data={"text/plain": "<Figure size 640x480>"}),
-            output("display_data", data={"text/html": "<table><tr><td>cell</td></tr></table>"}),
-            output("error", ename="LabError", evalue="stopped here", traceback=[]),
-        ],
-    )
-    text = cells.new_markdown_cell(r"# Title @ home" "\n\n" r"$c_t = f_t \odot c_{t-1}$")
-    path = tmp_path / "in.ipynb"
-    nbformat.write(cells.new_notebook(cells=[text, code]), path)
-    return path
-
-
-def test_report_is_a_pdf(executed, tmp_path):
-    report.convert(executed, tmp_path / "deep" / "out.pdf")
-    assert (tmp_path / "deep" / "out.pdf").read_bytes().startswith(b"%PDF")
-
-
-def test_report_shows_what_a_reader_of_the_notebook_sees(executed, tmp_path):
-    content = nbformat.read(executed, 4)
-    markdown = "".join(report.markdown_parts(content, tmp_path, show_code=True))
-    for shown in ("x = 1", "done", "red", "cell", "LabError: stopped here"):
-        assert shown in markdown
-    for hidden in ("never shown", "a bar", "\x1b", "<Figure"):
-        assert hidden not in markdown
-    assert "x = 1" not in "".join(report.markdown_parts(content, tmp_path, show_code=False))
-
-
-def test_report_of_a_missing_notebook_is_one_sentence(tmp_path):
-    command = [sys.executable, ROOT / "report.py", tmp_path / "none.ipynb"]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert run.returncode == 1
-    assert "make run" in run.stderr and "Traceback" not in run.stderr

@@ -1,0 +1,270 @@
+"""The report: from any notebook, whatever became of it, to a file that can be handed in."""
+
+import base64
+import io
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pypdf
+import pytest
+import typst
+
+import doctor
+import report
+
+ROOT = Path(__file__).parents[1]
+new_output = nbformat.v4.new_output
+
+# What students and this lab write; each must compile, and none may be left as TeX in the page.
+TEX = r"""
+h_t = \tanh\left(W_{ih}\, x_t + b_{ih} + W_{hh}\, h_{t-1} + b_{hh}\right)
+i_t = \sigma(W_{ii} x_t + b_{ii} + W_{hi} h_{t-1} + b_{hi})
+c_t = f_t \odot c_{t-1} + i_t \odot g_t
+h_t = o_t \odot \tanh(c_t)
+h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}
+\ell(a, y) = -\,y \ln \sigma(a) - (1 - y) \ln\left(1 - \sigma(a)\right)
+\frac{\partial L}{\partial h_t}
+\partial L / \partial h_t
+J_k = \partial s_{t+k} / \partial s_t
+\prod_{t} p(w_t \mid w_1, \dots, w_{t-1})
+\sum_{i=1}^{n} x_i^2
+\int_0^1 f(x)\,dx
+\sqrt{H} \quad \sqrt[3]{x}
+\mathbb{R}^{H \times E}
+\mathbf{W} \mathbf{x} + \mathbf{b}
+\mathcal{L}(\theta)
+\mathrm{softmax}(z)_i = \frac{e^{z_i}}{\sum_j e^{z_j}}
+\text{loss} = -\frac{1}{n} \sum_t \ln p
+\hat{y} = \bar{x} + \tilde{z}
+\lVert g \rVert_2 \le 1
+\lfloor x \rfloor + \lceil y \rceil
+\begin{aligned} a &= b \\ c &= d \end{aligned}
+\begin{pmatrix} a & b \\ c & d \end{pmatrix}
+\begin{bmatrix} 1 & 0 \\ 0 & 1 \end{bmatrix}
+f(x) = \begin{cases} x & x > 0 \\ 0 & \text{else} \end{cases}
+\lim_{k \to \infty} \lambda^k
+\max_i x_i \quad \arg\max_j y_j
+\nabla_\theta L
+\alpha \beta \gamma \delta \epsilon \lambda \mu \pi \rho \tau \phi \omega
+\Delta \Sigma \Omega
+a \approx b \neq c \leq d \geq e \ll f
+A \subset B \cup C \cap D
+x \in \{0, 1\}
+x \to y \rightarrow z \Rightarrow w \mapsto v
+\langle u, v \rangle
+u \cdot v \times w \otimes z \oplus q
+W^\top W = I
+10^{-38}
+50\,\%
+\overline{x} \quad \underline{y}
+\left[\frac{a}{b}\right]
+\exp(-x) + \log(y)
+\binom{n}{k}
+p \sim \mathcal{N}(0, \sigma^2)
+""".strip().splitlines()
+
+
+def png(width=400, height=300):
+    """Return a picture, as a cell's output holds it."""
+    figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
+    figure.add_subplot().plot([0, 1])
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=100)
+    plt.close(figure)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def code(source, *outputs, run=True):
+    return nbformat.v4.new_code_cell(
+        source, outputs=list(outputs), execution_count=1 if run else None
+    )
+
+
+def figure_output(width=400):
+    return new_output("display_data", data={"image/png": png(width), "text/plain": "<Figure size>"})
+
+
+def write(folder, *cells):
+    """Write a notebook of Markdown (strings) and code cells; return its path."""
+    cells = [nbformat.v4.new_markdown_cell(c) if isinstance(c, str) else c for c in cells]
+    path = folder / "in.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def text_of(pdf):
+    text = " ".join(page.extract_text() for page in pypdf.PdfReader(pdf).pages)
+    return " ".join(text.replace("\xa0", " ").split())
+
+
+@pytest.fixture
+def pages(tmp_path):
+    """Make the pages of a notebook's report as arrays of grey values, (height, width) each."""
+
+    def render(notebook):
+        build = tmp_path / "pages"
+        build.mkdir()
+        block = report.TitleBlock("A. Student", "today")
+        content = report.read_notebook(notebook)
+        source = report.write_typst(content, notebook.parent, build, True, block)
+        typst.compile(str(source), output=str(build / "{p}.png"), root=str(build), ppi=50)
+        order = sorted(build.glob("[0-9]*.png"), key=lambda p: int(p.stem))
+        return [plt.imread(path)[:, :, :3].mean(axis=2) for path in order]
+
+    return render
+
+
+def test_report_shows_what_a_reader_of_the_notebook_sees(tmp_path):
+    cell = code(
+        "x = 1  # shown",
+        new_output("stream", name="stdout", text="a bar 10%\rdone\n\x1b[31mred\x1b[0m"),
+        new_output("stream", name="stderr", text="never shown"),
+        new_output("display_data", data={"text/plain": "<Figure size 640x480>"}),
+        new_output("display_data", data={"text/html": "<table><tr><td>number</td></tr></table>"}),
+    )
+    path = write(tmp_path, r"# Title @ home" "\n\n" r"$c_t = f_t \odot c_{t-1}$", cell)
+    pdf = report.convert(path, tmp_path / "deep" / "out.pdf", block=report.TitleBlock("Ann #1"))
+    text = text_of(pdf)
+    for shown in ("Title @ home", "Ann #1", "x = 1", "done", "red", "number", "1 / 2", "Contents"):
+        assert shown in text
+    for hidden in ("never shown", "a bar", "\x1b", "<Figure"):
+        assert hidden not in text
+    without = text_of(report.convert(path, tmp_path / "b.pdf", show_code=False))
+    assert "x = 1" not in without and "done" in without
+
+
+def test_figures_are_all_there_numbered_with_their_captions(tmp_path):
+    (tmp_path / "drawn.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt">'
+        '<rect width="72" height="36"/></svg>'
+    )
+    source = "#| fig-cap: Loss of [all] cells.\nplot()"
+    cells = [code(source, figure_output(width)) for width in (400, 500)]
+    path = write(
+        tmp_path, "# T", "![alternative](drawn.svg)\n\n*The cell, drawn.*\n\nMore.", *cells
+    )
+    pdf = report.convert(path, tmp_path / "out.pdf")
+    text = text_of(pdf)
+    assert "Figure 1: The cell, drawn." in text and "alternative" not in text
+    assert "Figure 2: Loss of [all] cells." in text and "Figure 3: Loss of" in text
+    assert "fig-cap" not in text and text.count("The cell, drawn.") == 1
+    assert sum(len(page.images) for page in pypdf.PdfReader(pdf).pages) == 2  # the third is lines
+
+
+def test_missing_pictures_are_said_and_attached_ones_shown(tmp_path):
+    cell = nbformat.v4.new_markdown_cell("![there](attachment:a.png)\n\n![](nowhere/b.png)")
+    cell.attachments = {"a.png": {"image/png": png()}}
+    pdf = report.convert(write(tmp_path, "# T", cell), tmp_path / "out.pdf")
+    assert "(Picture not found: nowhere/b.png)" in text_of(pdf)
+    assert sum(len(page.images) for page in pypdf.PdfReader(pdf).pages) == 1
+
+
+def test_formulas_compile(tmp_path):
+    inline = " ".join(f"${tex}$" for tex in TEX)
+    display = "\n\n".join(f"$$\n{tex}\n$$" for tex in TEX)
+    bare = "\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}"
+    pdf = report.convert(write(tmp_path, "# T", inline, display, bare), tmp_path / "out.pdf")
+    assert len(TEX) == 44 and pdf.suffix == ".pdf"
+    text = text_of(pdf)
+    assert "\\" not in text and "$" not in text and "begin" not in text
+
+
+def test_nothing_runs_off_the_page(tmp_path, pages):
+    wide = "|" + "|".join(f"column {i}" for i in range(12)) + "|\n" + "|---" * 12 + "|\n"
+    wide += "|" + "|".join("some words to break" for _ in range(12)) + "|"
+    frame = "<table><tr>" + "".join(f"<th>a long name {i}</th>" for i in range(12)) + "</tr>"
+    frame += "<tr>" + "<td>0.123456</td>" * 12 + "</tr></table>"
+    cells = [
+        code("x = " + "long_name + " * 40, new_output("stream", name="stdout", text="word " * 400)),
+        code("y", new_output("stream", name="stdout", text="x" * 3000)),
+        code("z", new_output("display_data", data={"text/html": frame})),
+        code(
+            "#| fig-cap: Wide.\nw", new_output("display_data", data={"image/png": png(2400, 300)})
+        ),
+    ]
+    for page in pages(write(tmp_path, "# T", wide, *cells)):
+        margin = round(10 / 210 * page.shape[1])  # 10 mm of white are left at both sides
+        assert page[:, :margin].min() > 0.99 and page[:, -margin:].min() > 0.99
+
+
+def test_a_notebook_that_stopped_says_so_on_page_one(tmp_path):
+    error = new_output("error", ename="LabError", evalue='no "data" in #here', traceback=[])
+    path = write(tmp_path, "# T", code("1"), code("2", error), code("3", run=False))
+    first = pypdf.PdfReader(report.convert(path, tmp_path / "out.pdf")).pages[0].extract_text()
+    assert "stopped at an error, in code cell 2" in first and '"data" in #here' in first
+    path = write(tmp_path, "# T", code("1"), code("3", run=False))
+    first = pypdf.PdfReader(report.convert(path, tmp_path / "out.pdf")).pages[0].extract_text()
+    assert "Only 1 of the 2 code cells" in first
+    path = write(tmp_path, "# T", code("1"))
+    assert "code cell" not in text_of(report.convert(path, tmp_path / "out.pdf"))
+
+
+def test_an_output_of_five_megabytes_is_cut(tmp_path):
+    many = new_output("stream", name="stdout", text="a line of output\n" * 300_000)
+    long = new_output("stream", name="stdout", text="x" * 5_000_000)
+    path = write(tmp_path, "# T", code("1", many), code("2", long))
+    start = time.perf_counter()
+    pdf = report.convert(path, tmp_path / "out.pdf")
+    assert time.perf_counter() - start < 10
+    assert "(299,880 lines left out)" in text_of(pdf) and pdf.stat().st_size < 1_000_000
+
+
+def test_chinese_is_shown_or_warned_of(tmp_path, monkeypatch, capsys):
+    fonts = doctor.line(
+        "fonts", False, "no font with Chinese characters found", "", "Get one", "warn"
+    )
+    monkeypatch.setattr(doctor, "check_fonts", lambda: [fonts])
+    path = write(tmp_path, "# 循环神经网络", "输入 $h_t$ 。", code("print('好')"))
+    assert report.convert(path, tmp_path / "out.pdf").suffix == ".pdf"
+    assert "will be empty boxes" in capsys.readouterr().err
+    report.convert(write(tmp_path, "# T", "é, “quoted”, 3 × 4"), tmp_path / "out.pdf")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("tool", ["typst", "pypandoc"])
+def test_without_a_tool_there_is_a_page(tmp_path, monkeypatch, capsys, tool):
+    monkeypatch.setitem(sys.modules, tool, None)
+    path = write(tmp_path, "# T", "![x](figures/gru.svg)", code("1", figure_output()))
+    written = report.convert(path, tmp_path / "out.pdf")
+    page = written.read_text(encoding="utf-8")
+    assert written.suffix == ".html" and len(re.findall(r'<img[^>]*src="data:image', page)) == 2
+    said = capsys.readouterr().err
+    assert tool in said and "make report" in said and "Traceback" not in said
+
+
+def test_a_formula_that_typst_cannot_read_does_not_cost_the_report(tmp_path, capsys):
+    path = write(tmp_path, "# T", "```{=typst}\n#nonsense(\n```")
+    assert report.convert(path, tmp_path / "out.pdf").exists()
+    assert "No PDF" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\x00", b"[1, 2]", b'{"a": 1}'])
+def test_what_is_no_notebook_is_one_sentence(tmp_path, content):
+    path = tmp_path / "none.ipynb"
+    if content is not None:
+        path.write_bytes(content)
+    run = subprocess.run([sys.executable, ROOT / "report.py", path], capture_output=True, text=True)
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert ("make run" if content is None else "is not a notebook") in run.stderr
+
+
+def test_the_labs_own_report(notebook, tmp_path):
+    start = time.perf_counter()
+    pdf = report.convert(ROOT / "lab2.ipynb", tmp_path / "out.pdf", show_code=False)
+    assert time.perf_counter() - start < 10 and pdf.suffix == ".pdf"
+    text = text_of(pdf)
+    drawn = [c for c in notebook.cells if "image/png" in str(c.get("outputs", ""))]
+    described = [c for c in drawn if c.source.startswith("#| fig-cap: ")]
+    assert described == drawn  # each figure has its caption
+    numbers = {int(number) for number in re.findall(r"Figure (\d+):", text)}
+    pictures = sum(
+        len(re.findall(r"!\[", c.source)) for c in notebook.cells if c.cell_type == "markdown"
+    )
+    assert numbers == set(range(1, len(drawn) + pictures + 1))
+    assert "Picture not found" not in text and np.all([len(text) > 20_000])
