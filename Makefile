@@ -13,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export AUTHOR
 
 .PHONY: run full test lab report doctor data bench clean
 .DELETE_ON_ERROR:
@@ -20,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: $(STAMP)
 	@mkdir -p build && cp -r figures build/
 	$(BIN)/papermill --kernel python3 lab2.ipynb build/lab2.ipynb
-	$(BIN)/python report.py build/lab2.ipynb build/report.pdf --author "$(AUTHOR)"
+	$(BIN)/python report.py build/lab2.ipynb build/report.pdf --author "$$AUTHOR"
 
 full: export LAB2_PROFILE := full
 full: run
@@ -36,7 +37,7 @@ lab: $(STAMP)
 
 report: $(STAMP)
 	@test -f build/lab2.ipynb || { echo "No build/lab2.ipynb yet: make run writes it."; exit 1; }
-	$(BIN)/python report.py build/lab2.ipynb build/report.pdf --author "$(AUTHOR)" $(OPTIONS)
+	$(BIN)/python report.py build/lab2.ipynb build/report.pdf --author "$$AUTHOR" $(OPTIONS)
 
 doctor: $(STAMP)
 	$(BIN)/python doctor.py
