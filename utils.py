@@ -233,7 +233,8 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     seed gives the same splits on every system.
 
     Returns a frame with the columns text, label (neg 0, pos 1), group (film or block), split
-    (train, valid, test); `attrs["source"]` says where they come from.
+    (train, valid, test); `attrs["source"]` says where they come from, and `attrs["own"]` if they
+    are the reader's own.
     Raises LabError for a missing, half-filled or unreadable folder.
     """
     folder = folder or data_folder()
@@ -249,7 +250,7 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     reviews = reviews.drop_duplicates("text", ignore_index=True)
     reviews["split"] = assign_splits(reviews, profile, seed)
     reviews = reviews[reviews["split"] != ""].reset_index(drop=True)
-    reviews.attrs["source"] = source
+    reviews.attrs |= {"source": source, "own": bool(own)}
     counts = reviews["split"].value_counts()
     print(f"Reviews: {source}")
     print("         " + ", ".join(f"{counts.get(s, 0):,} {s}" for s in ("train", "valid", "test")))
@@ -1272,7 +1273,8 @@ def _carry_out(
 ) -> _Outcome:
     """Train one run, unless another process has done it meanwhile; return what came of it.
 
-    Elsewhere, in a worker, nobody would see what it prints: then it is kept for the outcome.
+    Elsewhere, in a worker, nobody would see what it prints: then it is kept for the outcome. And
+    the worker ends with the process that started it.
     """
     device = device or pick_device()
     threads = torch.get_num_threads()
@@ -1282,6 +1284,7 @@ def _carry_out(
     try:
         with (
             contextlib.redirect_stdout(said) if elsewhere else contextlib.nullcontext(),
+            _ends_with_parent() if elsewhere else contextlib.nullcontext(),
             record.lock(),
         ):
             if record.result is None:
@@ -1291,6 +1294,28 @@ def _carry_out(
         return _Outcome(record.fail(error), said.getvalue())
     finally:
         torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def _ends_with_parent(every: float = 1.0) -> Iterator[None]:
+    """End this process, while the body runs, if the one that started it is gone.
+
+    A killed kernel would otherwise leave workers that train for hours, seen by nobody. An end at
+    any moment costs a record no more than its current epoch. (On Windows a process keeps the number
+    of its parent, and so goes on.)
+    """
+    parent, done = os.getppid(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(every):
+            if os.getppid() != parent:
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 @contextlib.contextmanager

@@ -7,8 +7,11 @@ import math
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,8 @@ import torch
 import torch.nn.functional as F
 
 import utils
+
+ROOT = Path(__file__).parents[1]
 
 
 class Killed(BaseException):
@@ -495,6 +500,39 @@ def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
         utils.sweep(run_list, killed, data, "code", tmp_path, workers=2)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_the_kernel(tmp_path, number):
+    """Their parent is killed while two workers train; they are not to go on unseen."""
+    script = f"""
+import os, pathlib, time, sys
+import numpy as np
+sys.path[:0] = {[str(ROOT), str(ROOT / "tests")]}
+import utils
+
+def endless(settings, data, record, device):
+    pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()
+    time.sleep(600)
+
+class Data:
+    fingerprint = "data"
+
+runs = [utils.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
+utils.sweep(runs, endless, Data(), "code", pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+"""
+    kernel = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(workers := [p.name for p in tmp_path.iterdir() if p.name.isdigit()]) < 2:
+        assert time.monotonic() < deadline and kernel.poll() is None
+        time.sleep(0.1)
+    kernel.send_signal(number)
+    kernel.wait()
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.kill(int(worker), 0)  # only asks
+                time.sleep(0.1)
 
 
 def test_a_second_kernel_waits_and_does_not_train_again(lab, data, settings, tmp_path):
