@@ -5,6 +5,7 @@
 #              make report AUTHOR="Your Name" OPTIONS=--no-code
 # make full    as run, with all data and full length (hours on a CPU)
 # make data    fetch the official data, 950 MB; nobody needs it for the quick run
+# make stress  the long tests: 200 kills, a full disk, flipped bits (15 minutes; Linux, as root)
 # make bench   how much faster the lab trains than the stock recipe; leaves build/bench*.json
 # make clean   remove build/ and .venv/; data, caches and runs stay
 
@@ -15,7 +16,7 @@ STAMP := $(VENV)/installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run full test lab report doctor data bench clean
+.PHONY: run full test lab report doctor data stress bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -44,6 +45,9 @@ doctor: $(STAMP)
 
 data: $(STAMP)
 	$(BIN)/python acquire.py
+
+stress: $(STAMP)
+	$(BIN)/python -m pytest tests/stress/stress_*.py -q
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/engine.py

@@ -182,6 +182,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         ) from error
 
 
+# what is raised for a file that is missing, cut short or overwritten
+DAMAGE = (
+    *(OSError, RuntimeError, ValueError, EOFError, KeyError, IndexError, TypeError, AttributeError),
+    *(OverflowError, MemoryError, pickle.UnpicklingError, zipfile.BadZipFile, zlib.error),
+)
+
+
 def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """Write named arrays to an NPZ file, atomically. Raises LabError as `write_atomically`."""
     buffer = io.BytesIO()
@@ -199,7 +206,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+    except DAMAGE:
         print(f"{path.name} is damaged and will be made anew.")
         return None
 
@@ -850,8 +857,19 @@ def _sources(definition: Callable[..., Any]) -> Iterator[str]:
             yield repr(f"{name} = {value!r}")
 
 
-# what torch.load raises for a file that is missing, cut short or overwritten
-DAMAGE = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
+def load_tensors(path: Path) -> dict[str, Any] | None:
+    """Read a file of `torch.save`; None if it is missing or damaged. No pickle is executed.
+
+    torch.load does not look at the checksums that torch.save has written, so that a flipped bit in
+    a weight would go unseen. They are those of any ZIP file, and are checked here.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return None
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except DAMAGE:
+        return None
 
 
 class RunRecord:
@@ -899,11 +917,18 @@ class RunRecord:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The outcome of a finished run, else None."""
+        """The outcome of a finished run; None without one, or if it or the curve is damaged."""
         try:
-            return json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            result = json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
+            check = result.pop("check")
+            return result if check == self._check(result) else None
+        except (OSError, ValueError, AttributeError, KeyError):
             return None
+
+    def _check(self, result: dict[str, Any]) -> str:
+        """Return digits that change with any change of the outcome or the curve."""
+        curve = (self.folder / "curve.csv").read_bytes()
+        return digest(json.dumps(result, sort_keys=True), hashlib.sha256(curve).hexdigest())
 
     @property
     def running(self) -> bool:
@@ -914,11 +939,10 @@ class RunRecord:
     @property
     def progress(self) -> str:
         """Where the run is, in a few words: network, epoch, last validation accuracy or loss."""
-        curve = self.curve
-        last = curve[-1] if curve else {}
-        value = f" loss {last['valid_loss']:.2f}" if last else ""
-        if "valid_accuracy" in last:
-            value = f" {last['valid_accuracy']:.0%}"
+        curve, value = self.curve, ""
+        with contextlib.suppress(LookupError, ValueError):  # no epoch yet, or a damaged file
+            value = f" loss {curve[-1]['valid_loss']:.2f}"
+            value = f" {curve[-1]['valid_accuracy']:.0%}"
         epoch = f"{min(len(curve) + 1, self.settings.epochs)}/{self.settings.epochs}"
         return f"{self.settings.network} epoch {epoch}{value}"
 
@@ -945,7 +969,7 @@ class RunRecord:
                 self.clear()
             return []
         # best.pt too: the epochs to come may not beat the best one
-        loaded = {file: self._load(file) for file in ("state.pt", "best.pt")}
+        loaded = {file: load_tensors(self.folder / file) for file in ("state.pt", "best.pt")}
         if damaged := [file for file, content in loaded.items() if content is None]:
             print(f"{' and '.join(damaged)} of run {self.name}: damaged; the run starts anew.")
             self.clear()
@@ -981,7 +1005,7 @@ class RunRecord:
 
         Raises LabError if they are missing or damaged.
         """
-        weights = self._load("best.pt")
+        weights = load_tensors(self.folder / "best.pt")
         if weights is None:
             raise LabError(f"Run {self.name} has no usable weights. Train it again.")
         model.load_state_dict(weights)
@@ -992,14 +1016,13 @@ class RunRecord:
 
         Raises LabError if they are missing or damaged.
         """
-        other = self.folder.parent / name / "best.pt"
-        try:
-            return torch.load(other, weights_only=True, map_location="cpu")
-        except DAMAGE as error:
+        weights = load_tensors(self.folder.parent / name / "best.pt")
+        if weights is None:
             raise LabError(
                 f"{self.name} starts from the weights of {name}, which are missing or damaged. "
                 "Train that run first."
-            ) from error
+            )
+        return weights
 
     def finish(
         self,
@@ -1027,6 +1050,7 @@ class RunRecord:
             "device": str(next(model.parameters()).device),
             **circumstances(),
         }
+        result["check"] = self._check(result)
         write_atomically(self.folder / "result.json", json.dumps(result, indent=1).encode("utf-8"))
         (self.folder / "state.pt").unlink(missing_ok=True)
 
@@ -1038,13 +1062,6 @@ class RunRecord:
         buffer = io.BytesIO()
         torch.save(content, buffer)
         write_atomically(self.folder / file, buffer.getvalue())
-
-    def _load(self, file: str) -> dict[str, Any] | None:
-        path = self.folder / file
-        try:
-            return torch.load(path, weights_only=True, map_location="cpu")
-        except DAMAGE:
-            return None
 
 
 def circumstances() -> dict[str, str | int]:
@@ -1082,6 +1099,34 @@ def best_epoch(curve: list[dict[str, float]]) -> int:
 
 
 # ── 7. Sweeps ───────────────────────────────────────────────────────────────────────────────────
+
+
+def repeat(
+    record: RunRecord, train_run: TrainRun, data: RunData, code: str, folder: Path
+) -> pd.DataFrame:
+    """Train a finished run once more, in `folder`, and compare: a row a number, stored and again.
+
+    On the same machine, with the same versions, all differences are 0. Between kinds of CPU they
+    are not: see the README. Raises LabError if data or code are not those of the run.
+    """
+    result = record.result
+    if result is None:
+        raise LabError(f"Run {record.name} is not finished. Train it first.")
+    for name, now in (("data", data.fingerprint), ("code", code)):
+        if record.identity[name] != now:
+            raise LabError(f"Run {record.name} was made with other {name}; it cannot be repeated.")
+    again = RunRecord(record.settings, data.fingerprint, code, folder)
+    again.clear()
+    train_run(record.settings, data, again, pick_device())
+    stored, new = (
+        {k: v for k, v in r.items() if isinstance(v, int | float) and k not in TIMING}
+        for r in (result, again.result)
+    )
+    table = pd.DataFrame({"stored": stored, "again": new})
+    return table.assign(difference=table["again"] - table["stored"])
+
+
+TIMING = ("seconds", "tokens_per_second", "threads")  # differ from one time to the next
 
 
 class RunData(Protocol):

@@ -1,0 +1,219 @@
+"""Long tests of what must not be lost: `make stress`. Not collected by `make test`.
+
+Two hundred kills across a sweep, a disk that is really full, a folder that cannot be written, a
+clock that jumps, and every file of a record with bits flipped.
+"""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_training import outcome, record_of
+
+import utils
+
+KILLS = 200
+WITH_WORKERS = 12  # of them, in a sweep of two processes, which take seconds to start
+
+
+@pytest.fixture
+def sweep_runs(settings):
+    return [settings(cell, epochs=8) for cell in ("RNN", "LSTM", "GRU")]
+
+
+def sweep(lab, runs, data, folder, workers=1):
+    return utils.sweep(runs, lab.train_run, data, "code", folder, workers=workers)
+
+
+def in_a_process(*job):
+    """Start a sweep in a process of its own, and return it."""
+    process = multiprocessing.get_context("fork").Process(target=sweep, args=job)
+    process.start()
+    return process
+
+
+def test_two_hundred_kills_lose_nothing(lab, data, sweep_runs, tmp_path):
+    """SIGKILL, SIGTERM and SIGINT at random moments; each time all that is there can be read."""
+    whole = sweep(lab, sweep_runs, data, tmp_path / "whole")
+    start = time.perf_counter()
+    sweep(lab, sweep_runs, data, tmp_path / "timed")
+    duration = time.perf_counter() - start
+    chance, kills, sweeps = np.random.default_rng(0), 0, 0
+    while kills < KILLS:
+        sweeps += 1
+        folder = tmp_path / f"broken-{sweeps}"
+        records = [record_of(run, data, folder) for run in sweep_runs]
+        while not all(record.result for record in records):
+            before = [len(record.curve) for record in records]
+            workers = 2 if sweeps == 1 and kills < WITH_WORKERS else 1
+            process = in_a_process(lab, sweep_runs, data, folder, workers)
+            wait = chance.uniform(0, 6) if workers == 2 else chance.uniform(0.02, 0.25) * duration
+            process.join(wait)
+            if process.is_alive():
+                kills += 1
+                number = chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+                os.kill(process.pid, number)
+            process.join(30)
+            process.kill()
+            process.join()
+            after = [len(record.curve) for record in records]
+            assert all(b <= a for b, a in zip(before, after, strict=True)), "an epoch was lost"
+            assert not any((r.folder / "failure.txt").exists() for r in records)
+        assert [outcome(record) for record in records] == [outcome(record) for record in whole]
+    print(f"{kills} kills across {sweeps} sweeps")
+
+
+@pytest.mark.parametrize("file", ["state.pt", "best.pt", "curve.csv", "settings.json"])
+def test_any_flipped_bit_in_a_broken_run(lab, data, settings, tmp_path, cpu, file):
+    """The run ends with the right numbers, whether it starts anew or goes on."""
+    run = settings("GRU", epochs=2)
+    whole = record_of(run, data, tmp_path / "whole")
+    lab.train_run(run, data, whole, cpu)
+    broken = record_of(run, data, tmp_path / "broken")
+    stop_after_one_epoch(lab, data, broken, cpu)
+    content = (broken.folder / file).read_bytes()
+    for place in np.random.default_rng(0).integers(0, 8 * len(content), 60):
+        put_back(broken.folder, tmp_path / "broken-copy")
+        (broken.folder / file).write_bytes(flipped(content, int(place)))
+        assert isinstance(broken.progress, str)
+        lab.train_run(run, data, broken, cpu)
+        assert outcome(broken) == outcome(whole), place
+
+
+@pytest.mark.parametrize("file", ["result.json", "curve.csv", "best.pt", "test.npz"])
+def test_any_flipped_bit_in_a_finished_run(lab, data, settings, tmp_path, cpu, file):
+    """It is seen, or it changes nothing that is read."""
+    run = settings("GRU", epochs=1)
+    record = record_of(run, data, tmp_path)
+    lab.train_run(run, data, record, cpu)
+    model = lab.build_model(run, data.vectors)
+    result, curve = record.result, record.curve
+    weights = {k: v.clone() for k, v in record.load_best(model).state_dict().items()}
+    probability = utils.load_arrays(record.folder / "test.npz")["probability"]
+    content = (record.folder / file).read_bytes()
+    for place in np.random.default_rng(1).integers(0, 8 * len(content), 300):
+        (record.folder / file).write_bytes(flipped(content, int(place)))
+        if record.result is not None:
+            assert (record.result, record.curve) == (result, curve)
+        try:
+            again = record.load_best(model).state_dict()
+            assert all(again[name].equal(weights[name]) for name in weights)
+        except utils.LabError as error:
+            assert "no usable weights" in str(error)
+        arrays = utils.load_arrays(record.folder / "test.npz")
+        assert arrays is None or np.array_equal(arrays["probability"], probability)
+
+
+def flipped(content, place):
+    changed = bytearray(content)
+    changed[place // 8] ^= 1 << place % 8
+    return bytes(changed)
+
+
+def stop_after_one_epoch(lab, data, record, device):
+    class Killed(BaseException):
+        pass
+
+    save = utils.RunRecord.save_epoch
+
+    def save_and_die(self, *arguments):
+        save(self, *arguments)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils.RunRecord, "save_epoch", save_and_die)
+        with pytest.raises(Killed):
+            lab.train_run(record.settings, data, record, device)
+    shutil.copytree(record.folder, record.folder.parent.parent / "broken-copy")
+
+
+def put_back(folder, copy):
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of 300 kB, where that is allowed; else limit the size of a file."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.fail("this test needs the right to mount a small disk; run it as root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_costs_the_current_epoch_at_most(lab, data, settings, tmp_path, small_disk):
+    run = settings("LSTM", epochs=3, hidden_dim=32)
+    (whole,) = sweep(lab, [run], data, tmp_path / "whole")
+    filler = small_disk / "filler"
+    filler.write_bytes(b"0" * 200_000)
+    with pytest.raises(utils.LabError, match="Free some space"):
+        sweep(lab, [run], data, small_disk)
+    filler.unlink()
+    shutil.rmtree(small_disk / "nothing", ignore_errors=True)
+    (record,) = sweep(lab, [run], data, small_disk)
+    assert outcome(record) == outcome(whole)
+
+
+def test_a_folder_that_cannot_be_written_is_said(lab, data, settings, small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises((utils.LabError, OSError), match=r"(?i)read-only"):
+        sweep(lab, [settings()], data, small_disk / "runs")
+
+
+def test_a_clock_that_jumps_changes_no_number(lab, data, settings, tmp_path, monkeypatch):
+    (whole,) = sweep(lab, [settings()], data, tmp_path / "whole")
+    clock = iter(np.random.default_rng(0).uniform(-1e9, 1e9, 100_000).tolist())
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    (record,) = sweep(lab, [settings()], data, tmp_path / "jumps")
+    assert outcome(record) == outcome(whole)
+
+
+def test_two_kernels_at_once_train_each_run_once(lab, data, sweep_runs, tmp_path):
+    whole = sweep(lab, sweep_runs, data, tmp_path / "whole")
+    both = [in_a_process(lab, sweep_runs, data, tmp_path / "both") for _ in range(2)]
+    for process in both:
+        process.join()
+        assert process.exitcode == 0
+    records = [record_of(run, data, tmp_path / "both") for run in sweep_runs]
+    assert [outcome(record) for record in records] == [outcome(record) for record in whole]
+
+
+def test_a_script_stopped_by_its_user_says_so_in_one_line(tmp_path):
+    """SIGINT to a whole process, as Jupyter's stop button sends it, with two workers."""
+    root = Path(__file__).parents[2]
+    script = f"""
+import sys, time
+sys.path[:0] = [{str(root)!r}, {str(root / "tests")!r}]
+import pathlib, utils
+
+def slow(settings, data, record, device):
+    pathlib.Path({str(tmp_path)!r}, "started").touch()
+    time.sleep(60)
+
+class Data:
+    fingerprint = "data"
+
+runs = [utils.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
+try:
+    utils.sweep(runs, slow, Data(), "code", pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+except utils.LabError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", script]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert said.startswith("Stopped. Finished runs and whole epochs are kept")

@@ -1,0 +1,213 @@
+"""Whatever comes in: a right result, or one clear error of a documented kind (properties)."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import utils
+
+ROOT = Path(__file__).parents[1]
+VOCAB = utils.Vocab(utils.Counter(["good", "bad", "film", "<", "br"]))
+anything = st.text(st.characters(), max_size=60)  # lone surrogates and control characters too
+ours = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@ours
+@given(anything)
+def test_any_text_becomes_tokens_without_spaces(text):
+    tokens = utils.tokenize(text)
+    assert all(token and not token.isspace() for token in tokens)
+    assert utils.tokenize(text) == tokens
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 100_000,
+        "good " * 20_000,
+        "<br />" * 20_000,
+        "\x00" * 1000,
+        "\ud800" * 100,
+        "😀" * 9000,
+    ],
+    ids=["one word", "words", "breaks", "zeros", "surrogates", "emoji"],
+)
+def test_long_and_odd_texts_are_read(text):
+    tokens = utils.tokenize(text)
+    indices = [utils.word_index(token, VOCAB) for token in tokens]
+    assert all(0 <= i < len(VOCAB) for i in indices)
+
+
+@ours
+@given(st.lists(anything, min_size=1, max_size=5))
+def test_tokens_of_many_texts_are_those_of_each(tmp_path, texts):
+    together = utils.tokenize_all(texts)
+    for i, text in enumerate(texts):
+        own = together.tokens[together.starts[i] : together.starts[i + 1]]
+        assert [together.words[token] for token in own] == utils.tokenize(text)
+
+
+@ours
+@given(
+    st.lists(st.lists(st.integers(2, 6), min_size=1, max_size=40), min_size=1, max_size=30),
+    st.data(),
+)
+def test_batches_hold_every_review_once(reviews, data):
+    """Of any lengths: each column is the end of one review, and padding."""
+    starts = np.cumsum([0, *map(len, reviews)])
+    tokens = np.array([token for review in reviews for token in review], dtype=np.int32)
+    encoded = utils.EncodedReviews(tokens, starts, np.zeros(len(reviews), dtype=np.float32))
+    longest = data.draw(st.integers(1, 50))
+    seen = []
+    for batch in utils.make_batches(encoded, data.draw(st.integers(1, 7)), longest, seed=0):
+        for column, length, row in zip(batch.text.T, batch.text_length, batch.index, strict=True):
+            words = column[:length].tolist()
+            assert words == (reviews[row][-longest:])
+            assert (column[length:] == utils.PADDING_INDEX).all()
+            seen.append(int(row))
+    assert sorted(seen) == list(range(len(reviews)))
+
+
+lines = st.lists(
+    st.tuples(st.sampled_from(["good", "bad", "film", "a b", "…", "."]), st.integers(2, 4)),
+    min_size=1,
+    max_size=8,
+)
+
+
+@ours
+@given(lines, st.sampled_from(["0.5", "nan", "inf", "-1e30", "x", ""]), st.integers(0, 7))
+def test_any_vector_file_is_read_or_refused(tmp_path, rows, odd, place):
+    path = tmp_path / "glove.6B.3d.txt"
+    text = [" ".join([word, *["0.5"] * count]) for word, count in rows]
+    text[place % len(text)] += f" {odd}"
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    try:
+        found, vectors = utils.read_vector_file(path, {"good": 0, "bad": 1, "film": 2})
+    except utils.LabError as error:
+        assert path.name in str(error)
+    else:
+        assert vectors.shape == (len(found), 3) and np.isfinite(vectors).all()
+        assert len(set(found.tolist())) == len(found)
+
+
+@ours
+@given(st.binary(max_size=300))
+def test_any_bytes_as_vectors_are_read_or_refused(tmp_path, content):
+    path = tmp_path / "glove.6B.50d.txt"
+    path.write_bytes(content)
+    with_word = {"good": 0}
+    try:
+        utils.read_vector_file(path, with_word)
+    except utils.LabError as error:
+        assert path.name in str(error)
+
+
+@ours
+@given(st.binary(max_size=200), st.sampled_from([".npz", ".pt"]))
+def test_any_bytes_as_stored_arrays_are_refused(tmp_path, content, suffix):
+    path = tmp_path / f"file{suffix}"
+    path.write_bytes(content)
+    assert (utils.load_arrays if suffix == ".npz" else utils.load_tensors)(path) is None
+
+
+@pytest.mark.parametrize("place", np.linspace(0, 1, 40, endpoint=False))
+def test_a_flipped_bit_in_weights_is_seen(tmp_path, place):
+    path = tmp_path / "best.pt"
+    torch.save({"weight": torch.arange(500.0)}, path)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 4
+    path.write_bytes(content)
+    loaded = utils.load_tensors(path)
+    assert loaded is None or torch.equal(loaded["weight"], torch.arange(500.0))
+
+
+def test_results_with_another_number_in_them_do_not_count(lab, data, tmp_path, cpu, run):
+    record = utils.RunRecord(run, data.fingerprint, "code", tmp_path)
+    lab.train_run(run, data, record, cpu)
+    path = record.folder / "result.json"
+    text = path.read_text()
+    digit = re.search(r'"test_accuracy": 0\.(\d)', text)
+    other = str((int(digit[1]) + 1) % 10)
+    path.write_text(text[: digit.start(1)] + other + text[digit.end(1) :])
+    assert record.result is None
+
+
+@pytest.fixture
+def run():
+    return utils.Settings("GRU-8", "GRU", 8, 1, 0.02, 0, 1, 16, 10)
+
+
+@pytest.fixture
+def cpu():
+    return torch.device("cpu")
+
+
+def test_a_run_can_be_repeated_and_compared(lab, data, tmp_path, cpu, run):
+    record = utils.RunRecord(run, data.fingerprint, "code", tmp_path / "first")
+    with pytest.raises(utils.LabError, match="not finished"):
+        utils.repeat(record, lab.train_run, data, "code", tmp_path / "again")
+    lab.train_run(run, data, record, cpu)
+    table = utils.repeat(record, lab.train_run, data, "code", tmp_path / "again")
+    assert (table["difference"] == 0).all() and "test_loss" in table.index
+    with pytest.raises(utils.LabError, match="made with other code"):
+        utils.repeat(record, lab.train_run, data, "other", tmp_path / "again")
+
+
+# ── Security ────────────────────────────────────────────────────────────────────────────────────
+
+
+def calls(file):
+    """Yield each call in a Python file: its name, dots included, and the node."""
+    for node in ast.walk(ast.parse(file)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
+
+
+def sources():
+    """Yield name and code of each program of the lab, and the notebook's."""
+    for path in [*ROOT.glob("*.py"), *(ROOT / "figures").glob("*.py")]:
+        yield path.name, path.read_text(encoding="utf-8")
+    notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    yield "lab2.ipynb", "\n\n".join(code)
+
+
+@pytest.mark.parametrize("name, code", sources(), ids=lambda value: value[:12])
+def test_nothing_is_executed_from_data_and_no_pickle_is_loaded(name, code):
+    forbidden = {"eval", "exec", "compile", "os.system", "os.popen", "pickle.load", "pickle.loads"}
+    forbidden |= {"joblib.load", "pd.read_pickle", "dill.load", "marshal.loads", "yaml.load"}
+    for function, options in calls(code):
+        assert function not in forbidden, f"{name} calls {function}"
+        if function == "torch.load":
+            assert options.get("weights_only") == "True"
+        if function == "np.load":
+            assert options.get("allow_pickle") == "False"
+        if function.startswith("subprocess."):
+            assert options.get("shell", "False") == "False"
+        assert options.get("verify") != "False" and function != "ssl._create_unverified_context"
+
+
+def test_certificates_are_checked_after_everything_is_imported():
+    script = (
+        "import acquire, doctor, language, owndata, recurrent, reference, report, science, utils;"
+    )
+    script += "import ssl; c = ssl.create_default_context();"
+    script += "import urllib.request; h = ssl._create_default_https_context();"
+    script += "print(c.verify_mode == h.verify_mode == ssl.CERT_REQUIRED, h.check_hostname)"
+    command = [utils.sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert run.stdout.split() == ["True", "True"]
+
+
+def test_written_files_are_not_open_to_all_to_write(tmp_path):
+    utils.write_atomically(tmp_path / "file", b"content")
+    assert not (tmp_path / "file").stat().st_mode & 0o022
