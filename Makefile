@@ -16,7 +16,7 @@ STAMP := $(VENV)/installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run full test lab report doctor data stress bench clean
+.PHONY: run full test lab report doctor data stress lock bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -48,6 +48,11 @@ data: $(STAMP)
 
 stress: $(STAMP)
 	$(BIN)/python -m pytest tests/stress/stress_*.py -q
+
+lock: $(STAMP)
+	$(BIN)/python -m pip install --dry-run --ignore-installed --quiet --report - \
+	  -r requirements.txt -r requirements-cluster.txt | $(BIN)/python tests/lock.py > build/lock
+	mv build/lock requirements.lock
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/engine.py

@@ -32,6 +32,16 @@ def test_conda_and_pip_route_install_the_same():
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in required)
 
 
+def test_the_list_with_hashes_has_every_pin():
+    text = (ROOT / "requirements.lock").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    locked = {line.split()[0].replace("_", "-") for line in lines}
+    for file in ("requirements.txt", "requirements-cluster.txt"):
+        for name, version in doctor.read_pins(ROOT / file).items():
+            assert f"{name}=={version}".lower().replace("_", "-") in locked
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}$", line) for line in lines)
+
+
 def test_every_import_is_pinned():
     files = ("requirements.txt", "requirements-cluster.txt")
     pins = {name.lower() for file in files for name in doctor.read_pins(ROOT / file)}
