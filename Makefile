@@ -6,6 +6,7 @@
 # make full    as run, with all data and full length (hours on a CPU)
 # make data    fetch the official data, 950 MB; nobody needs it for the quick run
 # make stress  the long tests: 200 kills, a full disk, flipped bits (15 minutes; Linux, as root)
+# make browser  the notebook in JupyterLab in a real Chromium: run, stop, run again
 # make bench   how much faster the lab trains than the stock recipe; leaves build/bench*.json
 # make clean   remove build/ and .venv/; data, caches and runs stay
 
@@ -16,7 +17,7 @@ STAMP := $(VENV)/installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run full test lab report doctor data stress lock bench clean
+.PHONY: run full test lab report doctor data stress browser lock bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -48,6 +49,10 @@ data: $(STAMP)
 
 stress: $(STAMP)
 	$(BIN)/python -m pytest tests/stress/stress_*.py -q
+
+browser: $(STAMP)
+	$(BIN)/python -m pip install --quiet playwright==1.65.2
+	$(BIN)/python tests/browser.py
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --dry-run --ignore-installed --quiet --report - \

@@ -1,0 +1,163 @@
+"""The first use, as a user does it: JupyterLab in a real Chromium. `make browser` runs it.
+
+Opens a copy of the lab, runs all cells, looks for the progress bar, presses stop in mid-training, runs
+all cells again, and wants them to go on from where they were and to end without an error. Leaves
+screenshots in build/. Takes a little longer than `make run`. Needs Chromium (Debian: chromium) and the
+package playwright; where one is missing it says so and ends with status 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PORT = 8899
+WHOLE_RUN = 60 * 60  # seconds that a run of all cells may take
+
+try:
+    from playwright.sync_api import Page, sync_playwright
+except ImportError:
+    sync_playwright = None
+
+
+def main() -> int:
+    """Run the whole story; return the exit status."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None or sync_playwright is None:
+        print(
+            "This check needs Chromium (Debian: apt install chromium) and: pip install playwright"
+        )
+        return 2
+    shots = ROOT / "build"
+    shots.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        lab = copy_of_the_lab(Path(name))
+        with jupyter(lab) as address, sync_playwright() as tools:
+            options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+            chromium = tools.chromium.launch(executable_path=browser, args=options)
+            page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+            page.goto(address)
+            try:
+                story(page, lab, shots)
+            finally:
+                page.screenshot(path=shots / "browser-end.png")
+                chromium.close()
+    return 0
+
+
+def copy_of_the_lab(folder: Path) -> Path:
+    """Copy what is tracked of the lab, so that the reader's own results stay as they are."""
+    files = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / file, folder / file)
+    notebook = json.loads((folder / "lab2.ipynb").read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:  # what is there at the end must have been made here
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    (folder / "lab2.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def jupyter(folder: Path) -> Iterator[str]:
+    """Start JupyterLab in a folder; give the address of the lab's notebook in it."""
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={PORT}", "--allow-root"]
+    command += ["--IdentityProvider.token=", "--ServerApp.password=", f"--notebook-dir={folder}"]
+    environment = os.environ | {"LAB2_OUT": str(folder / "out"), "LAB2_PROFILE": "quick"}
+    log = (folder / "jupyter.log").open("wb")
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        time.sleep(5)
+        yield f"http://127.0.0.1:{PORT}/lab/tree/lab2.ipynb"
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+
+
+def story(page: Page, lab: Path, shots: Path) -> None:
+    """Run, see progress, stop, run again, find it finished. Raises AssertionError."""
+    page.wait_for_selector(".jp-Notebook", timeout=120_000)
+    page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator', timeout=120_000)
+    say("JupyterLab shows the notebook")
+    page.screenshot(path=shots / "browser-1-open.png")
+    runs = lab / "out" / "runs"
+    menu(page, "Run", "Run All Cells")
+    wait(lambda: finished(runs) >= 1, "the first network is trained", WHOLE_RUN)
+    page.screenshot(path=shots / "browser-2-progress.png")
+    wait(lambda: any(runs.glob("*/state.pt")), "another is in training", WHOLE_RUN)
+    menu(page, "Kernel", "Interrupt Kernel")
+    wait(lambda: "Stopped. Finished runs" in saved(page, lab), "stop says what is kept", 120)
+    page.screenshot(path=shots / "browser-3-stopped.png")
+    before = {path: path.stat().st_mtime_ns for path in runs.glob("*/result.json")}
+    curves = {path: len(path.read_text().splitlines()) for path in runs.glob("*/curve.csv")}
+    menu(page, "Run", "Run All Cells")
+    wait(lambda: everything_ran(saved(page, lab)), "all cells ran", WHOLE_RUN)
+    for path, when in before.items():
+        assert path.stat().st_mtime_ns == when, f"{path.parent.name} was trained again"
+    for path, rows in curves.items():
+        assert len(path.read_text().splitlines()) >= rows, f"{path.parent.name} lost epochs"
+    errors = [o for o in outputs(saved(page, lab)) if o["output_type"] == "error"]
+    assert not errors, errors[0]
+    say("no cell ended in an error, and nothing was trained twice")
+
+
+def menu(page: Page, name: str, entry: str) -> None:
+    """Choose an entry of JupyterLab's menu bar."""
+    page.locator(".lm-MenuBar-itemLabel", has_text=name).first.click()
+    page.locator(".lm-Menu-itemLabel", has_text=entry).first.click()
+    page.wait_for_timeout(1000)
+
+
+def saved(page: Page, lab: Path) -> str:
+    """Save the notebook as a user does, and return what is in the file."""
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    return (lab / "lab2.ipynb").read_text(encoding="utf-8")
+
+
+def outputs(notebook: str) -> list[dict[str, Any]]:
+    """Return the outputs of all cells."""
+    return [o for cell in json.loads(notebook)["cells"] for o in cell.get("outputs", [])]
+
+
+def everything_ran(notebook: str) -> bool:
+    """Tell if every code cell has a number, or if one ended in an error after the second start."""
+    code = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+    time.sleep(5)
+    return all(cell["execution_count"] for cell in code)
+
+
+def finished(runs: Path) -> int:
+    return len(list(runs.glob("*/result.json")))
+
+
+def wait(true: Callable[[], bool], what: str, seconds: float) -> None:
+    """Wait until something is true, and say so. Raises AssertionError after so many seconds."""
+    start = time.monotonic()
+    while not true():
+        assert time.monotonic() - start < seconds, f"not in {seconds:.0f} s: {what}"
+        time.sleep(1)
+    say(f"{what} ({time.monotonic() - start:.0f} s)")
+
+
+def say(what: str) -> None:
+    print(f"  {what}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
