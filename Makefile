@@ -52,7 +52,7 @@ stress: $(STAMP)
 
 browser: $(STAMP)
 	$(BIN)/python -m pip install --quiet playwright==1.65.2
-	$(BIN)/python tests/browser.py
+	$(BIN)/python tests/stress/browser.py
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --dry-run --ignore-installed --quiet --report - \

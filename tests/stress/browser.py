@@ -1,9 +1,9 @@
 """The first use, as a user does it: JupyterLab in a real Chromium. `make browser` runs it.
 
-Opens a copy of the lab, runs all cells, looks for the progress bar, presses stop in mid-training, runs
-all cells again, and wants them to go on from where they were and to end without an error. Leaves
-screenshots in build/. Takes a little longer than `make run`. Needs Chromium (Debian: chromium) and the
-package playwright; where one is missing it says so and ends with status 2.
+Opens a copy of the lab, runs all cells, looks for the progress bar, presses stop in mid-training,
+runs all cells again, and wants them to go on from where they were and to end without an error.
+Leaves screenshots in build/. Takes a little longer than `make run`. Needs Chromium (Debian: chromium)
+and the package playwright; where one is missing it says so and ends with status 2.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PORT = 8899
 WHOLE_RUN = 60 * 60  # seconds that a run of all cells may take
