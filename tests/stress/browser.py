@@ -2,8 +2,8 @@
 
 Opens a copy of the lab, runs all cells, looks for the progress bar, presses stop in mid-training,
 runs all cells again, and wants them to go on from where they were and to end without an error.
-Leaves screenshots in build/. Takes a little longer than `make run`. Needs Chromium (Debian: chromium)
-and the package playwright; where one is missing it says so and ends with status 2.
+Leaves screenshots in build/. Takes a little longer than `make run`. Needs Chromium (in Debian:
+chromium) and the package playwright; where one is missing it says so and ends with status 2.
 """
 
 from __future__ import annotations
