@@ -1,6 +1,7 @@
 """`reference.py`: runs are stored as they finish, found again, and never edited by hand."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -155,3 +156,17 @@ def test_tables_are_made(shop, folder):
 def test_definitions_are_the_notebooks(lab):
     made = reference.notebook_definitions()
     assert (made["code"], made["language_code"]) == (lab.code, lab.language_code)
+
+
+def test_numbers_quoted_of_stored_seeds_are_the_stored_ones(notebook):
+    accuracy = 100 * reference.stored("seeds", "full")[0].set_index("network")["test_accuracy"]
+    rnn = accuracy["RNN-256"]
+    assert len(rnn) == 5
+    said = f"{rnn.mean():.1f} % in the mean of five seeds"
+    section = next(c.source for c in notebook.cells if c.source.startswith("It gains much"))
+    readme = " ".join((Path(reference.__file__).parent / "README.md").read_text().split())
+    assert said in section and said in readme
+    assert f"{rnn.min():.1f} to {rnn.max():.1f} %" in section
+    assert f"from {rnn.min():.1f} to {rnn.max():.1f} %" in readme
+    assert f"standard deviation of {rnn.std():.1f} points" in section
+    assert (accuracy > 60).all() and "no seed collapsed" in section
