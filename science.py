@@ -265,8 +265,13 @@ def recipes_table(report: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
     for name, results in (("report's recipe", report), ("own step and start", fair)):
         for kind in ("valid", "test"):
             accuracy = results.set_index("network")[f"{kind}_accuracy"]
-            table[f"{kind} %, {name}"] = (100 * accuracy).round(1)
+            table[f"{kind} %, {name}"] = _percent(accuracy)
     return table
+
+
+def _percent(share: pd.Series) -> pd.Series:
+    """Return shares in % with one digit, rounded as a format does: 0.6755 is 67.5 everywhere."""
+    return share.map(lambda value: float(f"{100 * value:.1f}"))
 
 
 def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -280,8 +285,8 @@ def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
     ]
     table = pd.DataFrame(
         {
-            "validation": 100 * results["valid_accuracy"].to_numpy(),
-            "accuracy": 100 * results["test_accuracy"].to_numpy(),
+            "validation": _percent(results["valid_accuracy"]).to_numpy(),
+            "accuracy": _percent(results["test_accuracy"]).to_numpy(),
             "low": [100 * low for low, _ in intervals],
             "high": [100 * high for _, high in intervals],
             "best epoch": results["best_epoch"].to_numpy(),
