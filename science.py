@@ -350,7 +350,8 @@ def plot_gap(curves: pd.DataFrame) -> Figure:
         axis.annotate(f"{train - valid:+.1f}", (max(train, valid), row), **place)
     label = "accuracy (%): hollow in training, filled in validation; gap in points"
     axis.set(yticks=range(len(last)), yticklabels=last["network"], xlabel=label)
-    axis.invert_yaxis()
+    axis.set_ylim(len(last) - 0.5, -0.5)
+    axis.margins(x=0.08)  # room for the last number
     return figure
 
 
@@ -368,7 +369,7 @@ def plot_points(results: pd.DataFrame, values: pd.Series, label: str) -> Figure:
         axis.plot(own, [row] * len(own), "o", color=colour, markersize=4)
         axis.plot(own.mean(), row, "|", color=colour, markersize=18, markeredgewidth=3)
     axis.set(yticks=range(len(names)), yticklabels=names, xlabel=label)
-    axis.invert_yaxis()
+    axis.set_ylim(len(names) - 0.5, -0.5)
     return figure
 
 
@@ -382,7 +383,7 @@ def plot_differences(table: pd.DataFrame) -> Figure:
     axis.axvline(0, color="black", linewidth=0.8)
     label = "difference in test accuracy (points), 95 % interval"
     axis.set(yticks=range(len(table)), yticklabels=table.index, xlabel=label)
-    axis.invert_yaxis()
+    axis.set_ylim(len(table) - 0.5, -0.5)
     return figure
 
 
@@ -397,9 +398,8 @@ def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
     axis.errorbar(table["accuracy"], rows, xerr=spread, fmt="o", color="#0072B2", markersize=5)
     for name, value in lines.items():
         axis.axvline(value, color="black", linewidth=0.8, linestyle=":")
-        axis.annotate(
-            name, (value, -0.6), xytext=(3, 0), textcoords="offset points", fontsize=8, rotation=0
-        )
+        place = {"xytext": (-3, 0), "textcoords": "offset points", "fontsize": 8}
+        axis.annotate(name, (value, -0.6), ha="right", **place)
     axis.set(yticks=rows, yticklabels=table.index, xlabel="test accuracy (%), 95 % interval")
     axis.set_ylim(len(table) - 0.5, -1)
     return figure
@@ -409,7 +409,7 @@ def plot_reliability(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw `reliability` of several networks: the share of good reviews over the probability."""
     figure, axis = plt.subplots(figsize=(5, 4.4), layout="constrained")
     axis.plot([0, 1], [0, 1], color="black", linewidth=0.8)
-    axis.annotate("calibrated", (0.06, 0.09), rotation=42, fontsize=9)
+    axis.annotate("calibrated", (0.3, 0.2), rotation=42, fontsize=9)
     for network, table in tables.items():
         style = _style(network)
         spread = [table["good"] - table["low"], table["high"] - table["good"]]
@@ -474,7 +474,7 @@ def plot_reading(words: Sequence[str], readings: dict[str, dict[str, NDArray[Any
         gates: dict[str, NDArray[Any]] = reading["gates"]
         for (name, values), dashes in zip(gates.items(), ("-", "--", ":"), strict=False):
             column[1].plot(step, values.mean(1), dashes, color="#333333", label=name)
-        column[1].legend(frameon=False, ncols=len(gates), loc="lower left", fontsize=8)
+        column[1].legend(frameon=False, ncols=len(gates), loc="upper left", fontsize=8)
         column[1].set_ylim(0, 1)
         image = _show_evidence(column[2], reading["evidence"])
         column[2].set_xticks(step, words, rotation=90, fontsize=7)

@@ -1576,7 +1576,8 @@ def plot_curves(curves: pd.DataFrame, quantity: str) -> Figure:
             axis.plot(rows["epoch"], values, "o", color=colour, markersize=4)
         chance = 50.0 if quantity == "accuracy" else math.log(2)
         axis.axhline(chance, color="black", linewidth=0.8)
-        axis.annotate("a coin", (1, chance), xytext=(0, 3), textcoords="offset points", fontsize=9)
+        place = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 9, "ha": "right"}
+        axis.annotate("a coin", (curves["epoch"].max(), chance), **place)
         axis.set(title=title, xlabel="epoch", xticks=sorted(curves["epoch"].unique()))
     axes[0].set_ylabel(f"{quantity} ({unit})")
     handles, labels = axes[1].get_legend_handles_labels()
