@@ -1,7 +1,7 @@
-"""Numbers in the prose: each stands in an output of the notebook, in its code, or in a stored table.
+"""Numbers in the prose: each stands in an output of the notebook, or in its code.
 
-A coarse net: it does not know which number a sentence means. But a notebook that was executed again,
-with other results, and whose readings still quote the old ones, does not get through it.
+A coarse net: it does not know which number a sentence means. But a notebook that was executed
+again, with other results, and whose readings still quote the old ones, does not get through it.
 """
 
 import re
