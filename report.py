@@ -39,6 +39,11 @@ BARE_EQUATION = re.compile(
 CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
 # What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
 OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
+# a word on a coloured ground in a table, as science.ColouredText writes it
+COLOURED = re.compile(r"<span style='background:rgba\(([\d.,]+)\)[^>]*>(.*?)</span>", re.DOTALL)
+COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has them
+# what would be a list or a heading in Typst where a table's cell begins with it
+LIST_SIGN = re.compile(r"(?<=\[)([-+=/]|\d+\.)(?=[ ~])")
 UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
 CHINESE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]")
 
@@ -314,7 +319,18 @@ def table_markdown(html: str) -> str:
     import pypandoc
 
     html = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
-    return f"\n\n```{{=typst}}\n{pypandoc.convert_text(html, 'typst', 'html')}\n```\n\n"
+    html = COLOURED.sub(rf"{COLOUR}\1{WORD}\2{END}", html)
+    table = pypandoc.convert_text(html, "typst", "html")
+    table = LIST_SIGN.sub(r"\\\1", table)
+    table = re.sub(f"{COLOUR}(.*?){WORD}(.*?){END}", highlighted, table, flags=re.DOTALL)
+    return f"\n\n```{{=typst}}\n{table}\n```\n\n"
+
+
+def highlighted(found: re.Match[str]) -> str:
+    """Return a word of a table on its colour, as Typst; the colour is red, green, blue, alpha."""
+    *rgb, alpha = found[1].split(",")
+    colour = f"rgb({', '.join(rgb)}, {100 * float(alpha):.0f}%)"
+    return f"#highlight(fill: {colour})[{found[2]}]"
 
 
 def weigh_columns(text: str) -> str:

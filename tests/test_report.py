@@ -17,6 +17,7 @@ import typst
 
 import doctor
 import report
+import science
 
 ROOT = Path(__file__).parents[1]
 new_output = nbformat.v4.new_output
@@ -137,6 +138,29 @@ def test_report_shows_what_a_reader_of_the_notebook_sees(tmp_path):
         assert hidden not in text
     without = text_of(report.convert(path, tmp_path / "b.pdf", show_code=False))
     assert "x = 1" not in without and "done" in without
+
+
+def test_cells_of_a_table_are_shown_as_they_are(tmp_path):
+    shown = ["+ two directions", "- 3", "= heading", "/ term", "1. first", "# hash", "*star*", "#x"]
+    rows = "".join(f"<tr><td>{text}</td><td>1</td></tr>" for text in shown)
+    output = new_output("display_data", data={"text/html": f"<table>{rows}</table>"})
+    path = write(tmp_path, "# T", code("table", output))
+    text = text_of(report.convert(path, tmp_path / "out.pdf", show_code=False))
+    for each in shown:
+        assert each.replace("-", "\u2212") in text or each in text
+
+
+def test_coloured_words_keep_their_ground(tmp_path):
+    beliefs = {"LSTM-256": np.array([0.5, 0.99, 0.01])}
+    coloured = science.ColouredText(["so", "<b>", "#bad*"], beliefs)
+    output = new_output("display_data", data={"text/html": coloured._repr_html_()})
+    path = write(tmp_path, "# T", code("x", output))
+    text = text_of(report.convert(path, tmp_path / "out.pdf"))
+    assert "so <b> #bad*" in text and "LSTM-256" in text
+    source = report.write_typst(
+        report.read_notebook(path), tmp_path, tmp_path, False, report.TitleBlock()
+    ).read_text()
+    assert "fill: rgb(0, 114, 178, 98%)" in source and "fill: rgb(230, 120, 0, 98%)" in source
 
 
 def test_figures_are_all_there_numbered_with_their_captions(tmp_path):
