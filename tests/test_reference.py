@@ -1,6 +1,7 @@
 """`reference.py`: runs are stored as they finish, found again, and never edited by hand."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,24 @@ def test_tables_are_made(shop, folder):
     gradients = utils.read_table("gradients", folder)
     assert gradients.groupby(["kind", "network"]).size().tolist() == [6] * 12  # a row a distance
     assert len(utils.read_table("jacobians", folder)) == 2 * 3 * 3
+
+
+def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, monkeypatch, capsys):
+    """The same command, on a tiny folder in the official layout with its test half."""
+    monkeypatch.setenv("LAB2_DATA", str(official(films=20).parent))
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path / "out"))
+    monkeypatch.setenv("LAB2_PROFILE", "full")
+    monkeypatch.setitem(utils.PROFILES, "full", utils.Profile("full", None, 20, 30, 12, 1, 16))
+    monkeypatch.setattr(reference, "folder", lambda profile="full": tmp_path / profile)
+    command = ["reference.py", "baselines", "report", "--only", "GRU-256", "--workers", "1"]
+    monkeypatch.setattr(sys, "argv", command)
+    reference.main()
+    said = capsys.readouterr().out
+    assert "official test half" in said and "120 test" in said
+    results = pd.read_csv(tmp_path / "full" / "results.csv")
+    assert results["test_reviews"].tolist() == [120, 120] and results["seed"].tolist() == [0, 1]
+    assert len(utils.read_table("baselines", tmp_path / "full")) == 4
+    assert np.load(tmp_path / "full" / "predictions.npz")["labels"].shape == (120,)
 
 
 def test_definitions_are_the_notebooks(lab):
