@@ -196,11 +196,13 @@ def prepare(
     """Return the streams for training and validation; no test review is in either.
 
     reviews: as from `utils.load_reviews`; train, valid: its splits
-    limit:   take so many training reviews; None: all, and the unlabelled ones if they are there,
-             but those of films, and copies of texts, that validation or test reviews have
+    limit:   take so many training reviews, or all if they are fewer; None: all, and the unlabelled
+             ones if they are there, but those of films, and copies of texts, that validation or
+             test reviews have
     parts:   into how many pieces the training stream is cut
     """
-    stream = make_stream(train.some(limit, seed=0) if limit else train, seed=0)
+    some = limit is not None and limit <= train.balanced
+    stream = make_stream(train.some(limit, seed=0) if some else train, seed=0)
     if limit is None:
         held_out = reviews[reviews["split"] != "train"]
         texts = utils.read_unlabelled(apart=set(held_out["group"]))

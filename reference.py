@@ -181,7 +181,7 @@ def tuned_runs(name: str, shop: Workshop) -> list[utils.Settings] | dict[utils.S
         return fair
     models = plan_of("language", shop)
     starts = {record.settings.cell: record.name for record in shop.records(models)}
-    return lab["transfer_list"](profile, fair, starts)
+    return lab["transfer_list"](profile, fair, starts, shop.data.train)
 
 
 def make(name: str, shop: Workshop, train: bool = True, only: str = "") -> None:

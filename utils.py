@@ -513,6 +513,11 @@ class EncodedReviews:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def balanced(self) -> int:
+        """How many reviews `some` can draw: two for each review of the rarer label."""
+        return 2 * int(min(np.sum(self.labels == label) for label in (0, 1)))
+
     def some(self, count: int, seed: int) -> EncodedReviews:
         """Return `count` of the reviews, drawn by the seed, half of them of each label.
 

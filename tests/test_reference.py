@@ -128,6 +128,7 @@ def test_every_list_can_be_made(shop, folder, monkeypatch):
     tuning = pd.DataFrame(table).assign(valid_loss=0.5)
     monkeypatch.setattr(reference, "stored", lambda *_: (tuning, None))
     monkeypatch.setattr(reference.Workshop, "stream", shop.data)
+    monkeypatch.setitem(shop.lab["LABELS"], "quick", (20, 0))
     for name in reference.RUN_LISTS:
         plans[name] = reference.plan_of(name, shop)
     assert {name: len(plan.runs) for name, plan in plans.items()} == {

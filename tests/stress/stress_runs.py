@@ -217,3 +217,26 @@ except utils.LabError as error:
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=30)
     assert said.startswith("Stopped. Finished runs and whole epochs are kept")
+
+
+def test_own_texts_run_through_the_whole_notebook(tmp_path):
+    """A small CSV of two hundred short texts, with a bad row; minutes, since all networks train."""
+    root = Path(__file__).parents[2]
+    chance = np.random.default_rng(0)
+    words = ["a", "story", "of", "two", "friends", "and", "their", "dog", "in", "the", "rain"]
+    verdicts = {"bad": ["dull", "awful", "boring"], "good": ["lovely", "superb", "moving"]}
+    lines = ["review,verdict"]
+    for number in range(200):
+        label = ("bad", "good")[number % 2]
+        story = " ".join(chance.choice(words, chance.integers(5, 60)))
+        lines.append(f'"{number} {story} {chance.choice(verdicts[label])}",{label}')
+    (tmp_path / "mine.csv").write_text("\n".join([*lines, "one field only"]) + "\n")
+    own = {"LAB2_REVIEWS": str(tmp_path / "mine.csv"), "LAB2_LABEL": "verdict"}
+    own |= {"LAB2_OUT": str(tmp_path / "out"), "LAB2_PROFILE": "quick"}
+    command = [sys.executable, "-m", "papermill", "--kernel", "python3", "--cwd", str(root)]
+    command += ["--no-progress-bar", str(root / "lab2.ipynb"), str(tmp_path / "done.ipynb")]
+    run = subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    done = (tmp_path / "done.ipynb").read_text(encoding="utf-8")
+    assert "mine.csv: 1 rows left out (line 202: 1 fields instead of 2)" in done
+    assert (tmp_path / "out" / "results.csv").exists()
