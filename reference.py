@@ -53,11 +53,12 @@ def load(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
             f"No stored runs of the list {name!r} in {folder(profile)}. "
             f"Make them: LAB2_PROFILE={profile} python reference.py {name}"
         )
-    run = results.iloc[0]
-    print(
-        f"Stored results, not computed here: {len(results)} runs, data {run['data']}, "
-        f"commit {run['commit']}, torch {run['torch']}, {run['device']}. See data/reference."
-    )
+    made = {
+        name: ", ".join(dict.fromkeys(results[name].astype(str)))
+        for name in ("data", "commit", "torch", "device")
+    }
+    said = ", ".join(f"{name} {values}" for name, values in made.items())
+    print(f"Stored results, not computed here: {len(results)} runs, {said}. See data/reference.")
     return results, curves
 
 

@@ -27,6 +27,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from pandas.io.formats.style import Styler
 from scipy import stats
 from sklearn.metrics import brier_score_loss
 from statsmodels.stats.multitest import multipletests
@@ -272,6 +273,22 @@ def recipes_table(report: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
 def _percent(share: pd.Series) -> pd.Series:
     """Return shares in % with one digit, rounded as a format does: 0.6755 is 67.5 everywhere."""
     return share.map(lambda value: float(f"{100 * value:.1f}"))
+
+
+def tuning_table(tuning: pd.DataFrame) -> Styler:
+    """Return the validation loss of tuning runs, a row a network, a column a step; the best bold.
+
+    tuning: a row a run, with network, learning_rate, valid_loss
+    """
+    table = tuning.pivot_table("valid_loss", "network", "learning_rate", sort=False)
+    table = table.rename(columns="{:g}".format)  # 3e-05, not 0.000030
+    return table.style.format("{:.3f}", na_rep="").highlight_min(axis=1, props="font-weight: bold")
+
+
+def show_comparison(table: pd.DataFrame) -> Styler:
+    """Return the table of `compare` as a page shows it: points with one digit, p with two."""
+    points = ["points", "low", "high", "detectable"]
+    return table.style.format("{:.1f}", subset=points).format("{:.2g}", subset=["p", "p (Holm)"])
 
 
 def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
