@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,7 @@ def jupyter(folder: Path) -> Iterator[str]:
     """Start JupyterLab in a folder; give the address of the lab's notebook in it."""
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={PORT}", "--allow-root"]
     command += ["--IdentityProvider.token=", "--ServerApp.password=", f"--notebook-dir={folder}"]
+    command += [f"--LabApp.user_settings_dir={every_cell_in_the_page(folder / 'settings')}"]
     environment = os.environ | {"LAB2_OUT": str(folder / "out"), "LAB2_PROFILE": "quick"}
     log = (folder / "jupyter.log").open("wb")
     server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -89,6 +91,14 @@ def jupyter(folder: Path) -> Iterator[str]:
         log.close()
 
 
+def every_cell_in_the_page(folder: Path) -> Path:
+    """Write JupyterLab's setting that keeps cells in the page which are not in view."""
+    tracker = folder / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    tracker.parent.mkdir(parents=True)
+    tracker.write_text('{"windowingMode": "none"}')
+    return folder
+
+
 def story(page: Page, lab: Path, shots: Path) -> None:
     """Run, see progress, stop, run again, find it finished. Raises AssertionError."""
     page.wait_for_selector(".jp-Notebook", timeout=120_000)
@@ -98,6 +108,9 @@ def story(page: Page, lab: Path, shots: Path) -> None:
     runs = lab / "out" / "runs"
     menu(page, "Run", "Run All Cells")
     wait(lambda: finished(runs) >= 1, "the first network is trained", WHOLE_RUN)
+    bar = page.locator(".jp-OutputArea-output", has_text=re.compile(r"epoch \d/\d")).last
+    bar.scroll_into_view_if_needed(timeout=60_000)
+    say(f"progress is shown: {bar.inner_text().strip()[-60:]}")
     page.screenshot(path=shots / "browser-2-progress.png")
     wait(lambda: any(runs.glob("*/state.pt")), "another is in training", WHOLE_RUN)
     menu(page, "Kernel", "Interrupt Kernel")
