@@ -346,7 +346,7 @@ def plot_gradients(gradients: pd.DataFrame) -> Figure:
             axis.plot(shown["distance"], shown["median"], label=network, **style)
         axis.set(title=kind, xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
     axes[0, 0].set_ylabel("gradient, relative to the last word's")
-    axes[0, -1].legend(frameon=False, handlelength=3)
+    utils.label_ends(axes[0, -1])
     return figure
 
 
@@ -463,7 +463,7 @@ def plot_lengths(tables: dict[str, pd.DataFrame]) -> Figure:
     ticks = table["tokens"].round(-1).astype(int)
     axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axis.minorticks_off()
-    axis.legend(frameon=False, handlelength=3)
+    utils.label_ends(axis)
     return figure
 
 

@@ -60,6 +60,7 @@ import torch
 from filelock import FileLock
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import special, stats
@@ -1069,9 +1070,14 @@ class RunRecord:
         write_atomically(self.folder / file, buffer.getvalue())
 
 
+# variables that hold a CPU to the instructions of an older one, so that more machines agree
+CPU_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
+
+
 def circumstances() -> dict[str, str | int]:
     """Return what a later reader needs to know of the program and machine that finished a run.
 
+    limits: which of CPU_LIMITS are set, and to what
     commit: the lab's version, with + if tracked files were changed since; "" without git.
     """
     return {
@@ -1081,6 +1087,7 @@ def circumstances() -> dict[str, str | int]:
         "system": f"{platform.system()} {platform.machine()}",
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        "limits": " ".join(f"{n}={os.environ[n]}" for n in CPU_LIMITS if n in os.environ),
         "commit": _commit(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -1590,6 +1597,30 @@ def plot_curves(curves: pd.DataFrame, quantity: str) -> Figure:
     return figure
 
 
+def label_ends(axis: Axes, gap: float = 11.0) -> None:
+    """Write each line's label at the right edge, where the line ends, in its colour.
+
+    Call it when the axis is complete. Labels of lines that end close together are moved apart to
+    `gap` points, in the order of the ends.
+    """
+    figure = axis.figure
+    figure.draw_without_rendering()  # before that an axis does not know its size
+    lowest, highest = sorted(axis.get_ylim())
+    ends = []
+    for line in axis.get_lines():
+        heights = np.asarray(line.get_ydata(), dtype=float)
+        heights = heights[np.isfinite(heights)]
+        if not line.get_label().startswith("_") and len(heights):
+            ends.append((np.clip(heights[-1], lowest, highest), line))
+    before = math.inf  # in points, from the bottom of the figure
+    for end, line in sorted(ends, key=lambda pair: -pair[0]):
+        height = 72 / figure.dpi * axis.transData.transform((1, end))[1]
+        before = min(height, before - gap)
+        place = {"xytext": (4, before - height), "textcoords": "offset points", "va": "center"}
+        place |= {"xycoords": axis.get_yaxis_transform(), "annotation_clip": False}
+        axis.annotate(line.get_label(), (1, end), color=line.get_color(), fontsize=9, **place)
+
+
 def plot_perplexity(curves: pd.DataFrame, baselines: dict[str, float]) -> Figure:
     """Draw the validation perplexity of language models over the words they have read."""
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
@@ -1607,7 +1638,7 @@ def plot_perplexity(curves: pd.DataFrame, baselines: dict[str, float]) -> Figure
     axis.set(xlabel="words read (millions)", ylabel="perplexity", yscale="log")
     axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.yaxis.set_minor_formatter("{x:,.0f}")
-    axis.legend(frameon=False, handlelength=3)
+    label_ends(axis)
     return figure
 
 

@@ -3,6 +3,7 @@
 import math
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -86,3 +87,22 @@ def test_saved_figure_is_a_picture(tmp_path, monkeypatch):
     utils.save_figure(figure, "empty")
     plt.close(figure)
     assert (tmp_path / "figures" / "empty.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_labels_at_the_ends_of_lines_keep_their_order_and_their_distance():
+    figure, axis = plt.subplots(layout="constrained")
+    for name, end in (("low", 1e-9), ("mid", 1.0), ("near mid", 1.01), ("above", 1e9)):
+        axis.plot([0, 1], [1.0, end], label=name)
+    axis.plot([0, 1], [2, np.nan], label="_hidden")
+    axis.set(yscale="log", ylim=(1e-3, 1e3))  # two ends are out of sight
+    utils.label_ends(axis, gap=11)
+    figure.draw_without_rendering()
+    boxes = {text.get_text(): text.get_window_extent() for text in axis.texts}
+    heights = {name: (box.y0 + box.y1) / 2 * 72 / figure.dpi for name, box in boxes.items()}
+    order = ["above", "near mid", "mid", "low"]
+    assert sorted(heights, key=lambda name: -heights[name]) == order
+    gaps = -np.diff([heights[name] for name in order])
+    assert gaps.min() > 10
+    frame = axis.get_window_extent()
+    assert all(box.x0 > frame.x1 and box.x1 <= figure.bbox.x1 for box in boxes.values())
+    plt.close(figure)
