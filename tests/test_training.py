@@ -571,3 +571,12 @@ def test_settings_are_written_with_the_run(lab, data, settings, tmp_path, cpu):
         "settings.json",
         "test.npz",
     ]
+
+
+def test_a_record_keeps_the_limits_set_on_the_cpu(monkeypatch):
+    for name in utils.CPU_LIMITS:
+        monkeypatch.delenv(name, raising=False)
+    assert utils.circumstances()["limits"] == ""
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert utils.circumstances()["limits"] == "ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2"
