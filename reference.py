@@ -175,14 +175,14 @@ def tuned_runs(name: str, shop: Workshop) -> list[utils.Settings] | dict[utils.S
                 profile, network, lab["own_step"](tuning, network)
             ).items()
         }
-    if len(tuned) < len(lab["SIX"]):
-        raise utils.LabError("No tuning runs yet. Make them first: python reference.py tuning")
-    fair = lab["fair_list"](profile, shop.data.vectors.shape[1], tuning)
-    if name == "fair":
-        return fair
-    models = plan_of("language", shop)
-    starts = {record.settings.cell: record.name for record in shop.records(models)}
-    return lab["transfer_list"](profile, fair, starts, shop.data.train)
+    if name == "transfer" and set(lab["OF_EACH_CELL"]) <= set(tuned):
+        models = plan_of("language", shop)
+        starts = {record.settings.cell: record.name for record in shop.records(models)}
+        one_seed = lab["seed_list"](profile, tuning, lab["OF_EACH_CELL"], range(1))
+        return lab["transfer_list"](profile, one_seed, starts, shop.data.train)
+    if name == "fair" and len(tuned) == len(lab["SIX"]):
+        return lab["fair_list"](profile, shop.data.vectors.shape[1], tuning)
+    raise utils.LabError("No tuning runs yet. Make them first: python reference.py tuning")
 
 
 def make(name: str, shop: Workshop, train: bool = True, only: str = "") -> None:
