@@ -131,6 +131,19 @@ def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
     return min(1.0, 2 * coin.cdf(fewer) - coin.pmf(fewer))
 
 
+def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
+    """Return one row per network: runs, and their mean accuracy (%) with its 95 % interval.
+
+    correct: (seeds, reviews) for each network. The interval is `paired_difference`'s from a network
+    that is never right: of seeds and reviews, and with one seed of the reviews alone.
+    """
+    rows = {}
+    for name, right in correct.items():
+        mean, low, high, _ = paired_difference(right, np.zeros_like(right))
+        rows[name] = (len(right), 100 * mean, 100 * low, 100 * high)
+    return pd.DataFrame.from_dict(rows, "index", columns=["runs", "mean", "low", "high"])
+
+
 def median_seed(correct: NDArray[Any]) -> int:
     """Return the row of (seeds, reviews) with the median accuracy, the lower of two middles."""
     order = np.argsort(correct.mean(1), kind="stable")
@@ -404,6 +417,14 @@ def plot_differences(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def _lines_to_pass(axis: Axes, lines: dict[str, float]) -> None:
+    """Draw what linear models reach as dotted lines across, named at the top left of each."""
+    for name, value in lines.items():
+        axis.axvline(value, color="black", linewidth=0.8, linestyle=":")
+        place = {"xytext": (-3, 0), "textcoords": "offset points", "fontsize": 8}
+        axis.annotate(name, (value, -0.6), ha="right", **place)
+
+
 def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
     """Draw test accuracy (%) with its interval, one rung a row; `lines` are baselines to pass.
 
@@ -413,12 +434,32 @@ def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
     rows = np.arange(len(table))
     spread = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
     axis.errorbar(table["accuracy"], rows, xerr=spread, fmt="o", color="#0072B2", markersize=5)
-    for name, value in lines.items():
-        axis.axvline(value, color="black", linewidth=0.8, linestyle=":")
-        place = {"xytext": (-3, 0), "textcoords": "offset points", "fontsize": 8}
-        axis.annotate(name, (value, -0.6), ha="right", **place)
+    _lines_to_pass(axis, lines)
     axis.set(yticks=rows, yticklabels=table.index, xlabel="test accuracy (%), 95 % interval")
     axis.set_ylim(len(table) - 0.5, -1)
+    return figure
+
+
+def plot_accuracies(tables: dict[str, pd.DataFrame], lines: dict[str, float]) -> Figure:
+    """Draw mean accuracies with their intervals, a row a network, one below another by recipe.
+
+    tables: what each recipe gave, a table of `accuracy_table`; the last one is drawn filled.
+    lines:  baselines to pass (%)
+    """
+    names = list(dict.fromkeys(name for table in tables.values() for name in table.index))
+    figure, axis = plt.subplots(figsize=(8, 0.62 * len(names) + 1.5), layout="constrained")
+    for place, (recipe, table) in enumerate(tables.items()):
+        rows = [names.index(name) + 0.3 * (place - (len(tables) - 1) / 2) for name in table.index]
+        spread = [table["mean"] - table["low"], table["high"] - table["mean"]]
+        last = place == len(tables) - 1
+        fill = {"markerfacecolor": "#0072B2" if last else "white"}
+        axis.errorbar(
+            table["mean"], rows, xerr=spread, fmt="o", color="#0072B2", label=recipe, **fill
+        )
+    _lines_to_pass(axis, lines)
+    axis.set(yticks=range(len(names)), yticklabels=names, xlabel="test accuracy (%), 95 % interval")
+    axis.set_ylim(len(names) - 0.5, -1)
+    figure.legend(loc="outside lower right", ncols=len(tables), frameon=False)
     return figure
 
 

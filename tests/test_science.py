@@ -102,6 +102,21 @@ def test_seed_table_counts_collapsed_runs():
     assert table.loc["B", "collapsed"] == 0 and math.isnan(table.loc["B", "sd"])
 
 
+def test_accuracy_of_one_run_has_the_interval_of_its_reviews():
+    one = np.repeat([[True, False]], [800, 200], axis=1)  # (1, 1000)
+    table = science.accuracy_table({"one": one, "twice": np.repeat(one, 2, axis=0)})
+    assert table["mean"].tolist() == [80, 80] and table["runs"].tolist() == [1, 2]
+    low, high = utils.accuracy_interval(0.8, 1000)
+    assert table.loc["one", ["low", "high"]].tolist() == pytest.approx(
+        [100 * low, 100 * high], abs=0.5
+    )
+    apart = science.accuracy_table({"two": coins(np.random.default_rng(0), 0.8, (2, 1000)) | one})
+    figure = science.plot_accuracies({"one recipe": table, "another": apart}, {"a line": 75.0})
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["one", "twice", "two"]
+    plt.close(figure)
+
+
 def test_median_seed():
     correct = np.array([[1, 1, 1], [0, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=bool)
     assert science.median_seed(correct) == 3
