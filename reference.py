@@ -26,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torchtext.vocab import Vocab
 
+import experiment
 import language
 import utils
 
@@ -90,9 +91,9 @@ def predictions(results: pd.DataFrame, profile: str = "full") -> utils.Predictio
 
 
 class Plan(NamedTuple):
-    """A run list with all that `utils.sweep` needs: runs are settings -> rung."""
+    """A run list with all that `experiment.sweep` needs: runs are settings -> rung."""
 
-    runs: dict[utils.Settings, str]
+    runs: dict[experiment.Settings, str]
     train: Callable[..., None]
     data: Any
     code: str
@@ -114,14 +115,18 @@ class Workshop:
         """The text of the language model."""
         return self.lab["language_stream"](self.profile, self.reviews, self.vocab, self.data)
 
-    def records(self, plan: Plan) -> list[utils.RunRecord]:
+    def records(self, plan: Plan) -> list[experiment.RunRecord]:
         """Return the records of a plan's runs, finished or not."""
         where = utils.output_folder() / "runs"
-        return [utils.RunRecord(run, plan.data.fingerprint, plan.code, where) for run in plan.runs]
+        return [
+            experiment.RunRecord(run, plan.data.fingerprint, plan.code, where) for run in plan.runs
+        ]
 
-    def carry_out(self, plan: Plan) -> list[utils.RunRecord]:
+    def carry_out(self, plan: Plan) -> list[experiment.RunRecord]:
         """Train what is not finished of a plan, and return its records."""
-        return utils.sweep(list(plan.runs), plan.train, plan.data, plan.code, workers=self.workers)
+        return experiment.sweep(
+            list(plan.runs), plan.train, plan.data, plan.code, workers=self.workers
+        )
 
 
 def open_workshop(lab: dict[str, Any], profile: utils.Profile, workers: int | None) -> Workshop:
@@ -155,7 +160,9 @@ def plan_of(name: str, shop: Workshop) -> Plan:
     return Plan(runs, lab["train_run"], shop.data, lab["code"])
 
 
-def tuned_runs(name: str, shop: Workshop) -> list[utils.Settings] | dict[utils.Settings, str]:
+def tuned_runs(
+    name: str, shop: Workshop
+) -> list[experiment.Settings] | dict[experiment.Settings, str]:
     """Return the runs of a list that takes its steps from the tuning runs.
 
     Seeds and ladders leave out networks whose tuning runs are not all there.
@@ -212,7 +219,7 @@ def load_all(profile: utils.Profile) -> tuple[pd.DataFrame, pd.DataFrame]:
         return pd.DataFrame({"run": []}), pd.DataFrame({"run": []})
 
 
-def store(name: str, plan: Plan, finished: list[utils.RunRecord], shop: Workshop) -> None:
+def store(name: str, plan: Plan, finished: list[experiment.RunRecord], shop: Workshop) -> None:
     """Put finished runs beside those already stored; what no list names any more goes."""
     where = folder(shop.profile.name)
     where.mkdir(parents=True, exist_ok=True)
@@ -220,7 +227,7 @@ def store(name: str, plan: Plan, finished: list[utils.RunRecord], shop: Workshop
     order = {run: place for place, run in enumerate(dict.fromkeys(lists["run"]))}
     before = load_all(shop.profile)
     if finished:
-        utils.export_results(finished, prefix="reference_")
+        experiment.export_results(finished, prefix="reference_")
         made = utils.load_results(prefix="reference_")
         before = [
             new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
@@ -247,7 +254,7 @@ def store_list(name: str, runs: list[str], plan: Plan, where: Path) -> pd.DataFr
 
 
 def store_predictions(
-    finished: list[utils.RunRecord], wanted: set[str], test: utils.EncodedReviews, where: Path
+    finished: list[experiment.RunRecord], wanted: set[str], test: utils.EncodedReviews, where: Path
 ) -> None:
     """Put the test predictions of finished classifiers beside those already stored."""
     packed: dict[str, NDArray[Any]] = utils.load_arrays(where / "predictions.npz") or {}

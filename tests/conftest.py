@@ -9,6 +9,7 @@ import pytest
 import torch
 from notebook_cells import definitions
 
+import experiment
 import utils
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +56,7 @@ def settings():
     def make(cell="GRU", seed=0, epochs=3, **changes):
         base = {"network": f"{cell}-8", "cell": cell, "hidden_dim": 8, "num_layers": 1}
         run = {"learning_rate": 0.02, "seed": seed, "epochs": epochs, "batch_size": 16}
-        return utils.Settings(**{**base, **run, "max_length": 10, **changes})
+        return experiment.Settings(**{**base, **run, "max_length": 10, **changes})
 
     return make
 

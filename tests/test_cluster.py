@@ -10,6 +10,7 @@ import pytest
 from distributed import Client, LocalCluster
 from test_training import outcome
 
+import experiment
 import utils
 
 
@@ -29,7 +30,7 @@ def run_list(settings):
 def test_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(
     lab, data, run_list, tmp_path, cluster, monkeypatch
 ):
-    here = utils.sweep(run_list, lab.train_run, data, "code", tmp_path / "here", workers=1)
+    here = experiment.sweep(run_list, lab.train_run, data, "code", tmp_path / "here", workers=1)
     folder = tmp_path / "there"
     monkeypatch.setenv("LAB2_DASK", cluster.scheduler_address)
     with Client(cluster) as client:
@@ -43,10 +44,10 @@ def test_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(
         killed.set()
 
     threading.Thread(target=kill_when_it_trains, daemon=True).start()
-    there = utils.sweep(run_list, lab.train_run, data, "code", folder)
+    there = experiment.sweep(run_list, lab.train_run, data, "code", folder)
     assert killed.is_set()
     assert [outcome(record) for record in there] == [outcome(record) for record in here]
-    again = utils.sweep(run_list, lab.train_run, data, "code", folder)
+    again = experiment.sweep(run_list, lab.train_run, data, "code", folder)
     assert [record.result for record in again] == [record.result for record in there]
 
 
@@ -60,7 +61,7 @@ def test_the_client_of_the_notebook_is_used(lab, data, run_list, tmp_path, clust
 
     with Client(cluster) as client:
         workers = {str(pid) for pid in client.run(os.getpid).values()}
-        utils.sweep(run_list, telling, data, "code", tmp_path / "runs")
+        experiment.sweep(run_list, telling, data, "code", tmp_path / "runs")
     assert {path.name for path in pids.iterdir()} <= workers
 
 
@@ -71,7 +72,7 @@ def test_failing_run_on_the_cluster_is_named(lab, data, run_list, tmp_path, clus
         lab.train_run(settings, data, record, device)
 
     with Client(cluster), pytest.raises(utils.LabError, match=r"lstm.*the loss is nan at step 3"):
-        utils.sweep(run_list, failing, data, "code", tmp_path)
+        experiment.sweep(run_list, failing, data, "code", tmp_path)
 
 
 def test_workers_with_several_threads_are_refused(lab, data, run_list, tmp_path):
@@ -82,11 +83,11 @@ def test_workers_with_several_threads_are_refused(lab, data, run_list, tmp_path)
         Client(cluster),
         pytest.raises(utils.LabError, match="--nthreads 1"),
     ):
-        utils.sweep(run_list, lab.train_run, data, "code", tmp_path)
+        experiment.sweep(run_list, lab.train_run, data, "code", tmp_path)
 
 
 def test_scheduler_that_does_not_answer_is_named(lab, data, run_list, tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_DASK", "tcp://127.0.0.1:1")
     short = dataclasses.replace(run_list[0], epochs=1)
     with pytest.raises(utils.LabError, match=r"No Dask scheduler answers at .*127\.0\.0\.1:1"):
-        utils.sweep([short], lab.train_run, data, "code", tmp_path)
+        experiment.sweep([short], lab.train_run, data, "code", tmp_path)

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import experiment
 import utils
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +118,7 @@ def test_any_bytes_as_vectors_are_read_or_refused(tmp_path, content):
 def test_any_bytes_as_stored_arrays_are_refused(tmp_path, content, suffix):
     path = tmp_path / f"file{suffix}"
     path.write_bytes(content)
-    assert (utils.load_arrays if suffix == ".npz" else utils.load_tensors)(path) is None
+    assert (utils.load_arrays if suffix == ".npz" else experiment.load_tensors)(path) is None
 
 
 @pytest.mark.parametrize("place", np.linspace(0, 1, 40, endpoint=False))
@@ -126,12 +128,12 @@ def test_a_flipped_bit_in_weights_is_seen(tmp_path, place):
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 4
     path.write_bytes(content)
-    loaded = utils.load_tensors(path)
+    loaded = experiment.load_tensors(path)
     assert loaded is None or torch.equal(loaded["weight"], torch.arange(500.0))
 
 
 def test_results_with_another_number_in_them_do_not_count(lab, data, tmp_path, cpu, run):
-    record = utils.RunRecord(run, data.fingerprint, "code", tmp_path)
+    record = experiment.RunRecord(run, data.fingerprint, "code", tmp_path)
     lab.train_run(run, data, record, cpu)
     path = record.folder / "result.json"
     text = path.read_text()
@@ -143,7 +145,7 @@ def test_results_with_another_number_in_them_do_not_count(lab, data, tmp_path, c
 
 @pytest.fixture
 def run():
-    return utils.Settings("GRU-8", "GRU", 8, 1, 0.02, 0, 1, 16, 10)
+    return experiment.Settings("GRU-8", "GRU", 8, 1, 0.02, 0, 1, 16, 10)
 
 
 @pytest.fixture
@@ -152,14 +154,14 @@ def cpu():
 
 
 def test_a_run_can_be_repeated_and_compared(lab, data, tmp_path, cpu, run):
-    record = utils.RunRecord(run, data.fingerprint, "code", tmp_path / "first")
+    record = experiment.RunRecord(run, data.fingerprint, "code", tmp_path / "first")
     with pytest.raises(utils.LabError, match="not finished"):
-        utils.repeat(record, lab.train_run, data, "code", tmp_path / "again")
+        experiment.repeat(record, lab.train_run, data, "code", tmp_path / "again")
     lab.train_run(run, data, record, cpu)
-    table = utils.repeat(record, lab.train_run, data, "code", tmp_path / "again")
+    table = experiment.repeat(record, lab.train_run, data, "code", tmp_path / "again")
     assert (table["difference"] == 0).all() and "test_loss" in table.index
     with pytest.raises(utils.LabError, match="made with other code"):
-        utils.repeat(record, lab.train_run, data, "other", tmp_path / "again")
+        experiment.repeat(record, lab.train_run, data, "other", tmp_path / "again")
 
 
 # ── Security ────────────────────────────────────────────────────────────────────────────────────
@@ -197,13 +199,12 @@ def test_nothing_is_executed_from_data_and_no_pickle_is_loaded(name, code):
 
 
 def test_certificates_are_checked_after_everything_is_imported():
-    script = (
-        "import acquire, doctor, language, owndata, recurrent, reference, report, science, utils;"
-    )
+    modules = sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "conftest")
+    script = f"import {', '.join(modules)};"
     script += "import ssl; c = ssl.create_default_context();"
     script += "import urllib.request; h = ssl._create_default_https_context();"
     script += "print(c.verify_mode == h.verify_mode == ssl.CERT_REQUIRED, h.check_hostname)"
-    command = [utils.sys.executable, "-c", script]
+    command = [sys.executable, "-c", script]
     run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert run.stdout.split() == ["True", "True"]
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import experiment
 import language
 import utils
 
@@ -264,11 +265,11 @@ def test_language_model_learns_and_continues_bit_for_bit(
     lab, language_data, language_settings, tmp_path, cpu, cell
 ):
     records = [
-        utils.RunRecord(language_settings(cell, dropout=0.1), "data", "code", tmp_path / name)
+        experiment.RunRecord(language_settings(cell, dropout=0.1), "data", "code", tmp_path / name)
         for name in ("whole", "broken")
     ]
     lab.train_language(records[0].settings, language_data, records[0], cpu)
-    save = utils.RunRecord.save_epoch
+    save = experiment.RunRecord.save_epoch
 
     def save_and_die(self, model, optimizer, curve):
         save(self, model, optimizer, curve)
@@ -276,7 +277,7 @@ def test_language_model_learns_and_continues_bit_for_bit(
 
     for _ in range(3):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
-            patch.setattr(utils.RunRecord, "save_epoch", save_and_die)
+            patch.setattr(experiment.RunRecord, "save_epoch", save_and_die)
             lab.train_language(records[1].settings, language_data, records[1], cpu)
     lab.train_language(records[1].settings, language_data, records[1], cpu)
     losses = [[row["valid_loss"] for row in record.curve] for record in records]
@@ -289,11 +290,13 @@ def test_language_model_learns_and_continues_bit_for_bit(
 def test_classifier_starts_from_the_language_model(
     lab, data, language_data, settings, language_settings, tmp_path, cell
 ):
-    (reader,) = utils.sweep(
+    (reader,) = experiment.sweep(
         [language_settings(cell)], lab.train_language, language_data, "code", tmp_path, workers=1
     )
     run_list = [settings(cell, epochs=1), settings(cell, epochs=1, pretrained=reader.name)]
-    scratch, pretrained = utils.sweep(run_list, lab.train_run, data, "code", tmp_path, workers=1)
+    scratch, pretrained = experiment.sweep(
+        run_list, lab.train_run, data, "code", tmp_path, workers=1
+    )
     assert scratch.name != pretrained.name
     model = lab.build_model(run_list[1], data.vectors)
     weights = reader.weights_of(reader.name)
@@ -301,7 +304,7 @@ def test_classifier_starts_from_the_language_model(
     for name, weight in model.state_dict().items():
         assert name.startswith("linear.") or torch.equal(weight, weights[name])
     with pytest.raises(utils.LabError, match="starts from the weights of gone"):
-        utils.sweep([settings(cell, pretrained="gone")], lab.train_run, data, "code", tmp_path)
+        experiment.sweep([settings(cell, pretrained="gone")], lab.train_run, data, "code", tmp_path)
 
 
 def test_few_labels_are_drawn_evenly_and_nested(data, lab, settings, tmp_path, cpu):
@@ -314,7 +317,7 @@ def test_few_labels_are_drawn_evenly_and_nested(data, lab, settings, tmp_path, c
     with pytest.raises(utils.LabError, match="Cannot draw 98 reviews"):
         data.train.some(98, seed=1)
     entry = settings(epochs=1, labelled=10)
-    record = utils.RunRecord(entry, data.fingerprint, "code", tmp_path)
+    record = experiment.RunRecord(entry, data.fingerprint, "code", tmp_path)
     lab.train_run(entry, data, record, cpu)
     assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
 

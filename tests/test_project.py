@@ -88,7 +88,7 @@ def test_code_cells_are_short(notebook):
     assert lengths[len(lengths) // 2] <= 10
 
 
-@pytest.mark.parametrize("module", ["utils.py", "doctor.py", "report.py"])
+@pytest.mark.parametrize("module", sorted(path.name for path in ROOT.glob("*.py")))
 def test_public_functions_have_docstrings(module):
     tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
     scopes = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
@@ -97,11 +97,11 @@ def test_public_functions_have_docstrings(module):
             assert ast.get_docstring(node), f"{module}: {node.name}"
 
 
-def test_importing_utils_changes_nothing():
+def test_importing_the_helpers_changes_nothing():
     code = (
         "import torch, random, numpy, os; before = (torch.get_num_threads(), random.getstate(),"
         " torch.initial_seed(), sorted(os.listdir()));"
-        "import utils; after = (torch.get_num_threads(), random.getstate(),"
+        "import utils, experiment; after = (torch.get_num_threads(), random.getstate(),"
         " torch.initial_seed(), sorted(os.listdir())); assert before == after"
     )
     subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, check=True)

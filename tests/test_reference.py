@@ -102,7 +102,7 @@ def test_predictions_are_those_of_the_runs(shop, folder, small_plans):
     }
     assert np.array_equal(said.labels, shop.data.test.labels)
     for name, runs in results[results["cell"] != "LSTM"].groupby("network"):
-        accuracy = ((said.of[name] > 0.5) == (said.labels > 0.5)).mean(axis=1)
+        accuracy = said.correct[name].mean(axis=1)
         assert np.allclose(accuracy, runs.sort_values("seed")["test_accuracy"])
 
 

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import experiment
 import utils
 
 
 @pytest.fixture
 def exported(lab, data, settings, tmp_path):
     run_list = [settings("RNN", epochs=2, network="RNN-256"), settings("GRU", epochs=3)]
-    records = utils.sweep(run_list, lab.train_run, data, "code", tmp_path / "runs", workers=1)
-    return utils.export_results(records, tmp_path), records
+    records = experiment.sweep(run_list, lab.train_run, data, "code", tmp_path / "runs", workers=1)
+    return experiment.export_results(records, tmp_path), records
 
 
 def test_export_has_a_row_a_run_and_a_row_an_epoch(exported):
@@ -31,8 +32,8 @@ def test_export_has_a_row_a_run_and_a_row_an_epoch(exported):
 
 def test_unfinished_runs_are_left_out(exported, data, settings, tmp_path):
     _, records = exported
-    waiting = utils.RunRecord(settings("LSTM"), data.fingerprint, "code", tmp_path / "runs")
-    results, _ = utils.load_results(utils.export_results([*records, waiting], tmp_path))
+    waiting = experiment.RunRecord(settings("LSTM"), data.fingerprint, "code", tmp_path / "runs")
+    results, _ = utils.load_results(experiment.export_results([*records, waiting], tmp_path))
     assert len(results) == 2
 
 

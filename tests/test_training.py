@@ -18,6 +18,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import experiment
 import utils
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +29,7 @@ class Killed(BaseException):
 
 
 def record_of(settings, data, folder):
-    return utils.RunRecord(settings, data.fingerprint, "code", folder)
+    return experiment.RunRecord(settings, data.fingerprint, "code", folder)
 
 
 def outcome(record):
@@ -119,7 +120,7 @@ def test_whole_epochs_are_not_repeated(lab, data, settings, tmp_path, cpu, capsy
     record = record_of(settings(epochs=4), data, tmp_path)
     saves = []
 
-    def save_or_die(self, *args, save=utils.RunRecord.save_epoch):
+    def save_or_die(self, *args, save=experiment.RunRecord.save_epoch):
         if len(saves) == 2:
             saves.append("killed")
             raise Killed
@@ -127,7 +128,7 @@ def test_whole_epochs_are_not_repeated(lab, data, settings, tmp_path, cpu, capsy
         saves.append("saved")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(utils.RunRecord, "save_epoch", save_or_die)
+        patch.setattr(experiment.RunRecord, "save_epoch", save_or_die)
         with pytest.raises(Killed):
             lab.train_run(record.settings, data, record, cpu)
         lab.train_run(record.settings, data, record_of(record.settings, data, tmp_path), cpu)
@@ -211,7 +212,7 @@ def test_changed_data_or_code_is_another_run(data, settings, tmp_path):
     other = dataclasses.replace(data, train=train)
     assert other.fingerprint != data.fingerprint
     names = {
-        utils.RunRecord(settings(), d.fingerprint, code, tmp_path).name
+        experiment.RunRecord(settings(), d.fingerprint, code, tmp_path).name
         for d in (data, other)
         for code in ("code", "other code")
     }
@@ -225,8 +226,8 @@ def test_source_fingerprint_sees_code_not_comments(lab):
     def two(x):
         return x + 2
 
-    assert utils.source_fingerprint(one) != utils.source_fingerprint(two)
-    assert utils.source_fingerprint(lab.LSTM) != utils.source_fingerprint(lab.GRU)
+    assert experiment.source_fingerprint(one) != experiment.source_fingerprint(two)
+    assert experiment.source_fingerprint(lab.LSTM) != experiment.source_fingerprint(lab.GRU)
 
     class Decorated:
         @property
@@ -237,18 +238,18 @@ def test_source_fingerprint_sees_code_not_comments(lab):
         def double(x):
             return 2 * x
 
-    sources = list(utils._sources(Decorated))
+    sources = list(experiment._sources(Decorated))
     assert any("return 1" in source for source in sources)
     assert any("2 * x" in source for source in sources)
     assert not any(" at 0x" in source for source in sources)
-    again = utils.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
-    assert again == utils.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
+    again = experiment.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
+    assert again == experiment.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
     source = "def f(x):\n    return x{}\n"
     prints = []
     for ending in ("", "  # why", " + 1"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(utils.inspect, "getsource", lambda _, e=ending: source.format(e))
-            prints.append(utils.source_fingerprint(one))
+            patch.setattr(experiment.inspect, "getsource", lambda _, e=ending: source.format(e))
+            prints.append(experiment.source_fingerprint(one))
     assert prints[0] == prints[1] != prints[2]
 
 
@@ -294,7 +295,7 @@ def test_result_cut_short_starts_the_run_anew_and_says_so(
 
 def stopped_after(epochs, lab, data, record, device):
     """Train until `epochs` are saved, and stop there as a killed process does."""
-    save = utils.RunRecord.save_epoch
+    save = experiment.RunRecord.save_epoch
 
     def save_and_die(self, model, optimizer, curve):
         save(self, model, optimizer, curve)
@@ -302,7 +303,7 @@ def stopped_after(epochs, lab, data, record, device):
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(utils.RunRecord, "save_epoch", save_and_die)
+        patch.setattr(experiment.RunRecord, "save_epoch", save_and_die)
         with pytest.raises(Killed):
             lab.train_run(record.settings, data, record, device)
 
@@ -313,13 +314,13 @@ def test_killed_between_the_last_state_and_its_curve_the_curve_is_whole(
     whole, broken = (record_of(settings(), data, tmp_path / name) for name in "ab")
     lab.train_run(whole.settings, data, whole, cpu)
 
-    def save_and_die(self, curve, save=utils.RunRecord._save_curve):
+    def save_and_die(self, curve, save=experiment.RunRecord._save_curve):
         if len(curve) == 3:
             raise Killed
         save(self, curve)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(utils.RunRecord, "_save_curve", save_and_die)
+        patch.setattr(experiment.RunRecord, "_save_curve", save_and_die)
         lab.train_run(broken.settings, data, broken, cpu)
     lab.train_run(broken.settings, data, broken, cpu)
     assert len(broken.curve) == 3 and outcome(broken) == outcome(whole)
@@ -352,7 +353,7 @@ def test_training_stops_at_the_step_whose_loss_is_not_finite(
     exploding = dataclasses.replace(data, vectors=vectors)
     entry = settings("RNN")
     with pytest.raises(utils.LabError, match=r"stopped in epoch 1: the loss is nan at step 1\."):
-        utils.sweep([entry], lab.train_run, exploding, "code", tmp_path, workers=1)
+        experiment.sweep([entry], lab.train_run, exploding, "code", tmp_path, workers=1)
     record = record_of(entry, exploding, tmp_path)
     assert "the loss is nan at step 1" in (record.folder / "failure.txt").read_text()
     assert not record.running and record.curve == []
@@ -382,7 +383,7 @@ def run_list(settings):
 
 def test_one_or_two_workers_give_the_same_numbers(lab, data, run_list, tmp_path):
     sweeps = [
-        utils.sweep(run_list, lab.train_run, data, "code", tmp_path / str(n), workers=n)
+        experiment.sweep(run_list, lab.train_run, data, "code", tmp_path / str(n), workers=n)
         for n in (1, 2)
     ]
     for one, two in zip(*sweeps):
@@ -397,7 +398,7 @@ def test_finished_runs_are_not_repeated_unless_asked(lab, data, run_list, tmp_pa
         lab.train_run(settings, data, record, device)
 
     for overwrite, expected in ((False, 3), (False, 3), (True, 6)):
-        records = utils.sweep(
+        records = experiment.sweep(
             run_list, counting, data, "code", tmp_path, workers=1, overwrite=overwrite
         )
         assert len(trained) == expected
@@ -406,7 +407,7 @@ def test_finished_runs_are_not_repeated_unless_asked(lab, data, run_list, tmp_pa
 
 def test_duplicate_in_the_run_list_is_refused_before_anything_starts(lab, data, settings, tmp_path):
     with pytest.raises(utils.LabError, match=r"GRU-8, seed 0, 2 times"):
-        utils.sweep([settings(), settings()], lab.train_run, data, "code", tmp_path)
+        experiment.sweep([settings(), settings()], lab.train_run, data, "code", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -425,9 +426,9 @@ def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(utils.os, "fsync", no_space_after_an_epoch)
         with pytest.raises(utils.LabError, match=r"in epoch 2: Cannot write .*No space left"):
-            utils.sweep([settings()], lab.train_run, data, "code", tmp_path, workers=1)
+            experiment.sweep([settings()], lab.train_run, data, "code", tmp_path, workers=1)
     assert len(broken.curve) == 1
-    utils.sweep([settings()], lab.train_run, data, "code", tmp_path, workers=1)
+    experiment.sweep([settings()], lab.train_run, data, "code", tmp_path, workers=1)
     assert outcome(broken) == outcome(whole)
 
 
@@ -450,7 +451,7 @@ def test_impossible_setting_is_refused_before_anything_starts(
 ):
     run_list = [settings("RNN"), dataclasses.replace(settings(), **wrong)]
     with pytest.raises(utils.LabError, match=message):
-        utils.sweep(run_list, lab.train_run, data, "code", tmp_path)
+        experiment.sweep(run_list, lab.train_run, data, "code", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -459,7 +460,7 @@ def test_what_workers_print_appears_in_order_after_the_runs(lab, data, run_list,
         print(f"{settings.cell} speaks")
         lab.train_run(settings, data, record, device)
 
-    utils.sweep(run_list, talking, data, "code", tmp_path, workers=2)
+    experiment.sweep(run_list, talking, data, "code", tmp_path, workers=2)
     said = [line for line in capfd.readouterr().out.splitlines() if "speaks" in line]
     assert sorted(said) == ["GRU speaks", "LSTM speaks", "RNN speaks"]
 
@@ -471,8 +472,8 @@ def test_stopped_sweep_says_so_and_goes_on_afterwards(lab, data, run_list, tmp_p
         lab.train_run(settings, data, record, device)
 
     with pytest.raises(utils.LabError, match=r"Stopped\. Finished runs and whole epochs are kept"):
-        utils.sweep(run_list, stopped, data, "code", tmp_path, workers=1)
-    records = utils.sweep(run_list, lab.train_run, data, "code", tmp_path, workers=1)
+        experiment.sweep(run_list, stopped, data, "code", tmp_path, workers=1)
+    records = experiment.sweep(run_list, lab.train_run, data, "code", tmp_path, workers=1)
     assert all(record.result for record in records)
 
 
@@ -483,7 +484,7 @@ def test_a_failing_run_is_named_and_the_others_finish(lab, data, run_list, tmp_p
         lab.train_run(settings, data, record, device)
 
     with pytest.raises(utils.LabError, match=r"lstm-8-seed0-\w+ stopped in epoch 1: the loss is"):
-        utils.sweep(run_list, failing, data, "code", tmp_path, workers=1)
+        experiment.sweep(run_list, failing, data, "code", tmp_path, workers=1)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
 
@@ -497,7 +498,7 @@ def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
         lab.train_run(settings, data, record, device)
 
     with pytest.raises(utils.LabError, match=r"^lstm-8-seed0-\w+: its process was killed"):
-        utils.sweep(run_list, killed, data, "code", tmp_path, workers=2)
+        experiment.sweep(run_list, killed, data, "code", tmp_path, workers=2)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
 
@@ -509,7 +510,7 @@ def test_workers_end_with_the_kernel(tmp_path, number):
 import os, pathlib, time, sys
 import numpy as np
 sys.path[:0] = {[str(ROOT), str(ROOT / "tests")]}
-import utils
+import experiment
 
 def endless(settings, data, record, device):
     pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()
@@ -518,8 +519,8 @@ def endless(settings, data, record, device):
 class Data:
     fingerprint = "data"
 
-runs = [utils.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
-utils.sweep(runs, endless, Data(), "code", pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+runs = [experiment.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
+experiment.sweep(runs, endless, Data(), "code", pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
 """
     kernel = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -545,7 +546,7 @@ def test_a_second_kernel_waits_and_does_not_train_again(lab, data, settings, tmp
         lab.train_run(settings, data, record, device)
 
     def start():
-        utils.sweep([settings()], slow, data, "code", tmp_path, workers=1)
+        experiment.sweep([settings()], slow, data, "code", tmp_path, workers=1)
 
     threads = [threading.Thread(target=start) for _ in range(2)]
     for thread in threads:
@@ -574,9 +575,9 @@ def test_settings_are_written_with_the_run(lab, data, settings, tmp_path, cpu):
 
 
 def test_a_record_keeps_the_limits_set_on_the_cpu(monkeypatch):
-    for name in utils.CPU_LIMITS:
+    for name in experiment.CPU_LIMITS:
         monkeypatch.delenv(name, raising=False)
-    assert utils.circumstances()["limits"] == ""
+    assert experiment.circumstances()["limits"] == ""
     monkeypatch.setenv("MKL_CBWR", "AVX2")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    assert utils.circumstances()["limits"] == "ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2"
+    assert experiment.circumstances()["limits"] == "ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2"

@@ -34,6 +34,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+import experiment
 import language
 import utils
 
@@ -99,7 +100,7 @@ def equal_time(recipe: str, seconds: float) -> dict[str, float]:
     torch.manual_seed(0)
     if recipe == "lab":
         vectors = utils.load_vectors(vocab).matrix
-        settings = utils.Settings("LSTM-256 LM", "LSTM", 256, 1, 6e-3, 0, 1, COLUMNS, STEPS)
+        settings = experiment.Settings("LSTM-256 LM", "LSTM", 256, 1, 6e-3, 0, 1, COLUMNS, STEPS)
         model = lab["LanguageModel"](lab["build_model"](settings, vectors))
         optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     else:

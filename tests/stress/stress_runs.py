@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from test_training import outcome, record_of
 
+import experiment
 import utils
 
 KILLS = 200
@@ -29,7 +30,7 @@ def sweep_runs(settings):
 
 
 def sweep(lab, runs, data, folder, workers=1):
-    return utils.sweep(runs, lab.train_run, data, "code", folder, workers=workers)
+    return experiment.sweep(runs, lab.train_run, data, "code", folder, workers=workers)
 
 
 def in_a_process(*job):
@@ -121,14 +122,14 @@ def stop_after_one_epoch(lab, data, record, device):
     class Killed(BaseException):
         pass
 
-    save = utils.RunRecord.save_epoch
+    save = experiment.RunRecord.save_epoch
 
     def save_and_die(self, *arguments):
         save(self, *arguments)
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(utils.RunRecord, "save_epoch", save_and_die)
+        patch.setattr(experiment.RunRecord, "save_epoch", save_and_die)
         with pytest.raises(Killed):
             lab.train_run(record.settings, data, record, device)
     shutil.copytree(record.folder, record.folder.parent.parent / "broken-copy")
@@ -203,9 +204,10 @@ def slow(settings, data, record, device):
 class Data:
     fingerprint = "data"
 
-runs = [utils.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
+runs = [experiment.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
 try:
-    utils.sweep(runs, slow, Data(), "code", pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+    where = pathlib.Path({str(tmp_path / "runs")!r})
+    experiment.sweep(runs, slow, Data(), "code", where, workers=2)
 except utils.LabError as error:
     print(error)
 """
