@@ -195,7 +195,7 @@ def test_a_script_stopped_by_its_user_says_so_in_one_line(tmp_path):
     script = f"""
 import sys, time
 sys.path[:0] = [{str(root)!r}, {str(root / "tests")!r}]
-import pathlib, utils
+import pathlib, experiment, utils
 
 def slow(settings, data, record, device):
     pathlib.Path({str(tmp_path)!r}, "started").touch()
