@@ -5,6 +5,7 @@
 #              make report AUTHOR="Your Name" OPTIONS=--no-code NOTEBOOK=other.ipynb
 # make full    the stored results of data/reference, then as run, with all data and full length
 #              (many hours on a CPU)
+# make figures  copy the figures of the stored results from the last executed notebook to figures/
 # make data    fetch the official data, 950 MB; nobody needs it for the quick run
 # make stress  the long tests: 200 kills, a full disk, flipped bits (a few minutes; Linux, as root)
 # make browser  the notebook in JupyterLab in a real Chromium: run, stop, run again
@@ -19,7 +20,7 @@ NOTEBOOK := build/lab2.ipynb
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run full test lab report doctor data stress browser lock bench clean
+.PHONY: run full figures test lab report doctor data stress browser lock bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -31,6 +32,9 @@ full: export LAB2_PROFILE := full
 full: $(STAMP)
 	$(BIN)/python reference.py
 	$(MAKE) run
+
+figures:
+	cp $${LAB2_OUT:-$${LAB2_DATA:-data}}/figures/*_full.png figures/
 
 test: $(STAMP) $(STAMP)-cluster
 	$(BIN)/ruff check .

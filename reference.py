@@ -28,6 +28,7 @@ from torchtext.vocab import Vocab
 
 import experiment
 import language
+import science
 import utils
 
 ROOT = Path(__file__).parent
@@ -71,7 +72,9 @@ def stored(name: str, profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     except (OSError, utils.LabError):
         return pd.DataFrame({"run": []}), pd.DataFrame({"run": []})
     wanted = lists.loc[lists["list"] == name, ["run", "rung"]]
-    return wanted.merge(results, on="run"), wanted[["run"]].merge(curves, on="run")
+    results = wanted.merge(results, on="run").dropna(axis="columns", how="all")
+    whole = {"test_reviews": int} if "test_reviews" in results else {}  # language models have none
+    return results.astype(whole), wanted[["run"]].merge(curves, on="run")
 
 
 def predictions(results: pd.DataFrame, profile: str = "full") -> utils.Predictions:
@@ -85,6 +88,32 @@ def predictions(results: pd.DataFrame, profile: str = "full") -> utils.Predictio
         packed["labels"],
         packed["lengths"],
     )
+
+
+def summary(profile: str = "full") -> str:
+    """Return the table of the README in Markdown: accuracies under two recipes, lines to beat."""
+    recipes = [_accuracies(lists, profile) for lists in (["report"], ["seeds", "fair"])]
+    rows = [("network", "the report", "one recipe", "own recipe"), ("---",) * 4]
+    for name in dict.fromkeys(name for recipe in recipes for name in recipe):
+        reported = utils.STARTING_REPORT.get(name)
+        cells = [f"{100 * reported[1]:.2f} %" if reported else ""]
+        rows.append((name, *cells, *(recipe.get(name, "") for recipe in recipes)))
+    lines = utils.read_table("baselines", folder(profile)).iloc[1:]  # not the commoner label
+    rows += [
+        (f"{line}, linear", "", f"{100 * share:.1f} %", "") for line, share, *_ in lines.values
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _accuracies(lists: list[str], profile: str) -> dict[str, str]:
+    """Return network -> mean test accuracy and 95 % interval, in words, over the lists' runs."""
+    runs = pd.concat([stored(name, profile)[0] for name in lists]).drop_duplicates("run")
+    table = science.accuracy_table(predictions(runs, profile).correct)
+    return {
+        row.Index: f"{row.mean:.1f} % ({row.low:.1f} to {row.high:.1f})"
+        + (f", {row.runs} seeds" if row.runs > 1 else "")
+        for row in table.itertuples()
+    }
 
 
 # ── 2. Making ───────────────────────────────────────────────────────────────────────────────────
@@ -235,6 +264,10 @@ def store(name: str, plan: Plan, finished: list[experiment.RunRecord], shop: Wor
         ]
     for kind, table in zip(("results", "curves"), before, strict=True):
         if not table.empty:
+            if (
+                "test_reviews" in table
+            ):  # whole numbers, beside language models too, which have none
+                table["test_reviews"] = table["test_reviews"].astype("Int64")
             table = table[table["run"].isin(order)]
             table = table.sort_values("run", key=lambda runs: runs.map(order), kind="stable")
             utils.write_table(kind, table, where, digits=None)
@@ -297,10 +330,14 @@ def main() -> None:
     parser.add_argument("lists", nargs="*", metavar="LIST", help=", ".join(EVERYTHING))
     parser.add_argument("--workers", type=int, help="processes; by default one per core")
     parser.add_argument("--only", default="", metavar="NETWORK", help="the runs of one network")
+    parser.add_argument("--table", action="store_true", help="print the table of the README")
     parser.add_argument("--collect", action="store_true", help="store what is finished, no more")
     options = parser.parse_args()
     if unknown := set(options.lists) - set(EVERYTHING):
         parser.error(f"no such list: {', '.join(unknown)}. Lists are {', '.join(EVERYTHING)}.")
+    if options.table:
+        print(summary(utils.get_profile().name))
+        return
     try:
         utils.prepare_torch()
         shop = open_workshop(notebook_definitions(), utils.get_profile(), options.workers)

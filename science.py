@@ -305,9 +305,10 @@ def show_comparison(table: pd.DataFrame) -> Styler:
 
 
 def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per rung: validation and test accuracy (%) with its interval, time.
+    """Return one row per rung: accuracy (%) in training, validation and test, with its interval.
 
-    results: a row a rung, with rung, valid_accuracy, test_accuracy, test_reviews, seconds
+    results: a row a rung, with rung, train_accuracy, valid_accuracy, test_accuracy, test_reviews,
+    best_epoch, seconds. All are of the best epoch, and in training dropout is on.
     """
     intervals = [
         utils.accuracy_interval(accuracy, count)
@@ -315,6 +316,7 @@ def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
     ]
     table = pd.DataFrame(
         {
+            "training": _percent(results["train_accuracy"]).to_numpy(),
             "validation": _percent(results["valid_accuracy"]).to_numpy(),
             "accuracy": _percent(results["test_accuracy"]).to_numpy(),
             "low": [100 * low for low, _ in intervals],
@@ -440,11 +442,14 @@ def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
     return figure
 
 
-def plot_accuracies(tables: dict[str, pd.DataFrame], lines: dict[str, float]) -> Figure:
+def plot_accuracies(
+    tables: dict[str, pd.DataFrame], lines: dict[str, float], reported: dict[str, float]
+) -> Figure:
     """Draw mean accuracies with their intervals, a row a network, one below another by recipe.
 
-    tables: what each recipe gave, a table of `accuracy_table`; the last one is drawn filled.
-    lines:  baselines to pass (%)
+    tables:   what each recipe gave, a table of `accuracy_table`; the last one is drawn filled
+    lines:    baselines to pass (%)
+    reported: network -> accuracy (%) that somebody else found, drawn as crosses
     """
     names = list(dict.fromkeys(name for table in tables.values() for name in table.index))
     figure, axis = plt.subplots(figsize=(8, 0.62 * len(names) + 1.5), layout="constrained")
@@ -456,10 +461,12 @@ def plot_accuracies(tables: dict[str, pd.DataFrame], lines: dict[str, float]) ->
         axis.errorbar(
             table["mean"], rows, xerr=spread, fmt="o", color="#0072B2", label=recipe, **fill
         )
+    known = {names.index(name): value for name, value in reported.items() if name in names}
+    axis.plot(known.values(), known.keys(), "x", color="black", label="as reported")
     _lines_to_pass(axis, lines)
     axis.set(yticks=range(len(names)), yticklabels=names, xlabel="test accuracy (%), 95 % interval")
     axis.set_ylim(len(names) - 0.5, -1)
-    figure.legend(loc="outside lower right", ncols=len(tables), frameon=False)
+    figure.legend(loc="outside lower right", ncols=len(tables) + 1, frameon=False)
     return figure
 
 

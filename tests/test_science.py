@@ -111,7 +111,8 @@ def test_accuracy_of_one_run_has_the_interval_of_its_reviews():
         [100 * low, 100 * high], abs=0.5
     )
     apart = science.accuracy_table({"two": coins(np.random.default_rng(0), 0.8, (2, 1000)) | one})
-    figure = science.plot_accuracies({"one recipe": table, "another": apart}, {"a line": 75.0})
+    recipes = {"one recipe": table, "another": apart}
+    figure = science.plot_accuracies(recipes, {"a line": 75.0}, {"twice": 70.0, "nobody": 60.0})
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == ["one", "twice", "two"]
     plt.close(figure)
@@ -307,6 +308,7 @@ def test_figures_take_what_the_tables_give():
     results = pd.DataFrame(
         {
             "rung": ["a", "b"],
+            "train_accuracy": [0.8, 0.9],
             "valid_accuracy": [0.7, 0.8],
             "test_accuracy": [0.7, 0.8],
             "test_reviews": [100, 100],
