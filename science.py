@@ -430,12 +430,15 @@ def _lines_to_pass(axis: Axes, lines: dict[str, float]) -> None:
 def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
     """Draw test accuracy (%) with its interval, one rung a row; `lines` are baselines to pass.
 
-    table: indexed by rung, with accuracy, low, high (%)
+    table: indexed by rung, with accuracy, low, high (%); what has no "+" after the first row is a
+    side step, and is drawn hollow
     """
     figure, axis = plt.subplots(figsize=(8, 0.38 * len(table) + 1.4), layout="constrained")
     rows = np.arange(len(table))
     spread = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
-    axis.errorbar(table["accuracy"], rows, xerr=spread, fmt="o", color="#0072B2", markersize=5)
+    axis.errorbar(table["accuracy"], rows, xerr=spread, fmt="o", color="#0072B2", markersize=6)
+    aside = (rows > 0) & ~table.index.str.startswith("+")
+    axis.plot(table["accuracy"][aside], rows[aside], "o", color="white", markersize=3, zorder=4)
     _lines_to_pass(axis, lines)
     axis.set(yticks=rows, yticklabels=table.index, xlabel="test accuracy (%), 95 % interval")
     axis.set_ylim(len(table) - 0.5, -1)

@@ -962,9 +962,7 @@ def plot_perplexity(curves: pd.DataFrame, baselines: dict[str, float]) -> Figure
             read = one["tokens"].cumsum() / 1e6
             axis.plot(read, np.exp(one["valid_loss"]), "o", label=label, **style)
     for name, value in baselines.items():
-        axis.axhline(value, color="black", linewidth=0.8)
-        place = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 9}
-        axis.annotate(name, (axis.get_xlim()[0], value), **place)
+        axis.axhline(value, color="black", linewidth=0.8, label=name)
     axis.set(xlabel="words read (millions)", ylabel="perplexity", yscale="log")
     axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.yaxis.set_minor_formatter("{x:,.0f}")
