@@ -656,11 +656,13 @@ def _ends_with_parent(every: float = 1.0) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress_bar(records: Sequence[RunRecord], every: float = 1.0) -> Iterator[None]:
+def _progress_bar(records: Sequence[RunRecord]) -> Iterator[None]:
     """Show, while the body runs, how many epochs are done and where each running network is.
 
-    What the workers have done is read from their records. The bar is gone at the end.
+    What the workers have done is read from their records, each second where somebody watches, and
+    each minute where it goes to a file. The bar is gone at the end.
     """
+    every = 1.0 if sys.stderr.isatty() or "IPython" in sys.modules else 60.0
     done = threading.Event()
     total = sum(record.settings.epochs for record in records)
     bar = tqdm(total=total, unit="epoch", leave=False)
