@@ -44,6 +44,7 @@ COLOURED = re.compile(r"<span style='background:rgba\(([\d.,]+)\)[^>]*>(.*?)</sp
 COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has them
 # what would be a list or a heading in Typst where a table's cell begins with it
 LIST_SIGN = re.compile(r"(?<=\[)([-+=/]|\d+\.)(?=[ ~])")
+ROWS_TOGETHER = 20  # a table of so many rows stays on one page
 UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
 CHINESE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]")
 
@@ -323,6 +324,8 @@ def table_markdown(html: str) -> str:
     table = pypandoc.convert_text(html, "typst", "html")
     table = LIST_SIGN.sub(r"\\\1", table)
     table = re.sub(f"{COLOUR}(.*?){WORD}(.*?){END}", highlighted, table, flags=re.DOTALL)
+    if html.count("<tr") <= ROWS_TOGETHER:
+        table = f"#block(breakable: false, width: 100%)[\n{table}\n]"
     return f"\n\n```{{=typst}}\n{table}\n```\n\n"
 
 

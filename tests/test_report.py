@@ -150,6 +150,17 @@ def test_cells_of_a_table_are_shown_as_they_are(tmp_path):
         assert each.replace("-", "\u2212") in text or each in text
 
 
+@pytest.mark.parametrize("rows, pages", [(15, 1), (90, 3)])
+def test_a_short_table_stays_on_one_page(tmp_path, rows, pages):
+    """It begins below the middle of a page; a long one goes on over the pages."""
+    cells = "".join(f"<tr><td>row{i}</td></tr>" for i in range(rows))
+    output = new_output("display_data", data={"text/html": f"<table>{cells}</table>"})
+    filler = "# T\n\n" + "\n\n".join(["A paragraph."] * 34)
+    pdf = report.convert(write(tmp_path, filler, code("table", output)), tmp_path / "out.pdf")
+    texts = [page.extract_text() for page in pypdf.PdfReader(pdf).pages]
+    assert sum("row" in text for text in texts) == pages
+
+
 def test_coloured_words_keep_their_ground(tmp_path):
     beliefs = {"LSTM-256": np.array([0.5, 0.99, 0.01])}
     coloured = science.ColouredText(["so", "<b>", "#bad*"], beliefs)
