@@ -24,7 +24,7 @@ ELSEWHERE = {
     *("0.693", "0.73"),  # ln 2, and the logistic function at 1
     *("18.4",),  # millions of words in the full profile's stream
     # full-size runs of earlier versions, said to be so; not stored
-    *("56.6", "78.0", "90.2"),
+    "90.2",
     # full-size transfer of an earlier version, said to be so; not stored
     *("0.0005", "0.003", "81.1", "79.4", "89.2", "88.9", "90.4", "2.8", "0.4"),
 }
