@@ -420,11 +420,14 @@ def plot_differences(table: pd.DataFrame) -> Figure:
 
 
 def _lines_to_pass(axis: Axes, lines: dict[str, float]) -> None:
-    """Draw what linear models reach as dotted lines across, named at the top left of each."""
-    for name, value in lines.items():
+    """Draw what linear models reach as dotted lines across, named at the top left of each.
+
+    Neighbours are named at different heights, above the first row, which is at 0.
+    """
+    for number, (name, value) in enumerate(lines.items()):
         axis.axvline(value, color="black", linewidth=0.8, linestyle=":")
         place = {"xytext": (-3, 0), "textcoords": "offset points", "fontsize": 8}
-        axis.annotate(name, (value, -0.6), ha="right", **place)
+        axis.annotate(name, (value, (-0.5, -0.85)[number % 2]), ha="right", **place)
 
 
 def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
@@ -441,7 +444,7 @@ def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
     axis.plot(table["accuracy"][aside], rows[aside], "o", color="white", markersize=3, zorder=4)
     _lines_to_pass(axis, lines)
     axis.set(yticks=rows, yticklabels=table.index, xlabel="test accuracy (%), 95 % interval")
-    axis.set_ylim(len(table) - 0.5, -1)
+    axis.set_ylim(len(table) - 0.5, -1.3)
     return figure
 
 
@@ -468,7 +471,7 @@ def plot_accuracies(
     axis.plot(known.values(), known.keys(), "x", color="black", label="as reported")
     _lines_to_pass(axis, lines)
     axis.set(yticks=range(len(names)), yticklabels=names, xlabel="test accuracy (%), 95 % interval")
-    axis.set_ylim(len(names) - 0.5, -1)
+    axis.set_ylim(len(names) - 0.5, -1.3)
     figure.legend(loc="outside lower right", ncols=len(tables) + 1, frameon=False)
     return figure
 
