@@ -34,7 +34,8 @@ full: $(STAMP)
 	$(MAKE) run
 
 figures:
-	cp $${LAB2_OUT:-$${LAB2_DATA:-data}}/figures/*_full.png figures/
+	@cp $${LAB2_OUT:-$${LAB2_DATA:-data}}/figures/*_full.png figures/ 2>/dev/null \
+	  || { echo "There are no figures to copy yet. make run draws them."; exit 1; }
 
 test: $(STAMP) $(STAMP)-cluster
 	$(BIN)/ruff check .

@@ -472,13 +472,7 @@ def sweep(
         raise utils.LabError(
             "Stopped. Finished runs and whole epochs are kept; run the cell again to go on."
         ) from None
-    for said in filter(None, (outcome.said for outcome in outcomes)):
-        print(said, end="")
-    failures = [outcome.failure for outcome in outcomes if outcome.failure]
-    if failures:
-        raise utils.LabError(
-            "; ".join(failures) + ". The other runs are finished. More in failure.txt of each run."
-        )
+    _report(outcomes)
     return records
 
 
@@ -502,6 +496,17 @@ class _Outcome(NamedTuple):
 
     failure: str | None  # one line, None if the run is finished
     said: str  # what the run printed; shown when all are done, in order
+
+
+def _report(outcomes: Sequence[_Outcome]) -> None:
+    """Print what the runs printed elsewhere; raise LabError, naming them, if some failed."""
+    for said in filter(None, (outcome.said for outcome in outcomes)):
+        print(said, end="")
+    failures = [outcome.failure for outcome in outcomes if outcome.failure]
+    if failures:
+        raise utils.LabError(
+            "; ".join(failures) + ". The other runs are finished. More in failure.txt of each run."
+        )
 
 
 def _run_jobs(

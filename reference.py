@@ -72,9 +72,7 @@ def stored(name: str, profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     except (OSError, utils.LabError):
         return pd.DataFrame({"run": []}), pd.DataFrame({"run": []})
     wanted = lists.loc[lists["list"] == name, ["run", "rung"]]
-    results = wanted.merge(results, on="run").dropna(axis="columns", how="all")
-    whole = {"test_reviews": int} if "test_reviews" in results else {}  # language models have none
-    return results.astype(whole), wanted[["run"]].merge(curves, on="run")
+    return wanted.merge(results, on="run"), wanted[["run"]].merge(curves, on="run")
 
 
 def predictions(results: pd.DataFrame, profile: str = "full") -> utils.Predictions:
@@ -264,10 +262,6 @@ def store(name: str, plan: Plan, finished: list[experiment.RunRecord], shop: Wor
         ]
     for kind, table in zip(("results", "curves"), before, strict=True):
         if not table.empty:
-            if (
-                "test_reviews" in table
-            ):  # whole numbers, beside language models too, which have none
-                table["test_reviews"] = table["test_reviews"].astype("Int64")
             table = table[table["run"].isin(order)]
             table = table.sort_values("run", key=lambda runs: runs.map(order), kind="stable")
             utils.write_table(kind, table, where, digits=None)

@@ -781,11 +781,14 @@ STARTING_REPORT = {
 
 
 def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read results.csv and curves.csv. Raises LabError if they are missing or unreadable."""
+    """Read results.csv and curves.csv. Raises LabError if they are missing or unreadable.
+
+    Language models have no test reviews: such a gap must not make the others' counts floats.
+    """
     folder = folder or output_folder()
     names = (f"{prefix}results.csv", f"{prefix}curves.csv")
     try:
-        return tuple(pd.read_csv(folder / name) for name in names)
+        return tuple(pd.read_csv(folder / name, dtype={"test_reviews": "Int64"}) for name in names)
     except (OSError, ValueError) as error:
         what = "cells above" if prefix else "six networks"
         raise LabError(f"No results to show in {folder}: {error}. Run the {what} first.") from error

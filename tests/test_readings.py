@@ -35,8 +35,12 @@ def words_of(output):
     if output.output_type == "stream":
         return output.text
     data = output.get("data", {})
-    page = re.sub(r"<style.*?</style>", " ", data.get("text/html", ""), flags=re.DOTALL)
-    return re.sub(r"<[^>]+>", " ", page) + " " + data.get("text/plain", "")
+    return words_of_page(data.get("text/html", "")) + " " + data.get("text/plain", "")
+
+
+def words_of_page(html):
+    """Return the text of an HTML page, without tags and styles."""
+    return re.sub(r"<[^>]+>", " ", re.sub(r"<style.*?</style>", " ", html, flags=re.DOTALL))
 
 
 def shown_by(source, namespace):
@@ -47,8 +51,7 @@ def shown_by(source, namespace):
         exec(compile(ast.Module([last], []), "cell", "exec"), namespace)
         return ""
     value = eval(compile(ast.Expression(last.value), "cell", "eval"), namespace)
-    page = value._repr_html_() if hasattr(value, "_repr_html_") else repr(value)
-    return re.sub(r"<[^>]+>", " ", re.sub(r"<style.*?</style>", " ", page, flags=re.DOTALL))
+    return words_of_page(value._repr_html_()) if hasattr(value, "_repr_html_") else repr(value)
 
 
 def plain(number):
