@@ -119,8 +119,18 @@ class Settings:
 
 
 def source_fingerprint(*definitions: Callable[..., Any]) -> str:
-    """Return digits that change when the code of a class or function does, comments apart."""
-    sources = [source for definition in definitions for source in _sources(definition)]
+    """Return digits that change when the code of a class or function does, comments apart.
+
+    Raises LabError if Python does not find the code any more.
+    """
+    try:
+        sources = [source for definition in definitions for source in _sources(definition)]
+    except OSError as error:  # Python keeps the source of a cell in memory, and may let go of it
+        raise utils.LabError(
+            "Python no longer finds the source of the notebook's classes and functions, which "
+            "tells stored runs of this code from others. Restart the kernel and run all cells; "
+            "runs that have ended are not repeated."
+        ) from error
     return utils.digest(*(ast.dump(ast.parse(textwrap.dedent(source))) for source in sources))
 
 

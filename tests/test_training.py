@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+import linecache
 import math
 import multiprocessing
 import os
@@ -242,8 +243,9 @@ def test_source_fingerprint_sees_code_not_comments(lab):
     assert any("return 1" in source for source in sources)
     assert any("2 * x" in source for source in sources)
     assert not any(" at 0x" in source for source in sources)
-    again = experiment.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
-    assert again == experiment.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
+    once = experiment.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
+    linecache.clearcache()  # as Python does when it runs out of memory
+    assert once == experiment.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
     source = "def f(x):\n    return x{}\n"
     prints = []
     for ending in ("", "  # why", " + 1"):
@@ -251,6 +253,13 @@ def test_source_fingerprint_sees_code_not_comments(lab):
             patch.setattr(experiment.inspect, "getsource", lambda _, e=ending: source.format(e))
             prints.append(experiment.source_fingerprint(one))
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_lost_source_is_said_in_a_sentence():
+    namespace = {}
+    exec(compile("def gone(): pass", "<cell that is gone>", "exec"), namespace)
+    with pytest.raises(utils.LabError, match="Restart the kernel"):
+        experiment.source_fingerprint(namespace["gone"])
 
 
 @pytest.mark.parametrize("file", ["state.pt", "best.pt"])
