@@ -1,7 +1,8 @@
 """Long tests of what must not be lost: `make stress`. Not collected by `make test`.
 
 Two hundred kills across a sweep, a disk that is really full, a folder that cannot be written, a
-clock that jumps, and every file of a record with bits flipped.
+clock that jumps, and every file of a record with bits flipped. And whole runs of the lab: on a
+reader's own texts, and the full profile on a small folder in the official layout.
 """
 
 import multiprocessing
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_training import outcome, record_of
 
@@ -21,6 +23,8 @@ import experiment
 import utils
 
 KILLS = 200
+WORDS = ["a", "story", "of", "two", "friends", "and", "their", "dog", "in", "the", "rain"]
+VERDICTS = (["dull", "awful", "boring"], ["lovely", "superb", "moving"])
 WITH_WORKERS = 12  # of them, in a sweep of two processes, which take seconds to start
 
 
@@ -225,20 +229,58 @@ def test_own_texts_run_through_the_whole_notebook(tmp_path):
     """A small CSV of two hundred short texts, with a bad row; minutes, since all networks train."""
     root = Path(__file__).parents[2]
     chance = np.random.default_rng(0)
-    words = ["a", "story", "of", "two", "friends", "and", "their", "dog", "in", "the", "rain"]
-    verdicts = {"bad": ["dull", "awful", "boring"], "good": ["lovely", "superb", "moving"]}
     lines = ["review,verdict"]
     for number in range(200):
         label = ("bad", "good")[number % 2]
-        story = " ".join(chance.choice(words, chance.integers(5, 60)))
-        lines.append(f'"{number} {story} {chance.choice(verdicts[label])}",{label}')
+        story = " ".join(chance.choice(WORDS, chance.integers(5, 60)))
+        verdict = chance.choice(VERDICTS[number % 2])
+        lines.append(f'"{number} {story} {verdict}",{label}')
     (tmp_path / "mine.csv").write_text("\n".join([*lines, "one field only"]) + "\n")
     own = {"LAB2_REVIEWS": str(tmp_path / "mine.csv"), "LAB2_LABEL": "verdict"}
     own |= {"LAB2_OUT": str(tmp_path / "out"), "LAB2_PROFILE": "quick"}
-    command = [sys.executable, "-m", "papermill", "--kernel", "python3", "--cwd", str(root)]
-    command += ["--no-progress-bar", str(root / "lab2.ipynb"), str(tmp_path / "done.ipynb")]
-    run = subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr[-2000:]
+    execute_notebook(root, tmp_path / "done.ipynb", own)
     done = (tmp_path / "done.ipynb").read_text(encoding="utf-8")
     assert "mine.csv: 1 rows left out (line 202: 1 fields instead of 2)" in done
     assert (tmp_path / "out" / "results.csv").exists()
+
+
+def execute_notebook(root, target, environment):
+    """Run the notebook in the folder `root` from top to bottom, as `make run` does."""
+    command = [sys.executable, "-m", "papermill", "--kernel", "python3", "--cwd", str(root)]
+    command += ["--no-progress-bar", str(root / "lab2.ipynb"), str(target)]
+    run = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+
+
+def write_official(folder, each):
+    """Write reviews of a line in the official layout, four of a film."""
+    chance = np.random.default_rng(0)
+    for label, verdicts in zip(utils.LABELS, VERDICTS, strict=True):
+        (folder / label).mkdir(parents=True)
+        films = [f"http://www.imdb.com/title/tt{i // 4:07d}/usercomments" for i in range(each)]
+        (folder / f"urls_{label}.txt").write_text("\n".join(films) + "\n")
+        for number in range(each):
+            text = " ".join([*chance.choice(WORDS, 10), chance.choice(verdicts)])
+            (folder / label / f"{number}_{9 if label == 'pos' else 2}.txt").write_text(text)
+
+
+def test_the_full_profile_from_end_to_end(tmp_path):
+    """What `make full` does, in a copy of the lab, on 7,800 reviews of a line each."""
+    root = tmp_path / "lab"
+    left = shutil.ignore_patterns(".git", ".venv", ".pytest_cache", "build", "runs", "cache")
+    shutil.copytree(Path(__file__).parents[2], root, ignore=left)
+    notebook = (root / "lab2.ipynb").read_text(encoding="utf-8")
+    claims = r"is_imdb = not reviews.attrs[\"own\"]"
+    assert claims in notebook  # they hold for real reviews
+    (root / "lab2.ipynb").write_text(notebook.replace(claims, "is_imdb = False"), encoding="utf-8")
+    write_official(tmp_path / "aclImdb" / "train", each=3900)
+    full = {"LAB2_PROFILE": "full", "LAB2_DATA": str(tmp_path), "LAB2_OUT": str(tmp_path / "out")}
+    (tmp_path / "out").mkdir()
+    command = [sys.executable, "reference.py"]
+    made = subprocess.run(command, cwd=root, env=os.environ | full, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr[-2000:]
+    stored = pd.read_csv(root / "data" / "reference" / "full" / "results.csv")
+    assert stored["data"].nunique() == 2  # classifiers' and language models'; none of the old ones
+    execute_notebook(root, tmp_path / "done.ipynb", full)
+    for name in ("accuracy", "loss", "gradients", "ladder", "recipes", "language"):
+        assert (tmp_path / "out" / "figures" / f"{name}_full.png").exists()
