@@ -109,7 +109,7 @@ def _accuracies(lists: list[str], profile: str) -> dict[str, str]:
     table = science.accuracy_table(predictions(runs, profile).correct)
     return {
         row.Index: f"{row.mean:.1f} % ({row.low:.1f} to {row.high:.1f})"
-        + (f", {row.runs} seeds" if row.runs > 1 else "")
+        + (f", {row.runs} seeds from {row.min:.1f} to {row.max:.1f}" if row.runs > 1 else "")
         for row in table.itertuples()
     }
 

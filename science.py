@@ -132,16 +132,21 @@ def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
 
 
 def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
-    """Return one row per network: runs, and their mean accuracy (%) with its 95 % interval.
+    """Return one row per network: runs, their mean accuracy (%) with a 95 % interval, min and max.
 
     correct: (seeds, reviews) for each network. The interval is `paired_difference`'s from a network
-    that is never right: of seeds and reviews, and with one seed of the reviews alone.
+    that is never right. Two runs say next to nothing about a third: Student's t for them is 12.7.
+    So below three runs the interval speaks of the reviews alone, and min and max tell the rest.
     """
     rows = {}
     for name, right in correct.items():
-        mean, low, high, _ = paired_difference(right, np.zeros_like(right))
-        rows[name] = (len(right), 100 * mean, 100 * low, 100 * high)
-    return pd.DataFrame.from_dict(rows, "index", columns=["runs", "mean", "low", "high"])
+        accuracy = 100 * right.mean(1)
+        counted = right if len(right) > 2 else right.mean(0, keepdims=True)  # (seeds or 1, reviews)
+        mean, low, high, _ = paired_difference(counted, np.zeros_like(counted))
+        interval = 100 * mean, 100 * low, 100 * high
+        rows[name] = (len(right), *interval, accuracy.min(), accuracy.max())
+    columns = ["runs", "mean", "low", "high", "min", "max"]
+    return pd.DataFrame.from_dict(rows, "index", columns=columns)
 
 
 def median_seed(correct: NDArray[Any]) -> int:
@@ -453,6 +458,8 @@ def plot_accuracies(
 ) -> Figure:
     """Draw mean accuracies with their intervals, a row a network, one below another by recipe.
 
+    Small dots are the lowest and the highest run of a network.
+
     tables:   what each recipe gave, a table of `accuracy_table`; the last one is drawn filled
     lines:    baselines to pass (%)
     reported: network -> accuracy (%) that somebody else found, drawn as crosses
@@ -467,6 +474,9 @@ def plot_accuracies(
         axis.errorbar(
             table["mean"], rows, xerr=spread, fmt="o", color="#0072B2", label=recipe, **fill
         )
+        for end in ("min", "max"):
+            single = table[end].where(table["runs"] > 1)
+            axis.plot(single, rows, ".", color="#0072B2", markersize=4)
     known = {names.index(name): value for name, value in reported.items() if name in names}
     axis.plot(known.values(), known.keys(), "x", color="black", label="as reported")
     _lines_to_pass(axis, lines)

@@ -25,8 +25,6 @@ ELSEWHERE = {
     *("18.4",),  # millions of words in the full profile's stream
     # full-size runs of earlier versions, said to be so; not stored
     "90.2",
-    # full-size transfer of an earlier version, said to be so; not stored
-    *("0.0005", "0.003", "81.1", "79.4", "89.2", "88.9", "90.4", "2.8", "0.4"),
 }
 
 

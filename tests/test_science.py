@@ -102,7 +102,7 @@ def test_seed_table_counts_collapsed_runs():
     assert table.loc["B", "collapsed"] == 0 and math.isnan(table.loc["B", "sd"])
 
 
-def test_accuracy_of_one_run_has_the_interval_of_its_reviews():
+def test_accuracy_of_one_run_or_two_has_the_interval_of_the_reviews():
     one = np.repeat([[True, False]], [800, 200], axis=1)  # (1, 1000)
     table = science.accuracy_table({"one": one, "twice": np.repeat(one, 2, axis=0)})
     assert table["mean"].tolist() == [80, 80] and table["runs"].tolist() == [1, 2]
@@ -110,6 +110,11 @@ def test_accuracy_of_one_run_has_the_interval_of_its_reviews():
     assert table.loc["one", ["low", "high"]].tolist() == pytest.approx(
         [100 * low, 100 * high], abs=0.5
     )
+    assert table.loc["twice", "low":"max"].tolist() == table.loc["one", "low":"max"].tolist()
+    a_coin = np.concatenate([one, np.roll(~one, 100, axis=1)])  # 80 and 20 %
+    two, three = (science.accuracy_table({"": runs}) for runs in (a_coin, np.vstack([a_coin, one])))
+    assert two[["mean", "min", "max"]].values.tolist() == [[50, 20, 80]]
+    assert (two["high"] - two["low"]).item() < 7 < 60 < (three["high"] - three["low"]).item()
     apart = science.accuracy_table({"two": coins(np.random.default_rng(0), 0.8, (2, 1000)) | one})
     recipes = {"one recipe": table, "another": apart}
     figure = science.plot_accuracies(recipes, {"a line": 75.0}, {"twice": 70.0, "nobody": 60.0})
