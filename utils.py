@@ -908,17 +908,17 @@ def use_theme() -> None:
 def plot_curves(curves: pd.DataFrame, quantity: str) -> Figure:
     """Draw `quantity` (accuracy or loss) over epochs: training left, validation right.
 
-    One line per network, the mean over its seeds; the points are single runs.
+    One line per run, in the style of its network: where runs of a network part, it shows.
     """
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     scale, unit = (100, "%") if quantity == "accuracy" else (1, "nats per review")
     for axis, (part, title) in zip(axes, {"train": "Training", "valid": "Validation"}.items()):
-        for network, rows in curves.groupby("network", sort=False):
+        for (network, seed), rows in curves.groupby(["network", "seed"], sort=False):
             colour, dashes = NETWORK_STYLE.get(network, ("#CC79A7", "solid"))
+            style = {"color": colour, "linestyle": dashes, "marker": "o", "markersize": 4}
+            first = seed == curves.loc[curves["network"] == network, "seed"].iloc[0]
             values = scale * rows[f"{part}_{quantity}"]
-            mean = values.groupby(rows["epoch"]).mean()
-            axis.plot(mean.index, mean, color=colour, linestyle=dashes, label=network)
-            axis.plot(rows["epoch"], values, "o", color=colour, markersize=4)
+            axis.plot(rows["epoch"], values, label=network if first else None, **style)
         chance = 50.0 if quantity == "accuracy" else math.log(2)
         axis.axhline(chance, color="black", linewidth=0.8)
         place = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 9, "ha": "right"}

@@ -72,13 +72,15 @@ def test_figure_shows_what_the_file_says(exported, quantity):
     plt.close(figure)
 
 
-def test_figure_of_several_seeds_draws_their_mean(exported):
+def test_figure_of_several_seeds_draws_each_run_and_names_it_once(exported):
     _, curves = utils.load_results(exported[0])
-    other = curves.assign(seed=1, valid_loss=curves["valid_loss"] + 0.2)
-    figure = utils.plot_curves(pd.concat([curves, other]), "loss")
-    drawn = {line.get_label(): line.get_ydata() for line in figure.axes[1].lines}
-    one = curves[curves["network"] == "GRU-8"]["valid_loss"].to_numpy()
-    assert drawn["GRU-8"] == pytest.approx(one + 0.1)
+    stopped = curves.assign(seed=1)[curves["epoch"] == 1]
+    figure = utils.plot_curves(pd.concat([curves, stopped]), "loss")
+    lines = [line for line in figure.axes[1].lines if line.get_marker() == "o"]  # not the coin
+    lengths = curves.groupby("run").size().tolist() + [1] * curves["run"].nunique()
+    assert sorted(len(line.get_xdata()) for line in lines) == sorted(lengths)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == curves["network"].unique().tolist()
     plt.close(figure)
 
 
