@@ -83,8 +83,10 @@ def paired_difference(
     difference = first.astype(float) - second.astype(float)
     seeds, reviews = difference.shape
     generator = np.random.default_rng(seed)
-    counts = generator.multinomial(reviews, np.full(reviews, 1 / reviews), size=draws)
-    of_reviews = counts @ difference.mean(0) / reviews - difference.mean()  # (draws,)
+    # reviews with the same mean over the seeds are alike: draw how many there are of each kind
+    kinds, sizes = np.unique(difference.mean(0), return_counts=True)
+    counts = generator.multinomial(reviews, sizes / reviews, size=draws)  # (draws, kinds)
+    of_reviews = counts @ kinds / reviews - difference.mean()  # (draws,)
     chosen = generator.integers(seeds, size=(draws, seeds))
     of_seeds = difference.mean(1)[chosen].mean(1) - difference.mean()
     drawn = difference.mean() + _shared(difference) * of_reviews + _stretch(seeds) * of_seeds

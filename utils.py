@@ -81,7 +81,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", 4000, 1000, 2000, 64, 3, 32),
+    "quick": Profile("quick", 3000, 1000, 2000, 50, 3, 32),
     "full": Profile("full", None, 2500, 5000, 400, 6, 64),
 }
 
