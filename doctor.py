@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
@@ -675,16 +676,23 @@ SLOW_CHECKS = (check_tokenizer, check_imports, check_torch)
 
 
 def run_checks(checks: Optional[Sequence[Callable[[], List[Line]]]] = None) -> List[Line]:
-    """Run checks, by default all. One that itself fails says so, and the rest go on."""
-    lines = []
-    for check in checks if checks is not None else (*QUICK_CHECKS, *SLOW_CHECKS):
-        try:
-            lines += check()
-        except Exception as error:
-            name = check.__name__.replace("check_", "")
-            found = "the check itself failed: {!r}".format(error)
-            lines.append(Line(name, "warn", shorten(found), "", "Go on; the others still hold."))
-    return lines
+    """Run checks, by default all, and return their lines in this order. Nothing stops the others.
+
+    Two at a time: the slow ones wait for programs that import things.
+    """
+    checks = (*QUICK_CHECKS, *SLOW_CHECKS) if checks is None else checks
+    with ThreadPoolExecutor(2) as pool:
+        return [one for lines in pool.map(run_check, checks) for one in lines]
+
+
+def run_check(check: Callable[[], List[Line]]) -> List[Line]:
+    """Run a check; one that itself fails says so."""
+    try:
+        return check()
+    except Exception as error:
+        name = check.__name__.replace("check_", "")
+        found = "the check itself failed: {!r}".format(error)
+        return [Line(name, "warn", shorten(found), "", "Go on; the others still hold.")]
 
 
 def block(lines: Sequence[Line]) -> str:
