@@ -191,6 +191,7 @@ def prepare(
     valid: utils.EncodedReviews,
     vectors: NDArray[np.float32],
     limit: int | None,
+    judges: int | None,
     parts: int,
 ) -> LanguageData:
     """Return the streams for training and validation; no test review is in either.
@@ -199,6 +200,7 @@ def prepare(
     limit:   take so many training reviews, or all if they are fewer; None: all, and the unlabelled
              ones if they are there, but those of films, and copies of texts, that validation or
              test reviews have
+    judges:  judge on so many validation reviews, or on all if they are fewer; None: on all
     parts:   into how many pieces the training stream is cut
     """
     some = limit is not None and limit <= train.balanced
@@ -214,5 +216,8 @@ def prepare(
             more = utils.encode(tokens, np.zeros(len(texts)), everything, vocab)
             stream = np.concatenate([stream, make_stream(more, seed=0)])
     valid_texts = reviews.loc[reviews["split"] == "valid", "text"]
+    if judges is not None and judges <= valid.balanced:
+        rows = valid.draw(judges, seed=0)
+        valid, valid_texts = valid.take(rows), valid_texts.iloc[rows]
     characters = int(valid_texts.map(lambda text: len(utils.LINE_BREAK.sub(" ", text))).sum())
     return LanguageData(stream, make_stream(valid), vectors, characters, parts)

@@ -95,7 +95,7 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, tiny_pro
     train, valid = (utils.encode(texts, labels, splits == s, vocab) for s in ("train", "valid"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAB2_DATA", str(tmp_path))
-        found = language.prepare(reviews, vocab, train, valid, np.zeros((9, 2)), None, 1)
+        found = language.prepare(reviews, vocab, train, valid, np.zeros((9, 2)), None, None, 1)
     kept = set(reviews.loc[reviews["split"] != "train", "group"])
     read = {vocab.itos[i].removeprefix("unlabelled") for i in found.train if i in words.values()}
     assert read == set(films) - kept and read
@@ -103,6 +103,24 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, tiny_pro
     assert not own & kept  # the title stands in each review of `official`
     held_out = reviews.loc[reviews["split"] == "valid", "text"].str.replace("<br />", " ")
     assert found.characters < held_out.str.len().sum() + 1
+
+
+def test_part_of_the_validation_reviews_judges_with_its_own_characters(
+    official, tiny_profile, tmp_path
+):
+    official(halves=("train",))
+    reviews = utils.load_reviews(tiny_profile, tmp_path)
+    texts = utils.tokenize_all(reviews["text"].tolist())
+    vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+    splits, labels = reviews["split"].to_numpy(), reviews["label"].to_numpy()
+    train, valid = (utils.encode(texts, labels, splits == s, vocab) for s in ("train", "valid"))
+    found = language.prepare(reviews, vocab, train, valid, np.zeros((9, 2)), 4, 4, 1)
+    judges = reviews[reviews["split"] == "valid"].iloc[valid.draw(4, seed=0)]
+    clean = judges["text"].str.replace("<br />", " ")
+    assert sorted(judges["label"]) == [0, 0, 1, 1]
+    assert found.characters == clean.str.len().sum()
+    words = [word for text in clean for word in utils.tokenize(text)]
+    assert sorted(vocab.itos[i] for i in found.valid if i != 1) == sorted(words)
 
 
 def test_unlabelled_reviews_that_do_not_fit_their_list_are_named(official, tmp_path):
