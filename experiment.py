@@ -726,17 +726,25 @@ def export_results(
     return folder
 
 
-def export_predictions(records: Sequence[RunRecord], test: utils.EncodedReviews, name: str) -> None:
-    """Write the test probabilities of finished runs, packed, to <name>.npz in the output folder."""
+def export_predictions(
+    records: Sequence[RunRecord],
+    test: utils.EncodedReviews,
+    file: str,
+    names: Sequence[str] | None = None,
+) -> None:
+    """Write the test probabilities of finished runs, packed, to <file>.npz in the output folder.
+
+    names: what each run is called, by default its network; runs of one name become rows of one
+    table (seeds, reviews)
+    """
+    names = [record.settings.network for record in records] if names is None else names
     stacks: dict[str, list[NDArray[np.float16]]] = {}
-    for record in records:
+    for name, record in zip(names, records, strict=True):
         stored = utils.load_arrays(record.folder / "test.npz")
         if stored is None:
             raise utils.LabError(f"Run {record.name} has no predictions. Train it again.")
-        stacks.setdefault(record.settings.network, []).append(
-            utils.pack_probability(stored["probability"])
-        )
-    arrays = {network: np.stack(rows) for network, rows in stacks.items()}
+        stacks.setdefault(name, []).append(utils.pack_probability(stored["probability"]))
+    arrays = {name: np.stack(rows) for name, rows in stacks.items()}
     lengths = np.diff(test.starts).astype(np.int32)
-    path = utils.output_folder() / f"{name}.npz"
+    path = utils.output_folder() / f"{file}.npz"
     utils.save_arrays(path, labels=test.labels.astype(np.int8), lengths=lengths, **arrays)

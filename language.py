@@ -217,7 +217,8 @@ def prepare(
             stream = np.concatenate([stream, make_stream(more, seed=0)])
     valid_texts = reviews.loc[reviews["split"] == "valid", "text"]
     if judges is not None and judges <= valid.balanced:
-        rows = valid.draw(judges, seed=0)
-        valid, valid_texts = valid.take(rows), valid_texts.iloc[rows]
+        number = np.arange(len(valid) + 1)  # reviews of one token each: its own number
+        drawn = utils.EncodedReviews(number[:-1], number, valid.labels).some(judges, seed=0)
+        valid, valid_texts = valid.some(judges, seed=0), valid_texts.iloc[drawn.tokens]
     characters = int(valid_texts.map(lambda text: len(utils.LINE_BREAK.sub(" ", text))).sum())
     return LanguageData(stream, make_stream(valid), vectors, characters, parts)

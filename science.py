@@ -390,7 +390,7 @@ def plot_gap(curves: pd.DataFrame) -> Figure:
     label = "accuracy (%): hollow in training, filled in validation; gap in points"
     axis.set(yticks=range(len(last)), yticklabels=last["network"], xlabel=label)
     axis.set_ylim(len(last) - 0.5, -0.5)
-    axis.margins(x=0.08)  # room for the last number
+    axis.margins(x=0.12)  # room for the last number
     return figure
 
 
@@ -437,21 +437,28 @@ def _lines_to_pass(axis: Axes, lines: dict[str, float]) -> None:
         axis.annotate(name, (value, (-0.5, -0.85)[number % 2]), ha="right", **place)
 
 
-def plot_ladder(table: pd.DataFrame, lines: dict[str, float]) -> Figure:
+def plot_ladder(tables: dict[str, pd.DataFrame], lines: dict[str, float]) -> Figure:
     """Draw test accuracy (%) with its interval, one rung a row; `lines` are baselines to pass.
 
-    table: indexed by rung, with accuracy, low, high (%); what has no "+" after the first row is a
-    side step, and is drawn hollow
+    tables: network -> its table, indexed by rung, with accuracy, low, high (%); the rows are those
+    of the first. What has no "+" after the first row is a side step, and is drawn hollow.
     """
-    figure, axis = plt.subplots(figsize=(8, 0.38 * len(table) + 1.4), layout="constrained")
-    rows = np.arange(len(table))
-    spread = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
-    axis.errorbar(table["accuracy"], rows, xerr=spread, fmt="o", color="#0072B2", markersize=6)
-    aside = (rows > 0) & ~table.index.str.startswith("+")
-    axis.plot(table["accuracy"][aside], rows[aside], "o", color="white", markersize=3, zorder=4)
+    rungs = next(iter(tables.values())).index
+    figure, axis = plt.subplots(figsize=(8, 0.38 * len(rungs) + 1.4), layout="constrained")
+    for network, table in tables.items():
+        rows, accuracy = rungs.get_indexer(table.index), table["accuracy"]
+        look = {"fmt": "o", "color": _style(network)["color"], "markersize": 6, "label": network}
+        axis.errorbar(
+            accuracy, rows, xerr=[accuracy - table["low"], table["high"] - accuracy], **look
+        )
+        aside = (rows > 0) & ~table.index.str.startswith("+")
+        axis.plot(accuracy[aside], rows[aside], "o", color="white", markersize=3, zorder=4)
+    if len(tables) > 1:
+        axis.legend(loc="lower left")
     _lines_to_pass(axis, lines)
-    axis.set(yticks=rows, yticklabels=table.index, xlabel="test accuracy (%), 95 % interval")
-    axis.set_ylim(len(table) - 0.5, -1.3)
+    label = "test accuracy (%), 95 % interval"
+    axis.set(yticks=range(len(rungs)), yticklabels=rungs, xlabel=label)
+    axis.set_ylim(len(rungs) - 0.5, -1.3)
     return figure
 
 

@@ -510,18 +510,11 @@ class EncodedReviews:
 
         A larger count contains the smaller one. Raises LabError if there are not so many.
         """
-        return self.take(self.draw(count, seed))
-
-    def draw(self, count: int, seed: int) -> NDArray[np.int64]:
-        """Return which reviews `some` returns, in order: (count,)."""
         generator = np.random.default_rng(seed)
         drawn = [generator.permutation(np.flatnonzero(self.labels == label)) for label in (0, 1)]
         if min(map(len, drawn)) < count // 2 or count % 2:
             raise LabError(f"Cannot draw {count:,} reviews, half of each label, of {len(self):,}.")
-        return np.sort(np.concatenate([places[: count // 2] for places in drawn]))
-
-    def take(self, rows: NDArray[np.int64]) -> EncodedReviews:
-        """Return these reviews, in this order; at least one."""
+        rows = np.sort(np.concatenate([places[: count // 2] for places in drawn]))
         pieces = [self.tokens[self.starts[i] : self.starts[i + 1]] for i in rows]
         starts = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
         return EncodedReviews(np.concatenate(pieces), starts, self.labels[rows])

@@ -1,6 +1,7 @@
 """The language model: its stream, its baselines, its probabilities, what it hands over."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -115,12 +116,14 @@ def test_part_of_the_validation_reviews_judges_with_its_own_characters(
     splits, labels = reviews["split"].to_numpy(), reviews["label"].to_numpy()
     train, valid = (utils.encode(texts, labels, splits == s, vocab) for s in ("train", "valid"))
     found = language.prepare(reviews, vocab, train, valid, np.zeros((9, 2)), 4, 4, 1)
-    judges = reviews[reviews["split"] == "valid"].iloc[valid.draw(4, seed=0)]
-    clean = judges["text"].str.replace("<br />", " ")
-    assert sorted(judges["label"]) == [0, 0, 1, 1]
-    assert found.characters == clean.str.len().sum()
-    words = [word for text in clean for word in utils.tokenize(text)]
-    assert sorted(vocab.itos[i] for i in found.valid if i != 1) == sorted(words)
+    ends = [0, *np.flatnonzero(found.valid == language.END)]
+    stretches = [found.valid[start:end] for start, end in itertools.pairwise(ends)]
+    read = [[vocab.itos[i] for i in words if i != language.END] for words in stretches]
+    held_out = reviews[reviews["split"] == "valid"]
+    clean = held_out["text"].str.replace("<br />", " ")
+    judges = clean.map(utils.tokenize).isin([words for words in read if words])
+    assert held_out["label"][judges].value_counts().to_dict() == {0: 2, 1: 2}
+    assert found.characters == clean[judges].str.len().sum()
 
 
 def test_unlabelled_reviews_that_do_not_fit_their_list_are_named(official, tmp_path):

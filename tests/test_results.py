@@ -37,6 +37,22 @@ def test_unfinished_runs_are_left_out(exported, data, settings, tmp_path):
     assert len(results) == 2
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(None, ["RNN-256", "GRU-8"]), (["one", "two"],) * 2, (["one"] * 2, ["one"])],
+)
+def test_predictions_stand_under_the_names_of_their_runs(
+    exported, data, tmp_path, monkeypatch, names, expected
+):
+    _, records = exported
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
+    experiment.export_predictions(records, data.test, "said", names)
+    said = utils.read_predictions("said")
+    assert list(said.of) == expected
+    right = np.concatenate(list(said.correct.values())).mean(axis=1)
+    np.testing.assert_allclose(right, [record.result["test_accuracy"] for record in records])
+
+
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00"])
 def test_missing_or_broken_results_say_what_to_do(tmp_path, content):
     if content is not None:

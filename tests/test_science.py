@@ -321,8 +321,11 @@ def test_figures_take_what_the_tables_give():
             "seconds": [1.0, 2.0],
         }
     )
-    figure = science.plot_ladder(science.ladder_table(results), {"a line": 75.0})
+    table = science.ladder_table(results)
+    figure = science.plot_ladder({"RNN-256": table, "GRU-256": table.tail(1)}, {"a line": 75.0})
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    rnn, gru = (container.lines[0].get_xydata() for container in figure.axes[0].containers)
+    assert list(rnn[:, 1]) == [0, 1] and list(gru[:, 1]) == [1] and rnn[1, 0] == gru[0, 0]
     plt.close("all")
 
 
