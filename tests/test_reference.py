@@ -198,6 +198,12 @@ def test_definitions_are_the_notebooks(lab):
     assert (made["code"], made["language_code"]) == (lab.code, lab.language_code)
 
 
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_stored_runs_were_made_by_the_code_that_stands_in_the_notebook(lab, profile):
+    results, _ = reference.load_all(utils.get_profile(profile))
+    assert len(results) and set(results["code"]) <= {lab.code, lab.language_code}
+
+
 def test_the_readme_has_the_stored_table():
     readme = (Path(reference.__file__).parent / "README.md").read_text(encoding="utf-8")
     assert reference.summary() in readme
