@@ -23,8 +23,6 @@ ELSEWHERE = {
     *("86.5", "92.4"),  # Dai and Le, 2015
     *("0.693", "0.73"),  # ln 2, and the logistic function at 1
     *("18.4",),  # millions of words in the full profile's stream
-    # full-size runs of earlier versions, said to be so; not stored
-    "90.2",
 }
 
 
