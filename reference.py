@@ -56,7 +56,7 @@ def load(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
             f"Make them: LAB2_PROFILE={profile} python reference.py {name}"
         )
     made = {
-        name: ", ".join(dict.fromkeys(results[name].astype(str)))
+        name: ", ".join(dict.fromkeys(results[name].astype(object).fillna("unknown").astype(str)))
         for name in ("data", "commit", "torch", "device")
     }
     said = ", ".join(f"{name} {values}" for name, values in made.items())

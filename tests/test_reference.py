@@ -43,6 +43,14 @@ def small_plans(shop, settings, monkeypatch):
     return runs
 
 
+def test_runs_from_outside_of_git_can_be_read(shop, folder, small_plans, capsys):
+    reference.make("report", shop)
+    results = folder / "results.csv"
+    pd.read_csv(results).assign(commit=np.nan).to_csv(results, index=False)
+    assert len(reference.load("report", shop.profile.name)[0])
+    assert "commit unknown" in capsys.readouterr().out
+
+
 def test_what_stands_there_is_not_repeated(shop, folder, small_plans, capsys, monkeypatch):
     reference.make("report", shop)
     results = pd.read_csv(folder / "results.csv")
