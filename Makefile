@@ -7,7 +7,7 @@
 #              (many hours on a CPU)
 # make figures  copy the figures of the stored results from the last executed notebook to figures/
 # make data    fetch the official data, 950 MB; nobody needs it for the quick run
-# make stress  the long tests: 200 kills, a full disk, flipped bits (a few minutes; Linux, as root)
+# make stress  the long tests: 200 kills, a full disk, flipped bits, the full profile (some minutes; Linux, as root)
 # make browser  the notebook in JupyterLab in a real Chromium: run, stop, run again
 # make bench   how much faster the lab trains than the stock recipe; leaves build/bench*.json
 # make clean   remove build/ and .venv/; data, caches and runs stay
