@@ -3,8 +3,9 @@
     python doctor.py            the table, and a block to paste into a question
     python doctor.py --json     the same as a list of {name, status, found, why, fix}
 
-Standard library only, and written for Python 3.8 to 3.14, so that it runs and explains where
-nothing else does. It asks nothing of the network. It ends with 1 if a check failed.
+Standard library only (and `lab/config.py`, which keeps to it too), written for Python 3.8 to 3.14,
+so that it runs and explains where nothing else does. It asks nothing of the network. It ends with 1
+if a check failed.
 
     ok     as it should be
     warn   the lab works, but something will be slow, missing or different
@@ -30,6 +31,8 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+from lab import config
 
 HERE = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12))
@@ -481,11 +484,6 @@ def install_cuda(version: str, cuda: Optional[Tuple[int, int]]) -> str:
 # ── the machine ─────────────────────────────────────────────────────────────────────────────────
 
 
-def data_folder() -> Path:
-    """Return the folder of data and caches, as the lab chooses it."""
-    return Path(os.environ.get("LAB2_DATA") or HERE / "data")
-
-
 def check_room() -> List[Line]:
     """Is there room for the environment, for temporary files and for data?"""
     why = "pip unpacks in the folder of temporary files, which may be a small disk of its own."
@@ -497,7 +495,7 @@ def check_room() -> List[Line]:
     places = {
         "environment": sys.prefix,
         "temporary files": tempfile.gettempdir(),
-        "data": str(data_folder() if data_folder().exists() else HERE),
+        "data": str(config.data_folder() if config.data_folder().exists() else HERE),
     }
     lines = []
     for name, place in places.items():
@@ -587,7 +585,7 @@ def check_cores() -> List[Line]:
 def check_data() -> List[Line]:
     """Which reviews and vectors would the lab use?"""
     why = "What is in the data folder comes first, else what was installed with the packages."
-    folder = data_folder()
+    folder = config.data_folder()
     lines = []
     official = folder / "aclImdb" / "train"
     if (folder / "aclImdb").exists():

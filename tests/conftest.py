@@ -1,16 +1,17 @@
 """Fixtures: the notebook's own definitions, and small data that look like the real ones."""
 
+import dataclasses
+import importlib
+import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import pytest
 import torch
-from notebook_cells import definitions
 
-import experiment
 import utils
+from lab import config, imdb, machine, runs
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,14 +22,21 @@ def notebook():
 
 
 @pytest.fixture(scope="session")
-def lab(notebook):
-    """The notebook's own definitions."""
-    return SimpleNamespace(**definitions(notebook))
+def lesson():
+    """The notebook's own definitions, as a module."""
+    return importlib.import_module("lab.lesson")
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_reader(monkeypatch):
+    """Whatever LAB2_* variables the reader has set, the tests do not see them."""
+    for name in [name for name in os.environ if name.startswith("LAB2_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
 def torch_as_in_the_lab():
-    utils.prepare_torch(threads=1)
+    machine.prepare_torch(threads=1)
 
 
 def encoded(count, words, seed, longest=12):
@@ -56,7 +64,7 @@ def settings():
     def make(cell="GRU", seed=0, epochs=3, **changes):
         base = {"network": f"{cell}-8", "cell": cell, "hidden_dim": 8, "num_layers": 1}
         run = {"learning_rate": 0.02, "seed": seed, "epochs": epochs, "batch_size": 16}
-        return experiment.Settings(**{**base, **run, "max_length": 10, **changes})
+        return runs.Settings(**{**base, **run, "max_length": 10, **changes})
 
     return make
 
@@ -67,7 +75,7 @@ def official(tmp_path):
 
     def make(films=40, halves=("train", "test"), per_film=3):
         for half in halves:
-            for name in utils.LABELS:
+            for name in imdb.LABELS:
                 folder = tmp_path / "aclImdb" / half / name
                 folder.mkdir(parents=True)
                 count = films * per_film
@@ -83,8 +91,10 @@ def official(tmp_path):
 
 
 @pytest.fixture
-def tiny_profile():
-    return utils.Profile("tiny", None, 30, 30, 10, 2, 8)
+def small_profile():
+    """Sizes for the small official folder."""
+    tiny = config.get_profile("tiny")
+    return dataclasses.replace(tiny, train=None, valid=30, test=30, max_length=10, epochs=2)
 
 
 @pytest.fixture

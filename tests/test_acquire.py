@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-import acquire
-import utils
+from lab.config import LabError
+from tools import acquire
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 COUNTS = {"aclImdb/train/pos": 2, "aclImdb/test/neg": 1}
@@ -69,7 +69,7 @@ def send_range(handler):
 
 
 def fetch_fails(source, folder, match, **options):
-    with pytest.raises(utils.LabError, match=match) as error:
+    with pytest.raises(LabError, match=match) as error:
         acquire.fetch(source, folder, **options)
     said = str(error.value)
     assert "with a browser" in said and str(folder) in said  # what to do by hand
@@ -88,7 +88,7 @@ def test_one_that_was_put_there_is_used_without_a_network(tmp_path):
     source = source_of("http://127.0.0.1:9/nobody")
     assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
     (tmp_path / "archive.bin").write_bytes(CONTENT[:-1] + b"x")
-    with pytest.raises(utils.LabError, match="not the official archive: its SHA-256"):
+    with pytest.raises(LabError, match="not the official archive: its SHA-256"):
         acquire.fetch(source, tmp_path)
     assert (tmp_path / "archive.bin").exists()  # somebody's file is not deleted
 
@@ -118,7 +118,7 @@ def test_every_way_to_cut_it(server, tmp_path):
 
     source = source_of(server(cut))
     for _ in range(200):
-        with contextlib.suppress(utils.LabError):
+        with contextlib.suppress(LabError):
             assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
             return
     pytest.fail("it never ended")
@@ -184,11 +184,11 @@ def test_the_certificate_is_checked():
 
 def test_no_room_and_another_program_are_said(server, tmp_path, monkeypatch):
     source = source_of(server(send))
-    other, fails = acquire.alone(tmp_path / "archive.bin.lock"), pytest.raises(utils.LabError)
+    other, fails = acquire.alone(tmp_path / "archive.bin.lock"), pytest.raises(LabError)
     with other, fails as error:
         acquire.fetch(source, tmp_path)
     assert "Another program" in str(error.value)
-    with pytest.raises(utils.LabError, match="Make room"):
+    with pytest.raises(LabError, match="Make room"):
         acquire.fetch(source._replace(size=10**15), tmp_path)
 
 
@@ -250,7 +250,7 @@ def special(name, kind, target=""):
     ],
 )
 def test_a_bad_archive_of_reviews_is_refused_whole(tmp_path, bad, match):
-    with pytest.raises(utils.LabError, match=match):
+    with pytest.raises(LabError, match=match):
         acquire.unpack_reviews(tar_of(tmp_path, *GOOD, bad), tmp_path / "into", COUNTS)
     assert not list((tmp_path / "into").iterdir())  # nothing, and nothing half
     assert not (tmp_path / "evil.txt").exists()
@@ -259,7 +259,7 @@ def test_a_bad_archive_of_reviews_is_refused_whole(tmp_path, bad, match):
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr(acquire, "LARGEST_ARCHIVE", 1_000_000)
     bomb = ("aclImdb/imdb.vocab", b"0" * 2_000_000)  # no file that would be read
-    with pytest.raises(utils.LabError, match="far too large"):
+    with pytest.raises(LabError, match="far too large"):
         acquire.unpack_reviews(tar_of(tmp_path, bomb, *GOOD), tmp_path / "into", COUNTS)
 
 
@@ -267,7 +267,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
 def test_a_cut_archive_is_said_to_be_damaged(tmp_path, keep):
     path = tar_of(tmp_path, *GOOD)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(utils.LabError, match=r"damaged|expected"):
+    with pytest.raises(LabError, match=r"damaged|expected"):
         acquire.unpack_reviews(path, tmp_path / "into", COUNTS)
     assert not (tmp_path / "into" / "aclImdb").exists()
 
@@ -296,14 +296,14 @@ def test_one_file_of_vectors_is_unpacked(tmp_path):
     ],
 )
 def test_other_vectors_are_refused(tmp_path, options, match):
-    with pytest.raises(utils.LabError, match=match):
+    with pytest.raises(LabError, match=match):
         acquire.unpack_vectors(zip_of(tmp_path, **options), tmp_path / "into", 50, count=20)
     assert not list((tmp_path / "into").iterdir())
 
 
 def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(acquire, "LARGEST_VECTORS", 1000)
-    with pytest.raises(utils.LabError, match="far too large"):
+    with pytest.raises(LabError, match="far too large"):
         acquire.unpack_vectors(zip_of(tmp_path), tmp_path / "into", 50, count=20)
 
 
@@ -312,14 +312,14 @@ def test_a_zip_that_understates_its_size_is_refused(tmp_path):
     size = zipfile.ZipFile(path).getinfo("glove.6B.50d.txt").file_size
     lie = path.read_bytes().replace(size.to_bytes(4, "little"), (100).to_bytes(4, "little"))
     path.write_bytes(lie)
-    with pytest.raises(utils.LabError, match="damaged"):
+    with pytest.raises(LabError, match="damaged"):
         acquire.unpack_vectors(path, tmp_path / "into", 50, count=20)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>log in</html>" * 50])
 def test_what_is_no_zip_is_said_to_be_damaged(tmp_path, content):
     (tmp_path / "vectors.zip").write_bytes(content)
-    with pytest.raises(utils.LabError, match="damaged"):
+    with pytest.raises(LabError, match="damaged"):
         acquire.unpack_vectors(tmp_path / "vectors.zip", tmp_path / "into", 50)
 
 

@@ -8,10 +8,10 @@ import time
 
 import pytest
 from distributed import Client, LocalCluster
-from test_training import outcome
+from helpers import CODE, outcome
 
-import experiment
-import utils
+from lab.config import LabError
+from lab.sweep import sweep
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def run_list(settings):
 
 
 def test_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(
-    lab, data, run_list, tmp_path, cluster, monkeypatch
+    lesson, data, run_list, tmp_path, cluster, monkeypatch
 ):
-    here = experiment.sweep(run_list, lab.train_run, data, "code", tmp_path / "here", workers=1)
+    here = sweep(run_list, lesson.train_run, data, CODE, tmp_path / "here", workers=1)
     folder = tmp_path / "there"
     monkeypatch.setenv("LAB2_DASK", cluster.scheduler_address)
     with Client(cluster) as client:
@@ -44,50 +44,50 @@ def test_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(
         killed.set()
 
     threading.Thread(target=kill_when_it_trains, daemon=True).start()
-    there = experiment.sweep(run_list, lab.train_run, data, "code", folder)
+    there = sweep(run_list, lesson.train_run, data, CODE, folder)
     assert killed.is_set()
     assert [outcome(record) for record in there] == [outcome(record) for record in here]
-    again = experiment.sweep(run_list, lab.train_run, data, "code", folder)
+    again = sweep(run_list, lesson.train_run, data, CODE, folder)
     assert [record.result for record in again] == [record.result for record in there]
 
 
-def test_the_client_of_the_notebook_is_used(lab, data, run_list, tmp_path, cluster):
+def test_the_client_of_the_notebook_is_used(lesson, data, run_list, tmp_path, cluster):
     pids = tmp_path / "pids"
     pids.mkdir()
 
     def telling(settings, data, record, device):
         (pids / str(os.getpid())).touch()
-        lab.train_run(settings, data, record, device)
+        lesson.train_run(settings, data, record, device)
 
     with Client(cluster) as client:
         workers = {str(pid) for pid in client.run(os.getpid).values()}
-        experiment.sweep(run_list, telling, data, "code", tmp_path / "runs")
+        sweep(run_list, telling, data, CODE, tmp_path / "runs")
     assert {path.name for path in pids.iterdir()} <= workers
 
 
-def test_failing_run_on_the_cluster_is_named(lab, data, run_list, tmp_path, cluster):
+def test_failing_run_on_the_cluster_is_named(lesson, data, run_list, tmp_path, cluster):
     def failing(settings, data, record, device):
         if settings.cell == "LSTM":
             raise FloatingPointError("the loss is nan at step 3")
-        lab.train_run(settings, data, record, device)
+        lesson.train_run(settings, data, record, device)
 
-    with Client(cluster), pytest.raises(utils.LabError, match=r"lstm.*the loss is nan at step 3"):
-        experiment.sweep(run_list, failing, data, "code", tmp_path)
+    with Client(cluster), pytest.raises(LabError, match=r"lstm.*the loss is nan at step 3"):
+        sweep(run_list, failing, data, CODE, tmp_path)
 
 
-def test_workers_with_several_threads_are_refused(lab, data, run_list, tmp_path):
+def test_workers_with_several_threads_are_refused(lesson, data, run_list, tmp_path):
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
         ) as cluster,
         Client(cluster),
-        pytest.raises(utils.LabError, match="--nthreads 1"),
+        pytest.raises(LabError, match="--nthreads 1"),
     ):
-        experiment.sweep(run_list, lab.train_run, data, "code", tmp_path)
+        sweep(run_list, lesson.train_run, data, CODE, tmp_path)
 
 
-def test_scheduler_that_does_not_answer_is_named(lab, data, run_list, tmp_path, monkeypatch):
+def test_scheduler_that_does_not_answer_is_named(lesson, data, run_list, tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_DASK", "tcp://127.0.0.1:1")
     short = dataclasses.replace(run_list[0], epochs=1)
-    with pytest.raises(utils.LabError, match=r"No Dask scheduler answers at .*127\.0\.0\.1:1"):
-        experiment.sweep([short], lab.train_run, data, "code", tmp_path)
+    with pytest.raises(LabError, match=r"No Dask scheduler answers at .*127\.0\.0\.1:1"):
+        sweep([short], lesson.train_run, data, CODE, tmp_path)

@@ -13,8 +13,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import experiment
 import utils
+from lab import files, glove, runs
+from lab.config import LabError
 
 ROOT = Path(__file__).parents[1]
 VOCAB = utils.Vocab(utils.Counter(["good", "bad", "film", "<", "br"]))
@@ -93,8 +94,8 @@ def test_any_vector_file_is_read_or_refused(tmp_path, rows, odd, place):
     text[place % len(text)] += f" {odd}"
     path.write_text("\n".join(text) + "\n", encoding="utf-8")
     try:
-        found, vectors = utils.read_vector_file(path, {"good": 0, "bad": 1, "film": 2})
-    except utils.LabError as error:
+        found, vectors = glove.read_vector_file(path, {"good": 0, "bad": 1, "film": 2})
+    except LabError as error:
         assert path.name in str(error)
     else:
         assert vectors.shape == (len(found), 3) and np.isfinite(vectors).all()
@@ -108,8 +109,8 @@ def test_any_bytes_as_vectors_are_read_or_refused(tmp_path, content):
     path.write_bytes(content)
     with_word = {"good": 0}
     try:
-        utils.read_vector_file(path, with_word)
-    except utils.LabError as error:
+        glove.read_vector_file(path, with_word)
+    except LabError as error:
         assert path.name in str(error)
 
 
@@ -118,7 +119,7 @@ def test_any_bytes_as_vectors_are_read_or_refused(tmp_path, content):
 def test_any_bytes_as_stored_arrays_are_refused(tmp_path, content, suffix):
     path = tmp_path / f"file{suffix}"
     path.write_bytes(content)
-    assert (utils.load_arrays if suffix == ".npz" else experiment.load_tensors)(path) is None
+    assert (files.load_arrays if suffix == ".npz" else files.load_tensors)(path) is None
 
 
 @pytest.mark.parametrize("place", np.linspace(0, 1, 40, endpoint=False))
@@ -128,13 +129,13 @@ def test_a_flipped_bit_in_weights_is_seen(tmp_path, place):
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 4
     path.write_bytes(content)
-    loaded = experiment.load_tensors(path)
+    loaded = files.load_tensors(path)
     assert loaded is None or torch.equal(loaded["weight"], torch.arange(500.0))
 
 
-def test_results_with_another_number_in_them_do_not_count(lab, data, tmp_path, cpu, run):
-    record = experiment.RunRecord(run, data.fingerprint, "code", tmp_path)
-    lab.train_run(run, data, record, cpu)
+def test_results_with_another_number_in_them_do_not_count(lesson, data, tmp_path, cpu, run):
+    record = runs.RunRecord(run, data.fingerprint, "code", tmp_path)
+    lesson.train_run(run, data, record, cpu)
     path = record.folder / "result.json"
     text = path.read_text()
     digit = re.search(r'"test_accuracy": 0\.(\d)', text)
@@ -145,23 +146,12 @@ def test_results_with_another_number_in_them_do_not_count(lab, data, tmp_path, c
 
 @pytest.fixture
 def run():
-    return experiment.Settings("GRU-8", "GRU", 8, 1, 0.02, 0, 1, 16, 10)
+    return runs.Settings("GRU-8", "GRU", 8, 1, 0.02, 0, 1, 16, 10)
 
 
 @pytest.fixture
 def cpu():
     return torch.device("cpu")
-
-
-def test_a_run_can_be_repeated_and_compared(lab, data, tmp_path, cpu, run):
-    record = experiment.RunRecord(run, data.fingerprint, "code", tmp_path / "first")
-    with pytest.raises(utils.LabError, match="not finished"):
-        experiment.repeat(record, lab.train_run, data, "code", tmp_path / "again")
-    lab.train_run(run, data, record, cpu)
-    table = experiment.repeat(record, lab.train_run, data, "code", tmp_path / "again")
-    assert (table["difference"] == 0).all() and "test_loss" in table.index
-    with pytest.raises(utils.LabError, match="made with other code"):
-        experiment.repeat(record, lab.train_run, data, "other", tmp_path / "again")
 
 
 # ── Security ────────────────────────────────────────────────────────────────────────────────────
@@ -175,7 +165,7 @@ def calls(file):
 
 
 def sources():
-    """Yield name and code of each program of the lab, and the notebook's."""
+    """Yield name and code of each program of the lesson, and the notebook's."""
     for path in [*ROOT.glob("*.py"), *(ROOT / "figures").glob("*.py")]:
         yield path.name, path.read_text(encoding="utf-8")
     notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
@@ -210,5 +200,5 @@ def test_certificates_are_checked_after_everything_is_imported():
 
 
 def test_written_files_are_not_open_to_all_to_write(tmp_path):
-    utils.write_atomically(tmp_path / "file", b"content")
+    files.write_atomically(tmp_path / "file", b"content")
     assert not (tmp_path / "file").stat().st_mode & 0o022

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import CODE
 from torch import nn
 
-import experiment
-import language
 import utils
+from lab import imdb, language, runs
+from lab.config import LabError
+from lab.sweep import sweep
 
 CELLS = ("RNN", "LSTM", "GRU")
 
@@ -28,9 +30,9 @@ def language_data(data):
     return language.LanguageData(*streams, data.vectors, characters=1000, parts=2)
 
 
-def model_of(lab, settings, data, cell="GRU", **others):
+def model_of(lesson, settings, data, cell="GRU", **others):
     torch.manual_seed(0)
-    model = lab.LanguageModel(lab.build_model(settings(cell, **others), data.vectors))
+    model = lesson.LanguageModel(lesson.build_model(settings(cell, **others), data.vectors))
     return model.eval()
 
 
@@ -60,17 +62,32 @@ def test_batches_are_contiguous_and_targets_are_the_next_words(stream, columns, 
 
 
 def test_too_short_stream_is_refused():
-    with pytest.raises(utils.LabError, match="3 words are too few for 4 columns"):
+    with pytest.raises(LabError, match="3 words are too few for 4 columns"):
         list(language.stream_batches(np.array([5, 6, 7]), 4, 10))
 
 
 def test_parts_together_are_the_whole_stream(language_data):
-    parts = [language_data.part(epoch) for epoch in (1, 2)]
+    parts = [language.part_of(language_data, epoch) for epoch in (1, 2)]
     np.testing.assert_array_equal(np.concatenate(parts), language_data.train)
-    np.testing.assert_array_equal(language_data.part(3), parts[0])
+    np.testing.assert_array_equal(language.part_of(language_data, 3), parts[0])
 
 
-def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, tiny_profile, tmp_path):
+def corpus_of(reviews, texts, vocab):
+    """Return reviews in all their stages; their vectors are zeros."""
+    splits, labels = reviews["split"].to_numpy(), reviews["label"].to_numpy()
+    names = ("train", "valid", "test")
+    encoded = (utils.encode(texts, labels, splits == name, vocab) for name in names)
+    zeros = np.zeros((9, 2), dtype=np.float32)
+    vectors = utils.WordVectors(zeros, np.zeros(9, dtype=bool), "zeros")
+    return utils.Corpus(reviews, texts, vocab, vectors, utils.LabData(*encoded, zeros))
+
+
+def reads(profile, count):
+    """Return a profile whose language model reads, and is judged on, so many reviews."""
+    return dataclasses.replace(profile, stream_train=count, stream_valid=count, stream_parts=1)
+
+
+def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, small_profile, tmp_path):
     folder = official(halves=("train",))
     unsup = folder / "train" / "unsup"
     unsup.mkdir()
@@ -86,17 +103,16 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, tiny_pro
         for film in [*films, *["tt9999999"] * 240]
     )
     (folder / "train" / "urls_unsup.txt").write_text(urls)
-    reviews = utils.load_reviews(tiny_profile, tmp_path)
+    reviews = utils.load_reviews(small_profile, tmp_path)
     texts = utils.tokenize_all(reviews["text"].tolist())
     vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
     words = {f"unlabelled{film}": len(vocab) + i for i, film in enumerate(films)}
     vocab.stoi.update(words)
     vocab.itos.extend(words)
-    splits, labels = reviews["split"].to_numpy(), reviews["label"].to_numpy()
-    train, valid = (utils.encode(texts, labels, splits == s, vocab) for s in ("train", "valid"))
+    corpus = corpus_of(reviews, texts, vocab)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAB2_DATA", str(tmp_path))
-        found = language.prepare(reviews, vocab, train, valid, np.zeros((9, 2)), None, None, 1)
+        found = utils.language_data(reads(small_profile, None), corpus)
     kept = set(reviews.loc[reviews["split"] != "train", "group"])
     read = {vocab.itos[i].removeprefix("unlabelled") for i in found.train if i in words.values()}
     assert read == set(films) - kept and read
@@ -107,15 +123,14 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, tiny_pro
 
 
 def test_part_of_the_validation_reviews_judges_with_its_own_characters(
-    official, tiny_profile, tmp_path
+    official, small_profile, tmp_path
 ):
     official(halves=("train",))
-    reviews = utils.load_reviews(tiny_profile, tmp_path)
+    reviews = utils.load_reviews(small_profile, tmp_path)
     texts = utils.tokenize_all(reviews["text"].tolist())
     vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
-    splits, labels = reviews["split"].to_numpy(), reviews["label"].to_numpy()
-    train, valid = (utils.encode(texts, labels, splits == s, vocab) for s in ("train", "valid"))
-    found = language.prepare(reviews, vocab, train, valid, np.zeros((9, 2)), 4, 4, 1)
+    corpus = corpus_of(reviews, texts, vocab)
+    found = utils.language_data(reads(small_profile, 4), corpus)
     ends = [0, *np.flatnonzero(found.valid == language.END)]
     stretches = [found.valid[start:end] for start, end in itertools.pairwise(ends)]
     read = [[vocab.itos[i] for i in words if i != language.END] for words in stretches]
@@ -128,14 +143,14 @@ def test_part_of_the_validation_reviews_judges_with_its_own_characters(
 
 def test_unlabelled_reviews_that_do_not_fit_their_list_are_named(official, tmp_path):
     folder = official(halves=("train",)) / "train"
-    assert utils.read_unlabelled(tmp_path) == []
+    assert imdb.read_unlabelled(tmp_path) == []
     (folder / "unsup").mkdir()
     (folder / "unsup" / "0_0.txt").write_text("text")
     for urls in (None, "http://a/tt1/\nhttp://a/tt2/\n"):
         if urls:
             (folder / "urls_unsup.txt").write_text(urls)
-        with pytest.raises(utils.LabError, match=r"train/unsup does not fit train/urls_unsup.txt"):
-            utils.read_unlabelled(tmp_path)
+        with pytest.raises(LabError, match=r"train/unsup does not fit train/urls_unsup.txt"):
+            imdb.read_unlabelled(tmp_path)
 
 
 # ── baselines ───────────────────────────────────────────────────────────────────────────────────
@@ -175,10 +190,10 @@ def test_bits_per_character():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_loss_of_three_words_by_hand(lab, data, settings, cell, monkeypatch):
+def test_loss_of_three_words_by_hand(lesson, data, settings, cell, monkeypatch):
     """With one word in the only other group, the head is one plain softmax over all 30 words."""
-    monkeypatch.setattr(lab.LanguageModel, "cutoffs", (29,))
-    model = model_of(lab, settings, data, cell)
+    monkeypatch.setattr(lesson.LanguageModel, "cutoffs", (29,))
+    model = model_of(lesson, settings, data, cell)
     text, target = torch.tensor([[3], [4], [5]]), torch.tensor([[4], [5], [6]])
     embedded = torch.tensor(data.vectors)[[3, 4, 5]][:, None]
     states = getattr(nn, cell)(6, 8)
@@ -192,10 +207,10 @@ def test_loss_of_three_words_by_hand(lab, data, settings, cell, monkeypatch):
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("cutoffs", [(250, 2000, 8000), (5, 12), (4,)])
 def test_adaptive_softmax_adds_up_to_one_and_equals_its_full_evaluation(
-    lab, data, settings, cell, cutoffs, monkeypatch
+    lesson, data, settings, cell, cutoffs, monkeypatch
 ):
-    monkeypatch.setattr(lab.LanguageModel, "cutoffs", cutoffs)
-    model = model_of(lab, settings, data, cell, hidden_dim=32)
+    monkeypatch.setattr(lesson.LanguageModel, "cutoffs", cutoffs)
+    model = model_of(lesson, settings, data, cell, hidden_dim=32)
     text = torch.tensor([[3], [4], [5]])
     everything, _ = model.next_word(text)
     assert everything.exp().sum().item() == pytest.approx(1, abs=1e-5)
@@ -206,41 +221,41 @@ def test_adaptive_softmax_adds_up_to_one_and_equals_its_full_evaluation(
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_carried_state_equals_one_long_pass(lab, data, settings, stream, cell):
-    model = model_of(lab, settings, data, cell)
-    whole, _ = lab.read_stream(model, language.stream_batches(stream, 2, 10_000))
-    parts, words = lab.read_stream(model, language.stream_batches(stream, 2, 7))
+def test_carried_state_equals_one_long_pass(lesson, data, settings, stream, cell):
+    model = model_of(lesson, settings, data, cell)
+    whole, _ = lesson.read_stream(model, language.stream_batches(stream, 2, 10_000))
+    parts, words = lesson.read_stream(model, language.stream_batches(stream, 2, 7))
     assert parts == pytest.approx(whole, abs=1e-5)
     assert words == (len(stream) - 1) // 2 * 2
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_truncation_stops_the_gradient_not_the_state(lab, data, settings, cell):
-    model = model_of(lab, settings, data, cell)
+def test_truncation_stops_the_gradient_not_the_state(lesson, data, settings, cell):
+    model = model_of(lesson, settings, data, cell)
     _, state = model(torch.tensor([[3], [4]]))
-    cut = lab.detached(state)
+    cut = lesson.detached(state)
     pairs = zip(state, cut) if cell == "LSTM" else [(state, cut)]
     for ours, theirs in pairs:
         assert torch.equal(ours, theirs) and not theirs.requires_grad
 
 
-def test_reading_without_an_optimizer_changes_nothing(lab, data, settings, stream):
-    model = model_of(lab, settings, data, dropout=0.5)
+def test_reading_without_an_optimizer_changes_nothing(lesson, data, settings, stream):
+    model = model_of(lesson, settings, data, dropout=0.5)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     first, second = (
-        lab.read_stream(model, language.stream_batches(stream, 2, 7)) for _ in range(2)
+        lesson.read_stream(model, language.stream_batches(stream, 2, 7)) for _ in range(2)
     )
     assert first == second
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
-def test_nucleus_of_a_known_distribution(lab):
+def test_nucleus_of_a_known_distribution(lesson):
     log_probability = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]).log()
-    found = lab.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
+    found = lesson.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
     torch.testing.assert_close(found, torch.tensor([0, 0.5 / 0.8, 0, 0.3 / 0.8, 0]))
-    torch.testing.assert_close(lab.nucleus(log_probability, p=1.0), log_probability.exp())
-    assert lab.nucleus(log_probability, p=0.01).tolist() == [0, 1, 0, 0, 0]
-    cold = lab.nucleus(log_probability, temperature=0.5, p=1.0)
+    torch.testing.assert_close(lesson.nucleus(log_probability, p=1.0), log_probability.exp())
+    assert lesson.nucleus(log_probability, p=0.01).tolist() == [0, 1, 0, 0, 0]
+    cold = lesson.nucleus(log_probability, temperature=0.5, p=1.0)
     torch.testing.assert_close(cold, log_probability.exp() ** 2 / 0.355)
     drawn = torch.multinomial(
         found, 20_000, replacement=True, generator=torch.Generator().manual_seed(0)
@@ -248,22 +263,22 @@ def test_nucleus_of_a_known_distribution(lab):
     assert (drawn == 1).double().mean().item() == pytest.approx(0.625, abs=0.015)
 
 
-def test_writing_follows_the_seed_and_never_writes_unknown(lab, data, settings):
+def test_writing_follows_the_seed_and_never_writes_unknown(lesson, data, settings):
     vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
-    model = model_of(lab, settings, data)
+    model = model_of(lesson, settings, data)
     texts = [
-        lab.write(model, "w3 w4", vocab, [language.END], length=12, p=1.0, seed=seed)
+        lesson.write(model, "w3 w4", vocab, [language.END], length=12, p=1.0, seed=seed)
         for seed in (1, 1, 2)
     ]
     assert texts[0] == texts[1] != texts[2]
     assert texts[0].startswith("w3 w4 ") and utils.UNKNOWN not in " ".join(texts)
-    assert lab.write(model, "", vocab, [language.END], length=3)
+    assert lesson.write(model, "", vocab, [language.END], length=3)
 
 
-def test_surprise_is_the_probability_of_each_word(lab, data, settings):
+def test_surprise_is_the_probability_of_each_word(lesson, data, settings):
     vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
-    model = model_of(lab, settings, data)
-    table = lab.surprise(model, "w3 w4 nonsense", vocab, [language.END])
+    model = model_of(lesson, settings, data)
+    table = lesson.surprise(model, "w3 w4 nonsense", vocab, [language.END])
     words = [vocab.stoi["w3"], vocab.stoi["w4"], vocab.stoi[utils.UNKNOWN]]
     text, target = torch.tensor([language.END, *words[:-1]]), torch.tensor(words)
     expected, _ = model.log_probability(text[:, None], target[:, None])
@@ -283,14 +298,14 @@ def language_settings(settings):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_language_model_learns_and_continues_bit_for_bit(
-    lab, language_data, language_settings, tmp_path, cpu, cell
+    lesson, language_data, language_settings, tmp_path, cpu, cell
 ):
     records = [
-        experiment.RunRecord(language_settings(cell, dropout=0.1), "data", "code", tmp_path / name)
+        runs.RunRecord(language_settings(cell, dropout=0.1), "data", "code", tmp_path / name)
         for name in ("whole", "broken")
     ]
-    lab.train_language(records[0].settings, language_data, records[0], cpu)
-    save = experiment.RunRecord.save_epoch
+    lesson.train_language(records[0].settings, language_data, records[0], cpu)
+    save = runs.Checkpoint.save_epoch
 
     def save_and_die(self, model, optimizer, curve):
         save(self, model, optimizer, curve)
@@ -298,9 +313,9 @@ def test_language_model_learns_and_continues_bit_for_bit(
 
     for _ in range(3):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
-            patch.setattr(experiment.RunRecord, "save_epoch", save_and_die)
-            lab.train_language(records[1].settings, language_data, records[1], cpu)
-    lab.train_language(records[1].settings, language_data, records[1], cpu)
+            patch.setattr(runs.RunRecord, "save_epoch", save_and_die)
+            lesson.train_language(records[1].settings, language_data, records[1], cpu)
+    lesson.train_language(records[1].settings, language_data, records[1], cpu)
     losses = [[row["valid_loss"] for row in record.curve] for record in records]
     assert losses[0] == losses[1]
     assert losses[0][-1] < losses[0][0] < math.log(30) + 0.5
@@ -309,37 +324,35 @@ def test_language_model_learns_and_continues_bit_for_bit(
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_classifier_starts_from_the_language_model(
-    lab, data, language_data, settings, language_settings, tmp_path, cell
+    lesson, data, language_data, settings, language_settings, tmp_path, cell
 ):
-    (reader,) = experiment.sweep(
-        [language_settings(cell)], lab.train_language, language_data, "code", tmp_path, workers=1
+    (reader,) = sweep(
+        [language_settings(cell)], lesson.train_language, language_data, CODE, tmp_path, workers=1
     )
     run_list = [settings(cell, epochs=1), settings(cell, epochs=1, pretrained=reader.name)]
-    scratch, pretrained = experiment.sweep(
-        run_list, lab.train_run, data, "code", tmp_path, workers=1
-    )
+    scratch, pretrained = sweep(run_list, lesson.train_run, data, CODE, tmp_path, workers=1)
     assert scratch.name != pretrained.name
-    model = lab.build_model(run_list[1], data.vectors)
+    model = lesson.build_model(run_list[1], data.vectors)
     weights = reader.weights_of(reader.name)
-    lab.start_from(model, weights)
+    lesson.start_from(model, weights)
     for name, weight in model.state_dict().items():
         assert name.startswith("linear.") or torch.equal(weight, weights[name])
-    with pytest.raises(utils.LabError, match="starts from the weights of gone"):
-        experiment.sweep([settings(cell, pretrained="gone")], lab.train_run, data, "code", tmp_path)
+    with pytest.raises(LabError, match="starts from the weights of gone"):
+        sweep([settings(cell, pretrained="gone")], lesson.train_run, data, CODE, tmp_path)
 
 
-def test_few_labels_are_drawn_evenly_and_nested(data, lab, settings, tmp_path, cpu):
-    small, large = (data.train.some(count, seed=1) for count in (10, 40))
+def test_few_labels_are_drawn_evenly_and_nested(data, lesson, settings, tmp_path, cpu):
+    small, large = (utils.draw_balanced(data.train, count, seed=1) for count in (10, 40))
     assert small.labels.sum() == 5 and large.labels.sum() == 20
     pieces = [
         {tuple(r.tokens[a:b]) for a, b in zip(r.starts[:-1], r.starts[1:])} for r in (small, large)
     ]
     assert pieces[0] <= pieces[1]
-    with pytest.raises(utils.LabError, match="Cannot draw 98 reviews"):
-        data.train.some(98, seed=1)
+    with pytest.raises(LabError, match="Cannot draw 98 reviews"):
+        utils.draw_balanced(data.train, 98, seed=1)
     entry = settings(epochs=1, labelled=10)
-    record = experiment.RunRecord(entry, data.fingerprint, "code", tmp_path)
-    lab.train_run(entry, data, record, cpu)
+    record = runs.RunRecord(entry, data.fingerprint, "code", tmp_path)
+    lesson.train_run(entry, data, record, cpu)
     assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import utils
+from lab.config import LabError
 
 LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
@@ -23,9 +24,9 @@ def batch():
     return text, length
 
 
-def make(lab, cell, layers=1, bidirectional=False):
+def make(lesson, cell, layers=1, bidirectional=False):
     torch.manual_seed(0)
-    return lab.CELLS[cell](30, 6, 8, 1, num_layers=layers, bidirectional=bidirectional)
+    return lesson.CELLS[cell](30, 6, 8, 1, num_layers=layers, bidirectional=bidirectional)
 
 
 def torch_name(name):
@@ -36,10 +37,10 @@ def torch_name(name):
     return f"{kind[:-1]}{layer}{'_reverse' * (way == 'back')}"
 
 
-def packed_logits(lab, model, cell, text, length):
+def packed_logits(lesson, model, cell, text, length):
     """Return PyTorch's layer with the model's weights, and the logits it gives packed reviews."""
     ours = model.recurrent
-    bidirectional = isinstance(ours, lab.TwoWay)
+    bidirectional = isinstance(ours, lesson.TwoWay)
     layers = len(ours.forth) if bidirectional else ours.num_layers
     reference = LAYERS[cell](6, 8, layers, bidirectional=bidirectional)
     reference.load_state_dict({torch_name(k): w for k, w in ours.state_dict().items()})
@@ -51,15 +52,15 @@ def packed_logits(lab, model, cell, text, length):
 
 
 @pytest.mark.parametrize("cell", LAYERS)
-def test_cell_from_scratch_equals_torch(lab, cell):
+def test_cell_from_scratch_equals_torch(lesson, cell):
     torch.manual_seed(1)
     zeros = torch.zeros(4, 8)
     state = (zeros, zeros) if cell == "LSTM" else zeros
-    scratch = getattr(lab, f"{cell.lower()}_cell")
-    assert lab.matches_torch(scratch, LAYERS[cell](5, 8), state)
-    other = lab.gru_cell if cell == "RNN" else lab.rnn_cell
+    scratch = getattr(lesson, f"{cell.lower()}_cell")
+    assert lesson.matches_torch(scratch, LAYERS[cell](5, 8), state)
+    other = lesson.gru_cell if cell == "RNN" else lesson.rnn_cell
     with pytest.raises((RuntimeError, ValueError, AttributeError)):
-        lab.matches_torch(other, LAYERS[cell](5, 8), zeros)
+        lesson.matches_torch(other, LAYERS[cell](5, 8), zeros)
 
 
 @pytest.mark.parametrize("cell", LAYERS)
@@ -67,12 +68,12 @@ def test_cell_from_scratch_equals_torch(lab, cell):
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("flush", [True, False])
 def test_padded_equals_packed_in_output_and_gradient(
-    lab, batch, cell, layers, bidirectional, flush
+    lesson, batch, cell, layers, bidirectional, flush
 ):
     torch.set_flush_denormal(flush)
-    model = make(lab, cell, layers, bidirectional)
+    model = make(lesson, cell, layers, bidirectional)
     logits = model(*batch)
-    reference, expected = packed_logits(lab, model, cell, *batch)
+    reference, expected = packed_logits(lesson, model, cell, *batch)
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
     expected.sum().backward()
     theirs = {name: p.grad for name, p in reference.named_parameters()}
@@ -85,8 +86,8 @@ def test_padded_equals_packed_in_output_and_gradient(
 
 
 @pytest.mark.parametrize("cell", LAYERS)
-def test_more_padding_and_other_neighbours_change_nothing(lab, batch, cell):
-    model = make(lab, cell)
+def test_more_padding_and_other_neighbours_change_nothing(lesson, batch, cell):
+    model = make(lesson, cell)
     text, length = batch
     together = model(text, length)
     padded = model(F.pad(text, (0, 0, 0, 20), value=utils.PADDING_INDEX), length)
@@ -96,8 +97,8 @@ def test_more_padding_and_other_neighbours_change_nothing(lab, batch, cell):
 
 
 @pytest.mark.parametrize("cell", LAYERS)
-def test_every_word_of_a_review_counts_and_padding_does_not(lab, batch, cell):
-    model = make(lab, cell)
+def test_every_word_of_a_review_counts_and_padding_does_not(lesson, batch, cell):
+    model = make(lesson, cell)
     text, length = batch
     before = model(text, length)
     for step, column in itertools.product(range(9), range(4)):
@@ -108,34 +109,34 @@ def test_every_word_of_a_review_counts_and_padding_does_not(lab, batch, cell):
 
 
 @pytest.mark.parametrize("cell", LAYERS)
-def test_predict_is_the_sigmoid_of_forward_without_gradient(lab, batch, cell):
-    model = make(lab, cell)
+def test_predict_is_the_sigmoid_of_forward_without_gradient(lesson, batch, cell):
+    model = make(lesson, cell)
     probability = model.predict(*batch)
     assert torch.equal(probability, torch.sigmoid(model(*batch)))
     assert not probability.requires_grad
 
 
-def test_build_model_fills_the_embedding_and_follows_the_seed(lab, data, settings):
-    first, again = (lab.build_model(settings(seed=1), data.vectors) for _ in range(2))
-    other = lab.build_model(settings(seed=2), data.vectors)
+def test_build_model_fills_the_embedding_and_follows_the_seed(lesson, data, settings):
+    first, again = (lesson.build_model(settings(seed=1), data.vectors) for _ in range(2))
+    other = lesson.build_model(settings(seed=2), data.vectors)
     assert torch.equal(first.embedding.weight, torch.tensor(data.vectors))
     assert torch.equal(first.recurrent.weight_hh_l0, again.recurrent.weight_hh_l0)
     assert not torch.equal(first.recurrent.weight_hh_l0, other.recurrent.weight_hh_l0)
 
 
-def test_padding_row_gets_no_gradient(lab, batch):
-    model = make(lab, "GRU")
+def test_padding_row_gets_no_gradient(lesson, batch):
+    model = make(lesson, "GRU")
     model(*batch).sum().backward()
     gradient = model.embedding.weight.grad
     assert not gradient[utils.PADDING_INDEX].any() and gradient.any()
 
 
 @pytest.mark.parametrize("text", ["", "good", "好 \ud800 🙂", "<br />", "long " * 10_000])
-def test_any_text_can_be_read_word_by_word(lab, text):
+def test_any_text_can_be_read_word_by_word(lesson, text):
     vocab = utils.Vocab(utils.Counter(["good", "long"]))
     torch.manual_seed(0)
-    readers = {name: cell(len(vocab), 6, 8, 1) for name, cell in lab.CELLS.items()}
-    tokens, said = lab.read_aloud(readers, text, vocab, 10)
+    readers = {name: cell(len(vocab), 6, 8, 1) for name, cell in lesson.CELLS.items()}
+    tokens, said = lesson.read_aloud(readers, text, vocab, 10)
     assert 1 <= len(tokens) <= 10 and set(said) == set(readers)
     for belief in said.values():
         assert belief.shape == (len(tokens),) and np.all((belief > 0) & (belief < 1))
@@ -143,17 +144,17 @@ def test_any_text_can_be_read_word_by_word(lab, text):
 
 @pytest.mark.parametrize("readout", ["last", "pooled"])
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
-def test_belief_after_each_word_is_the_prediction_of_that_beginning(lab, name, readout):
+def test_belief_after_each_word_is_the_prediction_of_that_beginning(lesson, name, readout):
     torch.manual_seed(0)
-    model = lab.CELLS[name](50, 6, 8, 1, 2, readout=readout)
+    model = lesson.CELLS[name](50, 6, 8, 1, 2, readout=readout)
     words = torch.randint(2, 50, (300,))
-    belief = lab.beliefs(model, words)
+    belief = lesson.beliefs(model, words)
     for heard in (1, 2, 77, 300):
         whole = model.eval().predict(words[:heard, None], torch.tensor([heard])).item()
         assert belief[heard - 1] == pytest.approx(whole, abs=1e-6)
 
 
-def test_a_network_that_reads_backwards_has_no_belief_on_the_way(lab):
-    model = lab.GRU(50, 6, 8, 1, bidirectional=True)
-    with pytest.raises(utils.LabError, match="both ends"):
-        lab.beliefs(model, torch.tensor([2, 3]))
+def test_a_network_that_reads_backwards_has_no_belief_on_the_way(lesson):
+    model = lesson.GRU(50, 6, 8, 1, bidirectional=True)
+    with pytest.raises(LabError, match="both ends"):
+        lesson.beliefs(model, torch.tensor([2, 3]))

@@ -13,6 +13,8 @@ import yaml
 
 import doctor
 import utils
+from lab import config, machine
+from lab.config import LabError
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,7 +103,7 @@ def test_importing_the_helpers_changes_nothing():
     code = (
         "import torch, random, numpy, os; before = (torch.get_num_threads(), random.getstate(),"
         " torch.initial_seed(), sorted(os.listdir()));"
-        "import utils, experiment; after = (torch.get_num_threads(), random.getstate(),"
+        "import utils; from lab import sweep, results, figures, tables, fingerprint; after = (torch.get_num_threads(), random.getstate(),"
         " torch.initial_seed(), sorted(os.listdir())); assert before == after"
     )
     subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, check=True)
@@ -112,26 +114,26 @@ def test_importing_the_helpers_changes_nothing():
 
 def test_unknown_profile_lists_the_known(monkeypatch):
     monkeypatch.setenv("LAB2_PROFILE", "ful")
-    with pytest.raises(utils.LabError, match=r"'ful'.*quick, full"):
-        utils.get_profile()
+    with pytest.raises(LabError, match=r"'ful'.*quick, full"):
+        config.get_profile()
 
 
 def test_folders_follow_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("LAB2_OUT", raising=False)
     monkeypatch.delenv("LAB2_DATA", raising=False)
-    assert utils.data_folder() == utils.output_folder() == ROOT / "data"
+    assert config.data_folder() == config.output_folder() == ROOT / "data"
     monkeypatch.setenv("LAB2_DATA", str(tmp_path))
-    assert utils.data_folder() == utils.output_folder() == tmp_path
+    assert config.data_folder() == config.output_folder() == tmp_path
     monkeypatch.setenv("LAB2_OUT", str(tmp_path / "out"))
-    assert utils.output_folder() == tmp_path / "out"
+    assert config.output_folder() == tmp_path / "out"
 
 
 def test_an_error_of_the_lab_is_one_line_in_jupyter():
-    assert utils.LabError("what, where, what to do")._render_traceback_() == [
+    assert LabError("what, where, what to do")._render_traceback_() == [
         "LabError: what, where, what to do"
     ]
 
 
 def test_subnormal_numbers_are_rounded_to_zero():
-    utils.prepare_torch(1)
+    machine.prepare_torch(1)
     assert (utils.torch.tensor([1e-30]) * 1e-10).item() == 0.0

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import reference
-import science
 import utils
+from lab import config, files, tables
+from lab.config import LabError
+from tools import reference
 
 
 @pytest.fixture
@@ -22,9 +23,9 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def shop(lab, data, folder):
+def shop(lesson, data, folder):
     """A workshop with small data."""
-    return reference.Workshop(vars(lab), utils.PROFILES["quick"], None, None, data, workers=1)
+    return reference.Workshop(vars(lesson), config.PROFILES["quick"], None, None, data, workers=1)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_what_was_finished_before_a_failure_is_stored(shop, folder, small_plans)
         train(settings, *rest)
 
     shop.lab = shop.lab | {"train_run": fails_on_lstm}
-    with pytest.raises(utils.LabError, match="nan at step 3"):
+    with pytest.raises(LabError, match="nan at step 3"):
         reference.make("report", shop)
     assert set(pd.read_csv(folder / "results.csv")["cell"]) == {"RNN", "GRU"}
 
@@ -124,7 +125,7 @@ def test_counts_stay_whole_beside_language_models(shop, folder, small_plans):
     results, _ = reference.stored("report", "quick")
     assert pd.api.types.is_integer_dtype(results["test_reviews"])
     assert results["test_reviews"].tolist() == table["test_reviews"].tolist() == [40] * 5
-    assert len(science.ladder_table(results)) == 5  # its intervals need whole counts
+    assert len(tables.ladder_table(results)) == 5  # its intervals need whole counts
     reference.make("report", shop, train=False)
     assert ",40.0," not in (folder / "results.csv").read_text()
 
@@ -139,9 +140,9 @@ def test_runs_of_other_code_are_replaced(shop, folder, small_plans):
 
 
 def test_a_list_that_needs_the_tuning_says_so(shop):
-    with pytest.raises(utils.LabError, match=r"python reference\.py tuning"):
+    with pytest.raises(LabError, match=r"python reference\.py tuning"):
         reference.plan_of("fair", shop)
-    with pytest.raises(utils.LabError, match=r"LAB2_PROFILE=quick python reference\.py fair"):
+    with pytest.raises(LabError, match=r"LAB2_PROFILE=quick python reference\.py fair"):
         reference.load("fair", "quick")
 
 
@@ -176,11 +177,11 @@ def test_tables_are_made(shop, folder):
     many = utils.EncodedReviews(tokens, starts, np.tile(valid.labels, 12))
     shop.data = dataclasses.replace(shop.data, valid=many)
     reference.make_table("baselines", shop)
-    assert utils.read_table("baselines", folder).shape == (4, 3)
+    assert files.read_table("baselines", folder).shape == (4, 3)
     reference.make_table("gradients", shop)
-    gradients = utils.read_table("gradients", folder)
+    gradients = files.read_table("gradients", folder)
     assert gradients.groupby(["kind", "network"]).size().tolist() == [6] * 12  # a row a distance
-    assert len(utils.read_table("jacobians", folder)) == 2 * 3 * 3
+    assert len(files.read_table("jacobians", folder)) == 2 * 3 * 3
 
 
 def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, monkeypatch, capsys):
@@ -188,7 +189,7 @@ def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, m
     monkeypatch.setenv("LAB2_DATA", str(official(films=20).parent))
     monkeypatch.setenv("LAB2_OUT", str(tmp_path / "out"))
     monkeypatch.setenv("LAB2_PROFILE", "full")
-    monkeypatch.setitem(utils.PROFILES, "full", utils.Profile("full", None, 20, 30, 12, 1, 16))
+    monkeypatch.setitem(config.PROFILES, "full", config.Profile("full", None, 20, 30, 12, 1, 16))
     monkeypatch.setattr(reference, "folder", lambda profile="full": tmp_path / profile)
     command = ["reference.py", "baselines", "report", "--only", "GRU-256", "--workers", "1"]
     monkeypatch.setattr(sys, "argv", command)
@@ -197,19 +198,19 @@ def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, m
     assert "official test half" in said and "120 test" in said
     results = pd.read_csv(tmp_path / "full" / "results.csv")
     assert results["test_reviews"].tolist() == [120, 120] and results["seed"].tolist() == [0, 1]
-    assert len(utils.read_table("baselines", tmp_path / "full")) == 4
+    assert len(files.read_table("baselines", tmp_path / "full")) == 4
     assert np.load(tmp_path / "full" / "predictions.npz")["labels"].shape == (120,)
 
 
-def test_definitions_are_the_notebooks(lab):
+def test_definitions_are_the_notebooks(lesson):
     made = reference.notebook_definitions()
-    assert (made["code"], made["language_code"]) == (lab.code, lab.language_code)
+    assert (made["code"], made["language_code"]) == (lesson.code, lesson.language_code)
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
-def test_stored_runs_were_made_by_the_code_that_stands_in_the_notebook(lab, profile):
-    results, _ = reference.load_all(utils.get_profile(profile))
-    assert len(results) and set(results["code"]) <= {lab.code, lab.language_code}
+def test_stored_runs_were_made_by_the_code_that_stands_in_the_notebook(lesson, profile):
+    results, _ = reference.load_all(config.get_profile(profile))
+    assert len(results) and set(results["code"]) <= {lesson.code, lesson.language_code}
 
 
 def test_the_readme_has_the_stored_table():
@@ -229,6 +230,6 @@ def test_numbers_quoted_of_stored_runs_are_the_stored_ones(notebook):
     assert f"standard deviation of {rnn.std():.1f} points" in section
     assert (accuracy > 60).all() and "no seed collapsed" in section
     perplexity = reference.stored("language", "full")[0].set_index("cell")["perplexity"].to_dict()
-    counting = utils.read_table("counting", reference.folder()).set_index("model")["perplexity"]
+    counting = files.read_table("counting", reference.folder()).set_index("model")["perplexity"]
     for model, value in (perplexity | counting.to_dict()).items():
         assert f"| {model} | {value:.1f} |" in readme

@@ -16,8 +16,8 @@ import pytest
 import typst
 
 import doctor
-import report
-import science
+from lab import figures
+from tools import report
 
 ROOT = Path(__file__).parents[1]
 new_output = nbformat.v4.new_output
@@ -163,7 +163,7 @@ def test_a_short_table_stays_on_one_page(tmp_path, rows, pages):
 
 def test_coloured_words_keep_their_ground(tmp_path):
     beliefs = {"LSTM-256": np.array([0.5, 0.99, 0.01])}
-    coloured = science.ColouredText(["so", "<b>", "#bad*"], beliefs)
+    coloured = figures.ColouredText(["so", "<b>", "#bad*"], beliefs)
     output = new_output("display_data", data={"text/html": coloured._repr_html_()})
     path = write(tmp_path, "# T", code("x", output))
     text = text_of(report.convert(path, tmp_path / "out.pdf"))

@@ -6,35 +6,38 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import CODE
 
-import experiment
-import utils
+from lab import figures, results, runs, statistics, tables
+from lab.config import LabError
+from lab.sweep import sweep
 
 
 @pytest.fixture
-def exported(lab, data, settings, tmp_path):
+def exported(lesson, data, settings, tmp_path):
     run_list = [settings("RNN", epochs=2, network="RNN-256"), settings("GRU", epochs=3)]
-    records = experiment.sweep(run_list, lab.train_run, data, "code", tmp_path / "runs", workers=1)
-    return experiment.export_results(records, tmp_path), records
+    records = sweep(run_list, lesson.train_run, data, CODE, tmp_path / "runs", workers=1)
+    results.export_results(records, tmp_path)
+    return tmp_path, records
 
 
 def test_export_has_a_row_a_run_and_a_row_an_epoch(exported):
     folder, records = exported
-    results, curves = utils.load_results(folder)
-    assert results["run"].tolist() == [record.name for record in records]
+    table, curves = results.load_results(folder)
+    assert table["run"].tolist() == [record.name for record in records]
     assert curves.groupby("run", sort=False).size().tolist() == [2, 3]
     expected = {"network", "seed", "best_epoch", "parameters", "test_loss", "test_accuracy"}
-    assert expected | {"data", "code", "torch", "device"} <= set(results.columns)
+    assert expected | {"data", "code", "torch", "device"} <= set(table.columns)
     expected = {"train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "tokens_per_second"}
     assert expected | {"epoch", "seconds"} <= set(curves.columns)
-    assert results["test_accuracy"][0] == records[0].result["test_accuracy"]
+    assert table["test_accuracy"][0] == records[0].result["test_accuracy"]
 
 
 def test_unfinished_runs_are_left_out(exported, data, settings, tmp_path):
     _, records = exported
-    waiting = experiment.RunRecord(settings("LSTM"), data.fingerprint, "code", tmp_path / "runs")
-    results, _ = utils.load_results(experiment.export_results([*records, waiting], tmp_path))
-    assert len(results) == 2
+    waiting = runs.RunRecord(settings("LSTM"), data.fingerprint, "code", tmp_path / "runs")
+    results.export_results([*records, waiting], tmp_path)
+    assert len(results.load_results(tmp_path)[0]) == 2
 
 
 @pytest.mark.parametrize(
@@ -46,9 +49,9 @@ def test_predictions_stand_under_the_names_of_their_runs(
 ):
     _, records = exported
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
-    experiment.export_predictions(records, data.test, "said", names)
-    said = utils.read_predictions("said")
-    assert list(said.of) == expected
+    results.export_predictions(records, data.test, "said", names)
+    said = results.read_predictions("said")
+    assert list(said.probability) == expected
     right = np.concatenate(list(said.correct.values())).mean(axis=1)
     np.testing.assert_allclose(right, [record.result["test_accuracy"] for record in records])
 
@@ -57,28 +60,28 @@ def test_predictions_stand_under_the_names_of_their_runs(
 def test_missing_or_broken_results_say_what_to_do(tmp_path, content):
     if content is not None:
         (tmp_path / "results.csv").write_bytes(content)
-    with pytest.raises(utils.LabError, match="Run the six networks first"):
-        utils.load_results(tmp_path)
+    with pytest.raises(LabError, match="Run the six networks first"):
+        results.load_results(tmp_path)
 
 
 def test_table_stands_beside_the_starting_report(exported):
-    table = utils.comparison_table(utils.load_results(exported[0])[0])
+    table = tables.comparison_table(results.load_results(exported[0])[0])
     assert table.loc["RNN-256", "report's accuracy %"] == 69.76
     assert table.loc["RNN-256", "report's loss"] == 0.584
     assert math.isnan(table.loc["GRU-8", "report's loss"])
-    assert len(utils.STARTING_REPORT) == 6
+    assert len(tables.STARTING_REPORT) == 6
 
 
 def test_interval():
     # Newcombe, Statistics in Medicine 17 (1998), table I, method 3 (Wilson): 81 of 263
-    low, high = utils.accuracy_interval(81 / 263, 263)
+    low, high = statistics.accuracy_interval(81 / 263, 263)
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
 
 
 @pytest.mark.parametrize("quantity", ["accuracy", "loss"])
 def test_figure_shows_what_the_file_says(exported, quantity):
-    _, curves = utils.load_results(exported[0])
-    figure = utils.plot_curves(curves, quantity)
+    _, curves = results.load_results(exported[0])
+    figure = figures.plot_curves(curves, quantity)
     scale = 100 if quantity == "accuracy" else 1
     for axis, part in zip(figure.axes, ("train", "valid")):
         drawn = {line.get_label(): line.get_ydata() for line in axis.lines}
@@ -89,9 +92,9 @@ def test_figure_shows_what_the_file_says(exported, quantity):
 
 
 def test_figure_of_several_seeds_draws_each_run_and_names_it_once(exported):
-    _, curves = utils.load_results(exported[0])
+    _, curves = results.load_results(exported[0])
     stopped = curves.assign(seed=1)[curves["epoch"] == 1]
-    figure = utils.plot_curves(pd.concat([curves, stopped]), "loss")
+    figure = figures.plot_curves(pd.concat([curves, stopped]), "loss")
     lines = [line for line in figure.axes[1].lines if line.get_marker() == "o"]  # not the coin
     lengths = curves.groupby("run").size().tolist() + [1] * curves["run"].nunique()
     assert sorted(len(line.get_xdata()) for line in lines) == sorted(lengths)
@@ -103,7 +106,7 @@ def test_figure_of_several_seeds_draws_each_run_and_names_it_once(exported):
 def test_saved_figure_is_a_picture(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
     figure, _ = plt.subplots()
-    utils.save_figure(figure, "empty")
+    figures.save_figure(figure, "empty")
     plt.close(figure)
     assert (tmp_path / "figures" / "empty.png").read_bytes().startswith(b"\x89PNG")
 
@@ -114,7 +117,7 @@ def test_labels_at_the_ends_of_lines_keep_their_order_and_their_distance():
         axis.plot([0, 1], [1.0, end], label=name)
     axis.plot([0, 1], [2, np.nan], label="_hidden")
     axis.set(yscale="log", ylim=(1e-3, 1e3))  # two ends are out of sight
-    utils.label_ends(axis, gap=11)
+    figures.label_ends(axis, gap=11)
     figure.draw_without_rendering()
     boxes = {text.get_text(): text.get_window_extent() for text in axis.texts}
     heights = {name: (box.y0 + box.y1) / 2 * 72 / figure.dpi for name, box in boxes.items()}

@@ -6,38 +6,40 @@ import numpy as np
 import pytest
 
 import utils
+from lab import config, imdb
+from lab.config import LabError
 
 
 def test_packaged_reviews_are_the_official_training_half():
-    reviews = utils.read_packaged()
+    reviews = imdb.read_packaged()
     assert len(reviews) == 25_000
     assert reviews["label"].value_counts().to_dict() == {0: 12_500, 1: 12_500}
 
 
 def test_packaged_splits_share_no_block_and_no_text(tmp_path):
-    reviews = utils.load_reviews(utils.PROFILES["quick"], tmp_path)
+    reviews = utils.load_reviews(config.PROFILES["quick"], tmp_path)
     assert reviews["split"].value_counts().to_dict() == {"train": 3000, "test": 2000, "valid": 1000}
     assert reviews.groupby("group")["split"].nunique().max() == 1
     assert reviews["text"].is_unique
     assert reviews.groupby("split")["label"].mean().min() > 0.47
 
 
-def test_same_seed_same_split_other_seed_other_split(tmp_path, tiny_profile, official):
+def test_same_seed_same_split_other_seed_other_split(tmp_path, small_profile, official):
     folder = official(halves=["train"]).parent
-    first, again, other = (utils.load_reviews(tiny_profile, folder, seed) for seed in (3, 3, 4))
+    first, again, other = (utils.load_reviews(small_profile, folder, seed) for seed in (3, 3, 4))
     assert first.equals(again)
     assert not first.equals(other)
 
 
-def test_official_layout_without_test_half_is_split_by_film(official, tiny_profile, capsys):
-    reviews = utils.load_reviews(tiny_profile, official(halves=["train"]).parent)
+def test_official_layout_without_test_half_is_split_by_film(official, small_profile, capsys):
+    reviews = utils.load_reviews(small_profile, official(halves=["train"]).parent)
     assert reviews.groupby("group")["split"].nunique().max() == 1
     assert reviews["split"].value_counts()[["test", "valid"]].tolist() == [30, 30]
     assert "carved" in capsys.readouterr().out
 
 
-def test_official_test_half_is_the_test_split(official, tiny_profile):
-    reviews = utils.load_reviews(tiny_profile, official().parent)
+def test_official_test_half_is_the_test_split(official, small_profile):
+    reviews = utils.load_reviews(small_profile, official().parent)
     test = reviews[reviews["split"] == "test"]
     assert len(test) == 240 and test["text"].str.startswith("test").all()
     assert not reviews[reviews["split"] != "test"]["text"].str.startswith("test").any()
@@ -45,42 +47,42 @@ def test_official_test_half_is_the_test_split(official, tiny_profile):
 
 def test_order_of_files_on_disk_does_not_matter(official, monkeypatch):
     folder = official(halves=["train"])
-    once = utils.read_official(folder)
+    once = imdb.read_official(folder)
     glob = utils.Path.glob
     monkeypatch.setattr(utils.Path, "glob", lambda self, p: list(glob(self, p))[::-1])
-    assert utils.read_official(folder).equals(once)
+    assert imdb.read_official(folder).equals(once)
     assert once["text"][9].startswith("train neg number 9<br")
 
 
 def test_half_filled_folder_is_named_with_both_counts(official):
     folder = official(halves=["train"])
     (folder / "train" / "pos" / "7_9.txt").unlink()
-    with pytest.raises(utils.LabError, match="aclImdb/train/pos holds 119 reviews, expected 120"):
-        utils.read_official(folder)
+    with pytest.raises(LabError, match="aclImdb/train/pos holds 119 reviews, expected 120"):
+        imdb.read_official(folder)
 
 
 def test_missing_folder_is_named(official):
     folder = official(halves=["train"])
     (folder / "train" / "neg").rename(folder / "elsewhere")
-    with pytest.raises(utils.LabError, match="train/neg holds 0 reviews, expected 120"):
-        utils.read_official(folder)
+    with pytest.raises(LabError, match="train/neg holds 0 reviews, expected 120"):
+        imdb.read_official(folder)
 
 
 def test_without_url_lists_the_official_count_is_expected(official):
     folder = official(halves=["train"])
     for file in (folder / "train").glob("urls_*"):
         file.unlink()
-    with pytest.raises(utils.LabError, match="expected 12,500"):
-        utils.read_official(folder)
+    with pytest.raises(LabError, match="expected 12,500"):
+        imdb.read_official(folder)
 
 
-def test_without_url_lists_blocks_of_neighbours_stay_together(official, tiny_profile, monkeypatch):
+def test_without_url_lists_blocks_of_neighbours_stay_together(official, small_profile, monkeypatch):
     folder = official(halves=["train"])
     for file in (folder / "train").glob("urls_*"):
         file.unlink()
     monkeypatch.setattr(utils, "OFFICIAL_COUNT", 120)
     monkeypatch.setattr(utils, "BLOCK", 5)
-    reviews = utils.load_reviews(tiny_profile, folder.parent)
+    reviews = utils.load_reviews(small_profile, folder.parent)
     assert "no list of films" in reviews.attrs["source"]
     assert reviews.groupby("group")["split"].nunique().max() == 1
     shares = reviews.groupby("split")["label"].mean()
@@ -90,8 +92,8 @@ def test_without_url_lists_blocks_of_neighbours_stay_together(official, tiny_pro
 def test_review_that_is_not_utf8_is_named(official):
     folder = official(halves=["train"])
     (folder / "train" / "pos" / "7_9.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(utils.LabError, match=r"7_9\.txt is not UTF-8 \(byte 3\)"):
-        utils.read_official(folder)
+    with pytest.raises(LabError, match=r"7_9\.txt is not UTF-8 \(byte 3\)"):
+        imdb.read_official(folder)
 
 
 def test_review_that_cannot_be_read_is_named(official):
@@ -99,18 +101,18 @@ def test_review_that_cannot_be_read_is_named(official):
     broken = folder / "train" / "pos" / "7_9.txt"
     broken.unlink()
     broken.mkdir()
-    with pytest.raises(utils.LabError, match=r"7_9\.txt cannot be read"):
-        utils.read_official(folder)
+    with pytest.raises(LabError, match=r"7_9\.txt cannot be read"):
+        imdb.read_official(folder)
 
 
-def test_too_few_reviews_for_a_split(official, tiny_profile):
+def test_too_few_reviews_for_a_split(official, small_profile):
     folder = official(films=3, halves=["train"]).parent
-    with pytest.raises(utils.LabError, match="No reviews left"):
-        utils.load_reviews(dataclasses.replace(tiny_profile, test=100), folder)
+    with pytest.raises(LabError, match="No reviews left"):
+        utils.load_reviews(dataclasses.replace(small_profile, test=100), folder)
 
 
-def test_surplus_of_a_group_goes_to_no_other_split(official, tiny_profile):
-    profile = dataclasses.replace(tiny_profile, test=31, valid=31, train=31)
+def test_surplus_of_a_group_goes_to_no_other_split(official, small_profile):
+    profile = dataclasses.replace(small_profile, test=31, valid=31, train=31)
     reviews = utils.load_reviews(profile, official(halves=["train"]).parent)
     assert np.unique(reviews["split"], return_counts=True)[1].tolist() == [31, 31, 31]
     assert reviews.groupby("group")["split"].nunique().max() == 1

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import utils
+from lab import files, glove
+from lab.config import LabError
 
 TEXTS = [
     "Good, GOOD film.<br />Don't miss!",
@@ -69,21 +71,21 @@ def test_corrupt_cache_is_rebuilt_and_said_so(tmp_path, texts, capsys, damage):
 
 def test_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
     file = tmp_path / "state"
-    utils.write_atomically(file, b"old")
+    files.write_atomically(file, b"old")
 
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(utils.os, "fsync", full)
-    with pytest.raises(utils.LabError, match="No space left on device"):
-        utils.write_atomically(file, b"new")
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(LabError, match="No space left on device"):
+        files.write_atomically(file, b"new")
     assert file.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["state"]
 
 
 def test_written_files_have_the_usual_permissions(tmp_path):
     (tmp_path / "usual").touch()
-    utils.write_atomically(tmp_path / "ours", b"x")
+    files.write_atomically(tmp_path / "ours", b"x")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
@@ -162,7 +164,7 @@ def test_one_hundred_dimensions_are_preferred(tmp_path):
         "glove.6B.zip",
     ):
         (tmp_path / name).touch()
-    assert utils.find_vector_file(tmp_path).name == "glove.6B.100d.txt.xz"
+    assert glove.find_vector_file(tmp_path).name == "glove.6B.100d.txt.xz"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_one_hundred_dimensions_are_preferred(tmp_path):
 )
 def test_broken_vector_file_names_file_and_line(tmp_path, vocab, line, complaint):
     write_vectors(tmp_path, lines=["good " + " ".join(["1"] * 50), line])
-    with pytest.raises(utils.LabError, match=rf"glove\.6B\.50d\.txt, line 2: .*{complaint}"):
+    with pytest.raises(LabError, match=rf"glove\.6B\.50d\.txt, line 2: .*{complaint}"):
         utils.load_vectors(vocab, tmp_path)
 
 
@@ -184,7 +186,7 @@ def test_cut_compressed_vector_file_is_named(tmp_path, vocab):
     write_vectors(tmp_path, "glove.6B.50d.txt.gz")
     file = tmp_path / "glove.6B.50d.txt.gz"
     file.write_bytes(file.read_bytes()[:-12])
-    with pytest.raises(utils.LabError, match=r"glove\.6B\.50d\.txt\.gz, line"):
+    with pytest.raises(LabError, match=r"glove\.6B\.50d\.txt\.gz, line"):
         utils.load_vectors(vocab, tmp_path)
 
 

@@ -17,34 +17,20 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import CODE, Killed, outcome, record_of
 
-import experiment
 import utils
+from lab import files, machine, runs
+from lab.config import LabError
+from lab.sweep import is_running, sweep
 
 ROOT = Path(__file__).parents[1]
 
 
-class Killed(BaseException):
-    """Stands for a process that is gone at once."""
-
-
-def record_of(settings, data, folder):
-    return experiment.RunRecord(settings, data.fingerprint, "code", folder)
-
-
-def outcome(record):
-    """Everything a run leaves that must not depend on how it came about."""
-    timing = ("seconds", "tokens_per_second")
-    curve = [{k: v for k, v in row.items() if k not in timing} for row in record.curve]
-    weights = torch.load(record.folder / "best.pt", weights_only=True)
-    probability = utils.load_arrays(record.folder / "test.npz")["probability"]
-    return curve, {k: v.tolist() for k, v in weights.items()}, probability.tolist()
-
-
-def test_evaluate_weighs_reviews_not_batches_and_keeps_their_order(lab, data, settings):
-    model = lab.build_model(settings(), data.vectors)
-    whole = lab.evaluate(model, utils.make_batches(data.test, 40, 10))
-    parts = lab.evaluate(model, utils.make_batches(data.test, 7, 10))  # the last has 5
+def test_evaluate_weighs_reviews_not_batches_and_keeps_their_order(lesson, data, settings):
+    model = lesson.build_model(settings(), data.vectors)
+    whole = lesson.evaluate(model, utils.make_batches(data.test, 40, 10))
+    parts = lesson.evaluate(model, utils.make_batches(data.test, 7, 10))  # the last has 5
     assert parts.loss == pytest.approx(whole.loss, abs=1e-6)
     assert parts.accuracy == whole.accuracy
     np.testing.assert_allclose(parts.probability, whole.probability, atol=1e-6)
@@ -54,52 +40,52 @@ def test_evaluate_weighs_reviews_not_batches_and_keeps_their_order(lab, data, se
     assert whole.accuracy == ((probability > 0.5) == (labels > 0.5)).double().mean().item()
 
 
-def test_train_epoch_reports_means_over_reviews(lab, data, settings):
-    model = lab.build_model(settings(), data.vectors)
+def test_train_epoch_reports_means_over_reviews(lesson, data, settings):
+    model = lesson.build_model(settings(), data.vectors)
     still = torch.optim.SGD(model.parameters(), lr=0.0)  # weights stay: training sees what
     batches = list(utils.make_batches(data.train, 36, 10, seed=0))  # evaluation sees
-    row = lab.train_epoch(model, batches, still, 1.0)
-    check = lab.evaluate(model, batches)
+    row = lesson.train_epoch(model, batches, still, 1.0)
+    check = lesson.evaluate(model, batches)
     assert row["train_loss"] == pytest.approx(check.loss, abs=1e-6)
     assert row["train_accuracy"] == pytest.approx(check.accuracy)
     assert row["tokens"] == sum(min(n, 10) for n in np.diff(data.train.starts))
 
 
-def test_clipping_limits_the_step(lab, data, settings):
-    model = lab.build_model(settings(), data.vectors)
+def test_clipping_limits_the_step(lesson, data, settings):
+    model = lesson.build_model(settings(), data.vectors)
     before = [p.clone() for p in model.parameters()]
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    lab.train_epoch(model, list(utils.make_batches(data.train, 96, 10, 0)), optimizer, 0.01)
+    lesson.train_epoch(model, list(utils.make_batches(data.train, 96, 10, 0)), optimizer, 0.01)
     moved = math.sqrt(sum(((a - b) ** 2).sum().item() for a, b in zip(model.parameters(), before)))
     assert 0 < moved <= 0.0101
 
 
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
-def test_a_run_learns_and_is_repeatable(lab, data, settings, tmp_path, cpu, cell):
+def test_a_run_learns_and_is_repeatable(lesson, data, settings, tmp_path, cpu, cell):
     records = [record_of(settings(cell, epochs=8), data, tmp_path / n) for n in ("a", "b")]
     for record in records:
-        lab.train_run(record.settings, data, record, cpu)
+        lesson.train_run(record.settings, data, record, cpu)
     assert outcome(records[0]) == outcome(records[1])
     assert records[0].result["test_accuracy"] > 0.9  # one word decides, and it stands last
 
 
-def test_another_seed_gives_other_numbers(lab, data, settings, tmp_path, cpu):
+def test_another_seed_gives_other_numbers(lesson, data, settings, tmp_path, cpu):
     records = [record_of(settings(seed=seed), data, tmp_path) for seed in (0, 1)]
     for record in records:
-        lab.train_run(record.settings, data, record, cpu)
+        lesson.train_run(record.settings, data, record, cpu)
     assert outcome(records[0]) != outcome(records[1])
 
 
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("killed_at", [1, 3, 5, 7])
-def test_killed_run_continues_bit_for_bit(lab, data, settings, tmp_path, cpu, cell, killed_at):
+def test_killed_run_continues_bit_for_bit(lesson, data, settings, tmp_path, cpu, cell, killed_at):
     """Killed at each kind of moment: between batches, and before and after each file."""
     whole = record_of(settings(cell), data, tmp_path / "whole")
-    lab.train_run(whole.settings, data, whole, cpu)
+    lesson.train_run(whole.settings, data, whole, cpu)
     broken = record_of(settings(cell), data, tmp_path / "broken")
     writes = 0
 
-    def write_or_die(path, content, write=utils.write_atomically):
+    def write_or_die(path, content, write=files.write_atomically):
         nonlocal writes
         writes += 1
         if writes == killed_at:
@@ -107,20 +93,22 @@ def test_killed_run_continues_bit_for_bit(lab, data, settings, tmp_path, cpu, ce
         write(path, content)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(utils, "write_atomically", write_or_die)
+        patch.setattr(files, "write_atomically", write_or_die)
         with pytest.raises(Killed):
-            lab.train_run(broken.settings, data, broken, cpu)
+            lesson.train_run(broken.settings, data, broken, cpu)
     assert broken.result is None
-    lab.train_run(broken.settings, data, record_of(settings(cell), data, broken.folder.parent), cpu)
+    lesson.train_run(
+        broken.settings, data, record_of(settings(cell), data, broken.folder.parent), cpu
+    )
     assert outcome(broken) == outcome(whole)
 
 
-def test_whole_epochs_are_not_repeated(lab, data, settings, tmp_path, cpu, capsys):
+def test_whole_epochs_are_not_repeated(lesson, data, settings, tmp_path, cpu, capsys):
     """What the loop records must be readable: else a run would quietly start anew each time."""
     record = record_of(settings(epochs=4), data, tmp_path)
     saves = []
 
-    def save_or_die(self, *args, save=experiment.RunRecord.save_epoch):
+    def save_or_die(self, *args, save=runs.Checkpoint.save_epoch):
         if len(saves) == 2:
             saves.append("killed")
             raise Killed
@@ -128,50 +116,50 @@ def test_whole_epochs_are_not_repeated(lab, data, settings, tmp_path, cpu, capsy
         saves.append("saved")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment.RunRecord, "save_epoch", save_or_die)
+        patch.setattr(runs.Checkpoint, "save_epoch", save_or_die)
         with pytest.raises(Killed):
-            lab.train_run(record.settings, data, record, cpu)
-        lab.train_run(record.settings, data, record_of(record.settings, data, tmp_path), cpu)
+            lesson.train_run(record.settings, data, record, cpu)
+        lesson.train_run(record.settings, data, record_of(record.settings, data, tmp_path), cpu)
     assert saves == ["saved"] * 2 + ["killed"] + ["saved"] * 2
     assert capsys.readouterr().out == ""
 
 
 def test_damaged_weights_of_a_finished_run_are_an_error_and_nothing_starts_anew(
-    lab, data, settings, tmp_path, cpu, capsys
+    lesson, data, settings, tmp_path, cpu, capsys
 ):
     record = record_of(settings(epochs=1), data, tmp_path)
-    lab.train_run(record.settings, data, record, cpu)
+    lesson.train_run(record.settings, data, record, cpu)
     (record.folder / "best.pt").write_bytes(b"no weights")
-    with pytest.raises(utils.LabError, match=r"no usable weights. Train it again"):
-        record.load_best(lab.build_model(record.settings, data.vectors))
+    with pytest.raises(LabError, match=r"no usable weights. Train it again"):
+        record.checkpoint.load_best(lesson.build_model(record.settings, data.vectors))
     assert capsys.readouterr().out == "" and record.result is not None
 
 
-def test_numbers_of_numpy_in_a_curve_can_be_read_again(lab, data, settings, tmp_path):
+def test_numbers_of_numpy_in_a_curve_can_be_read_again(lesson, data, settings, tmp_path):
     record = record_of(settings(), data, tmp_path)
-    model = lab.build_model(settings(), data.vectors)
+    model = lesson.build_model(settings(), data.vectors)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     losses = {"train_loss": np.float64(0.5), "valid_loss": np.float32(0.25)}
-    record.save_epoch(model, optimizer, [{"epoch": 1, **losses}])
-    curve = record.resume(model, optimizer)
+    record.checkpoint.save_epoch(model, optimizer, [{"epoch": 1, **losses}])
+    curve = record.checkpoint.resume(model, optimizer)
     assert curve == [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.25}]
 
 
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
-def test_run_killed_at_random_moments_ends_bit_for_bit(lab, data, settings, tmp_path, cpu, cell):
+def test_run_killed_at_random_moments_ends_bit_for_bit(lesson, data, settings, tmp_path, cpu, cell):
     """SIGKILL to the process itself, in mid-batch or mid-write, until the run is through."""
     whole = record_of(settings(cell, epochs=12), data, tmp_path / "whole")
     for _ in range(2):  # the first time warms up
         whole.clear()
         start = time.perf_counter()
-        lab.train_run(whole.settings, data, whole, cpu)
+        lesson.train_run(whole.settings, data, whole, cpu)
         duration = time.perf_counter() - start
     broken = record_of(whole.settings, data, tmp_path / "broken")
     chance = np.random.default_rng(0)
     kills = 0
     while broken.result is None:
         job = (broken.settings, data, broken, cpu)
-        process = multiprocessing.get_context("fork").Process(target=lab.train_run, args=job)
+        process = multiprocessing.get_context("fork").Process(target=lesson.train_run, args=job)
         process.start()
         process.join(chance.uniform(0.1, 0.5) * duration if kills < 5 else None)
         kills += process.is_alive()
@@ -181,16 +169,18 @@ def test_run_killed_at_random_moments_ends_bit_for_bit(lab, data, settings, tmp_
     assert outcome(broken) == outcome(whole)
 
 
-def test_best_epoch_is_the_one_with_the_lowest_validation_loss(lab, data, settings, tmp_path, cpu):
+def test_best_epoch_is_the_one_with_the_lowest_validation_loss(
+    lesson, data, settings, tmp_path, cpu
+):
     wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
     data = dataclasses.replace(data, valid=wrong)  # the better a network, the worse its loss here
     record = record_of(settings(epochs=6), data, tmp_path)
-    lab.train_run(record.settings, data, record, cpu)
+    lesson.train_run(record.settings, data, record, cpu)
     losses = [row["valid_loss"] for row in record.curve]
     best = record.result["best_epoch"]
     assert losses[best - 1] == min(losses) and best < 6
-    model = record.load_best(lab.build_model(record.settings, data.vectors))
-    again = lab.evaluate(model, utils.make_batches(data.valid, 64, 10))
+    model = record.checkpoint.load_best(lesson.build_model(record.settings, data.vectors))
+    again = lesson.evaluate(model, utils.make_batches(data.valid, 64, 10))
     assert again.loss == pytest.approx(min(losses), abs=1e-6)
 
 
@@ -212,66 +202,25 @@ def test_changed_data_or_code_is_another_run(data, settings, tmp_path):
     other = dataclasses.replace(data, train=train)
     assert other.fingerprint != data.fingerprint
     names = {
-        experiment.RunRecord(settings(), d.fingerprint, code, tmp_path).name
+        runs.RunRecord(settings(), d.fingerprint, code, tmp_path).name
         for d in (data, other)
         for code in ("code", "other code")
     }
     assert len(names) == 4
 
 
-def test_source_fingerprint_sees_code_not_comments(lab):
-    def one(x):
-        return x + 1
-
-    def two(x):
-        return x + 2
-
-    assert experiment.source_fingerprint(one) != experiment.source_fingerprint(two)
-    assert experiment.source_fingerprint(lab.LSTM) != experiment.source_fingerprint(lab.GRU)
-
-    class Decorated:
-        @property
-        def size(self):
-            return 1
-
-        @staticmethod
-        def double(x):
-            return 2 * x
-
-    sources = list(experiment._sources(Decorated))
-    assert any("return 1" in source for source in sources)
-    assert any("2 * x" in source for source in sources)
-    assert not any(" at 0x" in source for source in sources)
-    again = experiment.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
-    assert again == experiment.source_fingerprint(lab.RecurrentClassifier, lab.train_run)
-    source = "def f(x):\n    return x{}\n"
-    prints = []
-    for ending in ("", "  # why", " + 1"):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(experiment.inspect, "getsource", lambda _, e=ending: source.format(e))
-            prints.append(experiment.source_fingerprint(one))
-    assert prints[0] == prints[1] != prints[2]
-
-
-def test_lost_source_is_said_in_a_sentence():
-    namespace = {}
-    exec(compile("def gone(): pass", "<cell that is gone>", "exec"), namespace)
-    with pytest.raises(utils.LabError, match="Restart the kernel"):
-        experiment.source_fingerprint(namespace["gone"])
-
-
 @pytest.mark.parametrize("file", ["state.pt", "best.pt"])
 @pytest.mark.parametrize("damage", [None, 0, 4, 0.3, 0.7, 0.99, "nonsense"])
 def test_damaged_record_starts_the_run_anew_and_says_so(
-    lab, data, settings, tmp_path, cpu, capsys, file, damage
+    lesson, data, settings, tmp_path, cpu, capsys, file, damage
 ):
     """Gone, cut short at several places, or overwritten: the outcome is the same."""
     wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
     data = dataclasses.replace(data, valid=wrong)  # the best epoch is the first: it must not go
     whole = record_of(settings(), data, tmp_path / "whole")
-    lab.train_run(whole.settings, data, whole, cpu)
+    lesson.train_run(whole.settings, data, whole, cpu)
     broken = record_of(settings(), data, tmp_path / "broken")
-    stopped_after(2, lab, data, broken, cpu)
+    stopped_after(2, lesson, data, broken, cpu)
     path = broken.folder / file
     content = path.read_bytes()
     if damage is None:
@@ -281,28 +230,28 @@ def test_damaged_record_starts_the_run_anew_and_says_so(
     else:
         path.write_bytes(content[: damage if damage in (0, 4) else int(damage * len(content))])
     capsys.readouterr()
-    lab.train_run(broken.settings, data, broken, cpu)
+    lesson.train_run(broken.settings, data, broken, cpu)
     assert outcome(broken) == outcome(whole)
     assert "starts anew" in capsys.readouterr().out
 
 
 def test_result_cut_short_starts_the_run_anew_and_says_so(
-    lab, data, settings, tmp_path, cpu, capsys
+    lesson, data, settings, tmp_path, cpu, capsys
 ):
     record = record_of(settings(), data, tmp_path)
-    lab.train_run(record.settings, data, record, cpu)
+    lesson.train_run(record.settings, data, record, cpu)
     before = outcome(record)
     path = record.folder / "result.json"
     path.write_bytes(path.read_bytes()[:20])
     assert record.result is None
-    lab.train_run(record.settings, data, record, cpu)
+    lesson.train_run(record.settings, data, record, cpu)
     assert outcome(record) == before
     assert "starts anew" in capsys.readouterr().out
 
 
-def stopped_after(epochs, lab, data, record, device):
+def stopped_after(epochs, lesson, data, record, device):
     """Train until `epochs` are saved, and stop there as a killed process does."""
-    save = experiment.RunRecord.save_epoch
+    save = runs.Checkpoint.save_epoch
 
     def save_and_die(self, model, optimizer, curve):
         save(self, model, optimizer, curve)
@@ -310,26 +259,26 @@ def stopped_after(epochs, lab, data, record, device):
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment.RunRecord, "save_epoch", save_and_die)
+        patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
         with pytest.raises(Killed):
-            lab.train_run(record.settings, data, record, device)
+            lesson.train_run(record.settings, data, record, device)
 
 
 def test_killed_between_the_last_state_and_its_curve_the_curve_is_whole(
-    lab, data, settings, tmp_path, cpu
+    lesson, data, settings, tmp_path, cpu
 ):
     whole, broken = (record_of(settings(), data, tmp_path / name) for name in "ab")
-    lab.train_run(whole.settings, data, whole, cpu)
+    lesson.train_run(whole.settings, data, whole, cpu)
 
-    def save_and_die(self, curve, save=experiment.RunRecord._save_curve):
+    def save_and_die(self, curve, save=runs.RunRecord.save_curve):
         if len(curve) == 3:
             raise Killed
         save(self, curve)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(experiment.RunRecord, "_save_curve", save_and_die)
-        lab.train_run(broken.settings, data, broken, cpu)
-    lab.train_run(broken.settings, data, broken, cpu)
+        patch.setattr(runs.RunRecord, "save_curve", save_and_die)
+        lesson.train_run(broken.settings, data, broken, cpu)
+    lesson.train_run(broken.settings, data, broken, cpu)
     assert len(broken.curve) == 3 and outcome(broken) == outcome(whole)
 
 
@@ -337,47 +286,47 @@ def test_failure_without_a_message_is_named_by_its_kind(data, settings, tmp_path
     assert record_of(settings(), data, tmp_path).fail(MemoryError()).endswith(": MemoryError")
 
 
-def test_training_stops_early_also_when_continued(lab, data, settings, tmp_path, cpu):
+def test_training_stops_early_also_when_continued(lesson, data, settings, tmp_path, cpu):
     wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
     data = dataclasses.replace(data, valid=wrong)  # the better a network, the worse its loss here
     whole, broken = (
         record_of(settings(epochs=30, patience=3), data, tmp_path / name) for name in "ab"
     )
-    lab.train_run(whole.settings, data, whole, cpu)
+    lesson.train_run(whole.settings, data, whole, cpu)
     epochs = len(whole.curve)
     assert epochs < 30 and whole.result["best_epoch"] == epochs - 3
-    stopped_after(epochs, lab, data, broken, cpu)  # killed when nothing but the test was left
-    lab.train_run(broken.settings, data, broken, cpu)
+    stopped_after(epochs, lesson, data, broken, cpu)  # killed when nothing but the test was left
+    lesson.train_run(broken.settings, data, broken, cpu)
     assert outcome(broken) == outcome(whole)
 
 
 def test_training_stops_at_the_step_whose_loss_is_not_finite(
-    lab, data, settings, tmp_path, monkeypatch
+    lesson, data, settings, tmp_path, monkeypatch
 ):
     """A network that explodes is named with epoch and step, and its record says it."""
     vectors = data.vectors.copy()
     vectors[2] = np.inf  # the word of the positive reviews
     exploding = dataclasses.replace(data, vectors=vectors)
     entry = settings("RNN")
-    with pytest.raises(utils.LabError, match=r"stopped in epoch 1: the loss is nan at step 1\."):
-        experiment.sweep([entry], lab.train_run, exploding, "code", tmp_path, workers=1)
+    with pytest.raises(LabError, match=r"stopped in epoch 1: the loss is nan at step 1\."):
+        sweep([entry], lesson.train_run, exploding, CODE, tmp_path, workers=1)
     record = record_of(entry, exploding, tmp_path)
     assert "the loss is nan at step 1" in (record.folder / "failure.txt").read_text()
-    assert not record.running and record.curve == []
+    assert not is_running(record) and record.curve == []
 
 
 def test_loss_that_is_not_finite_stops_the_run_and_keeps_the_epoch_before(
-    lab, data, settings, tmp_path
+    lesson, data, settings, tmp_path
 ):
     record = record_of(settings(), data, tmp_path)
-    model = lab.build_model(record.settings, data.vectors)
+    model = lesson.build_model(record.settings, data.vectors)
     optimizer = torch.optim.Adam(model.parameters())
     row = {"epoch": 1, "train_loss": 0.6, "valid_loss": 0.6}
-    record.resume(model, optimizer)
-    record.save_epoch(model, optimizer, [row])
+    record.checkpoint.resume(model, optimizer)
+    record.checkpoint.save_epoch(model, optimizer, [row])
     with pytest.raises(FloatingPointError, match="epoch 2"):
-        record.save_epoch(model, optimizer, [row, {**row, "valid_loss": math.nan}])
-    assert record.resume(model, optimizer) == [row]
+        record.checkpoint.save_epoch(model, optimizer, [row, {**row, "valid_loss": math.nan}])
+    assert record.checkpoint.resume(model, optimizer) == [row]
 
 
 # ── sweeps ──────────────────────────────────────────────────────────────────────────────────────
@@ -388,41 +337,40 @@ def run_list(settings):
     return [settings(cell, epochs=2) for cell in ("RNN", "LSTM", "GRU")]
 
 
-def test_one_or_two_workers_give_the_same_numbers(lab, data, run_list, tmp_path):
+def test_one_or_two_workers_give_the_same_numbers(lesson, data, run_list, tmp_path):
     sweeps = [
-        experiment.sweep(run_list, lab.train_run, data, "code", tmp_path / str(n), workers=n)
-        for n in (1, 2)
+        sweep(run_list, lesson.train_run, data, CODE, tmp_path / str(n), workers=n) for n in (1, 2)
     ]
     for one, two in zip(*sweeps):
         assert outcome(one) == outcome(two)
 
 
-def test_finished_runs_are_not_repeated_unless_asked(lab, data, run_list, tmp_path):
+def test_finished_runs_are_not_repeated_unless_asked(lesson, data, run_list, tmp_path):
     trained = []
 
     def counting(settings, data, record, device):
         trained.append(settings.network)
-        lab.train_run(settings, data, record, device)
+        lesson.train_run(settings, data, record, device)
 
     for overwrite, expected in ((False, 3), (False, 3), (True, 6)):
-        records = experiment.sweep(
-            run_list, counting, data, "code", tmp_path, workers=1, overwrite=overwrite
-        )
+        records = sweep(run_list, counting, data, CODE, tmp_path, workers=1, overwrite=overwrite)
         assert len(trained) == expected
     assert [record.settings for record in records] == run_list
 
 
-def test_duplicate_in_the_run_list_is_refused_before_anything_starts(lab, data, settings, tmp_path):
-    with pytest.raises(utils.LabError, match=r"GRU-8, seed 0, 2 times"):
-        experiment.sweep([settings(), settings()], lab.train_run, data, "code", tmp_path)
+def test_duplicate_in_the_run_list_is_refused_before_anything_starts(
+    lesson, data, settings, tmp_path
+):
+    with pytest.raises(LabError, match=r"GRU-8, seed 0, 2 times"):
+        sweep([settings(), settings()], lesson.train_run, data, CODE, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
-    lab, data, settings, tmp_path, cpu
+    lesson, data, settings, tmp_path, cpu
 ):
     whole = record_of(settings(), data, tmp_path / "whole")
-    lab.train_run(whole.settings, data, whole, cpu)
+    lesson.train_run(whole.settings, data, whole, cpu)
     broken = record_of(settings(), data, tmp_path)
 
     def no_space_after_an_epoch(descriptor, sync=os.fsync):
@@ -431,11 +379,11 @@ def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
         sync(descriptor)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(utils.os, "fsync", no_space_after_an_epoch)
-        with pytest.raises(utils.LabError, match=r"in epoch 2: Cannot write .*No space left"):
-            experiment.sweep([settings()], lab.train_run, data, "code", tmp_path, workers=1)
+        patch.setattr(files.os, "fsync", no_space_after_an_epoch)
+        with pytest.raises(LabError, match=r"in epoch 2: Cannot write .*No space left"):
+            sweep([settings()], lesson.train_run, data, CODE, tmp_path, workers=1)
     assert len(broken.curve) == 1
-    experiment.sweep([settings()], lab.train_run, data, "code", tmp_path, workers=1)
+    sweep([settings()], lesson.train_run, data, CODE, tmp_path, workers=1)
     assert outcome(broken) == outcome(whole)
 
 
@@ -454,58 +402,60 @@ def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
     ],
 )
 def test_impossible_setting_is_refused_before_anything_starts(
-    lab, data, settings, tmp_path, wrong, message
+    lesson, data, settings, tmp_path, wrong, message
 ):
     run_list = [settings("RNN"), dataclasses.replace(settings(), **wrong)]
-    with pytest.raises(utils.LabError, match=message):
-        experiment.sweep(run_list, lab.train_run, data, "code", tmp_path)
+    with pytest.raises(LabError, match=message):
+        sweep(run_list, lesson.train_run, data, CODE, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_workers_print_appears_in_order_after_the_runs(lab, data, run_list, tmp_path, capfd):
+def test_what_workers_print_appears_in_order_after_the_runs(
+    lesson, data, run_list, tmp_path, capfd
+):
     def talking(settings, data, record, device):
         print(f"{settings.cell} speaks")
-        lab.train_run(settings, data, record, device)
+        lesson.train_run(settings, data, record, device)
 
-    experiment.sweep(run_list, talking, data, "code", tmp_path, workers=2)
+    sweep(run_list, talking, data, CODE, tmp_path, workers=2)
     said = [line for line in capfd.readouterr().out.splitlines() if "speaks" in line]
     assert sorted(said) == ["GRU speaks", "LSTM speaks", "RNN speaks"]
 
 
-def test_stopped_sweep_says_so_and_goes_on_afterwards(lab, data, run_list, tmp_path):
+def test_stopped_sweep_says_so_and_goes_on_afterwards(lesson, data, run_list, tmp_path):
     def stopped(settings, data, record, device):
         if settings.cell == "RNN":
             raise KeyboardInterrupt
-        lab.train_run(settings, data, record, device)
+        lesson.train_run(settings, data, record, device)
 
-    with pytest.raises(utils.LabError, match=r"Stopped\. Finished runs and whole epochs are kept"):
-        experiment.sweep(run_list, stopped, data, "code", tmp_path, workers=1)
-    records = experiment.sweep(run_list, lab.train_run, data, "code", tmp_path, workers=1)
+    with pytest.raises(LabError, match=r"Stopped\. Finished runs and whole epochs are kept"):
+        sweep(run_list, stopped, data, CODE, tmp_path, workers=1)
+    records = sweep(run_list, lesson.train_run, data, CODE, tmp_path, workers=1)
     assert all(record.result for record in records)
 
 
-def test_a_failing_run_is_named_and_the_others_finish(lab, data, run_list, tmp_path):
+def test_a_failing_run_is_named_and_the_others_finish(lesson, data, run_list, tmp_path):
     def failing(settings, data, record, device):
         if settings.cell == "LSTM":
             raise FloatingPointError("the loss is not finite in epoch 1")
-        lab.train_run(settings, data, record, device)
+        lesson.train_run(settings, data, record, device)
 
-    with pytest.raises(utils.LabError, match=r"lstm-8-seed0-\w+ stopped in epoch 1: the loss is"):
-        experiment.sweep(run_list, failing, data, "code", tmp_path, workers=1)
+    with pytest.raises(LabError, match=r"lstm-8-seed0-\w+ stopped in epoch 1: the loss is"):
+        sweep(run_list, failing, data, CODE, tmp_path, workers=1)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
 
 
 def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
-    lab, data, run_list, tmp_path
+    lesson, data, run_list, tmp_path
 ):
     def killed(settings, data, record, device):
         if settings.cell == "LSTM":
             os.kill(os.getpid(), signal.SIGKILL)
-        lab.train_run(settings, data, record, device)
+        lesson.train_run(settings, data, record, device)
 
-    with pytest.raises(utils.LabError, match=r"^lstm-8-seed0-\w+: its process was killed"):
-        experiment.sweep(run_list, killed, data, "code", tmp_path, workers=2)
+    with pytest.raises(LabError, match=r"^lstm-8-seed0-\w+: its process was killed"):
+        sweep(run_list, killed, data, CODE, tmp_path, workers=2)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
 
@@ -516,8 +466,10 @@ def test_workers_end_with_the_kernel(tmp_path, number):
     script = f"""
 import os, pathlib, time, sys
 import numpy as np
-sys.path[:0] = {[str(ROOT), str(ROOT / "tests")]}
-import experiment
+sys.path.insert(0, {str(ROOT)!r})
+from lab.fingerprint import Code
+from lab.runs import Settings
+from lab.sweep import sweep
 
 def endless(settings, data, record, device):
     pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()
@@ -526,8 +478,8 @@ def endless(settings, data, record, device):
 class Data:
     fingerprint = "data"
 
-runs = [experiment.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
-experiment.sweep(runs, endless, Data(), "code", pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+runs = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
+sweep(runs, endless, Data(), Code("code"), pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
 """
     kernel = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -543,17 +495,17 @@ experiment.sweep(runs, endless, Data(), "code", pathlib.Path({str(tmp_path / "ru
                 time.sleep(0.1)
 
 
-def test_a_second_kernel_waits_and_does_not_train_again(lab, data, settings, tmp_path):
+def test_a_second_kernel_waits_and_does_not_train_again(lesson, data, settings, tmp_path):
     trained = []
     one_in = threading.Event()
 
     def slow(settings, data, record, device):
         trained.append(threading.get_ident())
         one_in.set()
-        lab.train_run(settings, data, record, device)
+        lesson.train_run(settings, data, record, device)
 
     def start():
-        experiment.sweep([settings()], slow, data, "code", tmp_path, workers=1)
+        sweep([settings()], slow, data, CODE, tmp_path, workers=1)
 
     threads = [threading.Thread(target=start) for _ in range(2)]
     for thread in threads:
@@ -563,9 +515,9 @@ def test_a_second_kernel_waits_and_does_not_train_again(lab, data, settings, tmp
     assert len(trained) == 1
 
 
-def test_settings_are_written_with_the_run(lab, data, settings, tmp_path, cpu):
+def test_settings_are_written_with_the_run(lesson, data, settings, tmp_path, cpu):
     record = record_of(settings(), data, tmp_path)
-    lab.train_run(record.settings, data, record, cpu)
+    lesson.train_run(record.settings, data, record, cpu)
     written = json.loads((record.folder / "settings.json").read_text())
     assert written == {
         **dataclasses.asdict(settings()),
@@ -582,9 +534,9 @@ def test_settings_are_written_with_the_run(lab, data, settings, tmp_path, cpu):
 
 
 def test_a_record_keeps_the_limits_set_on_the_cpu(monkeypatch):
-    for name in experiment.CPU_LIMITS:
+    for name in machine.CPU_LIMITS:
         monkeypatch.delenv(name, raising=False)
-    assert experiment.circumstances()["limits"] == ""
+    assert machine.circumstances()["limits"] == ""
     monkeypatch.setenv("MKL_CBWR", "AVX2")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    assert experiment.circumstances()["limits"] == "ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2"
+    assert machine.circumstances()["limits"] == "ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2"

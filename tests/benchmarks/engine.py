@@ -26,7 +26,6 @@ import sys
 import time
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import torch
@@ -35,12 +34,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-from notebook_cells import definitions  # noqa: E402
-
-import recurrent  # noqa: E402
-import utils  # noqa: E402
+import utils
+from lab import files, imdb, lesson, machine, recurrent
 
 DIMENSION = 100  # of the word vectors, as in the starting report
 BATCH, LENGTH = 64, 400
@@ -64,7 +61,7 @@ def flops_per_token(network: str) -> int:
 
 def real_reviews() -> tuple[utils.EncodedReviews, utils.Vocab]:
     """Return every fifth of the packaged reviews, and their vocabulary."""
-    reviews = utils.read_packaged()[::5].reset_index(drop=True)
+    reviews = imdb.read_packaged()[::5].reset_index(drop=True)
     texts = utils.tokenize_all(reviews["text"].tolist(), ROOT / "data" / "cache")
     rows = np.ones(len(reviews), dtype=bool)
     vocab = utils.build_vocab(texts, rows)
@@ -88,11 +85,10 @@ def packed_forward(model: nn.Module, text: Tensor, length: Tensor) -> Tensor:
 def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
     """Train for `steps` batches after one to warm up; return tokens per second and seconds."""
     if recipe != "stock":
-        utils.prepare_torch(threads=1)
-    lab = definitions(nbformat.read(ROOT / "lab2.ipynb", as_version=4))
+        machine.prepare_torch(threads=1)
     cell, hidden, layers = NETWORKS[network]
     torch.manual_seed(0)
-    model = lab["CELLS"][cell](25_002, DIMENSION, hidden, 1, layers)
+    model = lesson.CELLS[cell](25_002, DIMENSION, hidden, 1, layers)
     if recipe != "lab":
         model.recurrent = getattr(nn, cell)(DIMENSION, hidden, layers)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
@@ -100,7 +96,7 @@ def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
     if recipe != "stock":
 
         def train(some: list[utils.Batch]) -> None:
-            lab["train_epoch"](model, some, optimizer, 1.0)
+            lesson.train_epoch(model, some, optimizer, 1.0)
     else:
 
         def train(some: list[utils.Batch]) -> None:
@@ -121,7 +117,7 @@ def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
 
 def measure_peak(network: str, seconds: float = 1.0) -> dict[str, float]:
     """Return FLOP/s of one thread in float32 products (B, H) x (H, gH) of this network."""
-    utils.prepare_torch(threads=1)
+    machine.prepare_torch(threads=1)
     cell, hidden, _ = NETWORKS[network]
     x, weight = torch.randn(BATCH, hidden), torch.randn(GATES[cell] * hidden, hidden)
     out, product = torch.empty(BATCH, len(weight)), recurrent.Product(weight, BATCH)
@@ -148,7 +144,7 @@ def run_alone(*jobs: tuple[str, ...], script: Path = Path(__file__)) -> list[dic
 
 def benchmark(steps: int, stock_steps: int) -> dict[str, object]:
     """Measure all networks; return the figures that go to build/bench.json."""
-    cores = utils.available_cores()
+    cores = machine.available_cores()
     rows = []
     for network in NETWORKS:
         (stock,) = run_alone((network, "stock", str(stock_steps)))
@@ -205,7 +201,7 @@ def main() -> None:
     real_batches(1)  # fill the cache before the clock runs
     figures = benchmark(steps=4, stock_steps=2) if arguments.quick else benchmark(12, 4)
     path = ROOT / "build" / "bench.json"
-    utils.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
+    files.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
     print(json.dumps({k: v for k, v in figures.items() if k != "networks"}, indent=1))
 
 

@@ -26,7 +26,6 @@ import time
 from pathlib import Path
 
 import engine
-import nbformat
 import numpy as np
 import pandas as pd
 import torch
@@ -34,9 +33,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-import experiment
-import language
 import utils
+from lab import files, language, lesson, machine, runs
 
 COLUMNS, STEPS = 32, 40
 EQUAL_SECONDS = 120.0
@@ -91,8 +89,7 @@ def train_step(model: nn.Module, loss: torch.Tensor, optimizer: torch.optim.Opti
 def equal_time(recipe: str, seconds: float) -> dict[str, float]:
     """Train for `seconds` on the stream; return words read and perplexity on the held-out end."""
     if recipe == "lab":
-        utils.prepare_torch()
-    lab = engine.definitions(nbformat.read(engine.ROOT / "lab2.ipynb", as_version=4))
+        machine.prepare_torch()
     reviews, vocab = engine.real_reviews()
     stream = language.make_stream(reviews, seed=0)
     batches = list(language.stream_batches(stream[:-HELD_OUT], COLUMNS, STEPS))
@@ -100,8 +97,8 @@ def equal_time(recipe: str, seconds: float) -> dict[str, float]:
     torch.manual_seed(0)
     if recipe == "lab":
         vectors = utils.load_vectors(vocab).matrix
-        settings = experiment.Settings("LSTM-256 LM", "LSTM", 256, 1, 6e-3, 0, 1, COLUMNS, STEPS)
-        model = lab["LanguageModel"](lab["build_model"](settings, vectors))
+        settings = runs.Settings("LSTM-256 LM", "LSTM", 256, 1, 6e-3, 0, 1, COLUMNS, STEPS)
+        model = lesson.LanguageModel(lesson.build_model(settings, vectors))
         optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     else:
         model = StockTied(len(vocab))
@@ -115,7 +112,7 @@ def equal_time(recipe: str, seconds: float) -> dict[str, float]:
         else:
             loss, state = model.loss(batch, state)
         train_step(model, loss, optimizer)
-        state = lab["detached"](state)
+        state = lesson.detached(state)
         words += batch.target.numel()
     model.eval()
     state, nats = None, []
@@ -133,26 +130,25 @@ def equal_time(recipe: str, seconds: float) -> dict[str, float]:
 def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
     """Train on `steps` pieces after one to warm up; return tokens per second."""
     if recipe == "lab":
-        utils.prepare_torch(threads=1)
-    lab = engine.definitions(nbformat.read(engine.ROOT / "lab2.ipynb", as_version=4))
+        machine.prepare_torch(threads=1)
     batches = real_stream(steps + 1)
     torch.manual_seed(0)
     if recipe == "lab":
-        reader = lab["CELLS"][cell](25_002, engine.DIMENSION, 256, 1)
-        model = lab["LanguageModel"](reader)
+        reader = lesson.CELLS[cell](25_002, engine.DIMENSION, 256, 1)
+        model = lesson.LanguageModel(reader)
     else:
         model = Stock(cell, 25_002)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 
     def train(some: list[language.StreamBatch]) -> None:
         if recipe == "lab":
-            lab["read_stream"](model, some, optimizer)
+            lesson.read_stream(model, some, optimizer)
             return
         state = None
         for batch in some:
             loss, state = model.loss(batch, state)
             train_step(model, loss, optimizer)
-            state = lab["detached"](state)
+            state = lesson.detached(state)
 
     train(batches[:1])
     start = time.perf_counter()
@@ -190,10 +186,10 @@ def main() -> None:
     rows = []
     for cell, network in CELLS.items():
         (stock,) = run_alone((cell, "stock", "6"))
-        runs = run_alone(*[(cell, "lab", "150")] * utils.available_cores())
+        runs = run_alone(*[(cell, "lab", "150")] * machine.available_cores())
         peak = sum(
             peak["flops"]
-            for peak in engine.run_alone(*[(network, "peak", "0")] * utils.available_cores())
+            for peak in engine.run_alone(*[(network, "peak", "0")] * machine.available_cores())
         )
         together = sum(run["tokens_per_second"] for run in runs)
         useful = engine.flops_per_token(network) + runs[0]["flops"]
@@ -215,7 +211,7 @@ def main() -> None:
     print(f"after {EQUAL_SECONDS:.0f} s:\n{same_time.round(1).to_string()}")
     figures = {"networks": table.to_dict("index"), "equal_time": same_time.to_dict("index")}
     path = engine.ROOT / "build" / "bench_language.json"
-    utils.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
+    files.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
 
 
 def run_alone(*jobs: tuple[str, ...]) -> list[dict[str, float]]:

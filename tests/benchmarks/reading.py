@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-import reference
-import utils
+
+from lab import config, lesson, machine
 
 WORDS, REPEATS = 300, 5
 
@@ -34,23 +34,22 @@ def seconds(task: Callable[[], object], repeats: int = REPEATS) -> float:
 
 def main() -> None:
     """Measure, compare, and print one line."""
-    utils.prepare_torch()
-    lab = reference.notebook_definitions()
+    machine.prepare_torch()
     vectors = np.random.default_rng(0).normal(size=(25_002, 100)).astype(np.float32)
     models = [
-        lab["build_model"](lab["settings_for"](utils.get_profile("full"), name, *net), vectors)
-        for name, net in lab["SIX"].items()
+        lesson.build_model(lesson.settings_for(config.get_profile("full"), name, *net), vectors)
+        for name, net in lesson.SIX.items()
     ]
     words = torch.randint(2, len(vectors), (WORDS,), generator=torch.Generator().manual_seed(0))
 
     def predict(model: torch.nn.Module, end: int) -> float:
         return model.predict(words[:end, None], torch.tensor([end])).item()
 
-    word_by_word = seconds(lambda: [lab["beliefs"](model, words) for model in models])
+    word_by_word = seconds(lambda: [lesson.beliefs(model, words) for model in models])
     every_beginning = seconds(
         lambda: [predict(model, end) for model in models for end in range(1, WORDS + 1)], 1
     )
-    difference = max(abs(lab["beliefs"](m, words)[-1] - predict(m, WORDS)) for m in models)
+    difference = max(abs(lesson.beliefs(m, words)[-1] - predict(m, WORDS)) for m in models)
     print(
         f"{WORDS} words, {len(models)} networks: {word_by_word:.2f} s; prediction by prediction "
         f"{every_beginning:.1f} s, {every_beginning / word_by_word:.0f} times as long; the last "

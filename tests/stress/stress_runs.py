@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_training import outcome, record_of
+from helpers import CODE, outcome, record_of
 
-import experiment
-import utils
+from lab import files, imdb, runs
+from lab import sweep as sweeps
+from lab.config import LabError
 
 KILLS = 200
 WORDS = ["a", "story", "of", "two", "friends", "and", "their", "dog", "in", "the", "rain"]
@@ -33,8 +34,8 @@ def sweep_runs(settings):
     return [settings(cell, epochs=8) for cell in ("RNN", "LSTM", "GRU")]
 
 
-def sweep(lab, runs, data, folder, workers=1):
-    return experiment.sweep(runs, lab.train_run, data, "code", folder, workers=workers)
+def sweep(lesson, runs, data, folder, workers=1):
+    return sweeps.sweep(runs, lesson.train_run, data, CODE, folder, workers=workers)
 
 
 def in_a_process(*job):
@@ -44,11 +45,11 @@ def in_a_process(*job):
     return process
 
 
-def test_two_hundred_kills_lose_nothing(lab, data, sweep_runs, tmp_path):
+def test_two_hundred_kills_lose_nothing(lesson, data, sweep_runs, tmp_path):
     """SIGKILL, SIGTERM and SIGINT at random moments; each time all that is there can be read."""
-    whole = sweep(lab, sweep_runs, data, tmp_path / "whole")
+    whole = sweep(lesson, sweep_runs, data, tmp_path / "whole")
     start = time.perf_counter()
-    sweep(lab, sweep_runs, data, tmp_path / "timed")
+    sweep(lesson, sweep_runs, data, tmp_path / "timed")
     duration = time.perf_counter() - start
     chance, kills, sweeps = np.random.default_rng(0), 0, 0
     while kills < KILLS:
@@ -58,7 +59,7 @@ def test_two_hundred_kills_lose_nothing(lab, data, sweep_runs, tmp_path):
         while not all(record.result for record in records):
             before = [len(record.curve) for record in records]
             workers = 2 if sweeps == 1 and kills < WITH_WORKERS else 1
-            process = in_a_process(lab, sweep_runs, data, folder, workers)
+            process = in_a_process(lesson, sweep_runs, data, folder, workers)
             wait = chance.uniform(0, 6) if workers == 2 else chance.uniform(0.02, 0.25) * duration
             process.join(wait)
             if process.is_alive():
@@ -76,43 +77,43 @@ def test_two_hundred_kills_lose_nothing(lab, data, sweep_runs, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["state.pt", "best.pt", "curve.csv", "settings.json"])
-def test_any_flipped_bit_in_a_broken_run(lab, data, settings, tmp_path, cpu, file):
+def test_any_flipped_bit_in_a_broken_run(lesson, data, settings, tmp_path, cpu, file):
     """The run ends with the right numbers, whether it starts anew or goes on."""
     run = settings("GRU", epochs=2)
     whole = record_of(run, data, tmp_path / "whole")
-    lab.train_run(run, data, whole, cpu)
+    lesson.train_run(run, data, whole, cpu)
     broken = record_of(run, data, tmp_path / "broken")
-    stop_after_one_epoch(lab, data, broken, cpu)
+    stop_after_one_epoch(lesson, data, broken, cpu)
     content = (broken.folder / file).read_bytes()
     for place in np.random.default_rng(0).integers(0, 8 * len(content), 60):
         put_back(broken.folder, tmp_path / "broken-copy")
         (broken.folder / file).write_bytes(flipped(content, int(place)))
-        assert isinstance(broken.progress, str)
-        lab.train_run(run, data, broken, cpu)
+        assert isinstance(sweeps._progress(broken), str)
+        lesson.train_run(run, data, broken, cpu)
         assert outcome(broken) == outcome(whole), place
 
 
 @pytest.mark.parametrize("file", ["result.json", "curve.csv", "best.pt", "test.npz"])
-def test_any_flipped_bit_in_a_finished_run(lab, data, settings, tmp_path, cpu, file):
+def test_any_flipped_bit_in_a_finished_run(lesson, data, settings, tmp_path, cpu, file):
     """It is seen, or it changes nothing that is read."""
     run = settings("GRU", epochs=1)
     record = record_of(run, data, tmp_path)
-    lab.train_run(run, data, record, cpu)
-    model = lab.build_model(run, data.vectors)
+    lesson.train_run(run, data, record, cpu)
+    model = lesson.build_model(run, data.vectors)
     result, curve = record.result, record.curve
-    weights = {k: v.clone() for k, v in record.load_best(model).state_dict().items()}
-    probability = utils.load_arrays(record.folder / "test.npz")["probability"]
+    weights = {k: v.clone() for k, v in record.checkpoint.load_best(model).state_dict().items()}
+    probability = files.load_arrays(record.folder / "test.npz")["probability"]
     content = (record.folder / file).read_bytes()
     for place in np.random.default_rng(1).integers(0, 8 * len(content), 300):
         (record.folder / file).write_bytes(flipped(content, int(place)))
         if record.result is not None:
             assert (record.result, record.curve) == (result, curve)
         try:
-            again = record.load_best(model).state_dict()
+            again = record.checkpoint.load_best(model).state_dict()
             assert all(again[name].equal(weights[name]) for name in weights)
-        except utils.LabError as error:
+        except LabError as error:
             assert "no usable weights" in str(error)
-        arrays = utils.load_arrays(record.folder / "test.npz")
+        arrays = files.load_arrays(record.folder / "test.npz")
         assert arrays is None or np.array_equal(arrays["probability"], probability)
 
 
@@ -122,20 +123,20 @@ def flipped(content, place):
     return bytes(changed)
 
 
-def stop_after_one_epoch(lab, data, record, device):
+def stop_after_one_epoch(lesson, data, record, device):
     class Killed(BaseException):
         pass
 
-    save = experiment.RunRecord.save_epoch
+    save = runs.Checkpoint.save_epoch
 
     def save_and_die(self, *arguments):
         save(self, *arguments)
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment.RunRecord, "save_epoch", save_and_die)
+        patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
         with pytest.raises(Killed):
-            lab.train_run(record.settings, data, record, device)
+            lesson.train_run(record.settings, data, record, device)
     shutil.copytree(record.folder, record.folder.parent.parent / "broken-copy")
 
 
@@ -156,36 +157,36 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_full_disk_costs_the_current_epoch_at_most(lab, data, settings, tmp_path, small_disk):
+def test_a_full_disk_costs_the_current_epoch_at_most(lesson, data, settings, tmp_path, small_disk):
     run = settings("LSTM", epochs=3, hidden_dim=32)
-    (whole,) = sweep(lab, [run], data, tmp_path / "whole")
+    (whole,) = sweep(lesson, [run], data, tmp_path / "whole")
     filler = small_disk / "filler"
     filler.write_bytes(b"0" * 200_000)
-    with pytest.raises(utils.LabError, match="Free some space"):
-        sweep(lab, [run], data, small_disk)
+    with pytest.raises(LabError, match="Free some space"):
+        sweep(lesson, [run], data, small_disk)
     filler.unlink()
     shutil.rmtree(small_disk / "nothing", ignore_errors=True)
-    (record,) = sweep(lab, [run], data, small_disk)
+    (record,) = sweep(lesson, [run], data, small_disk)
     assert outcome(record) == outcome(whole)
 
 
-def test_a_folder_that_cannot_be_written_is_said(lab, data, settings, small_disk):
+def test_a_folder_that_cannot_be_written_is_said(lesson, data, settings, small_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises((utils.LabError, OSError), match=r"(?i)read-only"):
-        sweep(lab, [settings()], data, small_disk / "runs")
+    with pytest.raises((LabError, OSError), match=r"(?i)read-only"):
+        sweep(lesson, [settings()], data, small_disk / "runs")
 
 
-def test_a_clock_that_jumps_changes_no_number(lab, data, settings, tmp_path, monkeypatch):
-    (whole,) = sweep(lab, [settings()], data, tmp_path / "whole")
+def test_a_clock_that_jumps_changes_no_number(lesson, data, settings, tmp_path, monkeypatch):
+    (whole,) = sweep(lesson, [settings()], data, tmp_path / "whole")
     clock = iter(np.random.default_rng(0).uniform(-1e9, 1e9, 100_000).tolist())
     monkeypatch.setattr(time, "time", lambda: next(clock))
-    (record,) = sweep(lab, [settings()], data, tmp_path / "jumps")
+    (record,) = sweep(lesson, [settings()], data, tmp_path / "jumps")
     assert outcome(record) == outcome(whole)
 
 
-def test_two_kernels_at_once_train_each_run_once(lab, data, sweep_runs, tmp_path):
-    whole = sweep(lab, sweep_runs, data, tmp_path / "whole")
-    both = [in_a_process(lab, sweep_runs, data, tmp_path / "both") for _ in range(2)]
+def test_two_kernels_at_once_train_each_run_once(lesson, data, sweep_runs, tmp_path):
+    whole = sweep(lesson, sweep_runs, data, tmp_path / "whole")
+    both = [in_a_process(lesson, sweep_runs, data, tmp_path / "both") for _ in range(2)]
     for process in both:
         process.join()
         assert process.exitcode == 0
@@ -198,8 +199,12 @@ def test_a_script_stopped_by_its_user_says_so_in_one_line(tmp_path):
     root = Path(__file__).parents[2]
     script = f"""
 import sys, time
-sys.path[:0] = [{str(root)!r}, {str(root / "tests")!r}]
-import pathlib, experiment, utils
+sys.path.insert(0, {str(root)!r})
+import pathlib
+from lab.config import LabError
+from lab.fingerprint import Code
+from lab.runs import Settings
+from lab.sweep import sweep
 
 def slow(settings, data, record, device):
     pathlib.Path({str(tmp_path)!r}, "started").touch()
@@ -208,11 +213,11 @@ def slow(settings, data, record, device):
 class Data:
     fingerprint = "data"
 
-runs = [experiment.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
+runs = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
 try:
     where = pathlib.Path({str(tmp_path / "runs")!r})
-    experiment.sweep(runs, slow, Data(), "code", where, workers=2)
-except utils.LabError as error:
+    sweep(runs, slow, Data(), Code("code"), where, workers=2)
+except LabError as error:
     print(error)
 """
     command = [sys.executable, "-c", script]
@@ -255,7 +260,7 @@ def execute_notebook(root, target, environment):
 def write_official(folder, each):
     """Write reviews of a line in the official layout, four of a film."""
     chance = np.random.default_rng(0)
-    for label, verdicts in zip(utils.LABELS, VERDICTS, strict=True):
+    for label, verdicts in zip(imdb.LABELS, VERDICTS, strict=True):
         (folder / label).mkdir(parents=True)
         films = [f"http://www.imdb.com/title/tt{i // 4:07d}/usercomments" for i in range(each)]
         (folder / f"urls_{label}.txt").write_text("\n".join(films) + "\n")
@@ -270,13 +275,14 @@ def test_the_full_profile_from_end_to_end(tmp_path):
     left = shutil.ignore_patterns(".git", ".venv", ".pytest_cache", "build", "runs", "cache")
     shutil.copytree(Path(__file__).parents[2], root, ignore=left)
     notebook = (root / "lab2.ipynb").read_text(encoding="utf-8")
-    claims = r"is_imdb = not reviews.attrs[\"own\"]"
+    claims = "claims = profile.claims and not"
     assert claims in notebook  # they hold for real reviews
-    (root / "lab2.ipynb").write_text(notebook.replace(claims, "is_imdb = False"), encoding="utf-8")
+    notebook = notebook.replace(claims, "claims = False and not")
+    (root / "lab2.ipynb").write_text(notebook, encoding="utf-8")
     write_official(tmp_path / "aclImdb" / "train", each=3900)
     full = {"LAB2_PROFILE": "full", "LAB2_DATA": str(tmp_path), "LAB2_OUT": str(tmp_path / "out")}
     (tmp_path / "out").mkdir()
-    command = [sys.executable, "reference.py"]
+    command = [sys.executable, "tools/reference.py", "--replace"]
     made = subprocess.run(command, cwd=root, env=os.environ | full, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr[-2000:]
     stored = pd.read_csv(root / "data" / "reference" / "full" / "results.csv")

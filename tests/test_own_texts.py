@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import owndata
 import utils
+from lab import config, own_texts
+from lab.config import LabError
 
 
 @pytest.fixture
@@ -53,23 +54,23 @@ def table(rows=200, head="text,label", line="film number {i},{label}", names=("b
     ],
 )
 def test_columns_and_labels_are_found(write, name, content):
-    reviews = owndata.read_own(write(name, content))
+    reviews = own_texts.read_own(write(name, content))
     assert reviews["text"].tolist() == [f"film number {i}" for i in range(200)]
     assert reviews["label"].tolist() == [0, 1] * 100
 
 
 def test_columns_can_be_named(write, monkeypatch):
     path = write("a.csv", table(head="what they wrote,stars", names=("1", "5")))
-    with pytest.raises(utils.LabError, match="columns what they wrote, stars; none has"):
-        owndata.read_own(path)
+    with pytest.raises(LabError, match="columns what they wrote, stars; none has"):
+        own_texts.read_own(path)
     monkeypatch.setenv("LAB2_TEXT", "what they wrote")
-    with pytest.raises(utils.LabError, match="Set LAB2_LABEL"):
-        owndata.read_own(path)
+    with pytest.raises(LabError, match="Set LAB2_LABEL"):
+        own_texts.read_own(path)
     monkeypatch.setenv("LAB2_LABEL", "stars")
-    assert owndata.read_own(path)["label"].tolist() == [0, 1] * 100
+    assert own_texts.read_own(path)["label"].tolist() == [0, 1] * 100
     monkeypatch.setenv("LAB2_LABEL", "star")
-    with pytest.raises(utils.LabError, match="LAB2_LABEL=star is none of them"):
-        owndata.read_own(path)
+    with pytest.raises(LabError, match="LAB2_LABEL=star is none of them"):
+        own_texts.read_own(path)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_columns_can_be_named(write, monkeypatch):
 )
 def test_which_label_is_the_good_one(write, names, first):
     """Known names tell; else the first in the alphabet, or the fewer stars, is 0."""
-    assert owndata.read_own(write("a.csv", table(names=names)))["label"][0] == first
+    assert own_texts.read_own(write("a.csv", table(names=names)))["label"][0] == first
 
 
 def test_bad_rows_are_counted_with_their_lines(write, capsys):
@@ -87,7 +88,7 @@ def test_bad_rows_are_counted_with_their_lines(write, capsys):
     lines[7] = ",good"
     lines[9] = "text without a label,"
     lines[11:13] = ['"two', 'lines",good']
-    reviews = owndata.read_own(write("a.csv", "\n".join(lines)))
+    reviews = own_texts.read_own(write("a.csv", "\n".join(lines)))
     said = capsys.readouterr().out
     assert "3 rows left out" in said
     assert "line 4: 3 fields instead of 2; line 8: no text; line 10: no label" in said
@@ -98,7 +99,7 @@ def test_bad_json_is_counted_with_its_line(write, capsys):
     lines = [json.dumps({"text": f"film {i}", "label": i % 2}) for i in range(150)]
     lines[4], lines[6], lines[8] = '{"text": "cut', "[1, 2]", '{"text": "no label", "label": null}'
     lines += ['{"text": "film", "label": 1' for _ in range(5)]
-    assert len(owndata.read_own(write("a.jsonl", "\n".join(lines)))) == 147
+    assert len(own_texts.read_own(write("a.jsonl", "\n".join(lines)))) == 147
     said = capsys.readouterr().out
     assert "8 rows left out (line 5: no JSON" in said and "and 3 more" in said
     assert "line 7: no JSON object" in said and "line 9: no label" in said
@@ -118,28 +119,28 @@ def test_bad_json_is_counted_with_its_line(write, capsys):
     ],
 )
 def test_what_cannot_be_read_is_said(write, name, content, match):
-    with pytest.raises(utils.LabError, match=match):
-        owndata.read_own(write(name, content))
+    with pytest.raises(LabError, match=match):
+        own_texts.read_own(write(name, content))
 
 
 def test_a_missing_file_and_a_wrong_encoding_are_said(write, monkeypatch, tmp_path):
-    with pytest.raises(utils.LabError, match="cannot be read: No such file"):
-        owndata.read_own(tmp_path / "none.csv")
+    with pytest.raises(LabError, match="cannot be read: No such file"):
+        own_texts.read_own(tmp_path / "none.csv")
     path = write("a.csv", table().encode("cp1252"))
     monkeypatch.setenv("LAB2_ENCODING", "no-such")
-    with pytest.raises(utils.LabError, match="no such encoding"):
-        owndata.read_own(path)
+    with pytest.raises(LabError, match="no such encoding"):
+        own_texts.read_own(path)
 
 
 def test_another_encoding_can_be_named(write, monkeypatch):
     monkeypatch.setenv("LAB2_ENCODING", "cp1252")
     path = write("a.csv", table(line="café {i},{label}").encode("cp1252"))
-    assert owndata.read_own(path)["text"][0] == "café 0"
+    assert own_texts.read_own(path)["text"][0] == "café 0"
 
 
 def test_own_texts_go_the_way_of_all_reviews(write, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("LAB2_REVIEWS", str(write("mine.csv", table(400))))
-    reviews = utils.load_reviews(utils.PROFILES["quick"], tmp_path)
+    reviews = utils.load_reviews(config.PROFILES["quick"], tmp_path)
     assert reviews["split"].value_counts().to_dict() == {"train": 280, "test": 60, "valid": 60}
     assert "your own, mine.csv" in capsys.readouterr().out
     assert "200 'bad' (0), 200 'good' (1)" in reviews.attrs["source"]
@@ -150,8 +151,8 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content, name):
     path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(b"text,label\n" + content)
     try:
-        owndata.read_own(path)
-    except utils.LabError as error:
+        own_texts.read_own(path)
+    except LabError as error:
         assert len(str(error)) > 20
 
 
@@ -162,4 +163,4 @@ def test_any_text_comes_back_from_json(tmp_path_factory, texts):
     path.write_text("\n".join(lines), encoding="utf-8")
     expected = [text.replace("\0", " ").strip() for text in texts]
     if all(expected):
-        assert owndata.read_own(path)["text"].tolist() == expected
+        assert own_texts.read_own(path)["text"].tolist() == expected

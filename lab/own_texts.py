@@ -2,14 +2,18 @@
 
 `LAB2_REVIEWS=file.csv` lets the whole notebook run on it. `LAB2_TEXT` and `LAB2_LABEL` name the
 columns where they are not found by their names, and `LAB2_ENCODING` an encoding other than UTF-8.
+
+Who uses it: `utils.py`. Imports `config.py` alone.
 """
 
 from __future__ import annotations
 
 import csv
 import dataclasses
+import io
+import itertools
 import json
-import os
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +21,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-import utils
+from lab import config
+from lab.config import LabError, Profile
 
 TEXT_NAMES = ("text", "review", "content", "sentence", "comment", "body", "message")
 LABEL_NAMES = ("label", "sentiment", "class", "target", "category", "polarity", "y")
@@ -45,13 +50,13 @@ def read_own(path: Path) -> pd.DataFrame:
     """
     rows = list(read_rows(path))
     names = Counter(name for row in rows if row.fields for name in row.fields)
-    text = find_column(path, list(names), "LAB2_TEXT", TEXT_NAMES)
-    label = find_column(path, list(names), "LAB2_LABEL", LABEL_NAMES)
+    text = find_column(path, list(names), "LAB2_TEXT", config.text_column(), TEXT_NAMES)
+    label = find_column(path, list(names), "LAB2_LABEL", config.label_column(), LABEL_NAMES)
     rows = [check_row(row, text, label) for row in rows]
     good = [row for row in rows if row.fields]
     report_bad_rows(path, [row for row in rows if not row.fields])
     if len(good) < LEAST:
-        raise utils.LabError(
+        raise LabError(
             f"{path} has {len(good):,} rows that can be read; at least {LEAST} are needed."
         )
     number = number_labels(path, [row.fields[label] for row in good])
@@ -76,16 +81,18 @@ def read_rows(path: Path) -> Iterator[Row]:
     suffix = path.suffix.lower()
     readers = {".csv": read_csv, ".tsv": read_csv, ".jsonl": read_jsonl, ".ndjson": read_jsonl}
     if suffix not in readers:
-        raise utils.LabError(f"{path} is no .csv, .tsv or .jsonl file. Save it as one of these.")
-    encoding = os.environ.get("LAB2_ENCODING") or "utf-8-sig"
+        raise LabError(f"{path} is no .csv, .tsv or .jsonl file. Save it as one of these.")
+    encoding = config.text_encoding()
     try:
         content = path.read_bytes().decode(encoding)
     except OSError as error:
-        raise utils.LabError(f"{path} cannot be read: {error.strerror}.") from None
+        raise LabError(f"{path} cannot be read: {error.strerror}.") from None
     except LookupError:
-        raise utils.LabError(f"LAB2_ENCODING={encoding}: there is no such encoding.") from None
+        raise LabError(f"LAB2_ENCODING={encoding}: there is no such encoding.") from None
     except UnicodeDecodeError as error:
-        raise utils.LabError(wrong_encoding(path, error)) from None
+        raise LabError(wrong_encoding(path, error)) from None
+    if not content.strip():
+        raise LabError(f"{path} is empty. It needs a row for each text, and at least {LEAST} rows.")
     return readers[suffix](path, content)
 
 
@@ -101,35 +108,84 @@ def wrong_encoding(path: Path, error: UnicodeDecodeError) -> str:
     )
 
 
+class Record(NamedTuple):
+    """A record of a CSV file, from line to line; fields is what is wrong if it cannot be read."""
+
+    begins: int
+    ends: int
+    fields: list[str] | str
+
+
 def read_csv(path: Path, content: str) -> Iterator[Row]:
-    """Yield the rows of a CSV or TSV file with a line of column names."""
+    """Yield the rows of a CSV or TSV file with a line of column names.
+
+    Raises LabError if there is no row below these, and if a quotation mark that is never closed
+    swallows the lines after it.
+    """
     csv.field_size_limit(10**7)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else guess_delimiter(content)
-    reader = csv.reader(content.splitlines(keepends=True), delimiter=delimiter)
-    names: list[str] = []
+    records = list(read_records(content, delimiter))
+    unclosed = is_unclosed(content, delimiter, records[-1])
+    if unclosed and records[-1].ends > records[-1].begins:
+        lost = records[-1].ends - records[-1].begins
+        raise LabError(
+            f"{path}, line {records[-1].begins}: a quotation mark is opened and never closed, so "
+            f"that {lost:,} more lines are read as one text. Close it, or write it twice."
+        )
+    if len(records) < 2:
+        raise LabError(f"{path} has a line of column names and no row below it.")
+    names = [name.strip() for name in records[0].fields]
+    for record in records[1:-1] if unclosed else records[1:]:
+        if isinstance(record.fields, str):
+            yield Row(record.ends, None, record.fields)
+        elif len(record.fields) != len(names):
+            yield Row(record.ends, None, f"{len(record.fields)} fields instead of {len(names)}")
+        else:
+            yield Row(record.ends, dict(zip(names, record.fields, strict=True)))
+    if unclosed:
+        yield Row(records[-1].ends, None, "a quotation mark is never closed")
+
+
+def read_records(content: str, delimiter: str) -> Iterator[Record]:
+    """Yield the records of a CSV file that are not empty."""
+    # not splitlines: a text may hold signs that Python, but no CSV file, takes for ends of lines
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
     while True:
+        begins = reader.line_num + 1
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(reader.line_num, None, str(error))
-            continue
-        if not fields:
-            continue
-        if not names:
-            names = [name.strip() for name in fields]
-        elif len(fields) != len(names):
-            problem = f"{len(fields)} fields instead of {len(names)}"
-            yield Row(reader.line_num, None, problem)
-        else:
-            yield Row(reader.line_num, dict(zip(names, fields, strict=True)))
+            fields = str(error)
+        if fields:
+            yield Record(begins, reader.line_num, fields)
+
+
+def is_unclosed(content: str, delimiter: str, last: Record) -> bool:
+    """Say whether the last record of a CSV file ends inside of quotation marks."""
+    lines = itertools.islice(io.StringIO(content, newline=""), last.begins - 1, None)
+    try:
+        return not list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
 
 
 def guess_delimiter(content: str) -> str:
-    """Return what parts the columns in the first line: a comma, a semicolon or a tab."""
-    first = content.split("\n", 1)[0]
-    return max(",;\t", key=first.count)
+    """Return what parts the columns: the sign by which most of the first rows fit the names.
+
+    A comma inside of a text, or of a column's name, must not hide that semicolons part the columns.
+    """
+
+    def fit(delimiter: str) -> tuple[bool, int, int]:
+        records = itertools.islice(read_records(content, delimiter), 50)
+        names, *rows = [record.fields for record in records] or [[]]
+        wanted = {config.text_column(), config.label_column(), *TEXT_NAMES, *LABEL_NAMES}
+        known = sum(name.strip().lower() in wanted for name in names)
+        fitting_rows = sum(len(fields) == len(names) > 1 for fields in rows)
+        return 2 * fitting_rows > len(rows), known, fitting_rows
+
+    return max(",;\t|", key=fit)
 
 
 def read_jsonl(path: Path, content: str) -> Iterator[Row]:
@@ -148,18 +204,24 @@ def read_jsonl(path: Path, content: str) -> Iterator[Row]:
             yield Row(line, None, "no JSON object")
 
 
-def find_column(path: Path, names: list[str], variable: str, known: tuple[str, ...]) -> str:
-    """Return the column that an environment variable names, or else one with a usual name."""
-    wanted = os.environ.get(variable)
+def find_column(
+    path: Path, names: list[str], variable: str, wanted: str | None, known: tuple[str, ...]
+) -> str:
+    """Return the column that the reader wants, or else one with a usual name.
+
+    variable: where the reader can name it. Raises LabError if no row can be read, or none fits.
+    """
+    if not names:
+        raise LabError(f"{path} has no row that can be read; at least {LEAST} are needed.")
     if wanted in names:
         return wanted
     by_name = {name.lower(): name for name in reversed(names)}
     found = [by_name[name] for name in known if name in by_name]
     if wanted or not found:
         problem = f"{variable}={wanted} is none of them" if wanted else "none has a usual name"
-        raise utils.LabError(
-            f"{path} has the columns {', '.join(names) or '(none)'}; {problem}. Set {variable} to "
-            "the name of the right one."
+        raise LabError(
+            f"{path} has the columns {', '.join(' '.join(name.split()) for name in names)}; "
+            f"{problem}. Set {variable} to the name of the right one."
         )
     return found[0]
 
@@ -188,16 +250,25 @@ def number_labels(path: Path, labels: list[str]) -> dict[str, int]:
     counts = Counter(labels)
     if len(counts) != 2:
         commonest = ", ".join(f"{name!r} {count:,}" for name, count in counts.most_common(6))
-        raise utils.LabError(
+        raise LabError(
             f"{path} has {len(counts)} labels ({commonest}); the lab tells two apart. Leave two."
         )
-    first, second = sorted(counts)
-    if first.lower() in POSITIVE and not (first.isdigit() and second.isdigit()):
+    first, second = sorted(counts, key=number_of)
+    if first.lower() in POSITIVE and math.isinf(number_of(first)[0]):
         first, second = second, first
     return {first: 0, second: 1}
 
 
-def fitting(profile: utils.Profile, rows: int) -> utils.Profile:
+def number_of(label: str) -> tuple[float, str]:
+    """Return what labels are sorted by: numbers by size, then other words by the alphabet."""
+    try:
+        number = float(label)
+    except ValueError:
+        number = math.inf
+    return (number if math.isfinite(number) else math.inf), label
+
+
+def fitting(profile: Profile, rows: int) -> Profile:
     """Return a profile whose validation and test splits are no more than 15 % of the rows each."""
     most = max(1, rows * 15 // 100)
     return dataclasses.replace(

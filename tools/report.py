@@ -1,12 +1,14 @@
 """Turn an executed notebook into a PDF, with packages from pip alone.
 
-    python report.py [NOTEBOOK] [PDF] [--author NAME] [--date TEXT] [--no-code]
+    python tools/report.py [NOTEBOOK] [PDF] [--author NAME] [--date TEXT] [--no-code]
 
 The way is notebook -> Markdown -> Typst (by pandoc) -> PDF (by typst): no LaTeX, no browser. Where
 that way is barred, a page in HTML is written instead, and it is said why. Nothing is executed.
 
 A figure's caption is the comment `#| fig-cap: ...` at the top of its cell, as Quarto has it, or for
 a picture in the text the line in italics below it. The comment lines are not printed.
+
+Imports `doctor.py` and `lab/config.py`.
 """
 
 from __future__ import annotations
@@ -25,9 +27,10 @@ from typing import NamedTuple
 
 import nbformat
 
-import doctor
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab, from any folder
 
-ROOT = Path(__file__).parent
+import doctor
+from lab.config import ROOT
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 IMAGE_TAG = re.compile(r'<img\s+[^>]*?src="([^"]+)"[^>]*?/?>')
@@ -39,7 +42,7 @@ BARE_EQUATION = re.compile(
 CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
 # What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
 OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
-# a word on a coloured ground in a table, as science.ColouredText writes it
+# a word on a coloured ground in a table, as figures.ColouredText writes it
 COLOURED = re.compile(r"<span style='background:rgba\(([\d.,]+)\)[^>]*>(.*?)</span>", re.DOTALL)
 COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has them
 # what would be a list or a heading in Typst where a table's cell begins with it

@@ -1,12 +1,14 @@
-"""Text for the language model of section 9, and the models that it has to beat.
+"""Text for the language model, and the models that it has to beat.
 
 A language model reads one long stream: all reviews, one after another, in an order fixed by the
-seed. Index 1, which stands for "no word" elsewhere in the lab (`utils.PADDING_INDEX`), marks where
-a review ends.
+seed. The index of padding, which no text has, marks where a review ends.
 
 The baselines count: how often each word stands in the text (unigrams), and which words follow which
 two (trigrams with Kneser-Ney smoothing). They are judged on the same text as the networks, but for
 a few tokens at its ends.
+
+Who uses it: the notebook, and `utils.py`, which makes the streams of the reviews. Imports
+`fingerprint.py` and `config.py`.
 """
 
 from __future__ import annotations
@@ -15,26 +17,33 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchtext.vocab import Vocab
 
-import utils
+from lab import fingerprint
+from lab.config import LabError
 
-END = utils.PADDING_INDEX  # marks the end of a review
+PADDING_INDEX = 1  # of the vocabulary: no word
+END = PADDING_INDEX  # marks the end of a review in a stream
 
 
-def make_stream(reviews: utils.EncodedReviews, seed: int | None = None) -> NDArray[np.int64]:
+class Texts(Protocol):
+    """What a stream is made of: texts as word indices (see utils.EncodedReviews)."""
+
+    tokens: NDArray[np.int32]
+    starts: NDArray[np.int64]
+
+
+def make_stream(reviews: Texts, seed: int | None = None) -> NDArray[np.int64]:
     """Return the reviews as one stream of word indices (tokens,), END after each.
 
     With a seed they come in an order of their own, else in that of the split.
     """
-    order = np.arange(len(reviews))
+    order = np.arange(len(reviews.starts) - 1)
     if seed is not None:
         order = np.random.default_rng(seed).permutation(order)
     pieces = [reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]] for i in order]
@@ -60,7 +69,7 @@ def stream_batches(
     """
     length = (len(stream) - 1) // columns
     if length < 1:
-        raise utils.LabError(f"{len(stream):,} words are too few for {columns} columns of text.")
+        raise LabError(f"{len(stream):,} words are too few for {columns} columns of text.")
     text = stream[: length * columns].reshape(columns, length).T  # (length, columns)
     target = stream[1 : length * columns + 1].reshape(columns, length).T
     for start in range(0, length, steps):
@@ -174,51 +183,12 @@ class LanguageData:
     characters: int
     parts: int = 1
 
-    def part(self, epoch: int) -> NDArray[np.int64]:
-        """Return the piece of the training stream that an epoch (from 1) reads."""
-        return np.array_split(self.train, self.parts)[(epoch - 1) % self.parts]
-
     @functools.cached_property
     def fingerprint(self) -> str:
         """16 digits that change with any word or vector."""
-        return utils.digest(self.train, self.valid, self.vectors, self.characters, self.parts)
+        return fingerprint.digest(self.train, self.valid, self.vectors, self.characters, self.parts)
 
 
-def prepare(
-    reviews: pd.DataFrame,
-    vocab: Vocab,
-    train: utils.EncodedReviews,
-    valid: utils.EncodedReviews,
-    vectors: NDArray[np.float32],
-    limit: int | None,
-    judges: int | None,
-    parts: int,
-) -> LanguageData:
-    """Return the streams for training and validation; no test review is in either.
-
-    reviews: as from `utils.load_reviews`; train, valid: its splits
-    limit:   take so many training reviews, or all if they are fewer; None: all, and the unlabelled
-             ones if they are there, but those of films, and copies of texts, that validation or
-             test reviews have
-    judges:  judge on so many validation reviews, or on all if they are fewer; None: on all
-    parts:   into how many pieces the training stream is cut
-    """
-    some = limit is not None and limit <= train.balanced
-    stream = make_stream(train.some(limit, seed=0) if some else train, seed=0)
-    if limit is None:
-        held_out = reviews[reviews["split"] != "train"]
-        texts = utils.read_unlabelled(apart=set(held_out["group"]))
-        copies = set(held_out["text"])  # some reviews stand under another film, too
-        texts = [text for text in texts if text not in copies]
-        if texts:
-            tokens = utils.tokenize_all(texts, cache=utils.data_folder() / "cache")
-            everything = np.ones(len(texts), dtype=bool)
-            more = utils.encode(tokens, np.zeros(len(texts)), everything, vocab)
-            stream = np.concatenate([stream, make_stream(more, seed=0)])
-    valid_texts = reviews.loc[reviews["split"] == "valid", "text"]
-    if judges is not None and judges <= valid.balanced:
-        number = np.arange(len(valid) + 1)  # reviews of one token each: its own number
-        drawn = utils.EncodedReviews(number[:-1], number, valid.labels).some(judges, seed=0)
-        valid, valid_texts = valid.some(judges, seed=0), valid_texts.iloc[drawn.tokens]
-    characters = int(valid_texts.map(lambda text: len(utils.LINE_BREAK.sub(" ", text))).sum())
-    return LanguageData(stream, make_stream(valid), vectors, characters, parts)
+def part_of(data: LanguageData, epoch: int) -> NDArray[np.int64]:
+    """Return the piece of the training stream that an epoch (from 1) reads."""
+    return np.array_split(data.train, data.parts)[(epoch - 1) % data.parts]

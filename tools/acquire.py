@@ -1,10 +1,12 @@
 """Fetches the official data, on request only: `make data`, or
 
-    python acquire.py [reviews] [vectors] [--dimensions 100] [--folder FOLDER]
+    python tools/acquire.py [reviews] [vectors] [--dimensions 100] [--folder FOLDER]
 
 The lab works without it, see data/README.md. An archive that is in the folder already is used. A
 download that was cut goes on where it stopped. An archive is used only if its size and its SHA-256
 are those of the official one, and only the files that the lab reads are taken out of it.
+
+Imports, of `lab`: `files.py` and `config.py`.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ import urllib3
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-import utils
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab, from any folder
+
+from lab import config
+from lab.config import LabError
 
 CHUNK = 1 << 20  # bytes
 MEGABYTE = 10**6
@@ -96,7 +101,7 @@ def fetch(source: Source, folder: Path, patience: float = 60) -> Path:
     archive = folder / source.file
     if archive.exists():
         if wrong := difference(archive, source):
-            raise utils.LabError(
+            raise LabError(
                 f"{archive} is not the official archive: {wrong}. Delete it or move it away, and "
                 "run this again."
             )
@@ -113,7 +118,7 @@ def fetch(source: Source, folder: Path, patience: float = 60) -> Path:
                 return archive
             except DownloadError as error:
                 reasons.append(f"{url}: {error}")
-    raise utils.LabError(by_hand(source, folder, reasons))
+    raise LabError(by_hand(source, folder, reasons))
 
 
 def by_hand(source: Source, folder: Path, reasons: list[str]) -> str:
@@ -140,7 +145,7 @@ def need_room(folder: Path, size: int) -> None:
     """Raise LabError if `folder` has no room for so many bytes."""
     free = shutil.disk_usage(folder).free
     if free < size:
-        raise utils.LabError(
+        raise LabError(
             f"{folder} has room for {free / MEGABYTE:,.0f} MB, and {size / MEGABYTE:,.0f} MB are "
             "needed. Make room, or name another folder with LAB2_DATA."
         )
@@ -153,7 +158,7 @@ def alone(path: Path) -> Iterator[None]:
         with FileLock(path, timeout=0):
             yield
     except Timeout:
-        raise utils.LabError(f"Another program is downloading it: {path} is locked.") from None
+        raise LabError(f"Another program is downloading it: {path} is locked.") from None
 
 
 def download(url: str, part: Path, source: Source, patience: float) -> None:
@@ -245,10 +250,10 @@ def unpack_reviews(archive: Path, folder: Path, counts: dict[str, int] | None = 
                         copy(source, place / member.name, member.size)
                     found[str(Path(member.name).parent.as_posix())] += "urls_" not in member.name
         except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-            raise utils.LabError(f"{archive} is damaged: {reason(error)}. Fetch it anew.") from None
+            raise LabError(f"{archive} is damaged: {reason(error)}. Fetch it anew.") from None
         found = Counter({name: found[name] for name in counts})
         if found != Counter(counts):
-            raise utils.LabError(f"{archive} holds {dict(found)} reviews, expected {counts}.")
+            raise LabError(f"{archive} holds {dict(found)} reviews, expected {counts}.")
         (place / "aclImdb").replace(folder / "aclImdb")
     return folder / "aclImdb"
 
@@ -264,12 +269,12 @@ def safe_members(tar: tarfile.TarFile, archive: Path) -> Iterator[tarfile.TarInf
         name = member.name
         total += member.size
         if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) or ":" in name:
-            raise utils.LabError(f"{archive} holds {name!r}, which leads outside. Not unpacked.")
+            raise LabError(f"{archive} holds {name!r}, which leads outside. Not unpacked.")
         if not (member.isreg() or member.isdir()):
-            raise utils.LabError(f"{archive} holds {name!r}, a link or a device. Not unpacked.")
+            raise LabError(f"{archive} holds {name!r}, a link or a device. Not unpacked.")
         wanted = REVIEW_FILE.fullmatch(name) or LIST_FILE.fullmatch(name)
         if total > LARGEST_ARCHIVE or (wanted and member.size > LARGEST_TEXT):
-            raise utils.LabError(f"{archive} is far too large at {name!r}. Not unpacked.")
+            raise LabError(f"{archive} is far too large at {name!r}. Not unpacked.")
         if wanted and member.isreg():
             yield member
 
@@ -288,18 +293,18 @@ def unpack_vectors(
             with zipfile.ZipFile(archive) as zipped:
                 member = zipped.getinfo(name)
                 if member.file_size > LARGEST_VECTORS:
-                    raise utils.LabError(f"{archive} is far too large at {name!r}. Not unpacked.")
+                    raise LabError(f"{archive} is far too large at {name!r}. Not unpacked.")
                 with zipped.open(member) as source:
                     copy(source, place / name, member.file_size)
         except KeyError:
-            raise utils.LabError(f"{archive} holds no {name}.") from None
+            raise LabError(f"{archive} holds no {name}.") from None
         except (zipfile.BadZipFile, EOFError, zlib.error, OSError, NotImplementedError) as error:
-            raise utils.LabError(f"{archive} is damaged: {reason(error)}. Fetch it anew.") from None
+            raise LabError(f"{archive} is damaged: {reason(error)}. Fetch it anew.") from None
         with (place / name).open("rb") as lines:
             fields = len(lines.readline().split(b" "))
             found = 1 + sum(1 for _ in lines)
         if (found, fields) != (count, dimensions + 1):
-            raise utils.LabError(
+            raise LabError(
                 f"{name} in {archive} has {found:,} lines of {fields} fields, expected {count:,} "
                 f"of {dimensions + 1}."
             )
@@ -338,7 +343,7 @@ def copy(source: IO[bytes], path: Path, size: int) -> None:
 
 def get_reviews(folder: Path | None = None) -> Path:
     """Return `aclImdb` in the data folder, fetched and unpacked if it is not there."""
-    folder = folder or utils.data_folder()
+    folder = folder or config.data_folder()
     if (folder / "aclImdb").exists():
         return folder / "aclImdb"
     archive = fetch(REVIEWS, folder)
@@ -348,7 +353,7 @@ def get_reviews(folder: Path | None = None) -> Path:
 
 def get_vectors(folder: Path | None = None, dimensions: int = 100) -> Path:
     """Return glove.6B.<dimensions>d.txt in the data folder, fetched and unpacked if it is not."""
-    folder = folder or utils.data_folder()
+    folder = folder or config.data_folder()
     path = folder / f"glove.6B.{dimensions}d.txt"
     if path.exists():
         return path
@@ -372,7 +377,7 @@ def main() -> int:
             print(f"Reviews: {get_reviews(options.folder)}")
         if "vectors" in what:
             print(f"Vectors: {get_vectors(options.folder, options.dimensions)}")
-    except utils.LabError as error:
+    except LabError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

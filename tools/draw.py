@@ -1,8 +1,8 @@
-"""Draws the lab's diagrams of cells and networks: `python figures/draw.py` writes the SVG files.
+"""Draws the lab's diagrams of cells and networks: `python tools/draw.py` writes the SVG files.
 
 All share one style and the symbols of the notebook's equations. Each drawing brings its own white
 paper, so that it can be read on a dark page too; letters are outlines, so that it looks the same
-everywhere. Only matplotlib is needed.
+everywhere. Imports nothing of the lab, and only matplotlib.
 
 Time runs from left to right. A yellow box is a learnt layer (weights, then a squashing function), a
 circle works unit by unit, a line carries a vector of H numbers.
@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).resolve().parents[1] / "figures"
 
 INK, QUIET = "#333333", "#D5D5D5"
 LAYER, UNITWISE = "#F8E5A3", "#CFE6F5"

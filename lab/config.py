@@ -1,0 +1,178 @@
+"""Settings of the lab: its profiles, its folders, and every LAB2_* variable of the environment.
+
+Who uses it: everybody, the doctor too. Imports the standard library alone, and runs on Python 3.8,
+because the doctor must be able to explain what is wrong where nothing else runs.
+
+To add a profile, add one entry to PROFILES: nothing elsewhere asks for a profile's name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]  # the folder of the lab
+
+
+class LabError(Exception):
+    """A problem the reader can mend. The message says what is wrong, where, and what to do.
+
+    Jupyter shows it as one line instead of a traceback.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"LabError: {self}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """How much work the lab does. Sizes count reviews, lengths count tokens.
+
+    The last block holds the sizes of the lists of runs; networks go by their names in the notebook.
+    """
+
+    name: str
+    train: int | None  # None: all that validation and test leave
+    valid: int
+    test: int  # used only where the official test half is missing
+    max_length: int  # long reviews keep their last tokens
+    epochs: int
+    batch_size: int
+
+    # the language model
+    stream_train: int | None  # reviews to read; None: all, and the unlabelled ones if there are any
+    stream_valid: int | None  # validation reviews that judge; None: all
+    stream_parts: int  # pieces that the text is read in, one an epoch
+    stream_columns: int  # of the text that are read side by side
+
+    # the lists of runs
+    tuning: (
+        str  # profile whose stored runs choose the learning rates; "": tuning runs are made here
+    )
+    climbers: tuple[str, ...]  # networks whose ladder is climbed
+    seeds: int  # for one network of each cell
+    all_seeded: bool  # for the others too
+    labelled: tuple[int, ...]  # labels in the transfer runs; 0: all
+    stored_seeds: int = 2  # of the default recipe, in the stored results
+    claims: bool = True  # are its results good enough to be believed?
+
+
+PROFILES = {
+    # seconds, for tests: it runs every cell, and its results mean nothing
+    "tiny": Profile(
+        name="tiny",
+        train=300,
+        valid=200,
+        test=200,
+        max_length=12,
+        epochs=1,
+        batch_size=32,
+        stream_train=60,
+        stream_valid=60,
+        stream_parts=2,
+        stream_columns=8,
+        tuning="quick",
+        climbers=("RNN-256",),
+        seeds=2,
+        all_seeded=False,
+        labelled=(200, 0),
+        claims=False,
+    ),
+    # the default: a laptop, some minutes
+    "quick": Profile(
+        name="quick",
+        train=3000,
+        valid=1000,
+        test=2000,
+        max_length=50,
+        epochs=3,
+        batch_size=32,
+        stream_train=2500,
+        stream_valid=500,
+        stream_parts=3,
+        stream_columns=16,
+        tuning="quick",
+        climbers=("RNN-256",),
+        seeds=3,
+        all_seeded=False,
+        labelled=(500, 0),
+    ),
+    # all there is: the stored results
+    "full": Profile(
+        name="full",
+        train=None,
+        valid=2500,
+        test=5000,
+        max_length=400,
+        epochs=6,
+        batch_size=64,
+        stream_train=None,
+        stream_valid=None,
+        stream_parts=10,
+        stream_columns=32,
+        tuning="",
+        climbers=("RNN-256", "GRU-256"),
+        seeds=5,
+        all_seeded=True,
+        labelled=(100, 500, 2500, 0),
+    ),
+}
+
+
+def get_profile(name: str | None = None) -> Profile:
+    """Return the profile called `name`, by default the one LAB2_PROFILE names, else quick.
+
+    Raises LabError for an unknown name.
+    """
+    name = name or _variable("PROFILE") or "quick"
+    if name not in PROFILES:
+        known = ", ".join(PROFILES)
+        raise LabError(f"Unknown profile {name!r}. Set LAB2_PROFILE to one of: {known}.")
+    return PROFILES[name]
+
+
+def data_folder() -> Path:
+    """Return the folder of data and caches: LAB2_DATA if set, else `data` in the lab's folder."""
+    return Path(_variable("DATA") or ROOT / "data")
+
+
+def output_folder() -> Path:
+    """Return the folder of runs, CSV files and figures: LAB2_OUT if set, else the data folder."""
+    return Path(_variable("OUT") or data_folder())
+
+
+def output_is_named() -> bool:
+    """Say whether LAB2_OUT is set."""
+    return _variable("OUT") is not None
+
+
+def own_texts() -> Path | None:
+    """Return the file of the reader's own texts that LAB2_REVIEWS names; None: there is none."""
+    name = _variable("REVIEWS")
+    return Path(name) if name else None
+
+
+def text_column() -> str | None:
+    """Return the column of the texts in the reader's own file, if LAB2_TEXT names it."""
+    return _variable("TEXT")
+
+
+def label_column() -> str | None:
+    """Return the column of the labels in the reader's own file, if LAB2_LABEL names it."""
+    return _variable("LABEL")
+
+
+def text_encoding() -> str:
+    """Return the encoding of the reader's own file: LAB2_ENCODING, else UTF-8."""
+    return _variable("ENCODING") or "utf-8-sig"
+
+
+def scheduler_address() -> str | None:
+    """Return the address of the Dask scheduler that takes the runs, if LAB2_DASK names one."""
+    return _variable("DASK")
+
+
+def _variable(name: str) -> str | None:
+    """Return the variable LAB2_<name> of the environment; None if it is not set, or empty."""
+    return os.environ.get("LAB2_" + name) or None

@@ -1,0 +1,52 @@
+"""Cells of a notebook as a module: what its cells tagged `define` define, and nothing else of it.
+
+The cells are written, one after another, into `build/<notebook>_cells.py`, and that file is what
+runs: a traceback names its lines, a debugger stops there, and other processes import the same.
+
+Who uses it: `lesson.py`, for lab2.ipynb. Imports `files.py` and `config.py`.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import json
+import sys
+from pathlib import Path
+
+from lab import config, files
+from lab.config import LabError
+
+TAG = "define"
+
+
+def fill(module: str, notebook: Path) -> None:
+    """Let a module that is just being imported, by its name, have what the notebook defines.
+
+    Raises LabError if the notebook cannot be read.
+    """
+    file = write_cells(notebook)
+    loader = importlib.machinery.SourceFileLoader(module, str(file))
+    sys.modules[module].__file__ = str(file)
+    loader.exec_module(sys.modules[module])
+
+
+def write_cells(notebook: Path) -> Path:
+    """Write the cells that define things as a Python file, if it is not there; return its path."""
+    text = cells_text(notebook)
+    file = config.ROOT / "build" / f"{notebook.stem}_cells.py"
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        files.write_atomically(file, text.encode("utf-8"))
+    return file
+
+
+def cells_text(notebook: Path) -> str:
+    """Return the source of all cells tagged `define`, each below a line that says which it is."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabError(f"{notebook.name} cannot be read as a notebook: {error}.") from error
+    parts = [f"# The cells of {notebook.name} that define things. Not edited by hand.\n"]
+    for number, cell in enumerate(cells):
+        if TAG in cell["metadata"].get("tags", []):
+            parts.append(f"# %% cell {number}\n{''.join(cell['source'])}\n")
+    return "\n\n".join(parts)

@@ -1,0 +1,260 @@
+"""Result files, written and read here and nowhere else.
+
+    results.csv, curves.csv   a row a run, a row a run and epoch; a prefix tells lists apart
+    <name>.npz                what several networks said of each test review
+    data/reference/<profile>  the stored results of the lab; see data/reference/README.md
+
+Who uses it: the notebook and the program `tools/reference.py`. Imports `runs.py`, `files.py` and
+`config.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from lab import config, files
+from lab.config import LabError
+from lab.runs import RunRecord
+
+# ── 1. Results and curves ───────────────────────────────────────────────────────────────────────
+
+
+def export_results(
+    records: Sequence[RunRecord], folder: Path | None = None, prefix: str = "", **columns: list[str]
+) -> None:
+    """Write results.csv (a row a run) and curves.csv (a row a run and epoch).
+
+    Runs that are not finished are left out of both. All later tables and figures are drawn from
+    these two files. The prefix tells the files of different run lists apart; columns are more
+    columns of results.csv, with a value for each record.
+    """
+    results, curves = [], []
+    for place, record in enumerate(records):
+        if (result := record.result) is not None:
+            more = {name: values[place] for name, values in columns.items()}
+            results.append({"run": record.name, **more, **record.asked, **result})
+            key = {"run": record.name, "network": record.settings.network}
+            curves += [key | {"seed": record.settings.seed} | row for row in record.curve]
+    for name, rows in (("results", results), ("curves", curves)):
+        files.write_table(f"{prefix}{name}", pd.DataFrame(rows), folder, digits=None)
+
+
+def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read results.csv and curves.csv. Raises LabError if they are missing or unreadable.
+
+    Language models have no test reviews: such a gap must not make the others' counts floats.
+    """
+    folder = folder or config.output_folder()
+    names = (f"{prefix}results.csv", f"{prefix}curves.csv")
+    try:
+        return tuple(pd.read_csv(folder / name, dtype={"test_reviews": "Int64"}) for name in names)
+    except (OSError, ValueError) as error:
+        what = "cells above" if prefix else "six networks"
+        raise LabError(f"No results to show in {folder}: {error}. Run the {what} first.") from error
+
+
+# ── 2. Predictions ──────────────────────────────────────────────────────────────────────────────
+
+
+class TestSplit(Protocol):
+    """What predictions need to know of the reviews that were judged (see utils.EncodedReviews)."""
+
+    starts: NDArray[np.int64]
+    labels: NDArray[np.float32]
+
+
+class Predictions(NamedTuple):
+    """What several networks, each trained with the same seeds, said of the same test reviews.
+
+    probability: network -> probabilities of a good review (seeds, reviews)
+    labels:      (reviews,) 0 or 1
+    lengths:     (reviews,) tokens
+    """
+
+    probability: dict[str, NDArray[np.float32]]
+    labels: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+
+    @property
+    def correct(self) -> dict[str, NDArray[np.bool_]]:
+        """Network -> whether each answer was right (seeds, reviews)."""
+        return {name: (p > 0.5) == (self.labels > 0.5) for name, p in self.probability.items()}
+
+
+def pack_probability(probability: NDArray[Any]) -> NDArray[np.float16]:
+    """Return probabilities as logits in half precision: a quarter of the room, and no class lost.
+
+    A probability just above 0.5 would be rounded to it; its logit keeps its sign.
+    """
+    return special.logit(probability.astype(np.float64)).astype(np.float16)
+
+
+def export_predictions(
+    records: Sequence[RunRecord], test: TestSplit, file: str, names: Sequence[str] | None = None
+) -> None:
+    """Write the test probabilities of finished runs, packed, to <file>.npz in the output folder.
+
+    names: what each run is called, by default its network; runs of one name become rows of one
+    table (seeds, reviews)
+    """
+    names = [record.settings.network for record in records] if names is None else names
+    stacks: dict[str, list[NDArray[np.float16]]] = {}
+    for name, record in zip(names, records, strict=True):
+        packed = _packed(record)
+        if packed is None:
+            raise LabError(f"Run {record.name} has no predictions. Train it again.")
+        stacks.setdefault(name, []).append(packed)
+    _save(config.output_folder() / f"{file}.npz", {n: np.stack(s) for n, s in stacks.items()}, test)
+
+
+def read_predictions(name: str, folder: Path | None = None) -> Predictions:
+    """Read what `export_predictions` wrote. Raises LabError if it is missing or damaged."""
+    folder = folder or config.output_folder()
+    stored = files.load_arrays(folder / f"{name}.npz")
+    if stored is None:
+        raise LabError(f"No usable {name}.npz in {folder}. Run the cells above first.")
+    labels, lengths = stored.pop("labels"), stored.pop("lengths")
+    return _unpack(stored, labels, lengths)
+
+
+def _packed(record: RunRecord) -> NDArray[np.float16] | None:
+    """Return what a finished run said of the test reviews (reviews,); None if it said nothing."""
+    stored = files.load_arrays(record.folder / "test.npz")
+    return None if stored is None else pack_probability(stored["probability"])
+
+
+def _save(path: Path, packed: dict[str, NDArray[np.float16]], test: TestSplit) -> None:
+    lengths = np.diff(test.starts).astype(np.int32)
+    files.save_arrays(path, **packed, labels=test.labels.astype(np.int8), lengths=lengths)
+
+
+def _unpack(
+    packed: dict[str, NDArray[Any]], labels: NDArray[Any], lengths: NDArray[Any]
+) -> Predictions:
+    probability = {name: special.expit(rows.astype(np.float32)) for name, rows in packed.items()}
+    return Predictions(probability, labels.astype(np.float32), lengths.astype(np.int64))
+
+
+# ── 3. Stored results: data/reference ───────────────────────────────────────────────────────────
+
+# the lists of runs that are stored, in the order of the files; a ladder's runs have a rung
+REFERENCE_LISTS = ("report", "tuning", "fair", "seeds", "ladder", "language", "transfer")
+
+
+def reference_folder(profile: str = "full") -> Path:
+    """Return the folder of a profile's stored results."""
+    return config.ROOT / "data" / "reference" / profile
+
+
+def load_reference(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return results and curves of a stored list, in its order, and say that they are stored.
+
+    Results have the column `rung` ("" outside of ladders). Raises LabError if nothing is stored.
+    """
+    results, curves = find_reference(name, profile)
+    if results.empty:
+        raise LabError(
+            f"No stored runs of the list {name!r} in {reference_folder(profile)}. "
+            f"Make them: LAB2_PROFILE={profile} python tools/reference.py {name}"
+        )
+    made = {
+        name: ", ".join(dict.fromkeys(results[name].astype(object).fillna("unknown").astype(str)))
+        for name in ("data", "commit", "torch", "device")
+    }
+    said = ", ".join(f"{name} {values}" for name, values in made.items())
+    print(f"Stored results, not computed here: {len(results)} runs, {said}. See data/reference.")
+    return results, curves
+
+
+def find_reference(name: str, profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return results and curves of a stored list, empty where there are none."""
+    lists = reference_lists(profile)
+    wanted = lists.loc[lists["list"] == name, ["run", "rung"]]
+    results, curves = all_reference(profile)
+    return wanted.merge(results, on="run"), wanted[["run"]].merge(curves, on="run")
+
+
+def all_reference(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all stored results and curves of a profile, empty where there are none."""
+    try:
+        return load_results(reference_folder(profile))
+    except LabError:
+        return pd.DataFrame({"run": []}), pd.DataFrame({"run": []})
+
+
+def reference_lists(profile: str) -> pd.DataFrame:
+    """Return which stored runs belong to which list: a row a run of a list, with its rung."""
+    try:
+        return pd.read_csv(reference_folder(profile) / "lists.csv", keep_default_na=False)
+    except OSError:
+        return pd.DataFrame(columns=["list", "rung", "run"])
+
+
+def reference_predictions(results: pd.DataFrame, profile: str = "full") -> Predictions:
+    """Return what the runs in `results` said of the test reviews, for each network by seed."""
+    packed = files.load_arrays(reference_folder(profile) / "predictions.npz")
+    if packed is None:
+        raise LabError(f"No usable predictions.npz in {reference_folder(profile)}.")
+    runs = results.sort_values("seed", kind="stable").groupby("network", sort=False)["run"]
+    rows = {network: np.stack([packed[run] for run in names]) for network, names in runs}
+    return _unpack(rows, packed["labels"], packed["lengths"])
+
+
+def store_reference(
+    name: str,
+    runs: dict[str, str],
+    finished: Sequence[RunRecord],
+    test: TestSplit,
+    profile: str,
+) -> None:
+    """Put finished runs of a list beside those already stored; what no list names any more goes.
+
+    runs: all runs of the list, finished or not: name -> rung
+    """
+    where = reference_folder(profile)
+    where.mkdir(parents=True, exist_ok=True)
+    lists = _store_list(name, runs, profile)
+    order = {run: place for place, run in enumerate(dict.fromkeys(lists["run"]))}
+    tables = all_reference(profile)
+    if finished:
+        export_results(finished, prefix="reference_")
+        made = load_results(prefix="reference_")
+        tables = [
+            new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
+            for old, new in zip(tables, made, strict=True)
+        ]
+    for kind, table in zip(("results", "curves"), tables, strict=True):
+        if not table.empty:
+            table = table[table["run"].isin(order)]
+            table = table.sort_values("run", key=lambda runs: runs.map(order), kind="stable")
+            files.write_table(kind, table, where, digits=None)
+    _store_predictions(finished, order, test, where)
+
+
+def _store_list(name: str, runs: dict[str, str], profile: str) -> pd.DataFrame:
+    """Write the runs of a list to lists.csv, in place of those it had; return the whole table."""
+    made = pd.DataFrame({"list": name, "rung": list(runs.values()), "run": list(runs)})
+    old = reference_lists(profile)
+    made = pd.concat([old[old["list"] != name], made])
+    place = {each: i for i, each in enumerate(REFERENCE_LISTS)}
+    made = made.sort_values("list", key=lambda names: names.map(place), kind="stable")
+    files.write_table("lists", made, reference_folder(profile))
+    return made
+
+
+def _store_predictions(
+    finished: Sequence[RunRecord], wanted: Collection[str], test: TestSplit, where: Path
+) -> None:
+    """Put the test predictions of finished classifiers beside those already stored."""
+    stored = files.load_arrays(where / "predictions.npz") or {}
+    packed = {run: row for run, row in stored.items() if run in wanted}
+    made = {record.name: _packed(record) for record in finished}
+    packed |= {run: row for run, row in made.items() if row is not None}  # a language model's
+    _save(where / "predictions.npz", packed, test)
