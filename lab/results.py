@@ -186,7 +186,8 @@ def all_reference(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     try:
         return load_results(reference_folder(profile))
     except LabError:
-        return pd.DataFrame({"run": []}), pd.DataFrame({"run": []})
+        nothing = pd.DataFrame({"run": pd.Series(dtype=str)})
+        return nothing, nothing
 
 
 def reference_lists(profile: str) -> pd.DataFrame:

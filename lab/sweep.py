@@ -68,7 +68,7 @@ def sweep(
     Raises LabError before anything starts if an entry is impossible or named twice, and at the end
     if runs failed or the sweep was stopped: what was finished by then stays.
     """
-    check_run_list(run_list)
+    check_run_list(run_list, code)
     records = records_of(run_list, data, code, folder)
     if overwrite:
         for record in records:
@@ -95,10 +95,19 @@ def records_of(
     return [RunRecord(run, data.fingerprint, code.of(run), folder) for run in run_list]
 
 
-def check_run_list(run_list: Sequence[Settings]) -> None:
-    """Raise LabError, naming the entry, if one is impossible or stands twice."""
+def check_run_list(run_list: Sequence[Settings], code: Code) -> None:
+    """Raise LabError, naming the entry, if one is impossible or stands twice.
+
+    Impossible is also what the code has no entry for in a table, such as an unknown cell.
+    """
     for entry, count in Counter(run_list).items():
         entry.check()
+        for name, known in code.choices.items():
+            if (value := getattr(entry, name)) not in known:
+                known_ones = ", ".join(known)
+                raise LabError(
+                    f"Run list, entry {entry.network!r}: no {name} {value!r}, only {known_ones}."
+                )
         if count > 1:
             raise LabError(f"The run list names {entry.network}, seed {entry.seed}, {count} times.")
 

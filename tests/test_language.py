@@ -313,7 +313,7 @@ def test_language_model_learns_and_continues_bit_for_bit(
 
     for _ in range(3):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
-            patch.setattr(runs.RunRecord, "save_epoch", save_and_die)
+            patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
             lesson.train_language(records[1].settings, language_data, records[1], cpu)
     lesson.train_language(records[1].settings, language_data, records[1], cpu)
     losses = [[row["valid_loss"] for row in record.curve] for record in records]
@@ -333,7 +333,7 @@ def test_classifier_starts_from_the_language_model(
     scratch, pretrained = sweep(run_list, lesson.train_run, data, CODE, tmp_path, workers=1)
     assert scratch.name != pretrained.name
     model = lesson.build_model(run_list[1], data.vectors)
-    weights = reader.weights_of(reader.name)
+    weights = reader.checkpoint.weights_of(reader.name)
     lesson.start_from(model, weights)
     for name, weight in model.state_dict().items():
         assert name.startswith("linear.") or torch.equal(weight, weights[name])

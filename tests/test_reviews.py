@@ -80,8 +80,8 @@ def test_without_url_lists_blocks_of_neighbours_stay_together(official, small_pr
     folder = official(halves=["train"])
     for file in (folder / "train").glob("urls_*"):
         file.unlink()
-    monkeypatch.setattr(utils, "OFFICIAL_COUNT", 120)
-    monkeypatch.setattr(utils, "BLOCK", 5)
+    monkeypatch.setattr(imdb, "OFFICIAL_COUNT", 120)
+    monkeypatch.setattr(imdb, "BLOCK", 5)
     reviews = utils.load_reviews(small_profile, folder.parent)
     assert "no list of films" in reviews.attrs["source"]
     assert reviews.groupby("group")["split"].nunique().max() == 1

@@ -127,8 +127,9 @@ class Maker:
 
         Raises LabError if stored runs of other settings, data or code would be dropped by it.
         """
-        plan, stored = self.plan(name), results.reference_lists(self.profile.name)
-        others = set(stored.loc[stored["list"] == name, "run"]) - {r.name for r in plan.records}
+        plan = self.plan(name)
+        listed = results.find_reference(name, self.profile.name)[0]["run"]
+        others = set(listed) - {record.name for record in plan.records}
         if others and not self.replace:
             raise LabError(
                 f"{len(others)} stored runs of the list {name!r} are of other settings, data or "

@@ -1,0 +1,275 @@
+"""Carries stored runs over to code that computes the same, so that they need not be trained again.
+
+    python tools/carry_over.py COMMIT [--prove]
+
+Stored runs are known by their code. When that is written anew and computes the same bits, this
+program proves it on short runs, one of each cell and kind, with the code of COMMIT and with the
+code that stands here; then it gives the runs in data/reference their new names. No other word of
+these files changes. --prove stops after the proof.
+
+Imports, of `lab`: `lesson.py`, `runs.py`, `results.py`, `files.py`, `config.py`. The short runs of
+COMMIT are trained by a process of its own, which imports COMMIT's modules.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+WORDS = 40  # of a small vocabulary
+
+CELLS = ("RNN", "LSTM", "GRU")
+KINDS = {  # what the stored runs differ in
+    "classifier": {},
+    "two layers": {"num_layers": 2, "hidden_dim": 8},
+    "own recipe": {"recurrent_init": "orthogonal", "decay": True},
+    "two directions": {"bidirectional": True},
+    "pooled": {"readout": "pooled"},
+    "dropout": {"embedding_dropout": 0.5, "dropout": 0.3, "readout": "pooled"},
+    "frozen": {"vectors": "frozen"},
+    "random": {"vectors": "random"},
+    "first words": {"keep": "start"},
+    "few labels": {"labelled": 20},
+}
+
+# ── 1. Short runs, with the code of any commit ──────────────────────────────────────────────────
+
+
+def open_lab(tree: Path) -> SimpleNamespace:
+    """Return what the short runs need of the lab in a folder; this process imports its modules."""
+    sys.path.insert(0, str(tree))
+    import utils
+
+    if (tree / "lab").is_dir():
+        from lab import language, lesson, machine, runs
+
+        machine.prepare_torch(1)
+        return SimpleNamespace(utils=utils, language=language, lesson=lesson, runs=runs)
+    sys.path.insert(0, str(tree / "tests"))  # up to commit 6bd1960
+    import experiment
+    import language
+    import nbformat
+    from notebook_cells import definitions
+
+    utils.prepare_torch(1)
+    cells = definitions(nbformat.read(tree / "lab2.ipynb", as_version=4))
+    lesson = SimpleNamespace(**cells)
+    return SimpleNamespace(utils=utils, language=language, lesson=lesson, runs=experiment)
+
+
+def small_data(lab: SimpleNamespace) -> tuple[Any, Any]:
+    """Return random reviews and a random stream of words, with vectors for both."""
+    generator = np.random.default_rng(0)
+    vectors = generator.normal(size=(WORDS, 6)).astype(np.float32)
+    vectors[:2] = 0
+    splits = []
+    for count in (96, 40, 40):
+        lengths = generator.integers(1, 13, count)
+        tokens = generator.integers(2, WORDS, lengths.sum()).astype(np.int32)
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        labels = np.resize([0, 1], count).astype(np.float32)
+        splits.append(lab.utils.EncodedReviews(tokens, starts, labels))
+    stream, heard = (generator.integers(1, WORDS, count) for count in (1500, 300))
+    return (
+        lab.utils.LabData(*splits, vectors),
+        lab.language.LanguageData(stream, heard, vectors, 900, parts=2),
+    )
+
+
+def short_runs(tree: Path, out: Path) -> None:
+    """Train the short runs with the lab in a folder; write what they left, and its digests."""
+    lab = open_lab(tree)
+    reviews, stream = small_data(lab)
+    left: dict[str, str] = {"data": reviews.fingerprint, "stream": stream.fingerprint}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for cell in CELLS:
+            reader = train(lab, folder, f"{cell} LM", cell, stream, {"dropout": 0.1})
+            left[f"{cell}, language model"] = trace(reader)
+            kinds = KINDS | {"transfer": {"pretrained": reader.name}}
+            for kind, changes in kinds.items():
+                run = train(lab, folder, f"{cell} {kind}", cell, reviews, changes)
+                left[f"{cell}, {kind}"] = trace(run)
+    out.write_text(json.dumps({"left": left, "codes": codes(lab)}), encoding="utf-8")
+
+
+def codes(lab: SimpleNamespace) -> list[str]:
+    """Return the digests of code that stored runs of this lab may have."""
+    both = (lab.lesson.code, lab.lesson.language_code)
+    if isinstance(both[0], str):  # up to commit 6bd1960
+        return list(both)
+    return [code.of(SimpleNamespace(cell=cell)) for code in both for cell in CELLS]
+
+
+def train(
+    lab: SimpleNamespace, folder: Path, name: str, cell: str, data: Any, changes: dict[str, Any]
+) -> Any:
+    """Train one short run, and return its record. 160 units: small ones take another product."""
+    base = {"network": name, "cell": cell, "hidden_dim": 160, "num_layers": 1, "seed": 1}
+    base |= {"learning_rate": 0.01, "epochs": 2, "batch_size": 16, "max_length": 10}
+    settings = lab.runs.Settings(**base | changes)
+    record = lab.runs.RunRecord(settings, data.fingerprint, "code", folder)
+    task = lab.lesson.train_language if name.endswith("LM") else lab.lesson.train_run
+    task(settings, data, record, torch.device("cpu"))
+    return record
+
+
+def trace(record: Any) -> str:
+    """Return the digest of all bits of a run that do not depend on time and place."""
+    hasher = hashlib.sha256()
+    for row in record.curve:
+        hasher.update(repr([v for k, v in row.items() if "second" not in k]).encode())
+    for name, weight in torch.load(record.folder / "best.pt", weights_only=True).items():
+        hasher.update(name.encode() + weight.numpy().tobytes())
+    if (record.folder / "test.npz").exists():
+        with np.load(record.folder / "test.npz", allow_pickle=False) as arrays:
+            hasher.update(arrays["probability"].tobytes())
+    return hasher.hexdigest()
+
+
+# ── 2. The proof ────────────────────────────────────────────────────────────────────────────────
+
+
+def compare(commit: str) -> tuple[list[str], list[str]]:
+    """Return which short runs differ between a commit and the code that stands here.
+
+    And the digests of the commit's code. Raises SystemExit if the commit is not in this repository,
+    or a run fails.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        unpack(commit, folder / "then")
+        made = [made_in(tree, folder / "out.json") for tree in (folder / "then", ROOT)]
+    then, now = (one["left"] for one in made)
+    return sorted(r for r in {*then, *now} if then.get(r) != now.get(r)), made[0]["codes"]
+
+
+def unpack(commit: str, folder: Path) -> None:
+    """Put the files of a commit into a new folder."""
+    command = ["git", "-C", str(ROOT), "archive", commit]
+    archive = subprocess.run(command, capture_output=True)
+    if archive.returncode:
+        raise SystemExit(f"No commit {commit} in {ROOT}: {archive.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def made_in(tree: Path, out: Path) -> dict[str, Any]:
+    """Return what the short runs of the lab in a folder left, made by a process of its own."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--short-runs", str(tree), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"The short runs of {tree} failed: {done.stderr[-2000:]}")
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+# ── 3. New names ────────────────────────────────────────────────────────────────────────────────
+
+
+def carry_over(folder: Path, known: list[str]) -> int:
+    """Give the runs stored in a folder the names of the code that stands here; return how many.
+
+    known: digests of the code that has been proved to be the same. Raises SystemExit, before
+    anything is changed, if a stored run is of other code.
+    """
+    table = read(folder / "results.csv")
+    if others := set(table["code"]) - set(known):
+        raise SystemExit(f"{folder}: stored runs of code {', '.join(others)}, which is another.")
+    names: dict[str, str] = {}
+    made_by: dict[str, str] = {}
+    for row in sorted(table.to_dict("records"), key=lambda row: row["pretrained"] != ""):
+        names[row["run"]], made_by[row["run"]] = new_name(row, names)
+    table["code"] = table["run"].map(made_by)
+    table["pretrained"] = table["pretrained"].map(lambda name: names.get(name, name))
+    table["run"] = table["run"].map(names)
+    write(folder / "results.csv", table)
+    for name in ("curves.csv", "lists.csv"):
+        other = read(folder / name)
+        other = other[other["run"].isin(names)]  # a list may name a run that was never made
+        write(folder / name, other.assign(run=other["run"].map(names)))
+    rename_predictions(folder / "predictions.npz", names)
+    return sum(old != new for old, new in names.items())
+
+
+def new_name(row: dict[str, str], names: dict[str, str]) -> tuple[str, str]:
+    """Return the name and the code of a stored run as they are now; names: those known already."""
+    from lab import lesson, runs
+
+    texts = {field.name: row[field.name] for field in dataclasses.fields(runs.Settings)}
+    texts["pretrained"] = names.get(row["pretrained"], row["pretrained"])
+    settings = runs.Settings(**{name: typed(name, text) for name, text in texts.items()})
+    code = lesson.language_code if row["test_reviews"] == "" else lesson.code
+    record = runs.RunRecord(settings, row["data"], code.of(settings), ROOT)
+    return record.name, code.of(settings)
+
+
+def typed(name: str, text: str) -> Any:
+    """Return a setting from its text in a file of results."""
+    from lab import runs
+
+    kind = next(f.type for f in dataclasses.fields(runs.Settings) if f.name == name)
+    return {"int": int, "float": float, "str": str, "bool": "True".__eq__}[kind](text)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a table as texts. Raises SystemExit if writing it would change its other words."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if table.to_csv(index=False).encode("utf-8") != path.read_bytes():
+        raise SystemExit(f"{path} cannot be written as it was read. Nothing is changed.")
+    return table
+
+
+def write(path: Path, table: pd.DataFrame) -> None:
+    """Write a table of texts."""
+    from lab import files
+
+    files.write_atomically(path, table.to_csv(index=False).encode("utf-8"))
+
+
+def rename_predictions(path: Path, names: dict[str, str]) -> None:
+    """Give what runs said of the test reviews the new names of these runs."""
+    from lab import files
+
+    stored = files.load_arrays(path) or {}
+    files.save_arrays(path, **{names.get(name, name): rows for name, rows in stored.items()})
+
+
+def main() -> None:
+    """Prove that the code of a commit and this one are the same, and rename the stored runs."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("commit", nargs="?", help="whose code made the stored runs")
+    parser.add_argument("--prove", action="store_true", help="rename nothing")
+    parser.add_argument("--short-runs", nargs=2, type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.short_runs:
+        short_runs(*options.short_runs)
+        return
+    if not options.commit:
+        parser.error("name the commit whose code made the stored runs")
+    found, known = compare(options.commit)
+    if found:
+        raise SystemExit(f"Other bits than at {options.commit}: {'; '.join(found)}.")
+    print(f"{len(CELLS) * (len(KINDS) + 2)} short runs are the same, bit for bit.")
+    if not options.prove:
+        sys.path.insert(0, str(ROOT))
+        for folder in sorted((ROOT / "data" / "reference").glob("*/")):
+            print(f"{folder.name}: {carry_over(folder, known)} runs have new names.")
+
+
+if __name__ == "__main__":
+    main()
