@@ -1,13 +1,13 @@
 """Makes the bare `pytest --nbval lab2.ipynb` stable, from any folder and however often."""
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent
+from lab import config as lab_config
+from lab.config import ROOT
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(option, "nbval_cell_timeout", None) == 2000:  # its default: a dead kernel hangs
         option.nbval_cell_timeout = 900.0
     # A test that finds finished runs tests nothing: train anew, beside the student's own results.
-    if getattr(option, "nbval", False) and "LAB2_OUT" not in os.environ:
+    if getattr(option, "nbval", False) and not lab_config.output_is_named():
         folder = tempfile.mkdtemp(prefix="lab2-nbval-")
-        os.environ["LAB2_OUT"] = folder
+        lab_config.name_output(Path(folder))
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

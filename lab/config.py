@@ -147,6 +147,11 @@ def output_is_named() -> bool:
     return _variable("OUT") is not None
 
 
+def name_output(folder: Path) -> None:
+    """Let runs, CSV files and figures of this process and its children go to a folder."""
+    os.environ["LAB2_OUT"] = str(folder)
+
+
 def own_texts() -> Path | None:
     """Return the file of the reader's own texts that LAB2_REVIEWS names; None: there is none."""
     name = _variable("REVIEWS")

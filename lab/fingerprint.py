@@ -329,6 +329,8 @@ def canonical(node: Any) -> str:
         return "[" + ", ".join(canonical(one) for one in node if not _is_text(one)) + "]"
     if not isinstance(node, ast.AST):
         return f"{type(node).__name__} {node!r}"
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty texts to f-strings
+        return f"JoinedStr({', '.join(canonical(v) for v in node.values if not _is_empty(v))})"
     fields = [
         f"{name}={canonical(value)}"
         for name, value in ast.iter_fields(node)
@@ -342,6 +344,10 @@ def _is_text(node: Any) -> bool:
     """Say whether a statement is a bare text, as a docstring is."""
     value = getattr(node, "value", None) if isinstance(node, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _is_empty(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
 
 
 def _node_of(function: types.FunctionType) -> ast.AST:
@@ -370,14 +376,26 @@ def _node_of(function: types.FunctionType) -> ast.AST:
 
 
 def _node_at(tree: ast.Module, code: types.CodeType) -> ast.AST:
-    """Return the definition that begins where a compiled function does."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            name = getattr(node, "name", "<lambda>")
-            if (first, name) == (code.co_firstlineno, code.co_name):
-                return node
+    """Return the definition that begins where a compiled function does, and holds its code."""
+    found = [
+        node for node in ast.walk(tree) if _begins(node) == (code.co_firstlineno, code.co_name)
+    ]
+    places = [(line, column) for line, _, column, _ in code.co_positions() if column]
+    for node in found:  # several lambdas may stand on a line
+        first = (node.lineno, node.col_offset)
+        last = (node.end_lineno, node.end_col_offset)
+        if len(found) == 1 or all(first <= place <= last for place in places):
+            return node
     raise LabError(f"The source of {code.co_qualname} cannot be found. Restart the kernel.")
+
+
+def _begins(node: ast.AST) -> tuple[int, str] | None:
+    """Return in which line a function begins, its decorators included, and its name."""
+    if isinstance(node, ast.Lambda):
+        return node.lineno, "<lambda>"
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return min([node.lineno, *(d.lineno for d in node.decorator_list)]), node.name
+    return None
 
 
 def _text(file: str, scope: dict[str, Any] | None = None) -> str:

@@ -43,10 +43,13 @@ def cells_text(notebook: Path) -> str:
     """Return the source of all cells tagged `define`, each below a line that says which it is."""
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        sources = [
+            (number, "".join(cell["source"]))
+            for number, cell in enumerate(cells)
+            if TAG in cell["metadata"].get("tags", [])
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabError(f"{notebook.name} cannot be read as a notebook: {error}.") from error
-    parts = [f"# The cells of {notebook.name} that define things. Not edited by hand.\n"]
-    for number, cell in enumerate(cells):
-        if TAG in cell["metadata"].get("tags", []):
-            parts.append(f"# %% cell {number}\n{''.join(cell['source'])}\n")
-    return "\n\n".join(parts)
+    head = f"# The cells of {notebook.name} that define things. Not edited by hand.\n"
+    parts = [f"# %% cell {number}\n{source}\n" for number, source in sources]
+    return "\n\n".join([head, *parts])

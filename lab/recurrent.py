@@ -14,6 +14,10 @@ parameters under the same names, and hand over to them whatever they cannot do b
 device than the CPU, packed sequences, both directions at once.
 
 The formulas are those of section 4 of the notebook; section 5 derives the backward pass of the RNN.
+The states that a layer returns must not be changed in place, because its backward pass reads them
+again; PyTorch says so if they are.
+
+Who uses it: the notebook. Imports nothing of the lab.
 """
 
 from __future__ import annotations

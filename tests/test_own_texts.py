@@ -82,6 +82,50 @@ def test_which_label_is_the_good_one(write, names, first):
     assert own_texts.read_own(write("a.csv", table(names=names)))["label"][0] == first
 
 
+@pytest.mark.parametrize(
+    ("names", "bad", "good"),
+    [(("2", "10"), "2", "10"), (("+1", "-1"), "-1", "+1"), (("0.5", "1e1"), "0.5", "1e1")],
+)
+def test_labels_that_are_numbers_are_in_the_order_of_numbers(write, names, bad, good):
+    reviews = own_texts.read_own(write("a.csv", table(names=names)))
+    assert f"100 {bad!r} (0), 100 {good!r} (1)" in reviews.attrs["source"]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x0c", "\x85", "\x1c", "\u2029", "\v"])
+def test_signs_that_only_python_takes_for_ends_of_lines_cut_no_row(write, capsys, sign):
+    text = f"film{sign}number"
+    reviews = own_texts.read_own(write("a.csv", table(line=f"{text} {{i}},{{label}}")))
+    assert reviews["text"][0] == f"{text} 0" and len(reviews) == 200
+    assert "left out" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("review, as it was written;sentiment", "film {i}, fine, yes, yes;{label}"),
+        ("sentiment;review", "{label};film {i}, fine, yes"),
+        ("text;label;a,b,c", 'film {i};{label};"x, y"'),
+        ("label|text", "{label}|film {i}; fine, yes"),
+    ],
+)
+def test_what_parts_the_columns_is_found_whatever_the_texts_hold(write, monkeypatch, head, line):
+    monkeypatch.setenv("LAB2_TEXT", next(n for n in head.replace("|", ";").split(";") if "t" in n))
+    reviews = own_texts.read_own(write("a.csv", table(head=head, line=line)))
+    assert len(reviews) == 200
+
+
+def test_a_quotation_mark_that_is_never_closed_is_named_with_its_line(write, capsys):
+    lines = table().splitlines()
+    lines[50] = '"film number 49,good'
+    with pytest.raises(LabError, match=r"line 51: a quotation mark is opened and never closed"):
+        own_texts.read_own(write("a.csv", "\n".join(lines)))
+    with pytest.raises(LabError, match=r"line 1: a quotation mark is opened"):
+        own_texts.read_own(write("a.csv", '"' + table()))
+    end = table() + '"cut off,good'
+    assert len(own_texts.read_own(write("a.csv", end))) == 200
+    assert "line 202: a quotation mark is never closed" in capsys.readouterr().out
+
+
 def test_bad_rows_are_counted_with_their_lines(write, capsys):
     lines = table().splitlines()
     lines[3] = "a,b,c"

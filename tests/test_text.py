@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 
 import numpy as np
 import pytest
@@ -56,6 +57,18 @@ def test_cache_depends_on_texts_and_tokenizer_version(tmp_path, monkeypatch):
     monkeypatch.setattr(utils.metadata, "version", lambda name: "another")
     utils.tokenize_all(TEXTS, cache=tmp_path)
     assert len(list(tmp_path.glob("tokens-*.npz"))) == 3
+
+
+def test_cache_depends_on_the_code_of_the_tokenizer(tmp_path, monkeypatch):
+    utils.tokenize_all(TEXTS, cache=tmp_path)
+
+    def tokenize(text):
+        return text.encode("ascii", "ignore").decode().split()  # a reader wants capitals
+
+    monkeypatch.setattr(utils, "tokenize", tokenize)
+    monkeypatch.setattr(utils.machine, "available_cores", lambda: 1)
+    assert "Good," in utils.tokenize_all(TEXTS, cache=tmp_path).words
+    assert len(list(tmp_path.glob("tokens-*.npz"))) == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a zip", None])
@@ -147,6 +160,15 @@ def test_vectors_of_the_package(tmp_path, vocab):
     assert vectors.matrix.shape == (len(vocab), 50) and vectors.found[2:].all()
     the = utils.load_vectors(utils.Vocab(utils.Counter({"the": 1})), tmp_path).matrix[2]
     assert the[:3] == pytest.approx([0.418, 0.24968, -0.41242])  # first line of glove.6B.50d.txt
+
+
+def test_a_vector_file_that_was_only_read_is_not_parsed_again(tmp_path, vocab):
+    write_vectors(tmp_path)
+    file = tmp_path / "glove.6B.50d.txt"
+    utils.load_vectors(vocab, tmp_path)
+    os.utime(file, ns=(file.stat().st_atime_ns + 10**12, file.stat().st_mtime_ns))
+    utils.load_vectors(vocab, tmp_path)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_changed_vector_file_is_read_again(tmp_path, vocab):

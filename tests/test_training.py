@@ -21,6 +21,7 @@ from helpers import CODE, Killed, outcome, record_of
 
 import utils
 from lab import files, machine, runs
+from lab import sweep as sweeps
 from lab.config import LabError
 from lab.sweep import is_running, sweep
 
@@ -460,6 +461,9 @@ def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
 
     with pytest.raises(LabError, match=r"^lstm-8-seed0-\w+: its process was killed"):
         sweep(run_list, killed, data, CODE, tmp_path, workers=2)
+    (record,) = (record_of(s, data, tmp_path) for s in run_list if s.cell == "LSTM")
+    assert "its process was killed" in (record.folder / "failure.txt").read_text()
+    assert not is_running(record)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
 
@@ -544,3 +548,34 @@ def test_a_record_keeps_the_limits_set_on_the_cpu(monkeypatch):
     monkeypatch.setenv("MKL_CBWR", "AVX2")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     assert machine.circumstances()["limits"] == "ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2"
+
+
+def test_a_worker_with_a_gpu_computes_there_as_the_notebook_would(
+    data, settings, tmp_path, monkeypatch
+):
+    """A worker of a cluster looks for its own device: it needs deterministic algorithms too."""
+    monkeypatch.setattr(machine, "pick_device", lambda: torch.device("cuda"))
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    try:
+        device = sweeps._make_ready(None)
+        assert device.type == "cuda" and torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_all_options_together_go_on_bit_for_bit(
+    lesson, data, settings, tmp_path, cpu, cell, resumed
+):
+    """Whole or interrupted after the second epoch, with all that draws random numbers."""
+    options = {"decay": True, "dropout": 0.3, "embedding_dropout": 0.5, "bidirectional": True}
+    options |= {"readout": "pooled", "vectors": "frozen", "labelled": 20, "num_layers": 2}
+    whole, other = (record_of(settings(cell, **options), data, tmp_path / n) for n in "ab")
+    lesson.train_run(whole.settings, data, whole, cpu)
+    if resumed:
+        stopped_after(2, lesson, data, other, cpu)
+    lesson.train_run(other.settings, data, other, cpu)
+    assert outcome(other) == outcome(whole)

@@ -1,6 +1,8 @@
 """Turns pip's report of an installation into a list with hashes: `make lock` writes it.
 
-pip install --dry-run --ignore-installed --report - -r requirements.txt | python tools/lock.py
+    pip install --dry-run --ignore-installed --report - -r requirements.txt | python tools/lock.py
+
+Imports nothing of the lab.
 """
 
 import json
