@@ -26,15 +26,16 @@ export AUTHOR
 run: $(STAMP)
 	@mkdir -p build && cp -r figures build/
 	$(BIN)/papermill --kernel python3 lab2.ipynb build/lab2.ipynb
-	$(BIN)/python report.py build/lab2.ipynb build/report.pdf --author "$$AUTHOR"
+	$(BIN)/python tools/report.py build/lab2.ipynb build/report.pdf --author "$$AUTHOR"
 
 full: export LAB2_PROFILE := full
 full: $(STAMP)
-	$(BIN)/python reference.py
+	$(BIN)/python tools/reference.py
 	$(MAKE) run
 
-figures:
-	@cp $${LAB2_OUT:-$${LAB2_DATA:-data}}/figures/*_full.png figures/ 2>/dev/null \
+figures: $(STAMP)
+	@where=$$($(BIN)/python -c "from lab import config; print(config.output_folder())"); \
+	  cp "$$where"/figures/*_full.png figures/ 2>/dev/null \
 	  || { echo "There are no figures to copy yet. make run draws them."; exit 1; }
 
 test: $(STAMP) $(STAMP)-cluster
@@ -49,13 +50,13 @@ lab: $(STAMP)
 report: $(STAMP)
 	@test -f $(NOTEBOOK) || { echo "There is no $(NOTEBOOK). make run writes build/lab2.ipynb."; exit 1; }
 	@mkdir -p build
-	$(BIN)/python report.py $(NOTEBOOK) build/report.pdf --author "$$AUTHOR" $(OPTIONS)
+	$(BIN)/python tools/report.py $(NOTEBOOK) build/report.pdf --author "$$AUTHOR" $(OPTIONS)
 
 doctor: $(STAMP)
 	$(BIN)/python doctor.py
 
 data: $(STAMP)
-	$(BIN)/python acquire.py
+	$(BIN)/python tools/acquire.py
 
 stress: $(STAMP)
 	$(BIN)/python -m pytest tests/stress/stress_*.py -q
@@ -66,7 +67,7 @@ browser: $(STAMP)
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --dry-run --ignore-installed --quiet --report - \
-	  -r requirements.txt -r requirements-cluster.txt | $(BIN)/python tests/lock.py > build/lock
+	  -r requirements.txt -r requirements-cluster.txt | $(BIN)/python tools/lock.py > build/lock
 	mv build/lock requirements.lock
 
 bench: $(STAMP)
