@@ -8,12 +8,13 @@ imports and compares them with MAP.
     utils.py (beside this folder)  what the lesson calls: reviews, tokens, vectors, batches
     figures   tables   sweep   results
     own_texts   imdb   glove   language   recurrent   statistics   runs   cluster   notebook
-    files   fingerprint   machine
+    files   fingerprint   source   machine
     config   (and doctor.py, which uses nothing else)
 
     config       settings, profiles, folders, every LAB2_* variable
     files        written whole or not at all, read with their damage noticed
     fingerprint  digests of data and code: what makes a run the same run
+    source       the source of what runs, in a form without layout
     machine      cores, device, threads; what a record says of them
     imdb, glove, own_texts    reviews and vectors as they lie on disk; the reader's own texts
     recurrent    `nn.RNN` and `nn.GRU` with a faster backward pass
@@ -32,7 +33,8 @@ imports and compares them with MAP.
 MAP = {
     "config": (),
     "files": ("config",),
-    "fingerprint": ("config",),
+    "source": ("config",),
+    "fingerprint": ("config", "source"),
     "machine": ("config",),
     "imdb": ("config",),
     "glove": ("config",),

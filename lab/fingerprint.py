@@ -10,8 +10,8 @@ A stored run is found again by its settings, its data and its code. The digest o
   entry more, such as a cell of one's own, leaves the other runs what they were;
 * is of the code that runs: where a file has changed since it was imported, it is refused.
 
-Who uses it: the notebook, `runs.py` and `sweep.py`; `utils.py` for its caches. Imports the standard
-library and `config.py`, so that other Pythons can be asked for the same digits.
+Who uses it: the notebook, `runs.py` and `sweep.py`; `utils.py` for its caches. Imports `source.py`,
+`config.py`, and the standard library alone.
 """
 
 from __future__ import annotations
@@ -19,20 +19,17 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
-import dis
 import functools
 import hashlib
 import importlib.util
 import inspect
-import linecache
 import re
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab import config
+from lab import config, source
 from lab.config import LabError
 
 # ── 1. Digests ──────────────────────────────────────────────────────────────────────────────────
@@ -78,7 +75,7 @@ class Code:
         """Raise LabError if a file of this code is now another: a worker must not train with it."""
         for file, known in self.files.items():
             if _file_digest(config.ROOT / file) != known:
-                raise _changed(file)
+                raise source.has_changed(file)
 
 
 def of(*definitions: Any) -> Code:
@@ -185,9 +182,9 @@ class _Walk:
 
     def _function(self, function: types.FunctionType) -> None:
         """Collect a function's own code, and what it refers to."""
-        node = _node_of(function)
+        node = source.definition_of(function)
         self._add_file(function.__globals__)
-        self.parts.append(canonical(node))
+        self.parts.append(source.canonical(node))
         name = function.__qualname__
         self.visit(function.__defaults__, name)
         self.visit(function.__kwdefaults__, name)
@@ -196,11 +193,11 @@ class _Walk:
                 self.visit(cell.cell_contents, name)
             except ValueError:  # a name that has no value yet
                 self.parts.append("empty")
-        used = _global_names(function.__code__)
+        used = source.global_names(function.__code__)
         for decorator in getattr(node, "decorator_list", []):
             used |= {n.id for n in ast.walk(decorator) if isinstance(n, ast.Name)}
         picked = set() if self.tables_whole else self._choices(node, function.__globals__, used)
-        for chain in _chains(node, used - picked):
+        for chain in source.references(node, used - picked):
             self._reference(function.__globals__, chain)
 
     def _choices(self, node: ast.AST, scope: dict[str, Any], used: set[str]) -> set[str]:
@@ -249,9 +246,9 @@ class _Walk:
         if getattr(module.__spec__, "_initializing", False):
             return  # it is just being imported
         file = module.__file__
-        now = getattr(_afresh(module.__name__, file, _text(file)), name, None)
+        now = getattr(_afresh(module.__name__, file, source.text_of(file)), name, None)
         if _told(now, name) != _told(value, name):
-            raise _changed(_relative(file))
+            raise source.has_changed(_relative(file))
 
     def _add_file(self, scope: dict[str, Any]) -> None:
         file = scope.get("__file__")
@@ -320,154 +317,10 @@ def _relative(file: str) -> str:
     return Path(file).resolve().relative_to(config.ROOT).as_posix()
 
 
-# ── 3. Source ───────────────────────────────────────────────────────────────────────────────────
-
-
-def canonical(node: Any) -> str:
-    """Return what stands for a syntax tree: no comment, docstring, layout or version of Python."""
-    if isinstance(node, list):
-        return "[" + ", ".join(canonical(one) for one in node if not _is_text(one)) + "]"
-    if not isinstance(node, ast.AST):
-        return f"{type(node).__name__} {node!r}"
-    if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty texts to f-strings
-        return f"JoinedStr({', '.join(canonical(v) for v in node.values if not _is_empty(v))})"
-    fields = [
-        f"{name}={canonical(value)}"
-        for name, value in ast.iter_fields(node)
-        if name not in ("ctx", "kind", "type_comment", "type_ignores")
-        and (value is not None and value != [])  # newer Pythons have fields that older ones lack
-    ]
-    return f"{type(node).__name__}({', '.join(fields)})"
-
-
-def _is_text(node: Any) -> bool:
-    """Say whether a statement is a bare text, as a docstring is."""
-    value = getattr(node, "value", None) if isinstance(node, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
-
-
-def _is_empty(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value == ""
-
-
-def _node_of(function: types.FunctionType) -> ast.AST:
-    """Return the syntax tree of a function. Raises LabError if its source is gone or has changed.
-
-    Its source is what, compiled, gives the instructions that run. So a file that was changed since
-    it was imported, and a method that a notebook has defined anew, are seen.
-    """
-    code = function.__code__
-    text = _text(code.co_filename, function.__globals__)
-    if not text:
-        raise LabError(
-            "Python no longer finds the source of the notebook's classes and functions, which "
-            "tells stored runs of this code from others. Restart the kernel and run all cells; "
-            "runs that have ended are not repeated."
-        )
-    try:
-        tree, compiled = _compiled(text)
-    except SyntaxError:  # a file in the middle of a change
-        raise _changed(Path(code.co_filename).name) from None
-    running = _instructions(code)
-    for candidate in compiled:
-        if candidate.co_qualname == code.co_qualname and _instructions(candidate) == running:
-            return _node_at(tree, candidate)
-    raise _changed(Path(code.co_filename).name)
-
-
-def _node_at(tree: ast.Module, code: types.CodeType) -> ast.AST:
-    """Return the definition that begins where a compiled function does, and holds its code."""
-    found = [
-        node for node in ast.walk(tree) if _begins(node) == (code.co_firstlineno, code.co_name)
-    ]
-    places = [(line, column) for line, _, column, _ in code.co_positions() if column]
-    for node in found:  # several lambdas may stand on a line
-        first = (node.lineno, node.col_offset)
-        last = (node.end_lineno, node.end_col_offset)
-        if len(found) == 1 or all(first <= place <= last for place in places):
-            return node
-    raise LabError(f"The source of {code.co_qualname} cannot be found. Restart the kernel.")
-
-
-def _begins(node: ast.AST) -> tuple[int, str] | None:
-    """Return in which line a function begins, its decorators included, and its name."""
-    if isinstance(node, ast.Lambda):
-        return node.lineno, "<lambda>"
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return min([node.lineno, *(d.lineno for d in node.decorator_list)]), node.name
-    return None
-
-
-def _text(file: str, scope: dict[str, Any] | None = None) -> str:
-    """Return the source of a file as it is now, or of a notebook's cell; "" if it is gone."""
-    linecache.checkcache(file)
-    return "".join(linecache.getlines(file, scope))
-
-
-@functools.lru_cache(64)
-def _compiled(text: str) -> tuple[ast.Module, list[types.CodeType]]:
-    """Return the syntax tree of a source, and all functions of it, compiled."""
-    tree = ast.parse(text)
-    return tree, list(_nested(compile(text, "source", "exec", dont_inherit=True)))
-
-
-def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield constant
-            yield from _nested(constant)
-
-
-def _instructions(code: types.CodeType) -> list[Any]:
-    """Return what a function does, instruction by instruction; its docstring is no part of that."""
-    return [
-        (step.opname, *_of_argument(step.argval))
-        for step in dis.get_instructions(code)
-        if step.opname != "EXTENDED_ARG"
-    ]
-
-
-def _of_argument(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, types.CodeType):
-        return ("code", _instructions(value))
-    if isinstance(value, frozenset):
-        return ("set", sorted(map(repr, value)))
-    return (type(value).__name__, repr(value))
-
-
-def _global_names(code: types.CodeType) -> set[str]:
-    """Return the global names that a function and the functions inside of it read."""
-    reads = ("LOAD_GLOBAL", "LOAD_NAME")
-    used = {step.argval for step in dis.get_instructions(code) if step.opname in reads}
-    return used.union(*map(_global_names, _inner(code)))
-
-
-def _inner(code: types.CodeType) -> list[types.CodeType]:
-    return [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-
-
-def _chains(node: ast.AST, names: set[str]) -> list[tuple[str, ...]]:
-    """Return how a function reads these global names: ("utils", "POOL") for utils.POOL. Sorted."""
-    chains = set()
-    for outer in ast.walk(node):
-        attributes, inner = [], outer
-        while isinstance(inner, ast.Attribute):
-            attributes.insert(0, inner.attr)
-            inner = inner.value
-        if isinstance(inner, ast.Name) and inner.id in names:
-            chains.add((inner.id, *attributes))
-    whole = {
-        chain
-        for chain in chains
-        if not any(c != chain and c[: len(chain)] == chain for c in chains)
-    }
-    return sorted(whole)
-
-
 def _file_digest(path: Path) -> str:
     """Return the digest of a file's code, comments and docstrings apart; "" if it is no code."""
     try:
-        return digest(canonical(_compiled(_text(str(path)))[0]))
+        return digest(source.canonical(source.compiled(source.text_of(str(path)))[0]))
     except SyntaxError:
         return ""
 
@@ -479,10 +332,3 @@ def _afresh(name: str, file: str, text: str) -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def _changed(file: str) -> LabError:
-    return LabError(
-        f"{file} has changed since it was imported, so that what runs is not what stands there. "
-        "Restart the kernel and run all cells; runs that have ended are not repeated."
-    )
