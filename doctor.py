@@ -693,7 +693,7 @@ def run_check(check: Callable[[], List[Line]]) -> List[Line]:
         return [Line(name, "warn", shorten(found), "", "Go on; the others still hold.")]
 
 
-def block(lines: Sequence[Line]) -> str:
+def as_text(lines: Sequence[Line]) -> str:
     """Return everything on one screen, to paste into a question: no names of people, no paths."""
     text = ["lab2 doctor, {} {}".format(platform.system(), platform.machine())]
     for one in lines:
@@ -724,7 +724,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if options.json:
         print(scrub(json.dumps([one._asdict() for one in lines], indent=1)))
     else:
-        print(block(lines))
+        print(as_text(lines))
         bad = [one for one in lines if one.status != "ok"]
         for one in bad:
             print("\n{}: {}\n  why: {}\n  do:  {}".format(one.status, one.name, one.why, one.fix))

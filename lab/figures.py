@@ -337,7 +337,7 @@ def plot_lengths(tables: dict[str, pd.DataFrame]) -> Figure:
         )
         axis.plot(table["tokens"], 100 * table["accuracy"], "o", label=network, **style)
     axis.set(xlabel="tokens of a review", ylabel="test accuracy (%)", xscale="log")
-    ticks = table["tokens"].round(-1).astype(int)
+    ticks = next(iter(tables.values()))["tokens"].round(-1).astype(int)  # the same for all
     axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axis.minorticks_off()
     label_ends(axis)
@@ -368,22 +368,22 @@ def plot_reading(words: Sequence[str], readings: dict[str, dict[str, NDArray[Any
         gates: dict[str, NDArray[Any]] = reading["gates"]
         for (name, values), dashes in zip(gates.items(), ("-", "--", ":"), strict=False):
             column[1].plot(step, values.mean(1), dashes, color="#333333", label=name)
-        column[1].legend(frameon=False, ncols=len(gates), loc="upper left", fontsize=8)
+        column[1].legend(frameon=False, ncols=max(1, len(gates)), loc="upper left", fontsize=8)
         column[1].set_ylim(0, 1)
-        image = _show_evidence(column[2], reading["evidence"])
+        _show_evidence(column[2], reading["evidence"])
         column[2].set_xticks(step, words, rotation=90, fontsize=7)
     axes[0, 0].set_ylabel("probability of good")
     axes[1, 0].set_ylabel("gate, mean of all units")
     axes[2, 0].set_ylabel("units that weigh most")
-    figure.colorbar(image, ax=axes[2, -1], label="added to the logit")
+    figure.colorbar(axes[2, -1].images[0], ax=axes[2, -1], label="added to the logit")
     return figure
 
 
-def _show_evidence(axis: Axes, evidence: NDArray[Any]) -> Any:
+def _show_evidence(axis: Axes, evidence: NDArray[Any]) -> None:
     """Draw units (rows) over words as colours, the same scale in every panel."""
     axis.grid(visible=False)
     axis.set_yticks([])
-    return axis.imshow(
+    axis.imshow(
         evidence.T, aspect="auto", cmap="RdBu", vmin=-0.2, vmax=0.2, interpolation="nearest"
     )
 

@@ -7,11 +7,14 @@ import threading
 import time
 
 import pytest
-from distributed import Client, LocalCluster
 from helpers import CODE, outcome
 
 from lab.config import LabError
 from lab.sweep import sweep
+
+pytest.importorskip("distributed", reason="Dask is not installed: requirements-cluster.txt")
+
+from distributed import Client, LocalCluster
 
 
 @pytest.fixture
@@ -27,6 +30,7 @@ def run_list(settings):
     return [settings(cell, epochs=40, patience=40) for cell in ("RNN", "LSTM", "GRU")]
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(
     lesson, data, run_list, tmp_path, cluster, monkeypatch
 ):

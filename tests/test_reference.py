@@ -243,7 +243,7 @@ def test_numbers_quoted_of_stored_runs_are_the_stored_ones(notebook):
     )
     rnn = accuracy["RNN-256"]
     assert len(rnn) == 5
-    section = next(c.source for c in notebook.cells if c.get("id") == "64938fcb")
+    section = next(c.source for c in notebook.cells if c.get("id") == "full-seeds-reading")
     readme = " ".join((results.reference_folder().parent / "README.md").read_text().split())
     assert f"{rnn.mean():.1f} % in the mean of five seeds" in section
     assert f"{rnn.min():.1f} to {rnn.max():.1f} %" in section

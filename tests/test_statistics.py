@@ -46,7 +46,7 @@ def test_mcnemar_false_positives_and_power():
     assert abs(found - power) < 0.04
 
 
-@pytest.mark.parametrize("seeds", [1, 3, 10])
+@pytest.mark.parametrize("seeds", [1, 2, 3, 10])
 @pytest.mark.parametrize("difficulty", [0.0, 0.25])
 def test_interval_covers_the_true_difference(seeds, difficulty):
     """Networks that differ from seed to seed, and reviews that are hard for all of them, or not."""
@@ -87,12 +87,6 @@ def test_compare_is_strict_over_a_family_and_sees_what_is_there():
     equal["a"] = coins(generator, 0.9, (3, 1000))
     real = statistics.compare(equal, pairs)["real"]
     assert real.index[real == "yes"].tolist() == ["a − b", "a − c", "a − d"]
-
-
-def test_holm_worked_example():
-    # Holm (1979) by hand: .01 * 3, then max(that, .02 * 2), then max(that, .03 * 1)
-    table = statistics.multipletests([0.01, 0.03, 0.02], method="holm")[1]
-    np.testing.assert_allclose(table, [0.03, 0.04, 0.04])
 
 
 def test_seed_table_counts_collapsed_runs():

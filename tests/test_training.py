@@ -26,6 +26,7 @@ from lab.config import LabError
 from lab.sweep import is_running, sweep
 
 ROOT = Path(__file__).parents[1]
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals, and no fork")
 
 
 def test_evaluate_weighs_reviews_not_batches_and_keeps_their_order(lesson, data, settings):
@@ -146,6 +147,7 @@ def test_numbers_of_numpy_in_a_curve_can_be_read_again(lesson, data, settings, t
     assert curve == [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.25}]
 
 
+@needs_posix
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_run_killed_at_random_moments_ends_bit_for_bit(lesson, data, settings, tmp_path, cpu, cell):
     """SIGKILL to the process itself, in mid-batch or mid-write, until the run is through."""
@@ -451,6 +453,7 @@ def test_a_failing_run_is_named_and_the_others_finish(lesson, data, run_list, tm
     assert finished == [True, False, True]
 
 
+@needs_posix
 def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
     lesson, data, run_list, tmp_path
 ):
@@ -468,8 +471,9 @@ def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
     assert finished == [True, False, True]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_end_with_the_kernel(tmp_path, number):
+@needs_posix
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_workers_end_with_the_kernel(tmp_path, name):
     """Their parent is killed while two workers train; they are not to go on unseen."""
     script = f"""
 import os, pathlib, time, sys
@@ -494,7 +498,7 @@ sweep(runs, endless, Data(), Code("code"), pathlib.Path({str(tmp_path / "runs")!
     while len(workers := [p.name for p in tmp_path.iterdir() if p.name.isdigit()]) < 2:
         assert time.monotonic() < deadline and kernel.poll() is None
         time.sleep(0.1)
-    kernel.send_signal(number)
+    kernel.send_signal(getattr(signal, name))
     kernel.wait()
     for worker in workers:
         with pytest.raises(ProcessLookupError):
