@@ -1,4 +1,4 @@
-"""Helpers that the lesson's cells call: reviews, tokens, vocabulary, word vectors, batches.
+"""What the lesson's cells call: how reviews are split, cut into words, shortened, put in batches.
 
 The networks and their training loop are defined in the notebook, where students read them. The
 machinery behind both (files, runs, statistics, figures) is in the folder `lab`. Data flows one way:

@@ -1,4 +1,4 @@
-"""All figures of the lab, of every chapter, and the one look that they share.
+"""All plots of the lab, of every chapter, and the one look that they share.
 
 Each is drawn from tables and arrays that runs have left; nothing here knows a network. Beside them
 stands the coloured text, which shows a review in the colours of what a network believes.

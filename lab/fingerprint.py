@@ -1,4 +1,4 @@
-"""What tells runs apart: digests of the data that they read and of the code that made them.
+"""Digests of data and code: other data or other code, another run.
 
 A stored run is found again by its settings, its data and its code. The digest of the code
 

@@ -1,4 +1,4 @@
-"""Text for the language model, and the models that it has to beat.
+"""The language model's text as one stream, and the models that it has to beat, which count.
 
 A language model reads one long stream: all reviews, one after another, in an order fixed by the
 seed. The index of padding, which no text has, marks where a review ends.

@@ -1,4 +1,4 @@
-"""The definitions of lab2.ipynb as a module: `from lab.lesson import GRU`.
+"""lab2.ipynb as a module: `from lab.lesson import GRU`. Its definitions stand in the notebook.
 
 Models, training loop and run lists stand in the notebook, where students read them; here they are
 for programs, tests, further notebooks, and the processes that train. A change of the notebook is

@@ -1,4 +1,4 @@
-"""Cells of a notebook as a module: what its cells tagged `define` define, and nothing else of it.
+"""Turns a notebook into a module: what its cells tagged `define` define, and nothing else of it.
 
 The cells are written, one after another, into `build/<notebook>_cells.py`, and that file is what
 runs: a traceback names its lines, a debugger stops there, and other processes import the same.

@@ -1,4 +1,4 @@
-"""`nn.RNN` and `nn.GRU` with the backward pass written out: the same numbers, sooner.
+"""Faster layers, `nn.RNN` and `nn.GRU` with the backward pass written out: the same numbers.
 
 PyTorch's own layers are written for every device and every option. On a CPU that costs the plain
 RNN and the GRU a third to a half of their time (`make bench` measures it on yours):

@@ -1,4 +1,4 @@
-"""Result files, written and read here and nowhere else.
+"""Result files: results.csv, curves.csv, predictions, stored results; written and read here alone.
 
     results.csv, curves.csv   a row a run, a row a run and epoch; a prefix tells lists apart
     <name>.npz                what several networks said of each test review

@@ -1,4 +1,4 @@
-"""One run: what was asked for, what tells it from all others, and the folder that it leaves.
+"""One run: its settings, how it is found again, and the state from which it goes on after a stop.
 
     Settings     everything that is chosen about a run, each with the rule that it must keep
     RunRecord    identity and folder of a run: curve, outcome, test predictions

@@ -1,4 +1,4 @@
-"""Source code as it counts: functions found again in their source, and its form without layout.
+"""Source code as a digest sees it: found again for what runs, without comments and layout.
 
 A function's source is what, compiled, gives the instructions that run. So a file that was changed
 since it was imported is noticed, and so is a cell that was run again.

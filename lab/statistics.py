@@ -1,4 +1,4 @@
-"""What makes a comparison of networks a science: seeds, intervals, tests.
+"""Seeds, 95 % intervals and tests: which differences between networks are real.
 
 Everything here works on numbers that runs have left behind: right and wrong answers, probabilities,
 norms of gradients. Nothing here knows a network; what is measured inside of one is measured in the

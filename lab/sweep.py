@@ -1,4 +1,4 @@
-"""Many runs: a run list spread over the cores, a GPU or a cluster, with a progress bar.
+"""Many runs: a list of them on the cores, a GPU or a cluster, with one progress bar for all.
 
     Settings -> sweep -> the notebook's training, with a RunRecord -> results.csv, curves.csv
 

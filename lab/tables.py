@@ -1,4 +1,4 @@
-"""Tables as a page shows them: six networks, tuning, recipes, ladders, comparisons.
+"""Tables as a page shows them: six networks beside the starting report, tuning, ladders, claims.
 
 Who uses it: the notebook. Imports `statistics.py`.
 """

@@ -12,7 +12,7 @@ import utils
 from lab import config, files, results, tables
 from lab.config import LabError
 from lab.fingerprint import Code
-from tools import reference
+from tools import carry_over, reference
 
 ROOT = Path(__file__).parents[1]
 
@@ -258,3 +258,24 @@ def test_numbers_quoted_of_stored_runs_are_the_stored_ones(notebook):
     ]
     for model, value in (perplexity | counting.to_dict()).items():
         assert f"| {model} | {value:.1f} |" in readme
+
+
+def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(
+    maker, folder, small_plans, lesson
+):
+    maker.make("report")
+    before = {name: pd.read_csv(folder / name, dtype=str) for name in ("results.csv", "curves.csv")}
+    renamed = {run: f"old-{run}" for run in before["results.csv"]["run"]}
+    for name in ("results.csv", "curves.csv", "lists.csv"):
+        table = pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+        table = table.assign(run=table["run"].map(renamed))
+        table = table.assign(code="old code") if name == "results.csv" else table
+        table.to_csv(folder / name, index=False)
+    carry_over.rename_predictions(folder / "predictions.npz", renamed)
+    with pytest.raises(SystemExit, match="stored runs of code old code, which is another"):
+        carry_over.carry_over(folder, ["another code"])
+    assert carry_over.carry_over(folder, ["old code"]) == 5
+    for name, table in before.items():
+        pd.testing.assert_frame_equal(pd.read_csv(folder / name, dtype=str), table)
+    maker.make("report", train=False)  # found again
+    assert len(results.reference_predictions(results.load_reference("report")[0]).correct) == 3

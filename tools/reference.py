@@ -1,4 +1,4 @@
-"""Makes the stored results of the lab, `data/reference/<profile>`.
+"""Makes the stored results of the lab, `data/reference/<profile>`, again.
 
     python tools/reference.py [LIST ...] [--workers N] [--only NETWORK] [--collect] [--table]
 

@@ -22,6 +22,7 @@ from helpers import CODE, outcome, record_of
 from lab import files, imdb, runs
 from lab import sweep as sweeps
 from lab.config import LabError
+from tools import carry_over
 
 KILLS = 200
 WORDS = ["a", "story", "of", "two", "friends", "and", "their", "dog", "in", "the", "rain"]
@@ -290,3 +291,8 @@ def test_the_full_profile_from_end_to_end(tmp_path):
     execute_notebook(root, tmp_path / "done.ipynb", full)
     for name in ("accuracy", "loss", "gradients", "ladder", "recipes", "language"):
         assert (tmp_path / "out" / "figures" / f"{name}_full.png").exists()
+
+
+def test_the_code_computes_what_the_code_of_the_stored_runs_did():
+    """Short runs of each cell and kind, with the code of then and of now: the same bits."""
+    assert carry_over.compare("6bd1960")[0] == []
