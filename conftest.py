@@ -1,4 +1,4 @@
-"""For nbval: makes the bare `pytest --nbval lab2.ipynb` stable, from any folder and however often."""
+"""Makes the bare `pytest --nbval lab2.ipynb` stable (nbval), from any folder and however often."""
 
 import shutil
 import tempfile
