@@ -323,6 +323,19 @@ def test_what_is_no_zip_is_said_to_be_damaged(tmp_path, content):
         acquire.unpack_vectors(tmp_path / "vectors.zip", tmp_path / "into", 50)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(), "OSError"),
+        (EOFError("\n"), "EOFError"),
+        (ConnectionError("<Connection object at 0x7f>: "), "ConnectionError"),
+        (OSError("first\nsecond"), "first"),
+    ],
+)
+def test_an_error_that_says_nothing_is_called_by_its_name(error, said):
+    assert acquire.reason(error) == said
+
+
 def test_the_command_says_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(acquire, "REVIEWS", source_of("http://127.0.0.1:9/nobody"))
     monkeypatch.setattr("sys.argv", ["acquire.py", "reviews", "--folder", str(tmp_path)])

@@ -178,8 +178,12 @@ def download(url: str, part: Path, source: Source, patience: float) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of an error without the objects that some libraries print in it."""
-    return re.sub(r"<[^>]* object at 0x\w+>:? ?", "", str(error)).splitlines()[0][:200]
+    """Return the first line of an error without the objects that some libraries print in it.
+
+    It is the name of its type for an error that says nothing.
+    """
+    text = re.sub(r"<[^>]* object at 0x\w+>:? ?", "", str(error)).strip()
+    return (text or type(error).__name__).splitlines()[0][:200]
 
 
 def open_url(url: str, have: int, source: Source, patience: float) -> requests.Response:
