@@ -8,6 +8,7 @@ import threading
 import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -190,6 +191,26 @@ def test_no_room_and_another_program_are_said(server, tmp_path, monkeypatch):
     assert "Another program" in str(error.value)
     with pytest.raises(LabError, match="Make room"):
         acquire.fetch(source._replace(size=10**15), tmp_path)
+
+
+def free_bytes(monkeypatch, free):
+    """Let the disk have as many free bytes as `free()` says."""
+    monkeypatch.setattr(acquire.shutil, "disk_usage", lambda _: SimpleNamespace(free=free()))
+
+
+def test_room_is_needed_only_for_what_is_still_missing(server, tmp_path, monkeypatch):
+    part = tmp_path / "archive.bin.part"
+    source = source_of(server(send_range))
+    part.write_bytes(CONTENT[:-8000])
+    free_bytes(monkeypatch, lambda: 7999)
+    with pytest.raises(LabError, match="Make room"):
+        acquire.fetch(source, tmp_path)
+    free_bytes(monkeypatch, lambda: 8000)
+    assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
+    (tmp_path / "archive.bin").unlink()
+    part.write_bytes(CONTENT * 2)  # too long: it is begun anew, on the bytes that it takes
+    free_bytes(monkeypatch, lambda: 0)
+    assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
 
 
 # ── Unpacking ───────────────────────────────────────────────────────────────────────────────────

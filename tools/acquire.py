@@ -107,8 +107,8 @@ def fetch(source: Source, folder: Path, patience: float = 60) -> Path:
             )
         return archive
     folder.mkdir(parents=True, exist_ok=True)
-    need_room(folder, source.size)
     part = folder / f"{source.file}.part"
+    need_room(folder, source.size - (part.stat().st_size if part.exists() else 0))
     with alone(folder / f"{source.file}.lock"):
         reasons = []
         for url in source.urls:
