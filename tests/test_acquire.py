@@ -8,11 +8,13 @@ import threading
 import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from lab import files
 from lab.config import LabError
 from tools import acquire
 
@@ -183,14 +185,9 @@ def test_the_certificate_is_checked():
     assert acquire.requests.Session().verify is True
 
 
-def test_no_room_and_another_program_are_said(server, tmp_path, monkeypatch):
-    source = source_of(server(send))
-    other, fails = acquire.alone(tmp_path / "archive.bin.lock"), pytest.raises(LabError)
-    with other, fails as error:
-        acquire.fetch(source, tmp_path)
-    assert "Another program" in str(error.value)
+def test_no_room_is_said(server, tmp_path):
     with pytest.raises(LabError, match="Make room"):
-        acquire.fetch(source._replace(size=10**15), tmp_path)
+        acquire.fetch(source_of(server(send), size=10**15), tmp_path)
 
 
 def free_bytes(monkeypatch, free):
@@ -342,6 +339,106 @@ def test_what_is_no_zip_is_said_to_be_damaged(tmp_path, content):
     (tmp_path / "vectors.zip").write_bytes(content)
     with pytest.raises(LabError, match="damaged"):
         acquire.unpack_vectors(tmp_path / "vectors.zip", tmp_path / "into", 50)
+
+
+# ── One program at a time ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def reviews(tmp_path, monkeypatch):
+    """Put a small archive of reviews into a data folder as the official one; return the folder."""
+    content = tar_of(tmp_path, *GOOD).read_bytes()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "archive.bin").write_bytes(content)
+    monkeypatch.setattr(acquire, "REVIEWS", source_of("http://127.0.0.1:9/nobody", content))
+    monkeypatch.setattr(acquire, "REVIEW_COUNTS", COUNTS)
+    return tmp_path / "data"
+
+
+def test_a_second_program_is_told_while_the_first_fetches(reviews, monkeypatch):
+    def fetch_twice(source, folder):
+        with pytest.raises(LabError, match="Another program is") as told:
+            acquire.get_reviews(reviews)
+        said.append(str(told.value))
+        return fetch(source, folder)
+
+    said, fetch = [], acquire.fetch
+    monkeypatch.setattr(acquire, "fetch", fetch_twice)
+    made = acquire.get_reviews(reviews)
+    assert len(list(made.rglob("*_*.txt"))) == 4 and "archive.bin.lock" in said[0]
+    assert acquire.get_reviews(reviews) == made and len(said) == 1
+
+
+def test_a_second_program_leaves_alone_what_the_first_has_unpacked(reviews, monkeypatch):
+    def copy_twice(*arguments):
+        copy(*arguments)
+        with pytest.raises(LabError, match="Another program is"):
+            acquire.get_reviews(reviews)
+
+    copy = acquire.copy
+    monkeypatch.setattr(acquire, "copy", copy_twice)
+    assert len(list(acquire.get_reviews(reviews).rglob("*_*.txt"))) == 4
+
+
+def test_what_another_program_ends_meanwhile_is_not_fetched_again(reviews, monkeypatch):
+    @contextlib.contextmanager
+    def waited(_):
+        (reviews / "aclImdb").mkdir()
+        yield
+
+    monkeypatch.setattr(acquire, "alone", waited)
+    monkeypatch.setattr(acquire, "fetch", None)
+    assert acquire.get_reviews(reviews) == reviews / "aclImdb"
+
+
+def test_a_folder_that_cannot_be_made_is_said(reviews):
+    with pytest.raises(LabError, match=r"Cannot write in .*archive\.bin.*LAB2_DATA"):
+        acquire.get_reviews(reviews / "archive.bin" / "deep")
+
+
+class Scanner:
+    """Holds what is to be moved, as a virus scanner on Windows, for so many attempts."""
+
+    def __init__(self, monkeypatch, attempts):
+        self.left, self.move = attempts, Path.replace
+        monkeypatch.setattr(Path, "replace", lambda *paths: self.replace(*paths))
+
+    def replace(self, source, target):
+        self.left -= 1
+        if self.left >= 0:
+            raise PermissionError(13, "Permission denied", str(source), None, str(target))
+        return self.move(source, target)
+
+
+def obtained(way, folder, server):
+    """Fetch an archive, or unpack one of the two; return the file or folder that it gives."""
+    if way == "fetch":
+        return acquire.fetch(source_of(server(send)), folder)
+    if way == "reviews":
+        return acquire.unpack_reviews(tar_of(folder, *GOOD), folder / "into", COUNTS)
+    return acquire.unpack_vectors(zip_of(folder), folder / "into", 50, count=20)
+
+
+WAYS = pytest.mark.parametrize("way", ["fetch", "reviews", "vectors"])
+
+
+@WAYS
+def test_a_scanner_that_lets_go_costs_nothing(server, tmp_path, monkeypatch, way):
+    monkeypatch.setattr(files, "PATIENCE", 60)
+    scanner = Scanner(monkeypatch, attempts=2)
+    assert obtained(way, tmp_path, server).exists() and scanner.left == -1
+
+
+@WAYS
+def test_a_scanner_that_holds_on_is_one_sentence(server, tmp_path, monkeypatch, way):
+    monkeypatch.setattr(files, "PATIENCE", 0)
+    Scanner(monkeypatch, attempts=10**6)
+    with pytest.raises(LabError, match=r"Cannot move .*: Permission denied\..* run this again\."):
+        obtained(way, tmp_path, server)
+    assert not list(tmp_path.glob("into/*"))  # nothing half
+
+
+# ── What is said ────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
