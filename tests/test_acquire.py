@@ -391,9 +391,20 @@ def test_what_another_program_ends_meanwhile_is_not_fetched_again(reviews, monke
     assert acquire.get_reviews(reviews) == reviews / "aclImdb"
 
 
+def test_what_a_killed_program_has_unpacked_takes_no_room(reviews, monkeypatch):
+    left = reviews / ".aclImdb.partial"
+    left.mkdir()
+    free_bytes(monkeypatch, lambda: 0 if left.exists() else 1000)
+    monkeypatch.setattr(acquire, "REVIEWS", acquire.REVIEWS._replace(room=1000))
+    assert acquire.get_reviews(reviews).exists() and not left.exists()
+
+
 def test_a_folder_that_cannot_be_made_is_said(reviews):
     with pytest.raises(LabError, match=r"Cannot write in .*archive\.bin.*LAB2_DATA"):
         acquire.get_reviews(reviews / "archive.bin" / "deep")
+    (reviews / ".aclImdb.partial").touch()  # a file, where the reviews are to be unpacked
+    with pytest.raises(LabError, match=r"Cannot make the folder .*File exists.*run this again"):
+        acquire.get_reviews(reviews)
 
 
 class Scanner:

@@ -246,7 +246,7 @@ def unpack_reviews(archive: Path, folder: Path, counts: dict[str, int] | None = 
     lacks reviews, and if they cannot be moved to their place.
     """
     counts = REVIEW_COUNTS if counts is None else counts
-    with aside(folder, "aclImdb") as place:
+    with aside(folder / "aclImdb") as place:
         found: Counter[str] = Counter()
         try:
             with tarfile.open(archive, "r|gz") as tar:
@@ -294,7 +294,7 @@ def unpack_vectors(
     many numbers, and if it cannot be moved to its place.
     """
     name = f"glove.6B.{dimensions}d.txt"
-    with aside(folder, name) as place:
+    with aside(folder / name) as place:
         try:
             with zipfile.ZipFile(archive) as zipped:
                 member = zipped.getinfo(name)
@@ -319,15 +319,30 @@ def unpack_vectors(
 
 
 @contextlib.contextmanager
-def aside(folder: Path, name: str) -> Iterator[Path]:
-    """Give an empty folder beside `folder/name` to unpack into; it is gone afterwards."""
-    place = folder / f".{name}.partial"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
+def aside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target` to unpack into; it is gone afterwards.
+
+    Raises LabError if it cannot be made.
+    """
+    place = sweep(target)
+    try:
+        place.mkdir(parents=True)
+    except OSError as error:
+        raise LabError(
+            f"Cannot make the folder {place}: {error.strerror or reason(error)}. Delete what is "
+            "there or name another folder with LAB2_DATA, and run this again."
+        ) from None
     try:
         yield place
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        sweep(target)
+
+
+def sweep(target: Path) -> Path:
+    """Delete the folder that `target` is unpacked in, if it is there; return its path."""
+    place = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(place, ignore_errors=True)
+    return place
 
 
 def copy(source: IO[bytes], path: Path, size: int) -> None:
@@ -379,6 +394,7 @@ def obtain(source: Source, target: Path, unpack: Callable[[Path], Path]) -> Path
     with alone(folder / f"{source.file}.lock"):
         if target.exists():  # another program has ended just now
             return target
+        sweep(target)  # what a killed program has left takes room
         archive = fetch(source, folder)
         need_room(folder, source.room)
         return unpack(archive)
