@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import io
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
@@ -17,6 +19,7 @@ from lab import files
 from lab.config import LabError
 from tools import acquire
 
+ROOT = Path(__file__).parents[1]
 CONTENT = np.random.default_rng(0).bytes(300_000)
 COUNTS = {"aclImdb/train/pos": 2, "aclImdb/test/neg": 1}
 
@@ -486,6 +489,12 @@ def test_a_scanner_that_holds_on_is_one_sentence(server, tmp_path, monkeypatch, 
 )
 def test_an_error_that_says_nothing_is_called_by_its_name(error, said):
     assert acquire.reason(error) == said
+
+
+def test_the_program_starts_in_any_folder(tmp_path):
+    program = [sys.executable, ROOT / "tools" / "acquire.py"]
+    run = subprocess.run([*program, "all"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 2 and "all: only reviews and vectors" in run.stderr
 
 
 def test_the_command_says_what_to_do(tmp_path, monkeypatch, capsys):
