@@ -4,7 +4,8 @@
 
 The lab works without it, see data/README.md. An archive that is in the folder already is used. A
 download that was cut goes on where it stopped. An archive is used only if its size and its SHA-256
-are those of the official one, and only the files that the lab reads are taken out of it.
+are those of the official one, and only the files that the lab reads are taken out of it. One
+program at a time does this; a second one is told so.
 
 Imports, of `lab`: `files.py` and `config.py`.
 """
