@@ -3,18 +3,23 @@
 import contextlib
 import hashlib
 import io
+import subprocess
+import sys
 import tarfile
 import threading
-import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from lab import files
 from lab.config import LabError
 from tools import acquire
 
+ROOT = Path(__file__).parents[1]
 CONTENT = np.random.default_rng(0).bytes(300_000)
 COUNTS = {"aclImdb/train/pos": 2, "aclImdb/test/neg": 1}
 
@@ -147,17 +152,41 @@ def test_wrong_bytes_are_not_kept_to_go_on_from(server, tmp_path):
     assert acquire.fetch(source_of(server(send)), tmp_path).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("pause", [0.05, 5])
-def test_a_slow_drip_ends(server, tmp_path, pause):
-    def drip(handler):
+def test_a_silent_server_is_left(server, tmp_path):
+    def say_nothing_more(handler):
         send(handler, b"", Content_Length=len(CONTENT))
-        for byte in CONTENT:
-            handler.wfile.write(bytes([byte]))
-            time.sleep(pause)
+        told.wait(60)  # far longer than the patience; the end of it would be another error
 
-    start = time.monotonic()
-    fetch_fails(source_of(server(drip)), tmp_path, "too slow|timed out", patience=0.5)
-    assert time.monotonic() - start < 4
+    told = threading.Event()
+    fetch_fails(source_of(server(say_nothing_more)), tmp_path, "timed out", patience=0.2)
+    told.set()
+
+
+class Drip:
+    """A response that gives so many bytes a second, by a clock that only it moves on."""
+
+    def __init__(self, monkeypatch, rate):
+        self.now, self.given, self.rate, self.raw = 0, 0, rate, self
+        monkeypatch.setattr(acquire, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def read1(self, most):
+        piece = CONTENT[self.given :][: min(most, self.rate)]
+        self.now += 1
+        self.given += len(piece)
+        return piece
+
+
+@pytest.mark.parametrize("rate", [1, 9000])
+def test_a_slow_drip_is_left_when_patience_ends(tmp_path, monkeypatch, rate):
+    drip, part = Drip(monkeypatch, rate), tmp_path / "part"
+    with pytest.raises(acquire.DownloadError, match="too slow"):
+        acquire.append(drip, part, 0, source_of(""), patience=10)
+    assert drip.now == 11 and part.stat().st_size == 11 * rate  # what came is kept, to go on from
+
+
+def test_one_that_is_slow_but_not_too_slow_is_read_to_its_end(tmp_path, monkeypatch):
+    acquire.append(Drip(monkeypatch, 10_000), tmp_path / "part", 0, source_of(""), patience=10)
+    assert (tmp_path / "part").read_bytes() == CONTENT
 
 
 def test_the_next_mirror_is_tried_and_goes_on(server, tmp_path):
@@ -182,14 +211,29 @@ def test_the_certificate_is_checked():
     assert acquire.requests.Session().verify is True
 
 
-def test_no_room_and_another_program_are_said(server, tmp_path, monkeypatch):
-    source = source_of(server(send))
-    other, fails = acquire.alone(tmp_path / "archive.bin.lock"), pytest.raises(LabError)
-    with other, fails as error:
-        acquire.fetch(source, tmp_path)
-    assert "Another program" in str(error.value)
+def test_no_room_is_said(server, tmp_path):
     with pytest.raises(LabError, match="Make room"):
-        acquire.fetch(source._replace(size=10**15), tmp_path)
+        acquire.fetch(source_of(server(send), size=10**15), tmp_path)
+
+
+def free_bytes(monkeypatch, free):
+    """Let the disk have as many free bytes as `free()` says."""
+    monkeypatch.setattr(acquire.shutil, "disk_usage", lambda _: SimpleNamespace(free=free()))
+
+
+def test_room_is_needed_only_for_what_is_still_missing(server, tmp_path, monkeypatch):
+    part = tmp_path / "archive.bin.part"
+    source = source_of(server(send_range))
+    part.write_bytes(CONTENT[:-8000])
+    free_bytes(monkeypatch, lambda: 7999)
+    with pytest.raises(LabError, match="Make room"):
+        acquire.fetch(source, tmp_path)
+    free_bytes(monkeypatch, lambda: 8000)
+    assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
+    (tmp_path / "archive.bin").unlink()
+    part.write_bytes(CONTENT * 2)  # too long: it is begun anew, on the bytes that it takes
+    free_bytes(monkeypatch, lambda: 0)
+    assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
 
 
 # ── Unpacking ───────────────────────────────────────────────────────────────────────────────────
@@ -321,6 +365,136 @@ def test_what_is_no_zip_is_said_to_be_damaged(tmp_path, content):
     (tmp_path / "vectors.zip").write_bytes(content)
     with pytest.raises(LabError, match="damaged"):
         acquire.unpack_vectors(tmp_path / "vectors.zip", tmp_path / "into", 50)
+
+
+# ── One program at a time ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def reviews(tmp_path, monkeypatch):
+    """Put a small archive of reviews into a data folder as the official one; return the folder."""
+    content = tar_of(tmp_path, *GOOD).read_bytes()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "archive.bin").write_bytes(content)
+    monkeypatch.setattr(acquire, "REVIEWS", source_of("http://127.0.0.1:9/nobody", content))
+    monkeypatch.setattr(acquire, "REVIEW_COUNTS", COUNTS)
+    return tmp_path / "data"
+
+
+def test_a_second_program_is_told_while_the_first_fetches(reviews, monkeypatch):
+    def fetch_twice(source, folder):
+        with pytest.raises(LabError, match="Another program is") as told:
+            acquire.get_reviews(reviews)
+        said.append(str(told.value))
+        return fetch(source, folder)
+
+    said, fetch = [], acquire.fetch
+    monkeypatch.setattr(acquire, "fetch", fetch_twice)
+    made = acquire.get_reviews(reviews)
+    assert len(list(made.rglob("*_*.txt"))) == 4 and "archive.bin.lock" in said[0]
+    assert acquire.get_reviews(reviews) == made and len(said) == 1
+
+
+def test_a_second_program_leaves_alone_what_the_first_has_unpacked(reviews, monkeypatch):
+    def copy_twice(*arguments):
+        copy(*arguments)
+        with pytest.raises(LabError, match="Another program is"):
+            acquire.get_reviews(reviews)
+
+    copy = acquire.copy
+    monkeypatch.setattr(acquire, "copy", copy_twice)
+    assert len(list(acquire.get_reviews(reviews).rglob("*_*.txt"))) == 4
+
+
+def test_what_another_program_ends_meanwhile_is_not_fetched_again(reviews, monkeypatch):
+    @contextlib.contextmanager
+    def waited(_):
+        (reviews / "aclImdb").mkdir()
+        yield
+
+    monkeypatch.setattr(acquire, "alone", waited)
+    monkeypatch.setattr(acquire, "fetch", None)
+    assert acquire.get_reviews(reviews) == reviews / "aclImdb"
+
+
+def test_what_a_killed_program_has_unpacked_takes_no_room(reviews, monkeypatch):
+    left = reviews / ".aclImdb.partial"
+    left.mkdir()
+    free_bytes(monkeypatch, lambda: 0 if left.exists() else 1000)
+    monkeypatch.setattr(acquire, "REVIEWS", acquire.REVIEWS._replace(room=1000))
+    assert acquire.get_reviews(reviews).exists() and not left.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said(reviews):
+    with pytest.raises(LabError, match=r"Cannot write in .*archive\.bin.*LAB2_DATA"):
+        acquire.get_reviews(reviews / "archive.bin" / "deep")
+    (reviews / ".aclImdb.partial").touch()  # a file, where the reviews are to be unpacked
+    with pytest.raises(LabError, match=r"Cannot make the folder .*run this again"):
+        acquire.get_reviews(reviews)
+
+
+class Scanner:
+    """Holds what is to be moved, as a virus scanner on Windows, for so many attempts."""
+
+    def __init__(self, monkeypatch, attempts):
+        self.left, self.move = attempts, Path.replace
+        monkeypatch.setattr(Path, "replace", lambda *paths: self.replace(*paths))
+
+    def replace(self, source, target):
+        self.left -= 1
+        if self.left >= 0:
+            raise PermissionError(13, "Permission denied", str(source), None, str(target))
+        return self.move(source, target)
+
+
+def obtained(way, folder, server):
+    """Fetch an archive, or unpack one of the two; return the file or folder that it gives."""
+    if way == "fetch":
+        return acquire.fetch(source_of(server(send)), folder)
+    if way == "reviews":
+        return acquire.unpack_reviews(tar_of(folder, *GOOD), folder / "into", COUNTS)
+    return acquire.unpack_vectors(zip_of(folder), folder / "into", 50, count=20)
+
+
+WAYS = pytest.mark.parametrize("way", ["fetch", "reviews", "vectors"])
+
+
+@WAYS
+def test_a_scanner_that_lets_go_costs_nothing(server, tmp_path, monkeypatch, way):
+    monkeypatch.setattr(files, "PATIENCE", 60)
+    scanner = Scanner(monkeypatch, attempts=2)
+    assert obtained(way, tmp_path, server).exists() and scanner.left == -1
+
+
+@WAYS
+def test_a_scanner_that_holds_on_is_one_sentence(server, tmp_path, monkeypatch, way):
+    monkeypatch.setattr(files, "PATIENCE", 0)
+    Scanner(monkeypatch, attempts=10**6)
+    with pytest.raises(LabError, match=r"Cannot move .*: Permission denied\..* run this again\."):
+        obtained(way, tmp_path, server)
+    assert not list(tmp_path.glob("into/*"))  # nothing half
+
+
+# ── What is said ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(), "OSError"),
+        (EOFError("\n"), "EOFError"),
+        (ConnectionError("<Connection object at 0x7f>: "), "ConnectionError"),
+        (OSError("first\nsecond"), "first"),
+    ],
+)
+def test_an_error_that_says_nothing_is_called_by_its_name(error, said):
+    assert acquire.reason(error) == said
+
+
+def test_the_program_starts_in_any_folder(tmp_path):
+    program = [sys.executable, ROOT / "tools" / "acquire.py"]
+    run = subprocess.run([*program, "all"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 2 and "all: only reviews and vectors" in run.stderr
 
 
 def test_the_command_says_what_to_do(tmp_path, monkeypatch, capsys):

@@ -4,7 +4,8 @@
 
 The lab works without it, see data/README.md. An archive that is in the folder already is used. A
 download that was cut goes on where it stopped. An archive is used only if its size and its SHA-256
-are those of the official one, and only the files that the lab reads are taken out of it.
+are those of the official one, and only the files that the lab reads are taken out of it. One
+program at a time does this; a second one is told so.
 
 Imports, of `lab`: `files.py` and `config.py`.
 """
@@ -22,7 +23,7 @@ import time
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 from urllib.parse import urlsplit
@@ -34,7 +35,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab, from any folder
 
-from lab import config
+from lab import config, files
 from lab.config import LabError
 
 CHUNK = 1 << 20  # bytes
@@ -95,8 +96,8 @@ def fetch(source: Source, folder: Path, patience: float = 60) -> Path:
     """Return the archive of a source in `folder`, downloaded if it is not there.
 
     patience: seconds that a server may be silent or almost so (below 10 kB/s).
-    Raises LabError if an archive that is there is not the official one, if no address gives it, if
-    there is no room, or if another program is at it.
+    Only one program at a time may be at it, see `obtain`. Raises LabError if an archive that is
+    there is not the official one, if no address gives it, or if there is no room.
     """
     archive = folder / source.file
     if archive.exists():
@@ -106,18 +107,17 @@ def fetch(source: Source, folder: Path, patience: float = 60) -> Path:
                 "run this again."
             )
         return archive
-    folder.mkdir(parents=True, exist_ok=True)
-    need_room(folder, source.size)
     part = folder / f"{source.file}.part"
-    with alone(folder / f"{source.file}.lock"):
-        reasons = []
-        for url in source.urls:
-            try:
-                download(url, part, source, patience)
-                part.replace(archive)
-                return archive
-            except DownloadError as error:
-                reasons.append(f"{url}: {error}")
+    need_room(folder, source.size - (part.stat().st_size if part.exists() else 0))
+    reasons = []
+    for url in source.urls:
+        try:
+            download(url, part, source, patience)
+        except DownloadError as error:
+            reasons.append(f"{url}: {error}")
+        else:
+            put(part, archive)
+            return archive
     raise LabError(by_hand(source, folder, reasons))
 
 
@@ -151,14 +151,15 @@ def need_room(folder: Path, size: int) -> None:
         )
 
 
-@contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other programs from the same download meanwhile. Raises LabError if one is at it."""
+def put(source: Path, target: Path) -> None:
+    """Move what is finished to its place. Raises LabError if another program holds it for long."""
     try:
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout:
-        raise LabError(f"Another program is downloading it: {path} is locked.") from None
+        files.replace(source, target)
+    except OSError as error:
+        raise LabError(
+            f"Cannot move {source} to {target}: {error.strerror or reason(error)}. Another program "
+            "may have it open, such as a virus scanner: wait a little, and run this again."
+        ) from None
 
 
 def download(url: str, part: Path, source: Source, patience: float) -> None:
@@ -178,8 +179,12 @@ def download(url: str, part: Path, source: Source, patience: float) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of an error without the objects that some libraries print in it."""
-    return re.sub(r"<[^>]* object at 0x\w+>:? ?", "", str(error)).splitlines()[0][:200]
+    """Return the first line of an error without the objects that some libraries print in it.
+
+    It is the name of its type for an error that says nothing.
+    """
+    text = re.sub(r"<[^>]* object at 0x\w+>:? ?", "", str(error)).strip()
+    return (text or type(error).__name__).splitlines()[0][:200]
 
 
 def open_url(url: str, have: int, source: Source, patience: float) -> requests.Response:
@@ -237,11 +242,12 @@ def unpack_reviews(archive: Path, folder: Path, counts: dict[str, int] | None = 
     """Take the reviews out of aclImdb_v1.tar.gz, into `folder/aclImdb`; return that.
 
     It is there whole or not at all. counts: how many reviews each of its folders must have.
-    Raises LabError for a damaged archive, for one with a file that leads outside, a link or a
-    device, for one that is too large, and for one that lacks reviews.
+    Only one program at a time may do so, see `obtain`. Raises LabError for a damaged archive, for
+    one with a file that leads outside, a link or a device, for one that is too large, for one that
+    lacks reviews, and if they cannot be moved to their place.
     """
     counts = REVIEW_COUNTS if counts is None else counts
-    with aside(folder, "aclImdb") as place:
+    with aside(folder / "aclImdb") as place:
         found: Counter[str] = Counter()
         try:
             with tarfile.open(archive, "r|gz") as tar:
@@ -254,7 +260,7 @@ def unpack_reviews(archive: Path, folder: Path, counts: dict[str, int] | None = 
         found = Counter({name: found[name] for name in counts})
         if found != Counter(counts):
             raise LabError(f"{archive} holds {dict(found)} reviews, expected {counts}.")
-        (place / "aclImdb").replace(folder / "aclImdb")
+        put(place / "aclImdb", folder / "aclImdb")
     return folder / "aclImdb"
 
 
@@ -284,11 +290,12 @@ def unpack_vectors(
 ) -> Path:
     """Take glove.6B.<dimensions>d.txt out of glove.6B.zip, into `folder`; return it.
 
-    Raises LabError for a damaged archive, one that lacks that file, or has one that is too large or
-    has not `count` lines of a word and so many numbers.
+    Only one program at a time may do so, see `obtain`. Raises LabError for a damaged archive, one
+    that lacks that file, or has one that is too large or has not `count` lines of a word and so
+    many numbers, and if it cannot be moved to its place.
     """
     name = f"glove.6B.{dimensions}d.txt"
-    with aside(folder, name) as place:
+    with aside(folder / name) as place:
         try:
             with zipfile.ZipFile(archive) as zipped:
                 member = zipped.getinfo(name)
@@ -308,20 +315,35 @@ def unpack_vectors(
                 f"{name} in {archive} has {found:,} lines of {fields} fields, expected {count:,} "
                 f"of {dimensions + 1}."
             )
-        (place / name).replace(folder / name)
+        put(place / name, folder / name)
     return folder / name
 
 
 @contextlib.contextmanager
-def aside(folder: Path, name: str) -> Iterator[Path]:
-    """Give an empty folder beside `folder/name` to unpack into; it is gone afterwards."""
-    place = folder / f".{name}.partial"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
+def aside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target` to unpack into; it is gone afterwards.
+
+    Raises LabError if it cannot be made.
+    """
+    place = sweep(target)
+    try:
+        place.mkdir(parents=True)
+    except OSError as error:
+        raise LabError(
+            f"Cannot make the folder {place}: {error.strerror or reason(error)}. Delete what is "
+            "there or name another folder with LAB2_DATA, and run this again."
+        ) from None
     try:
         yield place
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        sweep(target)
+
+
+def sweep(target: Path) -> Path:
+    """Delete the folder that `target` is unpacked in, if it is there; return its path."""
+    place = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(place, ignore_errors=True)
+    return place
 
 
 def copy(source: IO[bytes], path: Path, size: int) -> None:
@@ -342,24 +364,64 @@ def copy(source: IO[bytes], path: Path, size: int) -> None:
 
 
 def get_reviews(folder: Path | None = None) -> Path:
-    """Return `aclImdb` in the data folder, fetched and unpacked if it is not there."""
+    """Return `aclImdb` in the data folder, fetched and unpacked if it is not there.
+
+    Raises LabError as `obtain`.
+    """
     folder = folder or config.data_folder()
-    if (folder / "aclImdb").exists():
-        return folder / "aclImdb"
-    archive = fetch(REVIEWS, folder)
-    need_room(folder, REVIEWS.room)
-    return unpack_reviews(archive, folder)
+    return obtain(REVIEWS, folder / "aclImdb", lambda archive: unpack_reviews(archive, folder))
 
 
 def get_vectors(folder: Path | None = None, dimensions: int = 100) -> Path:
-    """Return glove.6B.<dimensions>d.txt in the data folder, fetched and unpacked if it is not."""
+    """Return glove.6B.<dimensions>d.txt in the data folder, fetched and unpacked if it is not.
+
+    Raises LabError as `obtain`.
+    """
     folder = folder or config.data_folder()
     path = folder / f"glove.6B.{dimensions}d.txt"
-    if path.exists():
-        return path
-    archive = fetch(VECTORS, folder)
-    need_room(folder, VECTORS.room)
-    return unpack_vectors(archive, folder, dimensions)
+    return obtain(VECTORS, path, lambda archive: unpack_vectors(archive, folder, dimensions))
+
+
+def obtain(source: Source, target: Path, unpack: Callable[[Path], Path]) -> Path:
+    """Return `target`, what `unpack` takes out of a source's archive, if need be fetched first.
+
+    One program at a time does both, or a second one would sweep away what the first has unpacked so
+    far. Raises LabError if another is at it, if the folder cannot be written, and as `fetch` and
+    the unpacking do.
+    """
+    folder = target.parent
+    if target.exists():
+        return target
+    with alone(folder / f"{source.file}.lock"):
+        if target.exists():  # another program has ended just now
+            return target
+        sweep(target)  # what a killed program has left takes room
+        archive = fetch(source, folder)
+        need_room(folder, source.room)
+        return unpack(archive)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock, and make the folder for it. Raises LabError if another program holds it."""
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LabError(
+            f"Another program is fetching or unpacking it: {path} is locked. Wait until it has "
+            "ended, and run this again."
+        ) from None
+    except OSError as error:
+        raise LabError(
+            f"Cannot write in {path.parent}: {error.strerror or reason(error)}. Name another "
+            "folder with LAB2_DATA."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def main() -> int:

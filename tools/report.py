@@ -40,6 +40,14 @@ BARE_EQUATION = re.compile(
     r"^\\begin\{(align|gather|equation)(\*?)\}.*?^\\end\{\1\2\}", re.M | re.S
 )
 CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
+# pictures that typst can draw, the best first: kind and ending of its file
+PICTURES = {
+    "image/png": "png",
+    "image/svg+xml": "svg",
+    "image/jpeg": "jpg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
 # What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
 OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
 # a word on a coloured ground in a table, as figures.ColouredText writes it
@@ -255,8 +263,12 @@ def text_markdown(cell: nbformat.NotebookNode, folder: Path, build: Path, name: 
 
     text = IMAGE_TAG.sub(r"![](\1)", cell.source)
     text = PICTURE.sub(picture, text)
-    text = BARE_EQUATION.sub(lambda found: f"$$\n{found[0]}\n$$", text)
-    return weigh_columns(text)
+    return weigh_columns(equations_marked(text))
+
+
+def equations_marked(text: str) -> str:
+    """Return a text with dollars around its LaTeX environments, as pandoc wants them."""
+    return BARE_EQUATION.sub(lambda found: f"$$\n{found[0]}\n$$", text)
 
 
 def copy_picture(
@@ -286,10 +298,14 @@ def picture_markdown(file: Path, caption: str) -> str:
 
 
 def inches(file: Path) -> float:
-    """Return the width of a picture: a PNG has 100 points an inch, an SVG says it itself."""
+    """Return the width of a picture: an SVG says it itself, others have 100 points an inch."""
     content = file.read_bytes()
     if content.startswith(b"\x89PNG"):
         return struct.unpack(">I", content[16:20])[0] / 100
+    if file.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp"):
+        from matplotlib.image import imread  # only here: it takes its time
+
+        return imread(file).shape[1] / 100
     width = re.search(rb'<svg[^>]*?\swidth="([\d.]+)(pt|px)?"', content)
     return float(width[1]) / (72 if width[2] == b"pt" else 100) if width else 10.0
 
@@ -297,22 +313,50 @@ def inches(file: Path) -> float:
 def output_markdown(
     output: nbformat.NotebookNode, build: Path, name: str, caption: str = ""
 ) -> str:
-    """Return the Markdown of one output: text as text, tables as tables, figures as pictures."""
+    """Return the Markdown of one output: text as text, tables as tables, figures as pictures.
+
+    An output that can be shown in no form is mentioned.
+    """
     if output.output_type == "stream":
         return fence(output.text) if output.name == "stdout" else ""
     if output.output_type == "error":
         return fence(f"{output.ename}: {output.evalue}")
     data = output.data
-    if "image/png" in data:
-        file = build / f"{name}.png"
-        file.write_bytes(base64.b64decode(data["image/png"]))
+    if kind := next((kind for kind in PICTURES if kind in data), None):
+        file = write_picture(kind, data[kind], build / f"{name}.{PICTURES[kind]}")
         return f"\n\n{picture_markdown(file, caption)}\n\n"
     if "text/markdown" in data:
         return f"\n\n{weigh_columns(data['text/markdown'])}\n\n"
     if "<table" in data.get("text/html", ""):
         return table_markdown(data["text/html"])
     text = data.get("text/plain", "")
-    return "" if OBJECT_NAME.match(text) else fence(text)
+    return other_markdown(data) if OBJECT_NAME.match(text) or not text else fence(text)
+
+
+def write_picture(kind: str, content: str | list[str], file: Path) -> Path:
+    """Write a picture that an output holds, whole or as a list of lines; return its path."""
+    text = "".join(content)
+    # an SVG is text, the others are in base64
+    file.write_bytes(text.encode() if kind == "image/svg+xml" else base64.b64decode(text))
+    return file
+
+
+def other_markdown(data: dict[str, str]) -> str:
+    """Return the Markdown of an output whose plain text is missing or no more than a name.
+
+    Its formula, or the words of its HTML, or a line that says of what kind it is. If there is
+    nothing but the name, that is nothing.
+    """
+    import pypandoc
+
+    if "text/latex" in data:
+        return f"\n\n{equations_marked(data['text/latex'])}\n\n"
+    options = ["--wrap=none", "--sandbox"]  # sandbox: pandoc would fetch what a frame names
+    words = pypandoc.convert_text(data.get("text/html", ""), "plain", "html", extra_args=options)
+    if re.search(r"\w", words):
+        return fence(words)
+    kinds = ", ".join(kind for kind in data if kind != "text/plain")
+    return f"\n\n(An output of a kind that cannot be printed: {kinds})\n\n" if kinds else ""
 
 
 def table_markdown(html: str) -> str:
