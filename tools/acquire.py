@@ -247,7 +247,7 @@ def unpack_reviews(archive: Path, folder: Path, counts: dict[str, int] | None = 
     lacks reviews, and if they cannot be moved to their place.
     """
     counts = REVIEW_COUNTS if counts is None else counts
-    with aside(folder / "aclImdb") as place:
+    with unpacking_folder(folder / "aclImdb") as place:
         found: Counter[str] = Counter()
         try:
             with tarfile.open(archive, "r|gz") as tar:
@@ -295,7 +295,7 @@ def unpack_vectors(
     many numbers, and if it cannot be moved to its place.
     """
     name = f"glove.6B.{dimensions}d.txt"
-    with aside(folder / name) as place:
+    with unpacking_folder(folder / name) as place:
         try:
             with zipfile.ZipFile(archive) as zipped:
                 member = zipped.getinfo(name)
@@ -320,7 +320,7 @@ def unpack_vectors(
 
 
 @contextlib.contextmanager
-def aside(target: Path) -> Iterator[Path]:
+def unpacking_folder(target: Path) -> Iterator[Path]:
     """Give an empty folder beside `target` to unpack into; it is gone afterwards.
 
     Raises LabError if it cannot be made.
@@ -392,7 +392,7 @@ def obtain(source: Source, target: Path, unpack: Callable[[Path], Path]) -> Path
     folder = target.parent
     if target.exists():
         return target
-    with alone(folder / f"{source.file}.lock"):
+    with locked(folder / f"{source.file}.lock"):
         if target.exists():  # another program has ended just now
             return target
         sweep(target)  # what a killed program has left takes room
@@ -402,7 +402,7 @@ def obtain(source: Source, target: Path, unpack: Callable[[Path], Path]) -> Path
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a lock, and make the folder for it. Raises LabError if another program holds it."""
     lock = FileLock(path)
     try:
