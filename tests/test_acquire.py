@@ -412,7 +412,7 @@ def test_what_another_program_ends_meanwhile_is_not_fetched_again(reviews, monke
         (reviews / "aclImdb").mkdir()
         yield
 
-    monkeypatch.setattr(acquire, "alone", waited)
+    monkeypatch.setattr(acquire, "locked", waited)
     monkeypatch.setattr(acquire, "fetch", None)
     assert acquire.get_reviews(reviews) == reviews / "aclImdb"
 
