@@ -9,6 +9,8 @@
 # make data    fetch the official data, 950 MB; nobody needs it for the quick run
 # make stress  the long tests: 200 kills, a full disk, flipped bits, the full profile (some minutes; Linux, as root)
 # make browser  the notebook in JupyterLab in a real Chromium: run, stop, run again
+# make lint    what `make test` asks of the form of the code
+# make constraints  after a change of a pin: constraints.txt and environment.yml anew
 # make bench   how much faster the lab trains than the stock recipe; leaves build/bench*.json
 # make clean   remove build/ and .venv/; data, caches and runs stay
 
@@ -20,7 +22,7 @@ NOTEBOOK := build/lab2.ipynb
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run full figures test lab report doctor data stress browser lock bench clean
+.PHONY: run full figures test lab report doctor data stress browser constraints lint bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -65,34 +67,37 @@ browser: $(STAMP)
 	$(BIN)/python -m pip install --quiet playwright==1.65.2
 	$(BIN)/python tests/stress/browser.py
 
-lock: $(STAMP)
-	$(BIN)/python -m pip install --dry-run --ignore-installed --quiet --report - \
-	  -r requirements.txt -r requirements-cluster.txt | $(BIN)/python tools/lock.py > build/lock
-	mv build/lock requirements.lock
+constraints: $(STAMP)
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(BIN)/python tools/constrain.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/engine.py
 	$(BIN)/python tests/benchmarks/language_model.py
 	$(BIN)/python tests/benchmarks/reading.py
 
-# The first Python 3.11 or 3.12 that really runs; a version manager's stub may not.
-$(STAMP): requirements.txt
-	@set -e; for python in python3.11 python3.12 python3 python; do \
-	  if $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; \
+# The first Python from 3.11 to 3.13 that really runs; a version manager's stub may not.
+$(STAMP): requirements.txt constraints.txt
+	@set -e; for python in python3.11 python3.12 python3.13 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 	  then found=$$python; break; fi; \
 	done; \
 	if [ -z "$${found:-}" ]; then \
-	  echo "The lab needs Python 3.11 or 3.12, and none is on the PATH. Install one, or use conda:"; \
-	  echo "see README.md."; exit 1; \
+	  echo "The lab needs Python 3.11, 3.12 or 3.13, and none is on the PATH: PyTorch and spaCy, in"; \
+	  echo "the versions that were tested, are built for these. Install one, or use conda: README.md."; \
+	  exit 1; \
 	fi; \
-	echo "Installing into $(VENV) with $$($$found --version) ..."; \
+	echo "Making $(VENV) with $$($$found --version) ..."; \
 	$$found -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -r requirements.txt
-	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
+	@$(BIN)/python tools/install.py
 	@touch $@
 
 $(STAMP)-cluster: requirements-cluster.txt $(STAMP)
-	$(BIN)/python -m pip install --quiet -r requirements-cluster.txt
+	@$(BIN)/python tools/install.py --cluster
 	@touch $@
 
 clean:

@@ -35,10 +35,10 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 from lab import config
 
 HERE = Path(__file__).resolve().parent
-PYTHONS = ((3, 11), (3, 12))
+PYTHONS = ((3, 11), (3, 12), (3, 13))
 MEMORY_GB = 4  # the quick profile peaks at 2 GB; the rest is for the system and the browser
 ROOM_GB = {"environment": 3, "temporary files": 3, "data": 1}  # a CUDA build of torch needs 6 more
-INSTALL = "python -m pip install -r requirements.txt"
+INSTALL = "python -m pip install -r requirements.txt -c constraints.txt"
 CUDA_BUILDS = ((13, 0), (12, 8), (12, 6))  # of the pinned torch, newest first
 
 
@@ -106,13 +106,13 @@ def check_python() -> List[Line]:
     found = "Python {}, {}-bit, {}".format(
         platform.python_version(), 8 * ctypes.sizeof(ctypes.c_void_p), environment_name()
     )
-    why = "The pinned packages are built for Python 3.11 and 3.12 in 64 bits; pip finds no others."
+    why = "The pinned packages are built for Python 3.11 to 3.13 in 64 bits; pip finds no others."
     good = sys.version_info[:2] in PYTHONS and ctypes.sizeof(ctypes.c_void_p) == 8
     fixes = {
         "Windows": "Install Python 3.11 (64-bit) from python.org, then: py -3.11 -m venv .venv",
         "Darwin": "brew install python@3.11, then: make run",
     }
-    fix = fixes.get(platform.system(), "Install Python 3.11 or 3.12, then: make run")
+    fix = fixes.get(platform.system(), "Install Python 3.11, 3.12 or 3.13, then: make run")
     return [line("python", good, found, why, fix)]
 
 
@@ -287,7 +287,7 @@ def diagnose(message: str) -> Tuple[str, str]:
     for pattern, meaning, fix in DIAGNOSES:
         if re.search(pattern, message):
             return meaning, fix
-    return "", "python -m pip install --force-reinstall -r requirements.txt"
+    return "", INSTALL.replace("install ", "install --force-reinstall ")
 
 
 def try_imports(names: Iterable[str]) -> Dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 import doctor
 
 ROOT = Path(__file__).parents[1]
-INSTALL = "python -m pip install -r requirements.txt"
+INSTALL = "python -m pip install -r requirements.txt -c constraints.txt"
 
 
 def only(lines):
@@ -109,7 +109,7 @@ def test_exit_status_tells_a_fail_from_a_warning(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "name, fix",
     [
-        ("Linux", "Install Python 3.11 or 3.12, then: make run"),
+        ("Linux", "Install Python 3.11, 3.12 or 3.13, then: make run"),
         ("Darwin", "brew install python@3.11, then: make run"),
         ("Windows", "Install Python 3.11 (64-bit) from python.org, then: py -3.11 -m venv .venv"),
     ],
@@ -246,7 +246,7 @@ POISONS = {
     ),
     "something that nobody has seen": (
         "",
-        "python -m pip install --force-reinstall -r requirements.txt",
+        "python -m pip install --force-reinstall -r requirements.txt -c constraints.txt",
     ),
 }
 

@@ -10,11 +10,12 @@ words, bucketed by length) with the same optimizer:
             of one thread per core, PyTorch's own layers
     lab     the same with the layers of `recurrent.py`
 
-It prints a table and writes build/bench.json. `gemm_share` is the part of the time that perfect
+It prints a table and writes build/bench.json. `share of peak` is the part of the time that perfect
 matrix products would need: useful floating-point operations, 6 g H (I + H) per token and layer
 (forward 2, backward 4; g = 1, 3, 4 for RNN, GRU, LSTM), over what these cores reach in float32
 products of the sizes in use, all cores at once, by torch.mm or by oneDNN, whichever is faster.
-Nothing else should run meanwhile.
+All are measured in turn, in five rounds (see `rounds.py`), which takes some twenty minutes. Nothing
+else should run meanwhile; if it does, that is said.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+from rounds import ROUNDS, Rounds, in_words, verdict
 
 import utils
 from lab import files, imdb, lesson, machine, recurrent
@@ -142,47 +146,65 @@ def run_alone(*jobs: tuple[str, ...], script: Path = Path(__file__)) -> list[dic
     return [json.loads(output.splitlines()[-1]) for output in outputs]
 
 
-def benchmark(steps: int, stock_steps: int) -> dict[str, object]:
-    """Measure all networks; return the figures that go to build/bench.json."""
+def variants_of(network: str, steps: int, stock_steps: int) -> dict[str, Callable[[], float]]:
+    """Return what is measured of a network: name -> a function that returns tokens a second."""
     cores = machine.available_cores()
-    rows = []
-    for network in NETWORKS:
-        (stock,) = run_alone((network, "stock", str(stock_steps)))
-        (padded,) = run_alone((network, "padded", str(steps)))
-        (one,) = run_alone((network, "lab", str(steps)))
-        all_cores = run_alone(*[(network, "lab", str(steps))] * cores)
-        peaks = run_alone(*[(network, "peak", "0")] * cores)
-        together = sum(run["tokens_per_second"] for run in all_cores)
-        peak = sum(run["flops"] for run in peaks)
-        rows.append(
-            {
-                "network": network,
-                "stock tokens/s": stock["tokens_per_second"],
-                "padded tokens/s, one core": padded["tokens_per_second"],
-                "lab tokens/s, one core": one["tokens_per_second"],
-                "lab tokens/s": together,
-                "speed-up": together / stock["tokens_per_second"],
-                "own layers": one["tokens_per_second"] / padded["tokens_per_second"],
-                "peak GFLOP/s": peak / 1e9,
-                "share of peak": together * flops_per_token(network) / peak,
-            }
-        )
-        print(f"{network} measured", file=sys.stderr)
-    table = pd.DataFrame(rows).set_index("network")
-    print(table.round(2).to_string())
-    # a sweep gives each network the same number of tokens: times add up
-    time_of = {name: (1 / table[name]).sum() for name in table if name.endswith("tokens/s")}
-    useful = pd.Series({n: flops_per_token(n) for n in NETWORKS})
-    ideal = (useful / (table["peak GFLOP/s"] * 1e9)).sum()
-    one_core = (1 / table["lab tokens/s, one core"]).sum()
-    padded = (1 / table["padded tokens/s, one core"]).sum()
+
+    def speed(recipe: str, count: int, processes: int = 1) -> Callable[[], float]:
+        jobs = [(network, recipe, str(count))] * processes
+        return lambda: sum(run["tokens_per_second"] for run in run_alone(*jobs))
+
+    peaks = [(network, "peak", "0")] * cores
     return {
-        "cores": cores,
-        "sweep_speedup": time_of["stock tokens/s"] / time_of["lab tokens/s"],
-        "min_speedup": table["speed-up"].min(),
-        "gemm_share": ideal / time_of["lab tokens/s"],
-        "two_worker_speedup": one_core / time_of["lab tokens/s"],
-        "own_layers_speedup": padded / one_core,
+        "stock": speed("stock", stock_steps),
+        "padded": speed("padded", steps),
+        "one core": speed("lab", steps),
+        "all cores": speed("lab", steps, cores),
+        "peak": lambda: sum(run["flops"] for run in run_alone(*peaks)),
+    }
+
+
+def useful_flops(network: str, one: Rounds) -> float:
+    """Return the useful floating-point operations a second of a training on all cores."""
+    return one.figure("all cores") * flops_per_token(network)
+
+
+def benchmark(steps: int, stock_steps: int, rounds: int) -> dict[str, object]:
+    """Measure all networks; return the figures that go to build/bench.json."""
+    measured = {}
+    for network in NETWORKS:
+        measured[network] = Rounds(variants_of(network, steps, stock_steps), rounds)
+        print(f"{network} measured", file=sys.stderr)
+    rows = {
+        network: {
+            "stock tokens/s": one.figure("stock"),
+            "lab tokens/s": one.figure("all cores"),
+            "speed-up": in_words(one.ratio("all cores", "stock")),
+            "two workers": in_words(one.ratio("all cores", "one core")),
+            "own layers": in_words(one.ratio("one core", "padded")),
+            "share of peak": useful_flops(network, one) / one.figure("peak"),
+        }
+        for network, one in measured.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    print(table.round(2).to_string())
+    said = verdict(list(measured.values()))
+    print(said)
+    # a sweep gives each network the same number of tokens: times add up, round by round
+    times = {
+        name: sum(1 / one.table[name] for one in measured.values())
+        for name in ("stock", "padded", "one core", "all cores")
+    }
+    sweeps = {
+        "sweep_speedup": times["stock"] / times["all cores"],
+        "two_worker_speedup": times["one core"] / times["all cores"],
+        "own_layers_speedup": times["padded"] / times["one core"],
+    }
+    return {
+        "cores": machine.available_cores(),
+        "rounds": rounds,
+        "others": said,
+        **{name: in_words((r.median(), r.min(), r.max())) for name, r in sweeps.items()},
         "networks": table.to_dict("index"),
     }
 
@@ -199,7 +221,7 @@ def main() -> None:
         print(json.dumps(one))
         return
     real_batches(1)  # fill the cache before the clock runs
-    figures = benchmark(steps=4, stock_steps=2) if arguments.quick else benchmark(12, 4)
+    figures = benchmark(4, 2, 2) if arguments.quick else benchmark(12, 4, ROUNDS)
     path = ROOT / "build" / "bench.json"
     files.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
     print(json.dumps({k: v for k, v in figures.items() if k != "networks"}, indent=1))

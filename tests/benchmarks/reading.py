@@ -17,19 +17,18 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from rounds import Rounds, in_words, verdict
+
 from lab import config, lesson, machine
 
-WORDS, REPEATS = 300, 5
+WORDS = 300
 
 
-def seconds(task: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the shortest time that a task took."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        task()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def seconds(task: Callable[[], object]) -> float:
+    """Return the time that a task took."""
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -45,15 +44,20 @@ def main() -> None:
     def predict(model: torch.nn.Module, end: int) -> float:
         return model.predict(words[:end, None], torch.tensor([end])).item()
 
-    word_by_word = seconds(lambda: [lesson.beliefs(model, words) for model in models])
-    every_beginning = seconds(
-        lambda: [predict(model, end) for model in models for end in range(1, WORDS + 1)], 1
-    )
+    def all_at_once() -> float:
+        return seconds(lambda: [lesson.beliefs(model, words) for model in models])
+
+    def every_beginning() -> float:
+        ends = range(1, WORDS + 1)
+        return seconds(lambda: [predict(model, end) for model in models for end in ends])
+
+    one = Rounds({"every beginning": every_beginning, "all at once": all_at_once})
     difference = max(abs(lesson.beliefs(m, words)[-1] - predict(m, WORDS)) for m in models)
     print(
-        f"{WORDS} words, {len(models)} networks: {word_by_word:.2f} s; prediction by prediction "
-        f"{every_beginning:.1f} s, {every_beginning / word_by_word:.0f} times as long; the last "
-        f"values differ by {difference:.1e}"
+        f"{WORDS} words, {len(models)} networks: {one.figure('all at once'):.2f} s; prediction by "
+        f"prediction {one.figure('every beginning'):.1f} s, times as long: "
+        f"{in_words(one.ratio('every beginning', 'all at once'))}; the last values differ by "
+        f"{difference:.1e}\n{verdict([one])}"
     )
 
 

@@ -1,0 +1,111 @@
+"""The installation: where PyTorch comes from, and what is said meanwhile; against a local index."""
+
+import platform
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tools import install
+
+PYTHON = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+PROCESSOR = platform.machine().lower()
+WHEEL = f"torch-2.13.0%2Bcpu-{PYTHON}-{PYTHON}-manylinux_2_28_{PROCESSOR}.whl"
+
+
+@pytest.fixture
+def index():
+    """Start an index of PyTorch builds with some links; return its address."""
+    servers = []
+
+    def start(links, size=191_794_682, status=200):
+        class Index(BaseHTTPRequestHandler):
+            def do_GET(self):
+                page = "".join(f'<a href="{link}#sha256=0">torch</a>' for link in links)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(page.encode())
+
+            def do_HEAD(self):
+                self.send_response(200)
+                self.send_header("Content-Length", str(size))
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/whl/cpu"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+
+
+@pytest.fixture
+def linux_without_gpu(monkeypatch):
+    monkeypatch.setattr(install.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(install.doctor, "find_driver", lambda: None)
+
+
+def test_linux_without_a_gpu_takes_the_cpu_build_and_says_how_large(
+    index, linux_without_gpu, monkeypatch, capsys
+):
+    address = index(["torch-1.0.0-cp37-cp37m-linux_x86_64.whl", f"/whl/cpu/{WHEEL}"])
+    monkeypatch.setattr(install, "CPU_BUILDS", address)
+    assert install.torch_index("") == address
+    assert f"from {address}, 192 MB" in capsys.readouterr().out
+    assert install.pip_command(False, address)[-2:] == ["--extra-index-url", address]
+
+
+@pytest.mark.parametrize("links", [[], ["torch-2.13.0%2Bcpu-cp27-cp27m-linux_x86_64.whl"]])
+def test_an_index_without_a_build_for_this_python_is_passed_over(
+    index, linux_without_gpu, monkeypatch, capsys, links
+):
+    monkeypatch.setattr(install, "CPU_BUILDS", index(links))
+    assert install.torch_index("") == ""
+    assert "has no build for this Python; from the package index" in capsys.readouterr().out
+
+
+def test_an_index_that_does_not_answer_is_passed_over(linux_without_gpu, monkeypatch, capsys):
+    monkeypatch.setattr(install, "CPU_BUILDS", "http://127.0.0.1:9/whl/cpu")
+    assert install.torch_index("") == ""
+    assert "several GB" in capsys.readouterr().out
+    assert "--extra-index-url" not in install.pip_command(True, "")
+
+
+def test_a_gpu_or_another_system_takes_the_package_index(monkeypatch):
+    monkeypatch.setattr(install, "size_at", None)  # nobody is to be asked
+    monkeypatch.setattr(install.platform, "system", lambda: "Darwin")
+    assert install.torch_index("") == ""
+    monkeypatch.setattr(install.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(install.doctor, "find_driver", lambda: "a driver")
+    assert install.torch_index("") == ""
+
+
+def test_the_reader_has_the_last_word(index, monkeypatch, linux_without_gpu):
+    address = index([WHEEL])
+    monkeypatch.setattr(install.platform, "system", lambda: "Windows")
+    assert install.torch_index(address) == address
+    monkeypatch.setattr(install, "size_at", None)
+    assert install.torch_index("index") == ""
+
+
+def test_long_waits_are_told(monkeypatch, capfd):
+    monkeypatch.setattr(install, "EVERY", 0.2)
+    assert install.watch([sys.executable, "-c", "import time; time.sleep(1)"]) == 0
+    said = capfd.readouterr().out.splitlines()
+    assert said and all("packages are there ..." in line for line in said)
+
+
+def test_a_failed_installation_ends_in_a_sentence(monkeypatch, capfd):
+    monkeypatch.setattr(install, "torch_index", lambda _: "")
+    monkeypatch.setattr(
+        install, "pip_command", lambda *_: [sys.executable, "-c", "raise SystemExit('no room')"]
+    )
+    monkeypatch.setattr(sys, "argv", ["install.py"])
+    assert install.main() == 1
+    assert "The installation failed" in capfd.readouterr().out
