@@ -1,7 +1,7 @@
 """Machinery of the lab that no student edits. The map: who may import whom.
 
-Arrows point one way: a room imports only rooms that stand below it. `tests/test_architecture.py` reads the
-imports and compares them with MAP.
+Arrows point one way: a room imports only rooms that stand below it. `tests/test_architecture.py`
+reads the imports and compares them with MAP.
 
     lab2.ipynb, tools/*            the lesson; the programs
     lesson                         the notebook's own definitions, as a module
