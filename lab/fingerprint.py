@@ -320,9 +320,14 @@ def _relative(file: str) -> str:
 def _file_digest(path: Path) -> str:
     """Return the digest of a file's code, comments and docstrings apart; "" if it is no code."""
     try:
-        return digest(source.canonical(source.compiled(source.text_of(str(path)))[0]))
+        return _text_digest(source.text_of(str(path)))
     except SyntaxError:
         return ""
+
+
+@functools.lru_cache(64)
+def _text_digest(text: str) -> str:
+    return digest(source.canonical(ast.parse(text)))
 
 
 @functools.lru_cache(16)
