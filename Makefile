@@ -43,7 +43,7 @@ figures: $(STAMP)
 test: $(STAMP) $(STAMP)-cluster
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest tests -q
+	$(BIN)/python -m pytest tests -q -n 2 --dist worksteal
 	$(BIN)/python -m pytest --nbval lab2.ipynb -q
 
 lab: $(STAMP)

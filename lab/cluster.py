@@ -15,6 +15,8 @@ from typing import Any
 from lab import config
 from lab.config import LabError
 
+PATIENCE = 10.0  # seconds for a scheduler to answer
+
 
 @contextlib.contextmanager
 def dask_client() -> Iterator[Any]:
@@ -50,7 +52,7 @@ def _connect(address: str) -> Any:
     import distributed
 
     try:
-        return distributed.Client(address, timeout="10s")
+        return distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise LabError(
             f"No Dask scheduler answers at LAB2_DASK={address}: {_first_line(error)}. Start one "

@@ -17,7 +17,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -37,6 +36,8 @@ NETWORK_STYLE = {
 
 def use_theme() -> None:
     """Set the one look of all figures: white, quiet grid, text legible on printed A4."""
+    import seaborn as sns  # takes a second, and is needed here alone
+
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.95)
     plt.rcParams.update({"figure.dpi": 100, "savefig.dpi": 150, "lines.linewidth": 2.2})
 

@@ -63,28 +63,25 @@ def definition_of(function: types.FunctionType) -> ast.AST:
             "runs that have ended are not repeated."
         )
     try:
-        tree, functions = compiled(text)
+        nodes, functions = _functions_in(text)
     except SyntaxError:  # a file in the middle of a change
         raise has_changed(Path(code.co_filename).name) from None
     running = _instructions(code)
     for candidate in functions:
         if candidate.co_qualname == code.co_qualname and _instructions(candidate) == running:
-            return _node_at(tree, candidate)
+            return _node_of(candidate, nodes[candidate.co_firstlineno, candidate.co_name])
     raise has_changed(Path(code.co_filename).name)
 
 
-def _node_at(tree: ast.Module, code: types.CodeType) -> ast.AST:
-    """Return the definition that begins where a compiled function does, and holds its code."""
-    found = [
-        node for node in ast.walk(tree) if _begins(node) == (code.co_firstlineno, code.co_name)
-    ]
+def _node_of(code: types.CodeType, nodes: list[ast.AST]) -> ast.AST:
+    """Return which of the definitions that begin in a line holds a compiled function's code."""
     places = [(line, column) for line, _, column, _ in code.co_positions() if column]
-    for node in found:  # several lambdas may stand on a line
+    for node in nodes:  # several lambdas may stand on a line
         first = (node.lineno, node.col_offset)
         last = (node.end_lineno, node.end_col_offset)
-        if len(found) == 1 or all(first <= place <= last for place in places):
+        if all(first <= place <= last for place in places):
             return node
-    raise LabError(f"The source of {code.co_qualname} cannot be found. Restart the kernel.")
+    return nodes[0]
 
 
 def _begins(node: ast.AST) -> tuple[int, str] | None:
@@ -103,10 +100,16 @@ def text_of(file: str, scope: dict[str, Any] | None = None) -> str:
 
 
 @functools.lru_cache(64)
-def compiled(text: str) -> tuple[ast.Module, list[types.CodeType]]:
-    """Return the syntax tree of a source, and all functions of it, compiled."""
+def _functions_in(
+    text: str,
+) -> tuple[dict[tuple[int, str], list[ast.AST]], list[types.CodeType]]:
+    """Return the functions of a source, by where they begin and their name; and all compiled."""
     tree = ast.parse(text)
-    return tree, list(_nested(compile(text, "source", "exec", dont_inherit=True)))
+    nodes: dict[tuple[int, str], list[ast.AST]] = {}
+    for node in ast.walk(tree):
+        if (begins := _begins(node)) is not None:
+            nodes.setdefault(begins, []).append(node)
+    return nodes, list(_nested(compile(text, "source", "exec", dont_inherit=True)))
 
 
 def _nested(code: types.CodeType) -> Iterator[types.CodeType]:

@@ -19,7 +19,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import brier_score_loss
-from statsmodels.stats.multitest import multipletests
 
 
 def accuracy_interval(accuracy: float, reviews: int) -> tuple[float, float]:
@@ -162,6 +161,10 @@ def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) 
     the whole table at 5 %. A difference counts as real if zero is outside the interval and the
     corrected p is below 0.05: neither the seeds nor the reviews explain it.
     """
+    from statsmodels.stats.multitest import (
+        multipletests,  # takes a second, and is needed here alone
+    )
+
     rows = []
     for a, b in pairs:
         difference = paired_difference(correct[a], correct[b])

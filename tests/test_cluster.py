@@ -9,6 +9,7 @@ import time
 import pytest
 from helpers import CODE, outcome
 
+from lab import cluster as cluster_of_the_lab
 from lab.config import LabError
 from lab.sweep import sweep
 
@@ -91,6 +92,7 @@ def test_workers_with_several_threads_are_refused(lesson, data, run_list, tmp_pa
 
 
 def test_scheduler_that_does_not_answer_is_named(lesson, data, run_list, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_of_the_lab, "PATIENCE", 1.0)
     monkeypatch.setenv("LAB2_DASK", "tcp://127.0.0.1:1")
     short = dataclasses.replace(run_list[0], epochs=1)
     with pytest.raises(LabError, match=r"No Dask scheduler answers at .*127\.0\.0\.1:1"):

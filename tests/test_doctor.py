@@ -114,7 +114,7 @@ def test_exit_status_tells_a_fail_from_a_warning(monkeypatch, capsys):
         ("Windows", "Install Python 3.11 (64-bit) from python.org, then: py -3.11 -m venv .venv"),
     ],
 )
-@pytest.mark.parametrize("version", [(3, 8), (3, 13)])
+@pytest.mark.parametrize("version", [(3, 8), (3, 14)])
 def test_wrong_python(monkeypatch, system, version, name, fix):
     system(name)
     monkeypatch.setattr(doctor.sys, "version_info", (*version, 0))

@@ -1,5 +1,6 @@
 """The notebook itself, in the profile `tiny`: as it stands, and on a reader's own texts."""
 
+import copy
 import os
 from pathlib import Path
 
@@ -14,7 +15,8 @@ VERDICTS = (["dull", "awful", "boring"], ["lovely", "superb", "moving"])
 
 
 def execute(notebook):
-    """Run all cells of a notebook in the lab's folder, as a reader would; return it."""
+    """Run all cells of a notebook in the lab's folder, as a reader would; return what came."""
+    notebook = copy.deepcopy(notebook)
     client = NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
     )

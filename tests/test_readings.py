@@ -80,7 +80,7 @@ def test_numbers_of_the_readings_stand_in_an_output(notebook, known):
 
 
 def test_numbers_of_the_readme_are_those_of_the_notebook(known):
-    first = (ROOT / "README.md").read_text(encoding="utf-8").split("## Two commands")[0]
+    first = (ROOT / "README.md").read_text(encoding="utf-8").split("## Working with it")[0]
     folder = ROOT / "data" / "reference" / "README.md"
     second = folder.read_text(encoding="utf-8").split("## What came out")[1]
     assert not set(DECIMAL.findall(NO_RESULT.sub("", first + second))) - known

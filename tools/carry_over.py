@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import importlib
 import io
 import json
 import subprocess
@@ -61,15 +62,18 @@ def open_lab(tree: Path) -> SimpleNamespace:
         machine.prepare_torch(1)
         return SimpleNamespace(utils=utils, language=language, lesson=lesson, runs=runs)
     sys.path.insert(0, str(tree / "tests"))  # up to commit 6bd1960
-    import experiment
-    import language
     import nbformat
-    from notebook_cells import definitions
 
+    then = {name: importlib.import_module(name) for name in ("experiment", "language")}
     utils.prepare_torch(1)
-    cells = definitions(nbformat.read(tree / "lab2.ipynb", as_version=4))
-    lesson = SimpleNamespace(**cells)
-    return SimpleNamespace(utils=utils, language=language, lesson=lesson, runs=experiment)
+    notebook = nbformat.read(tree / "lab2.ipynb", as_version=4)
+    lesson = importlib.import_module("notebook_cells").definitions(notebook)
+    return SimpleNamespace(
+        utils=utils,
+        language=then["language"],
+        lesson=SimpleNamespace(**lesson),
+        runs=then["experiment"],
+    )
 
 
 def small_data(lab: SimpleNamespace) -> tuple[Any, Any]:
