@@ -1,11 +1,16 @@
 """What several test files need: records of small runs, and what of a run must not change."""
 
+import copy
+from pathlib import Path
+
 import torch
+from nbclient import NotebookClient
 
 from lab import files
 from lab.fingerprint import Code
 from lab.runs import RunRecord
 
+ROOT = Path(__file__).parents[1]
 CODE = Code("code")  # where the code of a training is not what is tested
 
 
@@ -25,3 +30,21 @@ def outcome(record):
     weights = torch.load(record.folder / "best.pt", weights_only=True)
     probability = files.load_arrays(record.folder / "test.npz")["probability"]
     return curve, {k: v.tolist() for k, v in weights.items()}, probability.tolist()
+
+
+def execute(notebook):
+    """Run all cells of a notebook in the lab's folder, as a reader would; return what came."""
+    notebook = copy.deepcopy(notebook)
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+    )
+    with client.setup_kernel():
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number)
+    return notebook
+
+
+def said(notebook):
+    """Return all that the cells of a notebook have printed."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output.text for output in outputs if output.output_type == "stream")

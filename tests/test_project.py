@@ -77,6 +77,7 @@ def test_every_import_is_pinned():
     lists = ("requirements.txt", "requirements-cluster.txt")
     pins = {name.lower() for file in lists for name in doctor.read_pins(ROOT / file)}
     package_of = metadata.packages_distributions()
+    ours_in = (ROOT, ROOT / "tests", ROOT / "tests" / "benchmarks")
     files = [*ROOT.glob("*.py"), *(path for f in FOLDERS for path in (ROOT / f).glob("*.py"))]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -87,7 +88,7 @@ def test_every_import_is_pinned():
             else:
                 continue
             for top in {name.split(".")[0] for name in names}:
-                ours = any((folder / f"{top}.py").exists() for folder in (ROOT, ROOT / "tests"))
+                ours = any((folder / f"{top}.py").exists() for folder in ours_in)
                 if ours or top in FOLDERS or top in sys.stdlib_module_names:
                     continue
                 owners = {name.lower() for name in package_of[top]}

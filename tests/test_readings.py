@@ -21,6 +21,7 @@ ELSEWHERE = {
     *("69.76", "71.35", "69.03", "65.74", "83.08", "83.26", "0.18"),  # the report that came first
     *("86.5", "92.4"),  # Dai and Le, 2015
     *("0.693", "0.73"),  # ln 2, and the logistic function at 1
+    *("3.11", "3.12", "3.13"),  # versions of Python
     *("18.4",),  # millions of words in the full profile's stream
 }
 

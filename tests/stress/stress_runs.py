@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import CODE, outcome, record_of
+from helpers import CODE, execute, outcome, record_of, said
 
 from lab import files, imdb, runs
 from lab import sweep as sweeps
@@ -231,23 +231,23 @@ except LabError as error:
     assert said.startswith("Stopped. Finished runs and whole epochs are kept")
 
 
-def test_own_texts_run_through_the_whole_notebook(tmp_path):
-    """A small CSV of two hundred short texts, with a bad row; minutes, since all networks train."""
-    root = Path(__file__).parents[2]
+def test_own_texts_run_through_the_whole_notebook(notebook, tmp_path, monkeypatch):
+    """A small TSV with German labels and a bad row, in the profile `tiny`."""
     chance = np.random.default_rng(0)
-    lines = ["review,verdict"]
-    for number in range(200):
-        label = ("bad", "good")[number % 2]
+    lines = ["what they said\tverdict"]
+    for number in range(260):
         story = " ".join(chance.choice(WORDS, chance.integers(5, 60)))
         verdict = chance.choice(VERDICTS[number % 2])
-        lines.append(f'"{number} {story} {verdict}",{label}')
-    (tmp_path / "mine.csv").write_text("\n".join([*lines, "one field only"]) + "\n")
-    own = {"LAB2_REVIEWS": str(tmp_path / "mine.csv"), "LAB2_LABEL": "verdict"}
-    own |= {"LAB2_OUT": str(tmp_path / "out"), "LAB2_PROFILE": "quick"}
-    execute_notebook(root, tmp_path / "done.ipynb", own)
-    done = (tmp_path / "done.ipynb").read_text(encoding="utf-8")
-    assert "mine.csv: 1 rows left out (line 202: 1 fields instead of 2)" in done
+        lines.append(f"{number} {story} {verdict}\t{('schlecht', 'gut')[number % 2]}")
+    (tmp_path / "mine.tsv").write_text("\n".join([*lines, "one field only"]) + "\n")
+    own = {"REVIEWS": str(tmp_path / "mine.tsv"), "TEXT": "what they said", "LABEL": "verdict"}
+    for name, value in (own | {"PROFILE": "tiny", "OUT": str(tmp_path / "out")}).items():
+        monkeypatch.setenv(f"LAB2_{name}", value)
+    done = execute(notebook)
+    assert "mine.tsv: 1 rows left out (line 262: 1 fields instead of 2)" in said(done)
+    assert "130 'gut' (0), 130 'schlecht' (1)" in said(done)
     assert (tmp_path / "out" / "results.csv").exists()
+    assert not [o for cell in done.cells for o in cell.get("outputs", []) if "stderr" in str(o)]
 
 
 def execute_notebook(root, target, environment):
