@@ -303,7 +303,7 @@ def _display() -> Callable[[str], None]:
 
 
 def is_running(record: RunRecord) -> bool:
-    """Say whether a run has started and has not ended; after a kill it has not, too."""
+    """Say whether a run has started, and neither finished nor failed; a killed one counts too."""
     started = (record.folder / "settings.json").exists()
     return started and record.result is None and not (record.folder / "failure.txt").exists()
 
