@@ -1,5 +1,7 @@
 # make run     install, run the whole notebook, leave build/lab2.ipynb and build/report.pdf
-# make test    install, then lint, unit tests and `pytest --nbval lab2.ipynb`
+# make test    install, then lint, unit tests, `pytest --nbval lab2.ipynb`, and the further notebooks
+#              in the smallest profile
+# make further  the further notebooks, executed, into build/further/
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook;
 #              make report AUTHOR="Your Name" OPTIONS=--no-code NOTEBOOK=other.ipynb
@@ -22,13 +24,19 @@ NOTEBOOK := build/lab2.ipynb
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run full figures test lab report doctor data stress browser constraints lint bench clean
+.PHONY: run further full figures test lab report doctor data stress browser constraints lint bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
 	@mkdir -p build && cp -r figures build/
 	$(BIN)/papermill --kernel python3 lab2.ipynb build/lab2.ipynb
 	$(BIN)/python tools/report.py build/lab2.ipynb build/report.pdf --author "$$AUTHOR"
+
+further: $(STAMP)
+	@mkdir -p build/further && cp -r figures build/
+	@for name in gradients recipes transfer full-size; do \
+	  $(BIN)/papermill --kernel python3 --cwd further further/$$name.ipynb build/further/$$name.ipynb \
+	  || exit 1; done
 
 full: export LAB2_PROFILE := full
 full: $(STAMP)
@@ -45,6 +53,7 @@ test: $(STAMP) $(STAMP)-cluster
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest tests -q -n 2 --dist worksteal
 	$(BIN)/python -m pytest --nbval lab2.ipynb -q
+	LAB2_PROFILE=tiny $(BIN)/python -m pytest --nbval further -q
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab lab2.ipynb

@@ -27,7 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import joblib
 import numpy as np
@@ -335,22 +335,19 @@ def make_batches(
     max_length: int,
     seed: int | None = None,
     device: torch.device | str = "cpu",
-    keep: str = "end",
 ) -> Iterator[Batch]:
     """Yield each review once, in right-padded batches of similar length.
 
-    Long reviews keep their last `max_length` tokens: verdicts stand at the end; with keep="start"
-    they keep their first. With a seed the order is random and repeatable: reviews are shuffled,
-    sorted by length inside pools of POOL batches, and the batches shuffled again. Without one the
-    order is by length.
+    Long reviews keep their last `max_length` tokens: verdicts stand at the end. With a seed the
+    order is random and repeatable: reviews are shuffled, sorted by length inside pools of POOL
+    batches, and the batches shuffled again. Without one the order is by length.
     """
     starts, ends = reviews.starts[:-1], reviews.starts[1:]
     lengths = np.minimum(ends - starts, max_length)
     for index in _bucket(lengths, batch_size, seed):
         length = lengths[index]
         step = np.arange(length.max())[:, None]  # (T, 1)
-        first = starts[index] if keep == "start" else ends[index] - length
-        place = first[None, :] + step  # (T, B)
+        place = ends[index] - length + step  # (T, B)
         inside = step < length[None, :]
         text = np.where(inside, reviews.tokens[np.where(inside, place, 0)], PADDING_INDEX)
         yield Batch(
@@ -375,6 +372,53 @@ def _bucket(
     pools = [pool[np.argsort(lengths[pool], kind="stable")] for pool in pools]
     batches = [p[i : i + batch_size] for p in pools for i in range(0, len(p), batch_size)]
     return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def long_reviews(reviews: EncodedReviews, length: int, count: int = 100) -> Batch:
+    """Return a batch of long reviews, cut to their last `length` words (fewer if all are short)."""
+    sizes = np.diff(reviews.starts)
+    length = min(length, np.sort(sizes)[-count:].min())
+    rows = np.flatnonzero(sizes >= length)[:count]
+    text = np.stack([reviews.tokens[reviews.starts[i + 1] - length :][:length] for i in rows])
+    text = torch.from_numpy(text.T.astype(np.int64))  # (B, T) -> (T, B)
+    label = torch.from_numpy(reviews.labels[rows])
+    return Batch(text, torch.full((len(rows),), length), label, rows)
+
+
+class NextWord(Protocol):
+    """What `write` needs of a language model."""
+
+    def next_word(self, text: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return ln p of every word after a text (T, 1): (words,), and the state."""
+
+
+def write(
+    model: NextWord,
+    choose: Callable[[Tensor, float], Tensor],
+    prompt: str,
+    vocab: Vocab,
+    before: NDArray[Any],
+    temperature: float = 1.0,
+    length: int = 30,
+    seed: int = 0,
+) -> str:
+    """Return a prompt, continued word by word until the review ends or has `length` words.
+
+    choose: ln p of every word (words,), and a temperature -> the probabilities to draw from
+    before: word indices of a text that the model reads first; a fresh state would confuse it
+    """
+    generator = torch.Generator().manual_seed(seed)
+    words = [word_index(token, vocab) for token in tokenize(prompt)]
+    text, state = torch.tensor([*before, *words])[:, None], None  # (T,) -> (T, 1)
+    while len(words) < length:
+        log_probability, state = model.next_word(text, state)
+        log_probability[vocab.stoi[UNKNOWN]] = -torch.inf
+        word = torch.multinomial(choose(log_probability, temperature), 1, generator=generator)
+        if word == language.END:
+            break
+        words.append(word.item())
+        text = word[:, None]  # (1,) -> (1, 1)
+    return " ".join(vocab.itos[word] for word in words)
 
 
 class Evaluation(NamedTuple):

@@ -3,11 +3,13 @@
 Arrows point one way: a room imports only rooms that stand below it. `tests/test_architecture.py`
 reads the imports and compares them with MAP.
 
-    lab2.ipynb, tools/*            the lesson; the programs
-    lesson                         the notebook's own definitions, as a module
+    lab2.ipynb, further/*, tools/* the lesson, electives; the programs
+    trainings                      which notebook's training makes a run
+    lesson recipes transfer gradients    the notebooks' own definitions, as modules
     utils.py (beside this folder)  what the lesson calls: reviews, tokens, vectors, batches
-    figures   tables   sweep   results
-    own_texts   imdb   glove   language   recurrent   statistics   runs   cluster   notebook
+    claims   live
+    figures   tables   sweep   results   training   run_lists
+    own_texts imdb glove   language linear recurrent   statistics   runs cluster   notebook
     files   fingerprint   source   machine
     config   (and doctor.py, which uses nothing else)
 
@@ -19,15 +21,21 @@ reads the imports and compares them with MAP.
     imdb, glove, own_texts    reviews and vectors as they lie on disk; the reader's own texts
     recurrent    `nn.RNN` and `nn.GRU` with a faster backward pass
     language     text as a stream; models that count
+    linear       linear models of words: the lines to beat
     runs         one run: its settings, its record, its checkpoint
+    training     the frame of a training: epochs, early stopping, falling learning rate
+    run_lists    lists of runs, as data: recipes, tuning, seeds
     sweep        many runs, on cores, a GPU or a cluster; the progress bar
     cluster      Dask, where there is one
     results      result files, and the stored results of data/reference
     statistics   intervals and tests
     tables       tables as a page shows them
     figures      all figures, and their look
+    claims       what the lab says, as numbers that any run can be held against
+    live         a text box that shows what networks believe while one types
     notebook     cells of a notebook as a module
-    lesson       the module of lab2.ipynb
+    lesson, recipes, transfer, gradients    the modules of lab2.ipynb and of notebooks in further/
+    trainings    from the settings of a run to the training that makes it
 """
 
 MAP = {
@@ -44,10 +52,19 @@ MAP = {
     "statistics": (),
     "cluster": ("config",),
     "runs": ("config", "files", "fingerprint", "machine"),
+    "linear": (),
+    "training": ("runs",),
+    "run_lists": ("config", "runs"),
     "sweep": ("cluster", "config", "files", "fingerprint", "machine", "runs"),
     "results": ("config", "files", "runs"),
-    "tables": ("statistics",),
+    "tables": ("config", "statistics"),
     "figures": ("config", "files"),
+    "claims": ("config", "files", "linear", "results"),
+    "live": ("figures",),
     "notebook": ("config", "files"),
     "lesson": ("config", "notebook"),
+    "recipes": ("config", "notebook"),
+    "transfer": ("config", "notebook"),
+    "gradients": ("config", "notebook"),
+    "trainings": ("fingerprint", "lesson", "recipes", "runs", "transfer"),
 }

@@ -47,14 +47,14 @@ class Profile:
     stream_columns: int  # of the text that are read side by side
 
     # the lists of runs
-    tuning: (
-        str  # profile whose stored runs choose the learning rates; "": tuning runs are made here
-    )
+    tuning: str  # profile whose stored runs choose the learning rates
     climbers: tuple[str, ...]  # networks whose ladder is climbed
     seeds: int  # for one network of each cell
     all_seeded: bool  # for the others too
     labelled: tuple[int, ...]  # labels in the transfer runs; 0: all
-    stored_seeds: int = 2  # of the default recipe, in the stored results
+    stored_seeds: int  # of networks and language models in the stored results
+    tuning_seeds: int = 1  # of each learning rate in the stored tuning runs
+    recall_updates: int = 1500  # of the recall task, at most
     claims: bool = True  # are its results good enough to be believed?
 
 
@@ -77,15 +77,17 @@ PROFILES = {
         seeds=2,
         all_seeded=False,
         labelled=(200, 0),
+        stored_seeds=1,
+        recall_updates=12,
         claims=False,
     ),
     # the default: a laptop, some minutes
     "quick": Profile(
         name="quick",
-        train=3000,
+        train=5000,
         valid=1000,
         test=2000,
-        max_length=50,
+        max_length=80,
         epochs=3,
         batch_size=32,
         stream_train=2500,
@@ -97,6 +99,28 @@ PROFILES = {
         seeds=3,
         all_seeded=False,
         labelled=(500, 0),
+        stored_seeds=10,
+        tuning_seeds=3,
+    ),
+    # all packaged reviews, about an hour of two cores: what a student hands in
+    "course": Profile(
+        name="course",
+        train=None,
+        valid=2000,
+        test=3000,
+        max_length=200,
+        epochs=4,
+        batch_size=64,
+        stream_train=None,
+        stream_valid=None,
+        stream_parts=6,
+        stream_columns=32,
+        tuning="full",
+        climbers=("RNN-256",),
+        seeds=3,
+        all_seeded=False,
+        labelled=(500, 0),
+        stored_seeds=1,
     ),
     # all there is: the stored results
     "full": Profile(
@@ -111,11 +135,12 @@ PROFILES = {
         stream_valid=None,
         stream_parts=10,
         stream_columns=32,
-        tuning="",
+        tuning="full",
         climbers=("RNN-256", "GRU-256"),
         seeds=5,
         all_seeded=True,
         labelled=(100, 500, 2500, 0),
+        stored_seeds=5,
     ),
 }
 

@@ -20,6 +20,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy import special
 
 from lab import config, files
 
@@ -30,7 +31,7 @@ NETWORK_STYLE = {
     "RNN-512": ("#999999", (0, (5, 2))),
     "RNN-1024": ("#333333", (0, (5, 1, 1, 1, 1, 1))),
     "LSTM-256": ("#D55E00", "solid"),
-    "GRU-256": ("#009E73", "solid"),
+    "GRU-256": ("#009E73", (0, (7, 1.5))),
 }
 
 
@@ -58,335 +59,493 @@ def _style(network: str) -> dict[str, Any]:
     return {"color": colour, "linestyle": dashes}
 
 
-def label_ends(axis: Axes, gap: float = 11.0) -> None:
-    """Write each line's label at the right edge, where the line ends, in its colour.
-
-    Call it when the axis is complete. Labels of lines that end close together are moved apart to
-    `gap` points, in the order of the ends.
-    """
-    figure = axis.figure
-    figure.draw_without_rendering()  # before that an axis does not know its size
-    lowest, highest = sorted(axis.get_ylim())
-    ends = []
-    for line in axis.get_lines():
-        heights = np.asarray(line.get_ydata(), dtype=float)
-        heights = heights[np.isfinite(heights)]
-        if not line.get_label().startswith("_") and len(heights):
-            ends.append((np.clip(heights[-1], lowest, highest), line))
-    before = math.inf  # in points, from the bottom of the figure
-    for end, line in sorted(ends, key=lambda pair: -pair[0]):
-        height = 72 / figure.dpi * axis.transData.transform((1, end))[1]
-        before = min(height, before - gap)
-        place = {"xytext": (4, before - height), "textcoords": "offset points", "va": "center"}
-        place |= {"xycoords": axis.get_yaxis_transform(), "annotation_clip": False}
-        axis.annotate(line.get_label(), (1, end), color=line.get_color(), fontsize=9, **place)
-
-
-def _lines_to_pass(axis: Axes, lines: dict[str, float]) -> None:
-    """Draw what linear models reach as dotted lines across, named at the top left of each.
-
-    Neighbours are named at different heights, above the first row, which is at 0.
-    """
-    for number, (name, value) in enumerate(lines.items()):
-        axis.axvline(value, color="black", linewidth=0.8, linestyle=":")
-        place = {"xytext": (-3, 0), "textcoords": "offset points", "fontsize": 8}
-        axis.annotate(name, (value, (-0.5, -0.85)[number % 2]), ha="right", **place)
-
-
-def plot_curves(curves: pd.DataFrame, quantity: str) -> Figure:
+def plot_curves(curves: dict[str, pd.DataFrame], quantity: str) -> Figure:
     """Draw `quantity` (accuracy or loss) over epochs: training left, validation right.
 
-    One line per run, in the style of its network: where runs of a network part, it shows.
+    curves: where the runs were made -> a row a run and epoch; one row of panels each. One line per
+    run, in the style of its network: where runs of a network part, it shows.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
-    scale, unit = (100, "%") if quantity == "accuracy" else (1, "nats per review")
-    for axis, (part, title) in zip(axes, {"train": "Training", "valid": "Validation"}.items()):
-        for (network, seed), rows in curves.groupby(["network", "seed"], sort=False):
-            style = _style(network) | {"marker": "o", "markersize": 4}
-            first = seed == curves.loc[curves["network"] == network, "seed"].iloc[0]
-            values = scale * rows[f"{part}_{quantity}"]
-            axis.plot(rows["epoch"], values, label=network if first else None, **style)
-        chance = 50.0 if quantity == "accuracy" else math.log(2)
-        axis.axhline(chance, color="black", linewidth=0.8)
-        place = {"xytext": (0, 3), "textcoords": "offset points", "fontsize": 9, "ha": "right"}
-        axis.annotate("a coin", (curves["epoch"].max(), chance), **place)
-        axis.set(title=title, xlabel="epoch", xticks=sorted(curves["epoch"].unique()))
-    axes[0].set_ylabel(f"{quantity} ({unit})")
-    handles, labels = axes[1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False, handlelength=3)
+    figure, axes = plt.subplots(
+        len(curves), 2, figsize=(10, 2.8 * len(curves)), sharey=True, layout="constrained",
+        squeeze=False,
+    )  # fmt: skip
+    for row, (where, table) in zip(axes, curves.items(), strict=True):
+        for axis, (part, title) in zip(row, {"train": "training", "valid": "validation"}.items()):
+            _draw_curves(axis, table, f"{part}_{quantity}")
+            axis.set(title=f"{where}: {title}")
+        row[0].set_ylabel("accuracy (%)" if quantity == "accuracy" else "loss (nats per review)")
+    handles, labels = axes[0, 1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return figure
 
 
-def plot_perplexity(curves: pd.DataFrame, baselines: dict[str, float]) -> Figure:
-    """Draw the validation perplexity of language models over the words they have read."""
-    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
-    for network, rows in curves.groupby("network", sort=False):
-        style = _style(network.removesuffix(" LM")) | {"markersize": 4}
-        for number, (_, one) in enumerate(rows.groupby("run", sort=False)):
-            label = network if number == 0 else None
-            read = one["tokens"].cumsum() / 1e6
-            axis.plot(read, np.exp(one["valid_loss"]), "o", label=label, **style)
-    for name, value in baselines.items():
-        axis.axhline(value, color="black", linewidth=0.8, label=name)
-    axis.set(xlabel="words read (millions)", ylabel="perplexity", yscale="log")
+def _draw_curves(axis: Axes, curves: pd.DataFrame, column: str) -> None:
+    """Draw a column over epochs, a line a run, with the level of chance."""
+    accuracy = column.endswith("accuracy")
+    named: set[str] = set()
+    for (network, _), rows in curves.groupby(["network", "seed"], sort=False):
+        style = _style(network) | {"marker": "o", "markersize": 4}
+        values = (100 if accuracy else 1) * rows[column]
+        axis.plot(rows["epoch"], values, label=None if network in named else network, **style)
+        named.add(network)
+    _chance_level(axis, 50.0 if accuracy else math.log(2))
+    axis.set(xlabel="epoch", xticks=sorted(curves["epoch"].unique()))
+
+
+def plot_perplexity(runs: dict[str, tuple[pd.DataFrame, pd.Series]]) -> Figure:
+    """Draw the validation perplexity of language models over the words they have read.
+
+    runs: where they were made -> their curves, and the perplexities of models that count
+    """
+    figure, axes = plt.subplots(
+        1, len(runs), figsize=(5.2 * len(runs), 3.5), layout="constrained", squeeze=False
+    )
+    for axis, (where, (curves, counting)) in zip(axes[0], runs.items(), strict=True):
+        for network, rows in curves.groupby("network", sort=False):
+            style = _style(network.removesuffix(" LM")) | {"markersize": 4}
+            for number, (_, one) in enumerate(rows.groupby("run", sort=False)):
+                label = network if number == 0 else None
+                read = one["tokens"].cumsum() / 1e6
+                axis.plot(read, np.exp(one["valid_loss"]), "o", label=label, **style)
+        for (name, value), dashes in zip(counting.items(), ("-", "--"), strict=False):
+            axis.axhline(value, color="black", linewidth=0.9, linestyle=dashes, label=name)
+        axis.set(title=where, xlabel="words read (millions)", yscale="log")
+        axis.yaxis.set_major_formatter("{x:,.0f}")
+        axis.yaxis.set_minor_formatter("{x:,.0f}")
+        axis.legend(fontsize=8)
+    axes[0, 0].set_ylabel("perplexity")
+    return figure
+
+
+def plot_recall(told: pd.DataFrame, trained: int) -> Figure:
+    """Draw the share of right answers of the recall task over the length asked.
+
+    told: network (RNN, LSTM, GRU), length, share; trained: the length at the end of training
+    """
+    figure, axis = plt.subplots(figsize=(7, 3.3), layout="constrained")
+    for network, rows in told.groupby("network", sort=False):
+        style = _style(f"{network}-256") | {"marker": "o", "markersize": 5, "label": network}
+        axis.plot(rows["length"], 100 * rows["share"], **style)
+    _chance_level(axis, 12.5)
+    axis.axvline(trained, color="black", linestyle=":", linewidth=1.2, label="trained to here")
+    axis.set(xlabel="tokens in a text", ylabel="right answers (%)", ylim=(-4, 104))
+    axis.legend(loc="center left", fontsize=9)
+    return figure
+
+
+def plot_gate_starts(learnt: pd.DataFrame) -> Figure:
+    """Draw how LSTMs learn a task whose forget gates started differently.
+
+    learnt: gate (what was added to the gate's bias), update, share of right answers
+    """
+    figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+    shades = plt.get_cmap("viridis")(np.linspace(0.75, 0, learnt["gate"].nunique()))
+    dashes = (":", "--", "-")
+    for (gate, rows), shade, dash in zip(learnt.groupby("gate"), shades, dashes, strict=False):
+        start = special.expit(gate)
+        axis.plot(
+            rows["update"], 100 * rows["share"], dash, color=shade, label=f"f near {start:.2f}"
+        )
+    _chance_level(axis, 12.5)
+    axis.set(xlabel="update", ylabel="right answers (%)", ylim=(-4, 104))
+    axis.legend(title="forget gate at the start", fontsize=9)
+    return figure
+
+
+def _chance_level(axis: Axes, level: float) -> None:
+    """Draw a line across that guessing would reach; the legend names it."""
+    axis.axhline(level, color="black", linewidth=0.9, label="chance level", zorder=1)
+
+
+def plot_carried(carried: dict[str, NDArray[Any]], trained: int) -> Figure:
+    """Draw what networks carry for each first token, over the steps; one panel a network.
+
+    carried: network -> a number for each first token and step (kinds, T)
+    """
+    figure, axes = plt.subplots(
+        1, len(carried), figsize=(5.2 * len(carried), 3.3), layout="constrained", squeeze=False
+    )
+    for axis, (network, positions) in zip(axes[0], carried.items(), strict=True):
+        shades = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(positions)))
+        order = np.argsort(positions[:, trained - 1])
+        for shade, row in zip(shades, positions[order], strict=True):
+            axis.plot(np.arange(1, len(row) + 1), row, color=shade, linewidth=1.4)
+        axis.axvline(trained, color="black", linestyle=":", linewidth=1.2, label="trained to here")
+        axis.set(title=network, xlabel="tokens read")
+        axis.legend(loc="lower left", fontsize=8)
+    axes[0, 0].set_ylabel("carried, along one direction")
+    return figure
+
+
+def plot_surprise(words: Sequence[str], surprises: dict[str, NDArray[Any]]) -> Figure:
+    """Draw how surprised language models are by each word of a text, as a perplexity.
+
+    surprises: network -> nats for each word (T,)
+    """
+    figure, axis = plt.subplots(figsize=(10, 3.8), layout="constrained")
+    place = np.arange(len(words))
+    for (network, nats), marker in zip(surprises.items(), "osD^v", strict=False):
+        style = _style(network.removesuffix(" LM")) | {"marker": marker, "markersize": 5}
+        axis.plot(place, np.exp(nats), label=network, linewidth=1.4, **style)
+    axis.set_yscale("log", subs=[2, 5])
+    axis.set(ylabel="perplexity of the word", xlim=(-0.5, len(words) - 0.5))
+    axis.set_xticks(place, [word.replace("$", r"\$") for word in words], rotation=45, ha="right")
     axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.yaxis.set_minor_formatter("{x:,.0f}")
-    label_ends(axis)
+    axis.legend(fontsize=9)
     return figure
 
 
-def plot_labels(transfer: pd.DataFrame) -> Figure:
-    """Draw test accuracy over the number of labelled reviews, one panel a network.
+START_STYLE = {  # where a classifier's weights come from: solid and filled, or dotted and hollow
+    "pretrained": {"linestyle": "-"},
+    "scratch": {"linestyle": ":", "markerfacecolor": "white"},
+}
 
-    transfer: a row a run, with network, labels, test_accuracy, and start ("scratch" or what else)
+
+def plot_labels(transfer: dict[str, pd.DataFrame]) -> Figure:
+    """Draw test accuracy over the number of labelled training reviews.
+
+    transfer: where the runs were made -> a row a run, with network, labels, test_accuracy, and
+    start ("scratch" or "pretrained"); a row of panels each, one panel a network
     """
-    networks = transfer["network"].unique()
-    figure, axes = plt.subplots(
-        1, len(networks), figsize=(10, 3.6), sharey=True, layout="constrained", squeeze=False
-    )
-    for axis, network in zip(axes[0], networks, strict=True):
+    figure, panels = _panels_of_starts(transfer)
+    for where, network, axis, rows in panels:
         colour = _style(network)["color"]
-        for start, rows in transfer[transfer["network"] == network].groupby("start"):
-            mean = 100 * rows.groupby("labels")["test_accuracy"].mean()
-            style = ":" if start == "scratch" else "-"
-            axis.plot(mean.index, mean, style, color=colour, label=start)
-            axis.plot(rows["labels"], 100 * rows["test_accuracy"], "o", color=colour, markersize=4)
+        for start, some in rows.groupby("start"):
+            style = {"color": colour, "marker": "o", "markersize": 5} | START_STYLE[start]
+            mean = 100 * some.groupby("labels")["test_accuracy"].mean()
+            axis.plot(mean.index, mean, label=start, **style | {"marker": ""})
+            axis.plot(some["labels"], 100 * some["test_accuracy"], **style | {"linestyle": ""})
         axis.axhline(50, color="black", linewidth=0.8)
-        ticks = sorted(transfer["labels"].unique())
-        axis.set(title=network, xscale="log", xlabel="labelled reviews")
+        ticks = sorted(rows["labels"].unique())
+        axis.set(title=f"{where}: {network}", xscale="log", xlabel="labelled training reviews")
         axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axis.minorticks_off()
-        axis.legend(frameon=False, handlelength=3)
+        axis.margins(x=0.12)  # room for the numbers at both ends
+        axis.legend(fontsize=8, handlelength=3)
+    figure.supylabel("test accuracy (%)", fontsize=10)
+    return figure
+
+
+def plot_few_labels(lessons: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the validation loss over the updates of runs with few labels; a star at the best.
+
+    lessons: where the runs were made -> a row a run and epoch, with run, network, start, update
+    and valid_loss; a row of panels each, one panel a network
+    """
+    figure, panels = _panels_of_starts(lessons, sharey=False)
+    for where, network, axis, rows in panels:
+        colour = _style(network)["color"]
+        for start, some in rows.groupby("start"):
+            style = {"color": colour, "marker": "o", "markersize": 4} | START_STYLE[start]
+            for number, (_, one) in enumerate(some.groupby("run")):
+                label = start if number == 0 else None
+                axis.plot(one["update"], one["valid_loss"], label=label, **style)
+        best = rows.loc[rows.groupby("run")["valid_loss"].idxmin()]
+        axis.plot(best["update"], best["valid_loss"], "k*", markersize=11, label="kept", zorder=4)
+        axis.axhline(math.log(2), color="black", linewidth=0.8, label="chance level")
+        low, high = axis.get_ylim()
+        top = high + 0.3 * (high - low)  # room for the legend
+        axis.set(title=f"{where}: {network}", xlabel="updates", ylim=(low, top))
+        axis.legend(fontsize=8, handlelength=3, ncols=2, loc="upper left")
+    figure.supylabel("validation loss (nats per review)", fontsize=10)
+    return figure
+
+
+def _panels_of_starts(
+    tables: dict[str, pd.DataFrame], sharey: bool = True
+) -> tuple[Figure, list[tuple[str, str, Axes, pd.DataFrame]]]:
+    """Return a figure with a panel a table and network: where, network, panel, and its rows.
+
+    A row a table, a column a network; where there is one network, the tables stand side by side.
+    """
+    networks = list(dict.fromkeys(name for t in tables.values() for name in t["network"]))
+    parts = [(where, network) for where in tables for network in networks]
+    columns = len(networks) if len(networks) > 1 else len(tables)
+    size = (3.4 * columns, 3.3 * len(parts) / columns)
+    figure, axes = plt.subplots(
+        len(parts) // columns, columns, figsize=size, sharey=sharey, layout="constrained",
+        squeeze=False,
+    )  # fmt: skip
+    panels = []
+    for axis, (where, network) in zip(axes.flat, parts, strict=True):
+        table = tables[where]
+        panels.append((where, network, axis, table[table["network"] == network]))
+    return figure, panels
+
+
+def plot_gradients(kinds: dict[str, pd.DataFrame]) -> Figure:
+    """Draw `bands` over the distance from the end, one panel a kind, one band a network.
+
+    kinds: title -> the table of `bands` with the columns network and state (h, or an LSTM's c)
+    """
+    figure, axes = plt.subplots(
+        1, len(kinds), figsize=(1 + 3.4 * len(kinds), 3.6), sharey=True, layout="constrained",
+        squeeze=False,
+    )  # fmt: skip
+    for axis, (kind, table) in zip(axes[0], kinds.items(), strict=True):
+        for (network, state), rows in table.groupby(["network", "state"], sort=False):
+            style = _style(network)
+            if state == "c":
+                style["linestyle"] = "-."
+            label = f"{network}, $c_t$" if state == "c" else network
+            band = {"alpha": 0.15, "color": style["color"], "linewidth": 0}
+            axis.fill_between(rows["distance"], rows["low"], rows["high"], **band)
+            shown = rows[rows["median"] > 0]
+            axis.plot(shown["distance"], shown["median"], label=label, **style)
+        axis.set(title=kind, xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
+        axis.legend(fontsize=8, loc="lower left")
+    axes[0, 0].set_ylabel("gradient, relative to the last word's")
+    return figure
+
+
+def plot_gap(curves: dict[str, pd.DataFrame]) -> Figure:
+    """Draw training and validation accuracy of each run after its last epoch, and the gap between.
+
+    curves: where the runs were made -> a row a run and epoch, one run a network; a panel each
+    """
+    last = {where: table.groupby("run", sort=False).last() for where, table in curves.items()}
+    figure, axes = _panels_of_rows(last, max(map(len, last.values())) + 1)
+    for axis, (where, table) in zip(axes, last.items(), strict=True):
+        for row, run in enumerate(table.itertuples()):
+            style = {"color": _style(run.network)["color"], "markersize": 7}
+            train, valid = 100 * run.train_accuracy, 100 * run.valid_accuracy
+            axis.plot([train, valid], [row, row], color=style["color"], linewidth=1.5)
+            axis.plot(train, row, "o", markerfacecolor="white", **style)
+            axis.plot(valid, row, "o", **style)
+            place = {"xytext": (8, -3), "textcoords": "offset points", "fontsize": 9}
+            axis.annotate(f"{train - valid:+.1f}", (max(train, valid), row), **place)
+        axis.set(title=where, yticks=range(len(table)), yticklabels=table["network"])
+        axis.set(xlabel="accuracy after the last epoch (%)", ylim=(len(table) - 0.5, -0.5))
+        axis.margins(x=0.2)  # room for the last number
+    _legend_below(figure, {"training": "white", "validation": "#333333"})
+    return figure
+
+
+def _legend_below(figure: Figure, fills: dict[str, str]) -> None:
+    """Say below all panels what is drawn, and what points are: name -> colour of the inside."""
+    for name, fill in fills.items():
+        figure.axes[-1].plot([], [], "o", color="#333333", markerfacecolor=fill, label=name)
+    handles = figure.axes[-1].get_legend_handles_labels()  # the last panel has all there is
+    figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+
+
+def plot_seeds(runs: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the test accuracy of each run, a row a network, with their mean and range.
+
+    runs: where they were made -> a row a run, with network and test_accuracy; a panel each
+    """
+    figure, axes = _panels_of_rows(runs, max(t["network"].nunique() for t in runs.values()))
+    for axis, (where, table) in zip(axes, runs.items(), strict=True):
+        names = list(table["network"].unique())
+        for row, name in enumerate(names):
+            own = 100 * table.loc[table["network"] == name, "test_accuracy"]
+            colour = _style(name)["color"]
+            axis.plot([own.min(), own.max()], [row, row], color=colour, linewidth=1.5)
+            axis.plot(own, [row] * len(own), "o", color=colour, markersize=4)
+            axis.plot(own.mean(), row, "|", color=colour, markersize=18, markeredgewidth=3)
+        axis.set(title=where, yticks=range(len(names)), yticklabels=names)
+        axis.set(xlabel="test accuracy (%)", ylim=(len(names) - 0.5, -0.5))
+    return figure
+
+
+def plot_differences(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the rows of `compare`: difference and interval in points; filled if it is supported.
+
+    tables: where the runs were made -> the table; a panel each
+    """
+    figure, axes = _panels_of_rows(tables, max(map(len, tables.values())))
+    for axis, (where, table) in zip(axes, tables.items(), strict=True):
+        for row, (_, pair) in enumerate(table.iterrows()):
+            axis.plot([pair["low"], pair["high"]], [row, row], color="#0072B2")
+            fill = "#0072B2" if pair["supported"] == "yes" else "white"
+            axis.plot(pair["points"], row, "o", color="#0072B2", markerfacecolor=fill)
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.set(title=where, yticks=range(len(table)), yticklabels=table.index)
+        axis.set(xlabel="points (95 % interval)", ylim=(len(table) - 0.5, -0.5))
+    return figure
+
+
+def _panels_of_rows(content: dict[str, Any], rows: int) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure with a panel for each entry, side by side, high enough for some rows."""
+    size = (5.2 * len(content), 0.26 * rows + 1.3)
+    figure, axes = plt.subplots(1, len(content), figsize=size, layout="constrained", squeeze=False)
+    return figure, axes[0]
+
+
+def plot_ladder(panels: dict[str, tuple[dict[str, pd.DataFrame], dict[str, float]]]) -> Figure:
+    """Draw test accuracy (%) with its interval, one rung a row; a panel for each place.
+
+    panels: where the runs were made -> the tables: network -> table, indexed by rung, with
+    accuracy, low, high (%); and lines to pass: name of a baseline -> accuracy (%). The rows are
+    those of the longest table. What has no "+" after the first row is a side step, drawn hollow.
+    """
+    indexes = [table.index for climbs, _ in panels.values() for table in climbs.values()]
+    rungs = max(indexes, key=len)
+    figure, axes = _panels_of_rows(panels, len(rungs) + 1)
+    figure.set_figwidth(max(8, figure.get_figwidth()))
+    for axis, (where, (climbs, lines)) in zip(axes, panels.items(), strict=True):
+        for network, table in climbs.items():
+            _draw_climb(axis, table, rungs, network, numbers=len(climbs) == 1)
+        for (name, value), dashes in zip(lines.items(), (":", "--", "-."), strict=False):
+            axis.axvline(value, color="black", linewidth=0.9, linestyle=dashes, label=name)
+        axis.set(title=where, yticks=range(len(rungs)), yticklabels=rungs)
+        axis.set(xlabel="test accuracy (%), 95 % interval", ylim=(len(rungs) - 0.5, -0.7))
+        axis.tick_params(labelleft=axis is axes[0])
+    _legend_below(figure, {})
+    return figure
+
+
+def _draw_climb(
+    axis: Axes, table: pd.DataFrame, rungs: pd.Index, network: str, numbers: bool
+) -> None:
+    """Draw the rungs of one network, with their numbers or without."""
+    rows, accuracy = rungs.get_indexer(table.index), table["accuracy"]
+    marker = "s" if network.startswith("GRU") else "o"
+    look = {"fmt": marker, "color": _style(network)["color"], "markersize": 7, "label": network}
+    axis.errorbar(accuracy, rows, xerr=[accuracy - table["low"], table["high"] - accuracy], **look)
+    aside = (rows > 0) & ~table.index.str.startswith("+")
+    axis.plot(accuracy[aside], rows[aside], marker, color="white", markersize=4, zorder=4)
+    for value, row in zip(accuracy, rows, strict=True):
+        if numbers:
+            place = {"xytext": (0, 5), "textcoords": "offset points", "fontsize": 8.5}
+            axis.annotate(f"{value:.1f}", (value, row), ha="center", **place)
+
+
+def plot_recipes(
+    recipes: dict[str, tuple[dict[str, pd.DataFrame], pd.DataFrame]], reported: dict[str, Any]
+) -> Figure:
+    """Draw the test accuracy of each run, a row a network, one recipe below the other.
+
+    recipes:  where the runs were made -> name of a recipe -> a row a run; and the lines to beat,
+              as from `linear.baseline_table`. The last recipe is drawn filled
+    reported: network -> loss and accuracy that somebody else found, drawn as crosses
+    """
+    tables = [table for panel, _ in recipes.values() for table in panel.values()]
+    networks = list(dict.fromkeys(name for table in tables for name in table["network"]))
+    figure, axes = _panels_of_rows(recipes, 2 * len(networks))
+    for axis, (where, (panel, lines)) in zip(axes, recipes.items(), strict=True):
+        for place, (recipe, table) in enumerate(panel.items()):
+            fill = {"markerfacecolor": "#0072B2" if place == len(panel) - 1 else "white"}
+            rows = table["network"].map(networks.index) + 0.32 * (place - (len(panel) - 1) / 2)
+            style = {"color": "#0072B2", "label": recipe, "markersize": 6} | fill
+            axis.plot(100 * table["test_accuracy"], rows, "o", **style)
+        known = {networks.index(n): 100 * r[1] for n, r in reported.items() if n in networks}
+        axis.plot(known.values(), known.keys(), "x", color="black", label="starting report")
+        for (name, value), dashes in zip(lines.iloc[1:, 0].items(), (":", "--", "-."), strict=True):
+            axis.axvline(100 * value, color="black", linewidth=0.9, linestyle=dashes, label=name)
+        axis.set(title=where, yticks=range(len(networks)), yticklabels=networks)
+        axis.set(xlabel="test accuracy (%)", ylim=(len(networks) - 0.5, -0.5))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def _markers(panels: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return a marker for each network of some panels (where -> network -> anything)."""
+    networks = dict.fromkeys(network for tables in panels.values() for network in tables)
+    return {network: "osD^vP"[number % 6] for number, network in enumerate(networks)}
+
+
+def plot_reliability(panels: dict[str, dict[str, pd.DataFrame]]) -> Figure:
+    """Draw `reliability` of several networks: the share of good reviews over the probability.
+
+    panels: where the runs were made -> network -> its table; a panel each
+    """
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.8 * len(panels), 4.4), sharey=True, layout="constrained",
+        squeeze=False,
+    )  # fmt: skip
+    markers = _markers(panels)
+    for axis, (where, tables) in zip(axes[0], panels.items(), strict=True):
+        axis.plot([0, 1], [0, 1], color="black", linewidth=0.8, label="calibrated")
+        for network, table in tables.items():
+            spread = [table["good"] - table["low"], table["high"] - table["good"]]
+            style = _style(network) | {"marker": markers[network], "elinewidth": 0.8}
+            axis.errorbar(table["probability"], table["good"], spread, label=network, **style)
+        axis.set(title=where, xlabel="what the network says", xlim=(0, 1), ylim=(0, 1))
+        axis.legend(handlelength=3, fontsize=9)
+    axes[0, 0].set_ylabel("share of good reviews")
+    return figure
+
+
+def plot_lengths(panels: dict[str, dict[str, pd.DataFrame]]) -> Figure:
+    """Draw `accuracy_by_length` of several networks over the median length of each part.
+
+    panels: where the runs were made -> network -> its table; a panel each
+    """
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(5.2 * len(panels), 3.8), layout="constrained", squeeze=False
+    )
+    markers = _markers(panels)
+    for axis, (where, tables) in zip(axes[0], panels.items(), strict=True):
+        for network, table in tables.items():
+            style = _style(network)
+            low, high = 100 * table["low"], 100 * table["high"]
+            band = {"alpha": 0.15, "color": style["color"], "linewidth": 0}
+            axis.fill_between(table["tokens"], low, high, **band)
+            accuracy = 100 * table["accuracy"]
+            axis.plot(table["tokens"], accuracy, markers[network], label=network, **style)
+        axis.set(title=where, xlabel="tokens of a review", xscale="log")
+        ticks = next(iter(tables.values()))["tokens"].round(-1).astype(int)  # the same for all
+        axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axis.minorticks_off()
+        axis.legend(handlelength=3, fontsize=9)
     axes[0, 0].set_ylabel("test accuracy (%)")
     return figure
 
 
-def plot_gradients(gradients: pd.DataFrame) -> Figure:
-    """Draw `bands` over the distance from the end, one panel a kind, one band a network.
-
-    gradients: the table of `bands` with the columns kind and network
-    """
-    kinds = gradients["kind"].unique()
-    figure, axes = plt.subplots(
-        1,
-        len(kinds),
-        figsize=(1.5 + 3.2 * len(kinds), 3.8),
-        sharey=True,
-        layout="constrained",
-        squeeze=False,
-    )
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        for network, table in gradients[gradients["kind"] == kind].groupby("network", sort=False):
-            style = _style(network)
-            shown = table[table["median"] > 0]
-            band = {"alpha": 0.2, "color": style["color"], "linewidth": 0}
-            axis.fill_between(table["distance"], table["low"], table["high"], **band)
-            axis.plot(shown["distance"], shown["median"], label=network, **style)
-        axis.set(title=kind, xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
-    axes[0, 0].set_ylabel("gradient, relative to the last word's")
-    label_ends(axes[0, -1])
-    return figure
-
-
-def plot_gap(curves: pd.DataFrame) -> Figure:
-    """Draw training and validation accuracy of each run after its last epoch, and the gap between.
-
-    curves: a row a run and epoch; the runs in the order of the rows, the first at the top
-    """
-    last = curves.groupby("run", sort=False).last()
-    figure, axis = plt.subplots(figsize=(8, 0.45 * len(last) + 1.2), layout="constrained")
-    for row, run in enumerate(last.itertuples()):
-        colour = _style(run.network)["color"]
-        train, valid = 100 * run.train_accuracy, 100 * run.valid_accuracy
-        axis.plot([train, valid], [row, row], color=colour, linewidth=1.5)
-        axis.plot(train, row, "o", color=colour, markerfacecolor="white")
-        axis.plot(valid, row, "o", color=colour)
-        place = {"xytext": (8, -3), "textcoords": "offset points", "fontsize": 9}
-        axis.annotate(f"{train - valid:+.1f}", (max(train, valid), row), **place)
-    label = "accuracy (%): hollow in training, filled in validation; gap in points"
-    axis.set(yticks=range(len(last)), yticklabels=last["network"], xlabel=label)
-    axis.set_ylim(len(last) - 0.5, -0.5)
-    axis.margins(x=0.12)  # room for the last number
-    return figure
-
-
-def plot_points(results: pd.DataFrame, values: pd.Series, label: str) -> Figure:
-    """Draw one value a run as points, a row a network, with their mean and range.
-
-    results: a row a run, with network; values: one for each row; label: of their axis
-    """
-    names = list(results["network"].unique())
-    figure, axis = plt.subplots(figsize=(8, 0.45 * len(names) + 1.2), layout="constrained")
-    for row, name in enumerate(names):
-        own = values[results["network"] == name]
-        colour = _style(name)["color"]
-        axis.plot([own.min(), own.max()], [row, row], color=colour, linewidth=1.5)
-        axis.plot(own, [row] * len(own), "o", color=colour, markersize=4)
-        axis.plot(own.mean(), row, "|", color=colour, markersize=18, markeredgewidth=3)
-    axis.set(yticks=range(len(names)), yticklabels=names, xlabel=label)
-    axis.set_ylim(len(names) - 0.5, -0.5)
-    return figure
-
-
-def plot_differences(table: pd.DataFrame) -> Figure:
-    """Draw the rows of `compare`: difference and interval in points; filled where it is real."""
-    figure, axis = plt.subplots(figsize=(8, 0.4 * len(table) + 1.2), layout="constrained")
-    for row, (_, pair) in enumerate(table.iterrows()):
-        axis.plot([pair["low"], pair["high"]], [row, row], color="#0072B2")
-        fill = "#0072B2" if pair["real"] == "yes" else "white"
-        axis.plot(pair["points"], row, "o", color="#0072B2", markerfacecolor=fill)
-    axis.axvline(0, color="black", linewidth=0.8)
-    label = "difference in test accuracy (points), 95 % interval"
-    axis.set(yticks=range(len(table)), yticklabels=table.index, xlabel=label)
-    axis.set_ylim(len(table) - 0.5, -0.5)
-    return figure
-
-
-def plot_ladder(tables: dict[str, pd.DataFrame], lines: dict[str, float]) -> Figure:
-    """Draw test accuracy (%) with its interval, one rung a row; `lines` are baselines to pass.
-
-    tables: network -> its table, indexed by rung, with accuracy, low, high (%); the rows are those
-    of the first. What has no "+" after the first row is a side step, and is drawn hollow.
-    """
-    rungs = next(iter(tables.values())).index
-    figure, axis = plt.subplots(figsize=(8, 0.38 * len(rungs) + 1.4), layout="constrained")
-    for network, table in tables.items():
-        rows, accuracy = rungs.get_indexer(table.index), table["accuracy"]
-        look = {"fmt": "o", "color": _style(network)["color"], "markersize": 6, "label": network}
-        axis.errorbar(
-            accuracy, rows, xerr=[accuracy - table["low"], table["high"] - accuracy], **look
-        )
-        aside = (rows > 0) & ~table.index.str.startswith("+")
-        axis.plot(accuracy[aside], rows[aside], "o", color="white", markersize=3, zorder=4)
-    if len(tables) > 1:
-        axis.legend(loc="lower left")
-    _lines_to_pass(axis, lines)
-    label = "test accuracy (%), 95 % interval"
-    axis.set(yticks=range(len(rungs)), yticklabels=rungs, xlabel=label)
-    axis.set_ylim(len(rungs) - 0.5, -1.3)
-    return figure
-
-
-def plot_accuracies(
-    tables: dict[str, pd.DataFrame], lines: dict[str, float], reported: dict[str, float]
-) -> Figure:
-    """Draw mean accuracies with their intervals, a row a network, one below another by recipe.
-
-    Small dots are the lowest and the highest run of a network.
-
-    tables:   what each recipe gave, a table of `accuracy_table`; the last one is drawn filled
-    lines:    baselines to pass (%)
-    reported: network -> accuracy (%) that somebody else found, drawn as crosses
-    """
-    names = list(dict.fromkeys(name for table in tables.values() for name in table.index))
-    figure, axis = plt.subplots(figsize=(8, 0.62 * len(names) + 1.5), layout="constrained")
-    for place, (recipe, table) in enumerate(tables.items()):
-        rows = [names.index(name) + 0.3 * (place - (len(tables) - 1) / 2) for name in table.index]
-        spread = [table["mean"] - table["low"], table["high"] - table["mean"]]
-        last = place == len(tables) - 1
-        fill = {"markerfacecolor": "#0072B2" if last else "white"}
-        axis.errorbar(
-            table["mean"], rows, xerr=spread, fmt="o", color="#0072B2", label=recipe, **fill
-        )
-        for end in ("min", "max"):
-            single = table[end].where(table["runs"] > 1)
-            axis.plot(single, rows, ".", color="#0072B2", markersize=4)
-    known = {names.index(name): value for name, value in reported.items() if name in names}
-    axis.plot(known.values(), known.keys(), "x", color="black", label="as reported")
-    _lines_to_pass(axis, lines)
-    axis.set(yticks=range(len(names)), yticklabels=names, xlabel="test accuracy (%), 95 % interval")
-    axis.set_ylim(len(names) - 0.5, -1.3)
-    figure.legend(loc="outside lower right", ncols=len(tables) + 1, frameon=False)
-    return figure
-
-
-def plot_reliability(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw `reliability` of several networks: the share of good reviews over the probability."""
-    figure, axis = plt.subplots(figsize=(5, 4.4), layout="constrained")
-    axis.plot([0, 1], [0, 1], color="black", linewidth=0.8)
-    axis.annotate("calibrated", (0.3, 0.2), rotation=42, fontsize=9)
-    for network, table in tables.items():
-        style = _style(network)
-        spread = [table["good"] - table["low"], table["high"] - table["good"]]
-        axis.errorbar(
-            table["probability"],
-            table["good"],
-            yerr=spread,
-            label=network,
-            elinewidth=0.8,
-            marker="o",
-            markersize=4,
-            **style,
-        )
-    axis.set(xlabel="what the network says", ylabel="share of good reviews", xlim=(0, 1))
-    axis.legend(frameon=False, handlelength=3)
-    return figure
-
-
-def plot_lengths(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw `accuracy_by_length` of several networks over the median length of each part."""
-    figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
-    for network, table in tables.items():
-        style = _style(network)
-        axis.fill_between(
-            table["tokens"],
-            100 * table["low"],
-            100 * table["high"],
-            alpha=0.15,
-            color=style["color"],
-            linewidth=0,
-        )
-        axis.plot(table["tokens"], 100 * table["accuracy"], "o", label=network, **style)
-    axis.set(xlabel="tokens of a review", ylabel="test accuracy (%)", xscale="log")
-    ticks = next(iter(tables.values()))["tokens"].round(-1).astype(int)  # the same for all
-    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-    axis.minorticks_off()
-    label_ends(axis)
-    return figure
-
-
-def plot_reading(words: Sequence[str], readings: dict[str, dict[str, NDArray[Any]]]) -> Figure:
+def plot_reading(words: Sequence[str], readings: dict[str, dict[str, Any]]) -> Figure:
     """Draw what happens inside of networks while they read one review, a column a network.
 
-    readings: network -> belief (T,), gates: name -> (T, H) values, and evidence (T, units), what
-    each of some units adds to the logit. Rows: belief, mean of the gates, evidence of the units.
+    readings: network -> belief (T,); gates: name -> (T, H) values, the keeping one first; units
+    (units,), which ones weigh most; and evidence (T, units), what each of them adds to the logit.
+    Rows: belief; mean of the gates, and the middle half of all units; evidence; keeping gate.
     """
     figure, axes = plt.subplots(
-        3,
-        len(readings),
-        figsize=(5.2 * len(readings), 7),
-        sharex=True,
-        sharey="row",
-        layout="constrained",
-        squeeze=False,
-        height_ratios=(1, 1, 1.4),
-    )
+        4, len(readings), figsize=(5.2 * len(readings), 9.5), sharex=True, layout="constrained",
+        squeeze=False, height_ratios=(1, 1.2, 1.4, 1.4),
+    )  # fmt: skip
     step = np.arange(len(words))
     for column, (network, reading) in zip(axes.T, readings.items(), strict=True):
         column[0].plot(step, reading["belief"], **_style(network))
         column[0].axhline(0.5, color="black", linewidth=0.8)
         column[0].set(title=network, ylim=(0, 1))
-        gates: dict[str, NDArray[Any]] = reading["gates"]
-        for (name, values), dashes in zip(gates.items(), ("-", "--", ":"), strict=False):
-            column[1].plot(step, values.mean(1), dashes, color="#333333", label=name)
-        column[1].legend(frameon=False, ncols=max(1, len(gates)), loc="upper left", fontsize=8)
-        column[1].set_ylim(0, 1)
-        _show_evidence(column[2], reading["evidence"])
-        column[2].set_xticks(step, words, rotation=90, fontsize=7)
+        _draw_gates(column[1], reading["gates"])
+        largest = np.abs(reading["evidence"]).max()
+        _show_units(column[2], reading["evidence"], "cividis", (-largest, largest))
+        for name, values in list(reading["gates"].items())[:1]:
+            _show_units(column[3], values[:, reading["units"]], "Greys_r", (0, 1))
+            column[3].set_ylabel(f"the same units: {name}")
+        column[3].set_xticks(step, words, rotation=90, fontsize=7)
     axes[0, 0].set_ylabel("probability of good")
-    axes[1, 0].set_ylabel("gate, mean of all units")
-    axes[2, 0].set_ylabel("units that weigh most")
-    figure.colorbar(axes[2, -1].images[0], ax=axes[2, -1], label="added to the logit")
+    axes[1, 0].set_ylabel("gates of all units")
+    axes[2, 0].set_ylabel("units: added to the logit")
     return figure
 
 
-def _show_evidence(axis: Axes, evidence: NDArray[Any]) -> None:
-    """Draw units (rows) over words as colours, the same scale in every panel."""
+def _draw_gates(axis: Axes, gates: dict[str, NDArray[Any]]) -> None:
+    """Draw the mean of each gate (T, H) over the words, and the middle half of its units."""
+    for place, (name, values) in enumerate(gates.items()):
+        shade, dashes = ("#D55E00", "#0072B2", "#333333")[place % 3], ("-", "--", ":")[place % 3]
+        step, middle = np.arange(len(values)), np.quantile(values, [0.25, 0.75], axis=1)
+        axis.fill_between(step, *middle, color=shade, alpha=0.15, linewidth=0)
+        axis.plot(step, values.mean(1), dashes, color=shade, label=name)
+    axis.set_ylim(0, 1.22)  # room for the legend
+    axis.set_yticks([0, 0.5, 1])
+    if gates:
+        axis.legend(frameon=False, ncols=len(gates), loc="upper left", fontsize=8)
+
+
+def _show_units(
+    axis: Axes, values: NDArray[Any], colours: str, limits: tuple[float, float]
+) -> None:
+    """Draw values of units (T, units) over the words as colours, a row a unit, with their bar."""
     axis.grid(visible=False)
     axis.set_yticks([])
-    axis.imshow(
-        evidence.T, aspect="auto", cmap="RdBu", vmin=-0.2, vmax=0.2, interpolation="nearest"
-    )
+    scale = dict(zip(("vmin", "vmax"), limits, strict=True))
+    image = axis.imshow(values.T, aspect="auto", cmap=colours, interpolation="nearest", **scale)
+    axis.figure.colorbar(image, ax=axis, pad=0.02, aspect=15)
 
 
 def plot_beliefs(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> Figure:
@@ -395,7 +554,7 @@ def plot_beliefs(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> Figu
     beliefs: network -> probability of a good review after each word (T,). Up to 80 words stand at
     the axis; of more, their numbers.
     """
-    figure, axis = plt.subplots(figsize=(10, 4.2), layout="constrained")
+    figure, axis = plt.subplots(figsize=(10, 3.1), layout="constrained")
     step = np.arange(1, len(words) + 1)
     for network, belief in beliefs.items():
         axis.plot(step, belief, **_style(network), label=network, marker="." * (len(words) == 1))

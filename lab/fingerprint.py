@@ -57,11 +57,13 @@ class Code:
     digest:  of all that every run uses
     choices: for each setting that picks from a table: what it may be -> digest of that entry
     files:   of the lab, in which that code stands -> digest of their code
+    reads:   the settings that it looks at; None: not known
     """
 
     digest: str
     choices: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     files: dict[str, str] = dataclasses.field(default_factory=dict)
+    reads: frozenset[str] | None = None
 
     def of(self, settings: Any) -> str:
         """Return the digest of the code that a run with these settings uses."""
@@ -95,8 +97,9 @@ def of(*definitions: Any) -> Code:
             known = choices.setdefault(name, {})
             known[str(key)] = digest(known.get(str(key), ""), *one.parts)
             walk.files |= one.files
+            walk.reads |= one.reads
     files = {file: _file_digest(config.ROOT / file) for file in sorted(walk.files)}
-    return Code(digest(*walk.parts), choices, files)
+    return Code(digest(*walk.parts), choices, files, frozenset(walk.reads))
 
 
 # ── 2. Following references ─────────────────────────────────────────────────────────────────────
@@ -114,6 +117,7 @@ class _Walk:
         self.parts: list[str] = []
         self.choices: dict[tuple[str, str], dict[Any, Any]] = {}
         self.files: set[str] = set()
+        self.reads: set[str] = set()  # x, where the code says settings.x
         self.seen: list[Any] = []  # kept alive, so that no two have the same id
 
     def visit(self, value: Any, name: str) -> None:
@@ -185,6 +189,13 @@ class _Walk:
         node = source.definition_of(function)
         self._add_file(function.__globals__)
         self.parts.append(source.canonical(node))
+        self.reads |= {
+            read.attr
+            for read in ast.walk(node)
+            if isinstance(read, ast.Attribute)
+            and isinstance(read.value, ast.Name)
+            and read.value.id == "settings"
+        }
         name = function.__qualname__
         self.visit(function.__defaults__, name)
         self.visit(function.__kwdefaults__, name)

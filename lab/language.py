@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -155,6 +156,21 @@ def _look_up(
     """Return the value of each wanted key, 0 where it is missing; `keys` are sorted."""
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[place] == wanted, values[place], 0)
+
+
+def counting_table(data: LanguageData, words: int) -> pd.DataFrame:
+    """Return how well two models that count predict a stream: nats per word, and perplexity.
+
+    words: in the vocabulary
+    """
+    unigrams = unigram_probabilities(data.train, words)
+    trigrams = KneserNey(data.train, words)
+    nats = {
+        "unigrams": -np.log(unigrams[data.valid[2:]]).mean(),
+        "Kneser-Ney trigrams": -np.log(trigrams.probabilities(data.valid)).mean(),
+    }
+    table = pd.DataFrame({"model": nats.keys(), "nats": nats.values()})
+    return table.assign(perplexity=np.exp(table["nats"]))
 
 
 def bits_per_character(nats: float, tokens: int, characters: int) -> float:

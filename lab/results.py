@@ -28,8 +28,8 @@ from lab.runs import RunRecord
 
 def export_results(
     records: Sequence[RunRecord], folder: Path | None = None, prefix: str = "", **columns: list[str]
-) -> None:
-    """Write results.csv (a row a run) and curves.csv (a row a run and epoch).
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write results.csv (a row a run) and curves.csv (a row a run and epoch); return both.
 
     Runs that are not finished are left out of both. All later tables and figures are drawn from
     these two files. The prefix tells the files of different run lists apart; columns are more
@@ -44,6 +44,7 @@ def export_results(
             curves += [key | {"seed": record.settings.seed} | row for row in record.curve]
     for name, rows in (("results", results), ("curves", curves)):
         files.write_table(f"{prefix}{name}", pd.DataFrame(rows), folder, digits=None)
+    return load_results(folder, prefix)
 
 
 def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -56,8 +57,9 @@ def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataF
     try:
         return tuple(pd.read_csv(folder / name, dtype={"test_reviews": "Int64"}) for name in names)
     except (OSError, ValueError) as error:
-        what = "cells above" if prefix else "six networks"
-        raise LabError(f"No results to show in {folder}: {error}. Run the {what} first.") from error
+        raise LabError(
+            f"No results to show in {folder}: {error}. Run the cells above first."
+        ) from error
 
 
 # ── 2. Predictions ──────────────────────────────────────────────────────────────────────────────
@@ -145,7 +147,7 @@ def _unpack(
 # ── 3. Stored results: data/reference ───────────────────────────────────────────────────────────
 
 # the lists of runs that are stored, in the order of the files; a ladder's runs have a rung
-REFERENCE_LISTS = ("report", "tuning", "fair", "seeds", "ladder", "language", "transfer")
+REFERENCE_LISTS = ("default", "tuning", "tuned", "matched", "ladder", "language", "transfer")
 
 
 def reference_folder(profile: str = "full") -> Path:
@@ -164,12 +166,7 @@ def load_reference(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.D
             f"No stored runs of the list {name!r} in {reference_folder(profile)}. "
             f"Make them: LAB2_PROFILE={profile} python tools/reference.py {name}"
         )
-    made = {
-        name: ", ".join(dict.fromkeys(results[name].astype(object).fillna("unknown").astype(str)))
-        for name in ("data", "commit", "torch", "device")
-    }
-    said = ", ".join(f"{name} {values}" for name, values in made.items())
-    print(f"Stored results, not computed here: {len(results)} runs, {said}. See data/reference.")
+    print(f"Stored results, not computed here: {len(results)} runs. See data/reference/{profile}.")
     return results, curves
 
 
@@ -208,6 +205,23 @@ def reference_predictions(results: pd.DataFrame, profile: str = "full") -> Predi
     return _unpack(rows, packed["labels"], packed["lengths"])
 
 
+def reference_recipes(profile: str = "full") -> dict[str, pd.DataFrame]:
+    """Return the stored results of the networks under both recipes: name of the recipe -> runs."""
+    lists = {"default recipe": "default", "own learning rate": "tuned"}
+    return {recipe: find_reference(name, profile)[0] for recipe, name in lists.items()}
+
+
+def reference_counting(profile: str = "full") -> pd.Series:
+    """Return the stored perplexities of the models that count, by their names."""
+    return files.read_table("counting", reference_folder(profile)).set_index("model")["perplexity"]
+
+
+def reference_gradients(kind: str, profile: str = "full") -> pd.DataFrame:
+    """Return the stored bands of gradients of one kind, such as "trained"."""
+    stored = files.read_table("gradients", reference_folder(profile))
+    return stored[stored["kind"] == kind]
+
+
 def store_reference(
     name: str,
     runs: dict[str, str],
@@ -225,8 +239,7 @@ def store_reference(
     order = {run: place for place, run in enumerate(dict.fromkeys(lists["run"]))}
     tables = all_reference(profile)
     if finished:
-        export_results(finished, prefix="reference_")
-        made = load_results(prefix="reference_")
+        made = export_results(finished, prefix="reference_")
         tables = [
             new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
             for old, new in zip(tables, made, strict=True)

@@ -118,6 +118,11 @@ class Settings:
             if getattr(self, field.name) != field.default
         }
 
+    def options(self) -> set[str]:
+        """Return the names of the settings that have a default, and another value than that."""
+        with_default = (f for f in dataclasses.fields(self) if f.default is not dataclasses.MISSING)
+        return {field.name for field in with_default} & set(self.changed())
+
 
 # ── 2. Records ──────────────────────────────────────────────────────────────────────────────────
 

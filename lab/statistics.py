@@ -1,4 +1,4 @@
-"""Seeds, 95 % intervals and tests: which differences between networks are real.
+"""Seeds, 95 % intervals and tests: which differences between networks the runs support.
 
 Everything here works on numbers that runs have left behind: right and wrong answers, probabilities,
 norms of gradients. Nothing here knows a network; what is measured inside of one is measured in the
@@ -10,6 +10,7 @@ lab.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -154,11 +155,11 @@ def median_seed(correct: NDArray[Any]) -> int:
 
 
 def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """Return one row per pair of networks: the difference in points, and whether it is real.
+    """Return one row per pair of networks: the difference in points, and whether it is supported.
 
     correct: (seeds, reviews) for each network. The interval is `paired_difference`'s; p is
     McNemar's on the median seeds; Holm's correction keeps the chance of even one false finding in
-    the whole table at 5 %. A difference counts as real if zero is outside the interval and the
+    the whole table at 5 %. A difference is supported if zero is outside the interval and the
     corrected p is below 0.05: neither the seeds nor the reviews explain it.
     """
     from statsmodels.stats.multitest import (
@@ -174,8 +175,18 @@ def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) 
     table = pd.DataFrame(rows, columns=columns).set_index("pair")
     table["p (Holm)"] = multipletests(table["p"], method="holm")[1]
     outside = (table["low"] > 0) | (table["high"] < 0)
-    table["real"] = np.where(outside & (table["p (Holm)"] < 0.05), "yes", "not shown")
+    table["supported"] = np.where(outside & (table["p (Holm)"] < 0.05), "yes", "not shown")
     return table
+
+
+def compare_all(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
+    """Return `compare` for every pair of networks, from the seeds that all of them have.
+
+    correct: (seeds, reviews) for each network, the same seeds in the same order.
+    """
+    seeds = min(map(len, correct.values()))
+    paired = {name: right[:seeds] for name, right in correct.items()}
+    return compare(paired, list(itertools.combinations(paired, 2)))
 
 
 def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) -> pd.DataFrame:
@@ -229,6 +240,17 @@ def confident_errors(
     return worst[distance[worst] > 0.5]
 
 
+def apart(means: NDArray[Any], step: int) -> NDArray[Any]:
+    """Return positions along the direction in which several kinds lie farthest apart at a step.
+
+    means: (kinds, T, H), what is carried after each step (from 1), in the mean of each kind.
+    Returns (kinds, T); the direction is the first singular vector of the differences.
+    """
+    centred = means - means.mean(0)
+    direction = np.linalg.svd(centred[:, step - 1])[2][0]  # (H,)
+    return centred @ direction
+
+
 def bands(norms: NDArray[Any]) -> pd.DataFrame:
     """Return how norms of gradients change with the distance from the end, over reviews.
 
@@ -257,10 +279,11 @@ def half_life(table: pd.DataFrame, reach: int = 50, smallest: float = 1e-30) -> 
 
 
 def half_lives(gradients: pd.DataFrame) -> pd.DataFrame:
-    """Return half-lives in tokens, a row a kind, a column a network; for a table of `bands`."""
-    rows = [
-        (kind, network, half_life(table))
-        for (kind, network), table in gradients.groupby(["kind", "network"], sort=False)
-    ]
-    table = pd.DataFrame(rows, columns=["kind", "network", "half"])
-    return table.pivot_table("half", "kind", "network", sort=False).round(1)
+    """Return half-lives in tokens for a table of `bands`.
+
+    gradients: with the columns kind, network and state; a row a kind, a column a network and state
+    """
+    keys = ["kind", "network", "state"]
+    rows = [(*key, half_life(table)) for key, table in gradients.groupby(keys, sort=False)]
+    table = pd.DataFrame(rows, columns=[*keys, "half"])
+    return table.pivot_table("half", "kind", keys[1:], sort=False).round(1)

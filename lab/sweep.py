@@ -98,7 +98,8 @@ def records_of(
 def check_run_list(run_list: Sequence[Settings], code: Code) -> None:
     """Raise LabError, naming the entry, if one is impossible or stands twice.
 
-    Impossible is also what the code has no entry for in a table, such as an unknown cell.
+    Impossible is also what the code has no entry for in a table, such as an unknown cell, and a
+    setting that the code does not look at: the run would be another than its settings say.
     """
     for entry, count in Counter(run_list).items():
         entry.check()
@@ -108,6 +109,11 @@ def check_run_list(run_list: Sequence[Settings], code: Code) -> None:
                 raise LabError(
                     f"Run list, entry {entry.network!r}: no {name} {value!r}, only {known_ones}."
                 )
+        if code.reads is not None and (unread := entry.options() - code.reads):
+            raise LabError(
+                f"Run list, entry {entry.network!r}: this training does not look at "
+                f"{', '.join(sorted(unread))}. Take one that does; see the further notebooks."
+            )
         if count > 1:
             raise LabError(f"The run list names {entry.network}, seed {entry.seed}, {count} times.")
 

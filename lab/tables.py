@@ -1,6 +1,6 @@
-"""Tables as a page shows them: six networks beside the starting report, tuning, ladders, claims.
+"""Tables as a page shows them: six networks beside the starting report, tuning, ladders.
 
-Who uses it: the notebook. Imports `statistics.py`.
+Who uses it: the notebook. Imports `config.py` and `statistics.py`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from lab import statistics
+from lab.config import Profile
 
 # The report this lab began from: IMDB, 25,000 test reviews, one run each.
 STARTING_REPORT = {
@@ -23,8 +23,26 @@ STARTING_REPORT = {
 }
 
 
-def comparison_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per run: ours with its interval, beside the starting report's row."""
+def profile_table(profile: Profile) -> pd.DataFrame:
+    """Return how much work a profile does, in words."""
+    sizes = {
+        "reviews to learn from": profile.train or "all",
+        "reviews to choose by (validation)": profile.valid,
+        "reviews to test on": profile.test,
+        "words kept of a review": profile.max_length,
+        "epochs (passes over the training reviews)": profile.epochs,
+        "reviews in a batch": profile.batch_size,
+        "seeds of a network": profile.seeds,
+    }
+    return pd.Series(sizes, name=profile.name).to_frame()
+
+
+def comparison_table(results: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per run: ours with its interval, beside stored runs and the starting report.
+
+    results, stored: a row a run; of stored runs of one network the mean is shown
+    """
+    reference = 100 * stored.groupby("network")["test_accuracy"].mean()
     rows = []
     for run in results.itertuples():
         low, high = statistics.accuracy_interval(run.test_accuracy, run.test_reviews)
@@ -34,9 +52,10 @@ def comparison_table(results: pd.DataFrame) -> pd.DataFrame:
                 "network": run.network,
                 "weights": f"{run.parameters:,}",
                 "best epoch": run.best_epoch,
-                "test loss": round(run.test_loss, 3),
-                "test accuracy %": round(100 * run.test_accuracy, 1),
+                "loss": round(run.test_loss, 3),
+                "accuracy %": round(100 * run.test_accuracy, 1),
                 "95 % interval": f"{100 * low:.1f} to {100 * high:.1f}",
+                "reference %": round(reference.get(run.network, math.nan), 1),
                 "report's loss": loss,
                 "report's accuracy %": round(100 * accuracy, 2),
                 "training, s": round(run.seconds),
@@ -45,40 +64,27 @@ def comparison_table(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("network").rename_axis(index=None, columns="network")
 
 
-def recipes_table(report: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per network: test accuracy (%) under the report's recipe and under its own.
-
-    report, fair: results, a row a run; a network that stands in one of them only keeps a gap.
-    """
-    table = fair.set_index("network")[["parameters", "learning_rate", "best_epoch"]].rename(
-        columns={"parameters": "weights", "learning_rate": "own step", "best_epoch": "best epoch"}
-    )
-    for name, results in (("report's recipe", report), ("own step and start", fair)):
-        for kind in ("valid", "test"):
-            accuracy = results.set_index("network")[f"{kind}_accuracy"]
-            table[f"{kind} %, {name}"] = _percent(accuracy)
-    return table
-
-
 def _percent(share: pd.Series) -> pd.Series:
     """Return shares in % with one digit, rounded as a format does: 0.6755 is 67.5 everywhere."""
     return share.map(lambda value: float(f"{100 * value:.1f}"))
 
 
-def tuning_table(tuning: pd.DataFrame) -> Styler:
-    """Return the validation loss of tuning runs, a row a network, a column a step; the best bold.
+def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
+    """Return the validation loss of tuning runs, a row a network, a column a learning rate.
 
-    tuning: a row a run, with network, learning_rate, valid_loss
+    tuning: a row a run, with network, learning_rate, valid_loss. The lowest of a row has a star.
     """
     table = tuning.pivot_table("valid_loss", "network", "learning_rate", sort=False)
-    table = table.rename(columns="{:g}".format)  # 3e-05, not 0.000030
-    return table.style.format("{:.3f}", na_rep="").highlight_min(axis=1, props="font-weight: bold")
+    table = table[sorted(table.columns)].rename(columns="{:g}".format)  # 3e-05, not 0.000030
+    lowest = table.eq(table.min(axis=1), axis=0)
+    texts = table.map(lambda loss: "" if math.isnan(loss) else f"{loss:.3f}")
+    return texts.where(~lowest, texts + " *")
 
 
-def show_comparison(table: pd.DataFrame) -> Styler:
-    """Return the table of `compare` as a page shows it: points with one digit, p with two."""
-    points = ["points", "low", "high", "detectable"]
-    return table.style.format("{:.1f}", subset=points).format("{:.2g}", subset=["p", "p (Holm)"])
+def show_comparison(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `compare` as a page shows it: points with one digit, p with three."""
+    points = dict.fromkeys(["points", "low", "high", "detectable"], 1)
+    return table.round(points | dict.fromkeys(["p", "p (Holm)"], 3))
 
 
 def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -104,12 +110,3 @@ def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
         index=pd.Index(results["rung"], name="rung"),
     )
     return table.round(1)
-
-
-def claims(said: dict[str, bool]) -> pd.DataFrame:
-    """Return what the lab says of its results, and whether it holds in this run.
-
-    One run is one run: a claim that holds of most may fail in yours, and is then worth a look.
-    """
-    holds = ["holds here" if true else "not in this run" for true in said.values()]
-    return pd.DataFrame({"claim": list(said), "": holds}).set_index("claim")

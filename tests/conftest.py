@@ -27,6 +27,24 @@ def lesson():
     return importlib.import_module("lab.lesson")
 
 
+@pytest.fixture(scope="session")
+def recipes():
+    """The definitions of further/recipes.ipynb, as a module."""
+    return importlib.import_module("lab.recipes")
+
+
+@pytest.fixture(scope="session")
+def transfer():
+    """The definitions of further/transfer.ipynb, as a module."""
+    return importlib.import_module("lab.transfer")
+
+
+@pytest.fixture(scope="session")
+def gradients():
+    """The definitions of further/gradients.ipynb, as a module."""
+    return importlib.import_module("lab.gradients")
+
+
 @pytest.fixture(autouse=True)
 def no_settings_of_the_reader(monkeypatch):
     """Whatever LAB2_* variables the reader has set, the tests do not see them."""

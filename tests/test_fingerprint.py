@@ -16,7 +16,7 @@ import torch
 from helpers import CODE, record_of
 
 import utils
-from lab import config, fingerprint, runs, source
+from lab import config, fingerprint, runs, source, training
 from lab.config import LabError
 from lab.sweep import sweep
 
@@ -310,7 +310,7 @@ def test_a_worker_refuses_code_that_changed_since_the_sweep_began(data, settings
 
 def test_the_notebooks_training_is_followed_to_the_end(lesson):
     assert set(lesson.code.files) == {
-        *("build/lab2_cells.py", "lab/recurrent.py", "lab/runs.py", "utils.py")
+        *("build/lab2_cells.py", "lab/recurrent.py", "lab/runs.py", "lab/training.py", "utils.py")
     }
     assert set(lesson.code.choices["cell"]) == {"RNN", "LSTM", "GRU"}
     assert lesson.code != lesson.language_code
@@ -321,7 +321,7 @@ def test_the_notebooks_training_is_followed_to_the_end(lesson):
     [
         (utils, "POOL", 3),
         (utils, "_bucket", lambda *_: []),
-        (utils, "balanced_rows", lambda *_: []),
+        (training, "falling_rate", lambda *_: []),
     ],
 )
 def test_what_was_changed_in_a_kernel_alone_is_refused_or_seen(
@@ -340,3 +340,12 @@ def test_what_was_asked_for_is_written_in_full(data, settings, tmp_path):
     asked = json.loads(json.dumps(record.asked))
     assert asked == {**dataclasses.asdict(settings()), "data": data.fingerprint, "code": "code"}
     assert "clip_norm" not in settings().changed() and "learning_rate" in settings().changed()
+
+
+def test_a_setting_that_a_training_does_not_look_at_is_refused(lesson, recipes, data, tmp_path):
+    """It would be another run than its settings say."""
+    pooled = runs.Settings("R", "RNN", 8, 1, 0.1, 0, 1, 8, 8, readout="pooled")
+    with pytest.raises(LabError, match="does not look at readout"):
+        sweep([pooled], lesson.train_run, data, lesson.code, tmp_path, workers=1)
+    code = recipes.variant_code
+    assert sweep([pooled], recipes.train_variant, data, code, tmp_path, workers=1)[0].result

@@ -232,7 +232,8 @@ def test_carried_state_equals_one_long_pass(lesson, data, settings, stream, cell
 @pytest.mark.parametrize("cell", CELLS)
 def test_truncation_stops_the_gradient_not_the_state(lesson, data, settings, cell):
     model = model_of(lesson, settings, data, cell)
-    _, state = model(torch.tensor([[3], [4]]))
+    text = torch.tensor([[3], [4]])
+    _, state = model.log_probability(text, text)
     cut = lesson.detached(state)
     pairs = zip(state, cut) if cell == "LSTM" else [(state, cut)]
     for ours, theirs in pairs:
@@ -240,7 +241,7 @@ def test_truncation_stops_the_gradient_not_the_state(lesson, data, settings, cel
 
 
 def test_reading_without_an_optimizer_changes_nothing(lesson, data, settings, stream):
-    model = model_of(lesson, settings, data, dropout=0.5)
+    model = model_of(lesson, settings, data)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     first, second = (
         lesson.read_stream(model, language.stream_batches(stream, 2, 7)) for _ in range(2)
@@ -266,19 +267,31 @@ def test_nucleus_of_a_known_distribution(lesson):
 def test_writing_follows_the_seed_and_never_writes_unknown(lesson, data, settings):
     vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
     model = model_of(lesson, settings, data)
+
+    def everything(log_probability, temperature):
+        return lesson.nucleus(log_probability, temperature, p=1.0)
+
     texts = [
-        lesson.write(model, "w3 w4", vocab, [language.END], length=12, p=1.0, seed=seed)
+        utils.write(
+            model,
+            lambda p, _: lesson.nucleus(p, p=1.0),
+            "w3 w4",
+            vocab,
+            [language.END],
+            length=12,
+            seed=seed,
+        )
         for seed in (1, 1, 2)
     ]
     assert texts[0] == texts[1] != texts[2]
     assert texts[0].startswith("w3 w4 ") and utils.UNKNOWN not in " ".join(texts)
-    assert lesson.write(model, "", vocab, [language.END], length=3)
+    assert utils.write(model, lesson.nucleus, "", vocab, [language.END], length=3)
 
 
-def test_surprise_is_the_probability_of_each_word(lesson, data, settings):
+def test_surprise_is_the_probability_of_each_word(lesson, transfer, data, settings):
     vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
     model = model_of(lesson, settings, data)
-    table = lesson.surprise(model, "w3 w4 nonsense", vocab, [language.END])
+    table = transfer.surprise(model, "w3 w4 nonsense", vocab, [language.END])
     words = [vocab.stoi["w3"], vocab.stoi["w4"], vocab.stoi[utils.UNKNOWN]]
     text, target = torch.tensor([language.END, *words[:-1]]), torch.tensor(words)
     expected, _ = model.log_probability(text[:, None], target[:, None])
@@ -301,7 +314,7 @@ def test_language_model_learns_and_continues_bit_for_bit(
     lesson, language_data, language_settings, tmp_path, cpu, cell
 ):
     records = [
-        runs.RunRecord(language_settings(cell, dropout=0.1), "data", "code", tmp_path / name)
+        runs.RunRecord(language_settings(cell), "data", "code", tmp_path / name)
         for name in ("whole", "broken")
     ]
     lesson.train_language(records[0].settings, language_data, records[0], cpu)
@@ -324,24 +337,24 @@ def test_language_model_learns_and_continues_bit_for_bit(
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_classifier_starts_from_the_language_model(
-    lesson, data, language_data, settings, language_settings, tmp_path, cell
+    lesson, transfer, data, language_data, settings, language_settings, tmp_path, cell
 ):
     (reader,) = sweep(
         [language_settings(cell)], lesson.train_language, language_data, CODE, tmp_path, workers=1
     )
     run_list = [settings(cell, epochs=1), settings(cell, epochs=1, pretrained=reader.name)]
-    scratch, pretrained = sweep(run_list, lesson.train_run, data, CODE, tmp_path, workers=1)
+    scratch, pretrained = sweep(run_list, transfer.train_started, data, CODE, tmp_path, workers=1)
     assert scratch.name != pretrained.name
     model = lesson.build_model(run_list[1], data.vectors)
     weights = reader.checkpoint.weights_of(reader.name)
-    lesson.start_from(model, weights)
+    transfer.start_from(model, weights)
     for name, weight in model.state_dict().items():
         assert name.startswith("linear.") or torch.equal(weight, weights[name])
     with pytest.raises(LabError, match="starts from the weights of gone"):
-        sweep([settings(cell, pretrained="gone")], lesson.train_run, data, CODE, tmp_path)
+        sweep([settings(cell, pretrained="gone")], transfer.train_started, data, CODE, tmp_path)
 
 
-def test_few_labels_are_drawn_evenly_and_nested(data, lesson, settings, tmp_path, cpu):
+def test_few_labels_are_drawn_evenly_and_nested(data, transfer, settings, tmp_path, cpu):
     small, large = (utils.draw_balanced(data.train, count, seed=1) for count in (10, 40))
     assert small.labels.sum() == 5 and large.labels.sum() == 20
     pieces = [
@@ -352,7 +365,7 @@ def test_few_labels_are_drawn_evenly_and_nested(data, lesson, settings, tmp_path
         utils.draw_balanced(data.train, 98, seed=1)
     entry = settings(epochs=1, labelled=10)
     record = runs.RunRecord(entry, data.fingerprint, "code", tmp_path)
-    lesson.train_run(entry, data, record, cpu)
+    transfer.train_started(entry, data, record, cpu)
     assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
 
 

@@ -10,7 +10,6 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import utils
-from lab.config import LabError
 
 LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
@@ -24,9 +23,20 @@ def batch():
     return text, length
 
 
-def make(lesson, cell, layers=1, bidirectional=False):
+def make(lesson, cell, layers=1):
     torch.manual_seed(0)
-    return lesson.CELLS[cell](30, 6, 8, 1, num_layers=layers, bidirectional=bidirectional)
+    return lesson.CELLS[cell](30, 6, 8, layers)
+
+
+@pytest.fixture
+def variant(recipes, settings):
+    """Make a classifier with options, of eight units over 30 words."""
+
+    def made(cell, **options):
+        vectors = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)
+        return recipes.build_variant(settings(cell, **options), vectors)
+
+    return made
 
 
 def torch_name(name):
@@ -37,10 +47,10 @@ def torch_name(name):
     return f"{kind[:-1]}{layer}{'_reverse' * (way == 'back')}"
 
 
-def packed_logits(lesson, model, cell, text, length):
+def packed_logits(model, cell, text, length):
     """Return PyTorch's layer with the model's weights, and the logits it gives packed reviews."""
     ours = model.recurrent
-    bidirectional = isinstance(ours, lesson.TwoWay)
+    bidirectional = hasattr(ours, "forth")
     layers = len(ours.forth) if bidirectional else ours.num_layers
     reference = LAYERS[cell](6, 8, layers, bidirectional=bidirectional)
     reference.load_state_dict({torch_name(k): w for k, w in ours.state_dict().items()})
@@ -68,12 +78,14 @@ def test_cell_from_scratch_equals_torch(lesson, cell):
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("flush", [True, False])
 def test_padded_equals_packed_in_output_and_gradient(
-    lesson, batch, cell, layers, bidirectional, flush
+    lesson, variant, batch, cell, layers, bidirectional, flush
 ):
     torch.set_flush_denormal(flush)
-    model = make(lesson, cell, layers, bidirectional)
+    model = make(lesson, cell, layers)
+    if bidirectional:
+        model = variant(cell, num_layers=layers, bidirectional=True)
     logits = model(*batch)
-    reference, expected = packed_logits(lesson, model, cell, *batch)
+    reference, expected = packed_logits(model, cell, *batch)
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
     expected.sum().backward()
     theirs = {name: p.grad for name, p in reference.named_parameters()}
@@ -135,18 +147,17 @@ def test_padding_row_gets_no_gradient(lesson, batch):
 def test_any_text_can_be_read_word_by_word(lesson, text):
     vocab = utils.Vocab(utils.Counter(["good", "long"]))
     torch.manual_seed(0)
-    readers = {name: cell(len(vocab), 6, 8, 1) for name, cell in lesson.CELLS.items()}
+    readers = {name: cell(len(vocab), 6, 8) for name, cell in lesson.CELLS.items()}
     tokens, said = lesson.read_aloud(readers, text, vocab, 10)
     assert 1 <= len(tokens) <= 10 and set(said) == set(readers)
     for belief in said.values():
         assert belief.shape == (len(tokens),) and np.all((belief > 0) & (belief < 1))
 
 
-@pytest.mark.parametrize("readout", ["last", "pooled"])
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
-def test_belief_after_each_word_is_the_prediction_of_that_beginning(lesson, name, readout):
+def test_belief_after_each_word_is_the_prediction_of_that_beginning(lesson, name):
     torch.manual_seed(0)
-    model = lesson.CELLS[name](50, 6, 8, 1, 2, readout=readout)
+    model = lesson.CELLS[name](50, 6, 8, 2)
     words = torch.randint(2, 50, (300,))
     belief = lesson.beliefs(model, words)
     for heard in (1, 2, 77, 300):
@@ -154,7 +165,27 @@ def test_belief_after_each_word_is_the_prediction_of_that_beginning(lesson, name
         assert belief[heard - 1] == pytest.approx(whole, abs=1e-6)
 
 
-def test_a_network_that_reads_backwards_has_no_belief_on_the_way(lesson):
-    model = lesson.GRU(50, 6, 8, 1, bidirectional=True)
-    with pytest.raises(LabError, match="both ends"):
-        lesson.beliefs(model, torch.tensor([2, 3]))
+def test_a_pooled_summary_is_mean_maximum_and_last_state_without_padding(recipes):
+    states, length = torch.randn(5, 2, 3), torch.tensor([2, 5])  # (T, B, H)
+    found = recipes.summarize(states, length, two_way=False, pooled=True)
+    for column, words in enumerate(length):
+        own = states[:words, column]  # (T, H)
+        expected = torch.cat([own.mean(0), own.amax(0), own[-1]])
+        torch.testing.assert_close(found[column], expected)
+
+
+def test_first_words_are_the_beginnings_of_the_reviews(recipes, data):
+    cut = recipes.first_words(data.train, 3)
+    for place, start in enumerate(data.train.starts[:-1]):
+        whole = data.train.tokens[start : data.train.starts[place + 1]]
+        assert cut.tokens[cut.starts[place] : cut.starts[place + 1]].tolist() == list(whole[:3])
+    assert np.array_equal(cut.labels, data.train.labels)
+
+
+@pytest.mark.parametrize("start", ["tuned", "frozen", "random"])
+def test_vectors_of_a_variant_are_pretrained_frozen_or_random(variant, start):
+    weight = variant("GRU", vectors=start).embedding.weight
+    vectors = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)
+    assert np.allclose(weight.detach(), vectors) == (start != "random")
+    assert weight.requires_grad == (start != "frozen")
+    assert start != "random" or not weight[: utils.PADDING_INDEX + 1].any()

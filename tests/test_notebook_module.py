@@ -8,6 +8,7 @@ from pathlib import Path
 
 import joblib
 import pytest
+import torch
 
 from lab import config, notebook
 from lab.config import LabError
@@ -42,8 +43,9 @@ def test_classes_have_their_source_and_their_module(lesson):
 
 def test_other_processes_get_the_same_functions(lesson):
     """By name and not by value, as on systems whose processes begin with nothing."""
-    jobs = [joblib.delayed(lesson.words_and_pairs)([1, 2, i]) for i in (3, 4)]
-    assert joblib.Parallel(n_jobs=2)(jobs)[1] == [(1,), (2,), (4,), (1, 2), (2, 4)]
+    states, length = torch.arange(6.0).view(3, 2, 1), torch.tensor([1, 3])  # (T, B, H)
+    jobs = [joblib.delayed(lesson.last_state)(states + i, length) for i in (0, 10)]
+    assert joblib.Parallel(n_jobs=2)(jobs)[1].tolist() == [[10.0], [15.0]]
 
 
 def test_cells_that_are_not_tagged_are_left_out(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import utils
-from lab import config, figures, fingerprint, results, statistics, tables
+from lab import config, figures, fingerprint, results, run_lists, statistics, tables
 from lab.language import LanguageData
 from lab.sweep import sweep
 
@@ -37,9 +37,8 @@ class LeakyLayer(nn.RNN):
 @pytest.fixture
 def registered(lesson, monkeypatch):
     """The lesson with the leaky cell, for one test; and the code of the others before and after."""
-    for name in ("CELLS", "STEPS", "LANGUAGE_STEPS", "SIX", "SCRATCH"):
+    for name in ("CELLS", "RATES", "LANGUAGE_RATES", "SIX", "OF_EACH_CELL", "SCRATCH"):
         monkeypatch.setattr(lesson, name, dict(getattr(lesson, name)))
-    monkeypatch.setattr(lesson, "OF_EACH_CELL", list(lesson.OF_EACH_CELL))
 
     class Leaky(lesson.RecurrentClassifier):
         recurrent_layer = LeakyLayer
@@ -66,46 +65,61 @@ def of_the_cell(run_list):
 
 def test_every_list_figure_and_table_has_it(registered, small, data, tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
-    lesson, (profile, stream) = registered, small
+    lesson, (profile, _) = registered, small
     tuning, _ = results.find_reference("tuning", "quick")  # which does not know it
     code = fingerprint.of(lesson.train_run)
 
     def train(run_list):
         return sweep(of_the_cell(run_list), lesson.train_run, data, code, workers=1)
 
-    records = train(lesson.report_list(profile))
+    records = train(run_lists.default_list(profile, lesson.SIX))
     results.export_results(records)
     six, curves = results.load_results()
-    assert tables.comparison_table(six).index.tolist() == ["Leaky-256"]
-    figures.plot_curves(curves, "accuracy")
-    tuned = train(lesson.tuning_list(profile))
-    results.export_results(tuned, prefix="tuning_")
-    assert tables.tuning_table(results.load_results(prefix="tuning_")[0]).data.shape == (1, 3)
-    train(lesson.fair_list(profile, 6, tuning))
-    seeds = train(lesson.seed_list(profile, tuning, lesson.OF_EACH_CELL, range(profile.seeds)))
+    assert tables.comparison_table(six, six).index.tolist() == ["Leaky-256"]
+    figures.plot_curves({"here": curves}, "accuracy")
+    tried = train(run_lists.tuning_list(profile, lesson.SIX, lesson.RATES))
+    results.export_results(tried, prefix="tuning_")
+    assert tables.tuning_table(results.load_results(prefix="tuning_")[0]).shape == (1, 3)
+    rates = run_lists.choose_rates(tuning, lesson.SIX, lesson.RATES)
+    assert rates["Leaky-256"] == 3e-4
+    seeds = train(run_lists.tuned_list(profile, lesson.OF_EACH_CELL, rates, range(profile.seeds)))
     results.export_predictions(seeds, data.test, "seeds")
     correct = results.read_predictions("seeds").correct
     assert statistics.accuracy_table(correct).loc["Leaky-256", "runs"] == 2
-    ladder = lesson.ladder(profile, "Leaky-256", lesson.own_step(tuning, "Leaky-256"))
-    assert len(train(list(ladder.values())[:2])) == 2
-    models = lesson.models_to_follow(profile, data, records)
-    table = lesson.gradient_table(models, lesson.long_reviews(data.valid, 6, count=5))
-    figures.plot_gradients(table)
+    models = {"Leaky-256": records[0].checkpoint.load_best(lesson.build_model(
+        records[0].settings, data.vectors))}  # fmt: skip
+    table = lesson.gradient_table(models, utils.long_reviews(data.valid, 6, count=5))
+    figures.plot_gradients({"trained": table})
     assert set(table["network"]) == {"Leaky-256"} and (table["median"] > 0).all()
-    assert lesson.inside(models["trained"]["Leaky-256"], "Leaky", torch.ones(4, 1).long())
-    language = of_the_cell(lesson.language_list(profile))
-    (reader,) = sweep(
-        language, lesson.train_language, stream, fingerprint.of(lesson.train_language)
-    )
-    starts = dict.fromkeys(("RNN", "LSTM", "GRU"), "") | {"Leaky": reader.name}
-    fair = lesson.seed_list(profile, tuning, lesson.OF_EACH_CELL, range(1))
-    train(lesson.transfer_list(profile, fair, starts, data.train)[-2:])
     plt.close("all")
+
+
+def test_the_further_notebooks_know_it_too(
+    registered, small, data, tmp_path, recipes, transfer, gradients, monkeypatch
+):
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
+    lesson, (profile, stream) = registered, small
+    monkeypatch.setattr(recipes, "CELLS", lesson.CELLS)
+    rungs = recipes.ladder(profile, "Leaky-256", 3e-4)
+    pooled = [rungs["+ pooled readout"]]
+    assert sweep(pooled, recipes.train_variant, data, fingerprint.of(recipes.train_variant))
+    models = {"Leaky-256": lesson.build_model(rungs["default recipe"], data.vectors)}
+    assert gradients.inside(models["Leaky-256"], "Leaky", torch.ones(4, 1).long())
+    read = run_lists.language_list(profile, lesson.OF_EACH_CELL, lesson.LANGUAGE_RATES)
+    train = lesson.train_language
+    (reader,) = sweep(of_the_cell(read), train, stream, fingerprint.of(train), workers=1)
+    starts = dict.fromkeys(("RNN", "LSTM", "GRU"), "") | {"Leaky": reader.name}
+    own = dict.fromkeys(lesson.OF_EACH_CELL, 1e-3)
+    tuned = run_lists.tuned_list(profile, lesson.OF_EACH_CELL, own)
+    pairs = transfer.transfer_list(profile, tuned, starts, data.train)
+    train = transfer.train_started
+    pair = sweep(of_the_cell(pairs)[-2:], train, data, fingerprint.of(train), workers=1)
+    assert len(pair) == 2
 
 
 def test_the_runs_of_the_other_cells_stay_what_they_were(lesson, registered):
     code = fingerprint.of(registered.train_run)
-    for run in registered.report_list(config.get_profile("tiny")):
+    for run in run_lists.default_list(config.get_profile("tiny"), registered.SIX):
         if run.cell != "Leaky":
             assert code.of(run) == lesson.code.of(run)
     assert isinstance(pd.Series(code.choices["cell"])["Leaky"], str)

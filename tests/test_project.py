@@ -95,11 +95,27 @@ def test_every_import_is_pinned():
                 assert owners & pins, f"{file.name} imports {top}, which no pin installs"
 
 
-# ── the notebook ────────────────────────────────────────────────────────────────────────────────
+# ── the notebooks ───────────────────────────────────────────────────────────────────────────────
+
+NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def test_notebook_was_run_once_from_top_to_bottom(notebook):
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+def code_cells(path):
+    """Return the cells of code of a notebook."""
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def test_there_are_four_further_notebooks():
+    assert {path.stem for path in NOTEBOOKS[1:]} == {
+        *("gradients", "recipes", "transfer", "full-size")
+    }
+
+
+@every_notebook
+def test_a_notebook_was_run_once_from_top_to_bottom(path):
+    code = code_cells(path)
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     for cell in code:
         for output in cell.outputs:
@@ -107,18 +123,59 @@ def test_notebook_was_run_once_from_top_to_bottom(notebook):
             assert output.get("name") != "stderr"
 
 
-def test_notebook_runs_anywhere(notebook):
+@every_notebook
+def test_a_notebook_runs_anywhere(path):
+    notebook = nbformat.read(path, as_version=4)
     assert notebook.metadata.kernelspec.name == "python3"
     text = nbformat.writes(notebook)
     assert not re.search(r"(/(home|root|tmp|Users)/|C:\\\\)", text)
 
 
-def test_code_cells_are_short(notebook):
-    lengths = sorted(
-        len(cell.source.splitlines()) for cell in notebook.cells if cell.cell_type == "code"
-    )
-    assert lengths[-1] <= 30
-    assert lengths[len(lengths) // 2] <= 10
+@every_notebook
+def test_code_cells_are_short(path):
+    lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(path))
+    assert lengths[-1] <= 25
+    assert lengths[len(lengths) // 2] <= 12
+
+
+@every_notebook
+def test_a_notebook_says_why_an_output_is_not_compared(path):
+    code = code_cells(path)
+    ignored = [c for c in code if "nbval-ignore-output" in c.metadata.get("tags", [])]
+    for cell in code:
+        reason = cell.metadata.get("differs")
+        assert (cell in ignored) == (reason in ("rounding", "machine", "widget")), cell.id
+        assert reason in (None, "data", "rounding", "machine", "widget"), cell.id
+    shown = [cell for cell in code if cell.outputs]
+    assert len(code) - len(ignored) >= len(code) / 3
+    assert len([cell for cell in shown if cell not in ignored]) >= len(shown) / 4
+
+
+@every_notebook
+def test_a_notebook_is_no_longer_than_it_can_be_worked_in(path):
+    cells = nbformat.read(path, as_version=4).cells
+    prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    lines = sum(len(cell.source.strip().splitlines()) for cell in code_cells(path))
+    if path.stem == "lab2":
+        assert len(cells) <= 105 and lines <= 570
+        assert sum(len(text.split()) for text in prose) <= 5000
+    else:
+        assert 20 <= len(cells) <= 60
+
+
+def test_the_minutes_of_the_sections_add_up_to_two_sessions(notebook):
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    heads = [text for text in prose if re.match(r"## \d+ ", text)]
+    minutes = [int(re.search(r"\*(\d+) minutes", text)[1]) for text in heads]
+    assert [sum(minutes[:5]), sum(minutes[5:])] == [130, 115]
+    assert "130 minutes" in prose[0] and "115 minutes" in prose[0]
+
+
+@every_notebook
+def test_figures_say_what_they_show(path):
+    for cell in code_cells(path):
+        if "save_figure" in cell.source or "figures.plot_" in cell.source:
+            assert re.match(r"#\| fig-cap: [A-Z].{20,}\.\n", cell.source), cell.id
 
 
 def test_importing_the_helpers_changes_nothing():
@@ -137,7 +194,7 @@ def test_importing_the_helpers_changes_nothing():
 
 def test_unknown_profile_lists_the_known(monkeypatch):
     monkeypatch.setenv("LAB2_PROFILE", "ful")
-    with pytest.raises(LabError, match=r"'ful'.*quick, full"):
+    with pytest.raises(LabError, match=r"'ful'.*quick, course, full"):
         config.get_profile()
 
 

@@ -1,29 +1,190 @@
-"""Numbers in the prose: each stands in an output of the notebook, or in its code.
+"""Numbers in the prose: each is held to the stored result that it comes from.
 
-A coarse net: it does not know which number a sentence means. But a notebook that was executed
-again, with other results, and whose readings still quote the old ones, does not get through it.
+A cell of prose says in its metadata, under `quotes`, where each of its results comes from:
+"87.0": "accuracy('default', 'LSTM-256', 0) | .1f" is an expression and a format.
 """
 
-import ast
+import functools
 import re
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[1]
-# a number with decimals, or with a power of ten, and no part of a version
-DECIMAL = re.compile(r"(?<![\w.])(?:\d+\.\d+(?:e[-+]\d+)?|\d+e[-+]\d+)(?![\d.]*\.\d)")
-NO_RESULT = re.compile(r"[Ss]ections? \d+\.\d+|^#+ .*$|`[^`]*`", re.MULTILINE)
+from lab import files, results, statistics
 
-# not the lab's own results; each with where it comes from
-ELSEWHERE = {
-    *("69.76", "71.35", "69.03", "65.74", "83.08", "83.26", "0.18"),  # the report that came first
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
+# a number with decimals, or in per cent, and no part of a version
+NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*\.\d+(?:e[-+]\d+)?(?![\d.]*\.\d)|(?<![\w.,])\d+(?= %)")
+NO_RESULT = re.compile(
+    "|".join(
+        [
+            r"(?s:\$\$.*?\$\$)",  # formulas
+            r"\$[^$]*\$",
+            r"`[^`]*`",  # code
+            r"[Ss]ections? \d[\d., and]*",
+            r"\(\d(\.\d)?(, \d\.\d)*\)",  # sections, too
+            r"^#+ .*$",
+            r"\*\*Sources\.\*\*.*",
+        ]
+    ),
+    re.MULTILINE,
+)
+# what is no result: levels, sizes and thresholds, each known without a run
+KNOWN = {
+    *("50", "12.5", "0.5", "0.693"),  # chance: of two labels, of eight tokens; ln 2
+    *("95", "0.05"),  # intervals and tests
+    *("15", "0.95", "0.73", "0.08"),  # the recall task: growth; sigma(3), sigma(1); 0.95 ** 50
+    *("0.001", "0.58"),  # Adam's usual learning rate; 1 / sqrt(3)
+    *("69.76", "71.35", "69.03", "65.74", "83.08", "83.26"),  # the starting report
     *("86.5", "92.4"),  # Dai and Le, 2015
-    *("0.693", "0.73"),  # ln 2, and the logistic function at 1
     *("3.11", "3.12", "3.13"),  # versions of Python
     *("18.4",),  # millions of words in the full profile's stream
 }
+
+
+# ── where results come from ─────────────────────────────────────────────────────────────────────
+
+
+@functools.cache
+def stored(name, profile):
+    return results.find_reference(name, profile)[0]
+
+
+@functools.cache
+def table(name, profile):
+    return files.read_table(name, results.reference_folder(profile))
+
+
+def run(name, network, seed=None, profile="full", **where):
+    """Return the stored runs of a network in a list; where: values of other columns."""
+    rows = stored(name, profile)
+    rows = rows[rows["network"] == network]
+    for column, value in ({} if seed is None else {"seed": seed}).items():
+        rows = rows[rows[column] == value]
+    for column, value in where.items():
+        rows = rows[rows[column].fillna("") == value]
+    assert len(rows), (name, network, seed, where)
+    return rows
+
+
+def accuracy(name, network, seed=None, how="mean", profile="full", **where):
+    """Test accuracy (%) of a run, or of a network's runs by `how`."""
+    rows = run(name, network, seed, profile, **where)
+    return 100 * getattr(rows["test_accuracy"], how)()
+
+
+def value(name, network, column, seed=None, profile="full", **where):
+    """Another column of one stored run."""
+    return run(name, network, seed, profile, **where)[column].mean()
+
+
+def perplexity(network, seed=0, profile="full"):
+    return value("language", network, "perplexity", seed, profile)
+
+
+def counting(model, profile="full"):
+    return table("counting", profile).set_index("model")["perplexity"][model]
+
+
+def line(name, profile="full", whole=False):
+    """Test accuracy (%) of a line to beat, on the networks' words or on whole reviews."""
+    return 100 * table("baselines", profile).set_index("line").iloc[:, int(whole)][name]
+
+
+@functools.cache
+def differences(name, profile):
+    said = results.reference_predictions(stored(name, profile), profile)
+    return statistics.compare_all(said.correct)
+
+
+def difference(first, second, column, name="tuned", profile="full"):
+    """A number of the comparison of two networks, without its sign."""
+    return abs(differences(name, profile).loc[f"{first} − {second}", column])
+
+
+def gradient(network, distance, state="h", kind="trained", profile="full"):
+    """The median gradient at a distance, relative to that at the last word."""
+    rows = table("gradients", profile)
+    chosen = (rows["kind"] == kind) & (rows["network"] == network) & (rows["state"] == state)
+    return rows[chosen & (rows["distance"] == distance)]["median"].item()
+
+
+def jacobian(network, words, column, kind="trained", profile="full"):
+    rows = table("jacobians", profile)
+    chosen = (rows["kind"] == kind) & (rows["network"] == network) & (rows["words"] == words)
+    return rows[chosen][column].item()
+
+
+def recall(network, length, how="median"):
+    """Share (%) of right answers of the recall task's ten seeds at a length, by `how`."""
+    rows = table("recall", "quick")
+    chosen = (rows["network"] == network) & (rows["length"] == length)
+    return 100 * getattr(rows[chosen]["share"], how)()
+
+
+def recalled(network, length, least, profile="quick"):
+    """In how many of the seeds a network tells the token in at least so many per cent."""
+    rows = table("recall", profile)
+    chosen = (rows["network"] == network) & (rows["length"] == length)
+    return (100 * rows[chosen]["share"] >= least).sum()
+
+
+def gate(start, how="median"):
+    """Share (%) of right answers of the recall task with a start of the forget gate, by `how`."""
+    rows = table("gate_starts", "quick")
+    return 100 * getattr(rows[rows["gate"] == start]["share"], how)()
+
+
+def held(claim, profile="quick"):
+    """In how many stored runs a claim holds."""
+    from lab import claims
+
+    rows = table("claims", profile)
+    return rows[rows["claim"] == claim]["value"].map(claims.CLAIMS[claim].holds).sum()
+
+
+# ── the tests ───────────────────────────────────────────────────────────────────────────────────
+
+
+def prose(path):
+    """Return the cells of prose of a notebook."""
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == "markdown"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_quoted_result_is_the_stored_one(path):
+    wrong = {}
+    for cell in prose(path):
+        for said, source in cell.metadata.get("quotes", {}).items():
+            expression, _, form = source.rpartition(" | ")
+            now = format(eval(expression, dict(globals())), form)
+            if now != said or said not in cell.source:
+                wrong[cell.id, said] = (source, now)
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_result_in_the_prose_says_where_it_comes_from(path):
+    """Or it stands, in a further notebook, in a table beside it that reads stored results."""
+    stray, shown = {}, set() if path.stem == "lab2" else shown_of_stored_results(path)
+    for cell in prose(path):
+        numbers = set(NUMBER.findall(NO_RESULT.sub("", cell.source)))
+        if left := numbers - set(cell.metadata.get("quotes", {})) - KNOWN - shown:
+            stray[cell.id] = left
+    assert not stray
+
+
+def shown_of_stored_results(path):
+    """Return the numbers in the outputs of the cells that read stored results alone."""
+    numbers = set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if "stored-results" in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                numbers |= set(re.findall(r"\d+\.\d+|\d+", words_of(output)))
+    return numbers
 
 
 def words_of(output):
@@ -31,73 +192,45 @@ def words_of(output):
     if output.output_type == "stream":
         return output.text
     data = output.get("data", {})
-    return words_of_page(data.get("text/html", "")) + " " + data.get("text/plain", "")
+    page = re.sub(r"<style.*?</style>", " ", data.get("text/html", ""), flags=re.DOTALL)
+    return re.sub(r"<[^>]+>", " ", page) + " " + data.get("text/plain", "")
 
 
-def words_of_page(html):
-    """Return the text of an HTML page, without tags and styles."""
-    return re.sub(r"<[^>]+>", " ", re.sub(r"<style.*?</style>", " ", html, flags=re.DOTALL))
+PAGES = {"README.md": 0, "data/reference/README.md": 1}  # where results begin: at which "## "
 
 
-def shown_by(source, namespace):
-    """Run the source of a cell, and return what its last line would show, as plain text."""
-    *before, last = ast.parse(source).body
-    exec(compile(ast.Module(before, []), "cell", "exec"), namespace)
-    if not isinstance(last, ast.Expr):
-        exec(compile(ast.Module([last], []), "cell", "exec"), namespace)
-        return ""
-    value = eval(compile(ast.Expression(last.value), "cell", "eval"), namespace)
-    return words_of_page(value._repr_html_()) if hasattr(value, "_repr_html_") else repr(value)
+@pytest.mark.parametrize("page", PAGES)
+def test_numbers_of_the_readmes_stand_in_the_stored_results(page):
+    """A coarse net: it does not know which number a sentence means."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    text = text.split("## Working with it")[0] if page == "README.md" else text
+    known = {f"{100 * share:.1f}" for share in all_accuracies()}
+    for profile in ("quick", "full"):
+        known |= {f"{number:.1f}" for number in table("claims", profile)["value"].abs()}
+        known |= {f"{number:.1f}" for number in table("counting", profile)["perplexity"]}
+        known |= {f"{number:.1f}" for number in stored("language", profile)["perplexity"]}
+    numbers = set(NUMBER.findall(NO_RESULT.sub("", text)))
+    stray = {n for n in numbers if "." in n} - known - KNOWN
+    assert not stray
 
 
-def plain(number):
-    """Return 1.4e-02 as 0.014, and any other number as it is."""
-    mantissa, _, power = number.partition("e")
-    digits = len(mantissa.partition(".")[2])
-    return f"{float(number):.{digits - int(power)}f}" if power else number
-
-
-@pytest.fixture(scope="module")
-def known(notebook):
-    """All decimals that the notebook computes, prints or sets."""
-    texts = []
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            texts += [cell.source, *map(words_of, cell.outputs)]
-    found = {plain(number) for text in texts for number in DECIMAL.findall(text)}
-    return found | ELSEWHERE
-
-
-def test_numbers_of_the_readings_stand_in_an_output(notebook, known):
-    unknown, reading = {}, False
-    for cell in notebook.cells:
-        if cell.cell_type != "markdown" or cell.source.startswith("**Sources.**"):
-            continue
-        reading = reading or cell.source.startswith("## 6")
-        numbers = DECIMAL.findall(NO_RESULT.sub("", cell.source)) if reading else []
-        if stray := set(numbers) - known:
-            unknown[cell.source[:40]] = stray
-    assert not unknown
-
-
-def test_numbers_of_the_readme_are_those_of_the_notebook(known):
-    first = (ROOT / "README.md").read_text(encoding="utf-8").split("## Working with it")[0]
-    folder = ROOT / "data" / "reference" / "README.md"
-    second = folder.read_text(encoding="utf-8").split("## What came out")[1]
-    assert not set(DECIMAL.findall(NO_RESULT.sub("", first + second))) - known
-
-
-def test_stored_results_in_the_notebook_are_those_of_the_files(
-    notebook, lesson, tmp_path, monkeypatch
-):
-    """What the cells that compute nothing show is what they make of `data/reference/` now."""
-    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
-    namespace, numbers = dict(vars(lesson)), 0
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and "stored-results" in cell.metadata.get("tags", []):
-            now = set(DECIMAL.findall(shown_by(cell.source, namespace)))
-            stored = {n for output in cell.outputs for n in DECIMAL.findall(words_of(output))}
-            assert now <= stored, f"{cell.id}: execute the notebook again"
-            numbers += len(now)
-    plt.close("all")
-    assert numbers > 100
+def all_accuracies():
+    """Yield all test accuracies of stored runs, of networks' runs together, and of the lines."""
+    for profile in ("quick", "full"):
+        yield from table("baselines", profile).iloc[:, 1:].to_numpy().ravel()
+        for name in results.REFERENCE_LISTS:
+            runs = stored(name, profile)
+            if len(runs):
+                groups = runs.groupby("network")["test_accuracy"]
+                yield from runs["test_accuracy"]
+                yield from groups.mean()
+                yield from (
+                    statistics.accuracy_table(
+                        results.reference_predictions(
+                            runs.dropna(subset="test_accuracy"), profile
+                        ).correct
+                    )[["low", "high"]]
+                    .to_numpy()
+                    .ravel()
+                    / 100
+                )

@@ -26,90 +26,88 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def maker(lesson, data, folder):
+def maker(data, folder):
     """A maker with small data."""
     corpus = utils.Corpus(None, None, None, None, data)
-    return reference.Maker(lesson, config.PROFILES["full"], corpus, workers=1)
+    return reference.Maker(config.PROFILES["full"], corpus, workers=1)
 
 
 @pytest.fixture
-def small_plans(maker, settings, monkeypatch):
-    """Give the lists few and small runs; one run is in two lists."""
+def small_lists(maker, settings, monkeypatch):
+    """Give the lists few and small runs; one run is in two lists, and one is a variant's."""
     four = [settings(cell, seed=seed, epochs=1) for seed in (0, 1) for cell in ("RNN", "GRU")]
     runs = {
-        "report": dict.fromkeys([*four, settings("LSTM", epochs=1)], ""),
-        "ladder": {four[0]: "below", settings("RNN", seed=2, epochs=1): "above"},
+        "default": dict.fromkeys([*four, settings("LSTM", epochs=1)], ""),
+        "ladder": {four[0]: "below", settings("RNN", readout="pooled", epochs=1): "above"},
     }
-
-    def plan(self, name):
-        return reference.Plan(runs[name], self.lesson.train_run, self.corpus.data, self.lesson.code)
-
-    monkeypatch.setattr(reference.Maker, "plan", plan)
+    monkeypatch.setattr(reference.Maker, "runs", lambda self, name: runs[name])
     return runs
 
 
-def test_runs_from_outside_of_git_can_be_read(maker, folder, small_plans, capsys):
-    maker.make("report")
+def test_runs_from_outside_of_git_can_be_read(maker, folder, small_lists, capsys):
+    maker.make("default")
     file = folder / "results.csv"
     pd.read_csv(file).assign(commit=np.nan).to_csv(file, index=False)
-    assert len(results.load_reference("report")[0])
-    assert "commit unknown" in capsys.readouterr().out
+    assert len(results.load_reference("default")[0]) == 5
+    assert "not computed here: 5 runs. See data/reference/full." in capsys.readouterr().out
 
 
-def test_what_stands_there_is_not_repeated(maker, folder, small_plans, capsys, monkeypatch):
-    maker.make("report")
+def test_what_stands_there_is_not_repeated(maker, folder, small_lists, capsys, monkeypatch):
+    maker.make("default")
     stored = pd.read_csv(folder / "results.csv")
     assert len(stored) == 5 and "5 of 5 runs to do" in capsys.readouterr().out
     assert stored["hidden_dim"].dtype == stored["best_epoch"].dtype == int  # 8, not 8.0
     whole = (folder / "curves.csv").read_bytes()
     stored[stored["cell"] != "LSTM"].to_csv(folder / "results.csv", index=False)
-    maker.make("report", train=False)  # found in the output folder
+    maker.make("default", train=False)  # found in the output folder
     assert (folder / "curves.csv").read_bytes() == whole
     stored[stored["cell"] != "LSTM"].to_csv(folder / "results.csv", index=False)
     monkeypatch.setenv("LAB2_OUT", str(folder / "another"))
     capsys.readouterr()
-    maker.make("report")
+    maker.make("default")
     assert "1 of 5 runs to do" in capsys.readouterr().out
     again = pd.read_csv(folder / "results.csv")
     assert again["run"].tolist() == stored["run"].tolist()  # in the order of the list
     assert again["finished"][0] == stored["finished"][0]
 
 
-def test_one_network_alone(maker, folder, small_plans):
+def test_one_network_alone(maker, folder, small_lists):
     maker.only = "GRU-8"
-    maker.make("report")
+    maker.make("default")
     assert pd.read_csv(folder / "results.csv")["network"].tolist() == ["GRU-8"] * 2
 
 
-def test_what_was_finished_before_a_failure_is_stored(maker, folder, small_plans, monkeypatch):
-    train = maker.lesson.train_run
+def test_what_was_finished_before_a_failure_is_stored(
+    maker, folder, small_lists, lesson, monkeypatch
+):
+    train = lesson.train_run
 
     def fails_on_lstm(settings, *rest):
         if settings.cell == "LSTM":
             raise FloatingPointError("the loss is nan at step 3")
         train(settings, *rest)
 
-    monkeypatch.setattr(maker.lesson, "train_run", fails_on_lstm)
+    monkeypatch.setattr(lesson, "train_run", fails_on_lstm)
     with pytest.raises(LabError, match="nan at step 3"):
-        maker.make("report")
+        maker.make("default")
     assert set(pd.read_csv(folder / "results.csv")["cell"]) == {"RNN", "GRU"}
 
 
-def test_a_run_of_two_lists_is_stored_once_and_found_in_both(maker, folder, small_plans, capsys):
-    maker.make("report")
+def test_a_run_of_two_lists_is_stored_once_and_found_in_both(maker, folder, small_lists, capsys):
+    maker.make("default")
     maker.make("ladder")
     assert "1 of 2 runs to do" in capsys.readouterr().out
     assert len(pd.read_csv(folder / "results.csv")) == 6
     ladder, curves = results.load_reference("ladder")
     assert ladder["rung"].tolist() == ["below", "above"] and len(curves) == 2
-    report, _ = results.load_reference("report")
-    assert report["run"][0] == ladder["run"][0] and (report["rung"] == "").all()
+    default, _ = results.load_reference("default")
+    assert default["run"][0] == ladder["run"][0] and (default["rung"] == "").all()
     assert "Stored results, not computed here: 5 runs" in capsys.readouterr().out
 
 
-def test_predictions_are_those_of_the_runs(maker, folder, small_plans):
-    maker.make("report")
-    table, _ = results.load_reference("report")
+def test_predictions_are_those_of_the_runs(maker, folder, small_lists):
+    maker.make("default")
+    table, _ = results.load_reference("default")
     classifiers = table[table["cell"] != "LSTM"]
     said = results.reference_predictions(classifiers)
     shapes = {name: rows.shape for name, rows in said.probability.items()}
@@ -120,63 +118,64 @@ def test_predictions_are_those_of_the_runs(maker, folder, small_plans):
         assert np.allclose(accuracy, runs.sort_values("seed")["test_accuracy"])
 
 
-def test_counts_stay_whole_beside_language_models(maker, folder, small_plans):
+def test_counts_stay_whole_beside_language_models(maker, folder, small_lists):
     """These have no test reviews, and pandas makes a column with a gap one of floats."""
-    maker.make("report")
+    maker.make("default")
     table = pd.read_csv(folder / "results.csv")
     model = table.iloc[:1].assign(run="a language model", test_reviews=None, perplexity=100.0)
     pd.concat([table, model]).to_csv(folder / "results.csv", index=False)
-    found, _ = results.find_reference("report", "full")
+    found, _ = results.find_reference("default", "full")
     assert pd.api.types.is_integer_dtype(found["test_reviews"])
     assert found["test_reviews"].tolist() == table["test_reviews"].tolist() == [40] * 5
     assert len(tables.ladder_table(found)) == 5  # its intervals need whole counts
-    maker.make("report", train=False)
+    maker.make("default", train=False)
     assert ",40.0," not in (folder / "results.csv").read_text()
 
 
 def test_stored_runs_of_other_code_are_dropped_only_if_that_is_meant(
-    maker, folder, small_plans, monkeypatch
+    maker, folder, small_lists, lesson, monkeypatch
 ):
-    maker.make("report")
+    maker.make("default")
     before = (folder / "results.csv").read_bytes()
-    monkeypatch.setattr(maker.lesson, "code", Code("other code"))
-    with pytest.raises(LabError, match="5 stored runs of the list 'report' are of other settings"):
-        maker.make("report", train=False)
+    monkeypatch.setattr(lesson, "code", Code("other code"))
+    with pytest.raises(LabError, match="5 stored runs of the list 'default' are of other settings"):
+        maker.make("default", train=False)
     assert (folder / "results.csv").read_bytes() == before
     maker.replace = True
-    maker.make("report")
+    maker.make("default")
     assert pd.read_csv(folder / "results.csv")["code"].tolist() == ["other code"] * 5
     assert len(np.load(folder / "predictions.npz").files) == 5 + 2
 
 
 def test_a_list_that_needs_the_tuning_says_so(maker):
     with pytest.raises(LabError, match=r"python tools/reference\.py tuning"):
-        maker.plan("fair")
-    with pytest.raises(LabError, match=r"LAB2_PROFILE=full python tools/reference\.py fair"):
-        results.load_reference("fair")
+        maker.runs("tuned")
+    with pytest.raises(LabError, match=r"LAB2_PROFILE=full python tools/reference\.py tuned"):
+        results.load_reference("tuned")
 
 
 def test_every_list_can_be_made(maker, folder, monkeypatch):
-    plans = {"tuning": maker.plan("tuning")}
-    table = [{"network": s.network, "learning_rate": s.learning_rate} for s in plans["tuning"].runs]
+    lists = {"tuning": maker.runs("tuning")}
+    table = [{"network": s.network, "learning_rate": s.learning_rate} for s in lists["tuning"]]
     tuning = pd.DataFrame(table).assign(valid_loss=0.5)
     monkeypatch.setattr(results, "find_reference", lambda *_: (tuning, None))
     monkeypatch.setattr(reference.Maker, "stream", maker.corpus.data)
     maker.profile = dataclasses.replace(maker.profile, labelled=(20, 0))
     for name in results.REFERENCE_LISTS:
-        plans[name] = maker.plan(name)
-    assert {name: len(plan.runs) for name, plan in plans.items()} == {
-        "report": 12,
+        lists[name] = maker.runs(name)
+    assert {name: len(runs) for name, runs in lists.items()} == {
+        "default": 30,
         "tuning": 18,
-        "fair": 7,
-        "seeds": 30,
-        "ladder": 28,  # the GRU's own step is the report's here: two rungs less
-        "language": 3,
+        "tuned": 30,
+        "matched": 1,
+        "ladder": 28,  # the GRU's own rate is the default one here: two rungs less
+        "language": 15,
         "transfer": 12,
     }
-    assert all(plans["ladder"].runs.values())
-    starts = {run.pretrained for run in plans["transfer"].runs} - {""}
-    assert starts == {record.name for record in plans["language"].records}
+    assert all(lists["ladder"].values())
+    starts = {run.pretrained for run in lists["transfer"]} - {""}
+    readers = maker.records([run for run in lists["language"] if run.seed == 0])
+    assert starts == {record.name for record in readers}
 
 
 def test_tables_are_made(maker, folder):
@@ -191,7 +190,8 @@ def test_tables_are_made(maker, folder):
     assert files.read_table("baselines", folder).shape == (4, 3)
     maker.make_table("gradients")
     gradients = files.read_table("gradients", folder)
-    assert gradients.groupby(["kind", "network"]).size().tolist() == [6] * 12  # a row a distance
+    sizes = gradients.groupby(["kind", "network", "state"]).size()
+    assert sizes.tolist() == [6] * 8  # a row a distance; an LSTM has two states
     assert len(files.read_table("jacobians", folder)) == 2 * 3 * 3
 
 
@@ -201,10 +201,11 @@ def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, m
     monkeypatch.setenv("LAB2_OUT", str(tmp_path / "out"))
     monkeypatch.setenv("LAB2_PROFILE", "full")
     sizes = {"valid": 20, "test": 30, "max_length": 12, "epochs": 1, "batch_size": 16}
+    sizes["stored_seeds"] = 2
     small = dataclasses.replace(config.PROFILES["full"], **sizes)
     monkeypatch.setitem(config.PROFILES, "full", small)
     monkeypatch.setattr(results, "reference_folder", lambda profile="full": tmp_path / profile)
-    command = ["reference.py", "baselines", "report", "--only", "GRU-256", "--workers", "1"]
+    command = ["reference.py", "baselines", "default", "--only", "GRU-256", "--workers", "1"]
     monkeypatch.setattr(sys, "argv", command)
     reference.main()
     said = capsys.readouterr().out
@@ -216,20 +217,19 @@ def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, m
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
-def test_stored_runs_were_made_by_the_code_that_stands_in_the_notebook(lesson, profile):
-    table, _ = results.all_reference(profile)
-    now = {
-        run.run: (lesson.language_code if "LM" in run.network else lesson.code).of(run)
-        for run in table.itertuples()
-    }
-    assert len(now) and dict(zip(table["run"], table["code"])) == now
+def test_stored_runs_were_made_by_the_code_that_stands_in_the_notebooks(profile):
+    rows = carry_over.read(results.reference_folder(profile) / "results.csv")
+    for row in rows.to_dict("records"):
+        assert carry_over.new_name(row, {})[1] == row["code"], row["run"]
+    assert len(rows) > 30
 
 
 def test_stored_quick_runs_were_made_on_the_data_that_are_there_now(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_DATA", str(tmp_path))  # what is packaged, and not the reader's own
     table, _ = results.all_reference("quick")
     corpus = utils.load_corpus(config.get_profile("quick"))
-    assert set(table["data"]) == {corpus.data.fingerprint}
+    read = utils.language_data(config.get_profile("quick"), corpus)
+    assert set(table["data"]) == {corpus.data.fingerprint, read.fingerprint}
 
 
 def test_the_readme_has_the_stored_table():
@@ -237,33 +237,8 @@ def test_the_readme_has_the_stored_table():
     assert reference.summary() in readme
 
 
-def test_numbers_quoted_of_stored_runs_are_the_stored_ones(notebook):
-    accuracy = (
-        100 * results.find_reference("seeds", "full")[0].set_index("network")["test_accuracy"]
-    )
-    rnn = accuracy["RNN-256"]
-    assert len(rnn) == 5
-    section = next(c.source for c in notebook.cells if c.get("id") == "full-seeds-reading")
-    readme = " ".join((results.reference_folder().parent / "README.md").read_text().split())
-    assert f"{rnn.mean():.1f} % in the mean of five seeds" in section
-    assert f"{rnn.min():.1f} to {rnn.max():.1f} %" in section
-    assert f"five seeds lie between {rnn.min():.1f} and {rnn.max():.1f} %" in readme
-    assert f"standard deviation of {rnn.std():.1f} points" in section
-    assert (accuracy > 60).all() and "no seed collapsed" in section
-    perplexity = (
-        results.find_reference("language", "full")[0].set_index("cell")["perplexity"].to_dict()
-    )
-    counting = files.read_table("counting", results.reference_folder()).set_index("model")[
-        "perplexity"
-    ]
-    for model, value in (perplexity | counting.to_dict()).items():
-        assert f"| {model} | {value:.1f} |" in readme
-
-
-def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(
-    maker, folder, small_plans, lesson
-):
-    maker.make("report")
+def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(maker, folder, small_lists):
+    maker.make("default")
     before = {name: pd.read_csv(folder / name, dtype=str) for name in ("results.csv", "curves.csv")}
     renamed = {run: f"old-{run}" for run in before["results.csv"]["run"]}
     for name in ("results.csv", "curves.csv", "lists.csv"):
@@ -277,5 +252,5 @@ def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(
     assert carry_over.carry_over(folder, ["old code"]) == 5
     for name, table in before.items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / name, dtype=str), table)
-    maker.make("report", train=False)  # found again
-    assert len(results.reference_predictions(results.load_reference("report")[0]).correct) == 3
+    maker.make("default", train=False)  # found again
+    assert len(results.reference_predictions(results.load_reference("default")[0]).correct) == 3

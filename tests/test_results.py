@@ -60,12 +60,15 @@ def test_predictions_stand_under_the_names_of_their_runs(
 def test_missing_or_broken_results_say_what_to_do(tmp_path, content):
     if content is not None:
         (tmp_path / "results.csv").write_bytes(content)
-    with pytest.raises(LabError, match="Run the six networks first"):
+    with pytest.raises(LabError, match="Run the cells above first"):
         results.load_results(tmp_path)
 
 
 def test_table_stands_beside_the_starting_report(exported):
-    table = tables.comparison_table(results.load_results(exported[0])[0])
+    runs_here, _ = results.load_results(exported[0])
+    stored = pd.DataFrame({"network": ["RNN-256"] * 2, "test_accuracy": [0.7, 0.8]})
+    table = tables.comparison_table(runs_here, stored)
+    assert table.loc["RNN-256", "reference %"] == 75.0
     assert table.loc["RNN-256", "report's accuracy %"] == 69.76
     assert table.loc["RNN-256", "report's loss"] == 0.584
     assert math.isnan(table.loc["GRU-8", "report's loss"])
@@ -81,7 +84,7 @@ def test_interval():
 @pytest.mark.parametrize("quantity", ["accuracy", "loss"])
 def test_figure_shows_what_the_file_says(exported, quantity):
     _, curves = results.load_results(exported[0])
-    figure = figures.plot_curves(curves, quantity)
+    figure = figures.plot_curves({"here": curves}, quantity)
     scale = 100 if quantity == "accuracy" else 1
     for axis, part in zip(figure.axes, ("train", "valid")):
         drawn = {line.get_label(): line.get_ydata() for line in axis.lines}
@@ -94,12 +97,14 @@ def test_figure_shows_what_the_file_says(exported, quantity):
 def test_figure_of_several_seeds_draws_each_run_and_names_it_once(exported):
     _, curves = results.load_results(exported[0])
     stopped = curves.assign(seed=1)[curves["epoch"] == 1]
-    figure = figures.plot_curves(pd.concat([curves, stopped]), "loss")
-    lines = [line for line in figure.axes[1].lines if line.get_marker() == "o"]  # not the coin
+    figure = figures.plot_curves({"here": pd.concat([curves, stopped])}, "loss")
+    lines = [
+        line for line in figure.axes[1].lines if line.get_marker() == "o"
+    ]  # not the level of chance
     lengths = curves.groupby("run").size().tolist() + [1] * curves["run"].nunique()
     assert sorted(len(line.get_xdata()) for line in lines) == sorted(lengths)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == curves["network"].unique().tolist()
+    assert names == [*curves["network"].unique(), "chance level"]
     plt.close(figure)
 
 
@@ -109,22 +114,3 @@ def test_saved_figure_is_a_picture(tmp_path, monkeypatch):
     figures.save_figure(figure, "empty")
     plt.close(figure)
     assert (tmp_path / "figures" / "empty.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_labels_at_the_ends_of_lines_keep_their_order_and_their_distance():
-    figure, axis = plt.subplots(layout="constrained")
-    for name, end in (("low", 1e-9), ("mid", 1.0), ("near mid", 1.01), ("above", 1e9)):
-        axis.plot([0, 1], [1.0, end], label=name)
-    axis.plot([0, 1], [2, np.nan], label="_hidden")
-    axis.set(yscale="log", ylim=(1e-3, 1e3))  # two ends are out of sight
-    figures.label_ends(axis, gap=11)
-    figure.draw_without_rendering()
-    boxes = {text.get_text(): text.get_window_extent() for text in axis.texts}
-    heights = {name: (box.y0 + box.y1) / 2 * 72 / figure.dpi for name, box in boxes.items()}
-    order = ["above", "near mid", "mid", "low"]
-    assert sorted(heights, key=lambda name: -heights[name]) == order
-    gaps = -np.diff([heights[name] for name in order])
-    assert gaps.min() > 10
-    frame = axis.get_window_extent()
-    assert all(box.x0 > frame.x1 and box.x1 <= figure.bbox.x1 for box in boxes.values())
-    plt.close(figure)

@@ -18,7 +18,7 @@ def test_packaged_reviews_are_the_official_training_half():
 
 def test_packaged_splits_share_no_block_and_no_text(tmp_path):
     reviews = utils.load_reviews(config.PROFILES["quick"], tmp_path)
-    assert reviews["split"].value_counts().to_dict() == {"train": 3000, "test": 2000, "valid": 1000}
+    assert reviews["split"].value_counts().to_dict() == {"train": 5000, "test": 2000, "valid": 1000}
     assert reviews.groupby("group")["split"].nunique().max() == 1
     assert reviews["text"].is_unique
     assert reviews.groupby("split")["label"].mean().min() > 0.47

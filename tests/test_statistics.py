@@ -13,7 +13,7 @@ from scipy import stats
 from torch import nn
 
 import utils
-from lab import config, figures, statistics, tables
+from lab import config, figures, run_lists, statistics, tables
 
 
 def coins(generator, accuracy, shape):
@@ -83,10 +83,10 @@ def test_compare_is_strict_over_a_family_and_sees_what_is_there():
     equal = {name: coins(generator, 0.8, (3, 1000)) for name in "abcd"}
     pairs = [(a, b) for a in "abcd" for b in "abcd" if a < b]
     table = statistics.compare(equal, pairs)
-    assert (table["p (Holm)"] >= table["p"]).all() and (table["real"] == "not shown").all()
+    assert (table["p (Holm)"] >= table["p"]).all() and (table["supported"] == "not shown").all()
     equal["a"] = coins(generator, 0.9, (3, 1000))
-    real = statistics.compare(equal, pairs)["real"]
-    assert real.index[real == "yes"].tolist() == ["a − b", "a − c", "a − d"]
+    supported = statistics.compare(equal, pairs)["supported"]
+    assert supported.index[supported == "yes"].tolist() == ["a − b", "a − c", "a − d"]
 
 
 def test_seed_table_counts_collapsed_runs():
@@ -111,14 +111,6 @@ def test_accuracy_of_one_run_or_two_has_the_interval_of_the_reviews():
     )
     assert two[["mean", "min", "max"]].values.tolist() == [[50, 20, 80]]
     assert (two["high"] - two["low"]).item() < 7 < 60 < (three["high"] - three["low"]).item()
-    apart = statistics.accuracy_table(
-        {"two": coins(np.random.default_rng(0), 0.8, (2, 1000)) | one}
-    )
-    recipes = {"one recipe": table, "another": apart}
-    figure = figures.plot_accuracies(recipes, {"a line": 75.0}, {"twice": 70.0, "nobody": 60.0})
-    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names == ["one", "twice", "two"]
-    plt.close(figure)
 
 
 def test_median_seed():
@@ -166,12 +158,12 @@ def linear_rnn(factor, hidden=6):
 @pytest.mark.parametrize("factor", [0.5, 0.9, 1.0])
 def test_gradient_of_a_linear_rnn_is_a_power(lesson, factor):
     """All states are 0, where tanh has slope 1: dL/dh_t = W^k dL/dh_T, shortened by factor^k."""
-    model = lesson.RNN(10, 3, 6, 1)
+    model = lesson.RNN(10, 3, 6)
     model.recurrent = linear_rnn(factor)
     length = torch.full((4,), 30)
     text = torch.randint(2, 10, (30, 4))
     batch = utils.Batch(text, length, torch.tensor([0.0, 1, 0, 1]), np.arange(4))
-    norms = lesson.gradients_through_time(model, "RNN", batch)
+    norms = lesson.gradients_through_time(model, "RNN", batch)["h"]
     table = statistics.bands(norms)
     np.testing.assert_allclose(table["median"], factor ** np.arange(30), rtol=1e-4)
     np.testing.assert_allclose(table["low"], table["high"], rtol=1e-4)
@@ -181,39 +173,42 @@ def test_gradient_of_a_linear_rnn_is_a_power(lesson, factor):
 
 
 @pytest.mark.parametrize(
-    ("name", "readout"),
-    [("RNN", "last"), ("GRU", "last"), ("GRU", "pooled"), ("LSTM", "last"), ("LSTM", "pooled")],
+    ("name", "part"), [("RNN", "h"), ("GRU", "h"), ("LSTM", "h"), ("LSTM", "c")]
 )
-def test_gradients_equal_finite_differences(lesson, name, readout):
+def test_gradients_equal_finite_differences(lesson, name, part):
     """Nudge each unit of the state after word 5, read on, and see how the losses change."""
     torch.manual_seed(0)
-    model = lesson.CELLS[name](20, 5, 8, 1, readout=readout).double()
+    model = lesson.CELLS[name](20, 5, 8).double()
     text, length = torch.randint(2, 20, (9, 3)), torch.tensor([9, 9, 9])
     label = torch.tensor([0.0, 1, 1]).double()
     norms = lesson.gradients_through_time(model, name, utils.Batch(text, length, label, None))
+    assert set(norms) == ({"h", "c"} if name == "LSTM" else {"h"})
 
     @torch.no_grad()
     def losses(nudge):
-        embedded = model.embedding(text)
-        state, states = lesson.zero_state(name, embedded.new_empty(3, 8)), []
-        for step, x_t in enumerate(embedded):
+        zeros = torch.zeros(3, 8).double()
+        state = (zeros, zeros) if name == "LSTM" else zeros
+        for step, x_t in enumerate(model.embedding(text)):
             state = lesson.SCRATCH[name](x_t, state, *model.recurrent.all_weights[0])
             h, *memory = state if name == "LSTM" else (state,)
-            h = h + nudge * (step == 5)
+            if step == 5 and part == "h":
+                h = h + nudge
+            elif step == 5:  # h follows c: h = o tanh(c)
+                moved = memory[0] + nudge
+                h, memory = h / torch.tanh(memory[0]) * torch.tanh(moved), [moved]
             state = (h, *memory) if memory else h
-            states.append(h)
-        logits = model.linear(model.readout(torch.stack(states), length)).squeeze(1)
+        logits = model.linear(h).squeeze(1)
         return F.binary_cross_entropy_with_logits(logits, label, reduction="none")
 
     size = 1e-4
     slopes = [(losses(n) - losses(-n)) / (2 * size) for n in size * torch.eye(8).double()]
-    np.testing.assert_allclose(norms[5], torch.stack(slopes).norm(dim=0), rtol=1e-4)
+    np.testing.assert_allclose(norms[part][5], torch.stack(slopes).norm(dim=0), rtol=1e-4)
 
 
 @pytest.mark.parametrize("steps", [1, 5])
-def test_jacobian_of_a_linear_rnn_is_a_power(lesson, steps):
+def test_jacobian_of_a_linear_rnn_is_a_power(gradients, steps):
     layer = linear_rnn(0.8)
-    jacobian = lesson.state_jacobian(
+    jacobian = gradients.state_jacobian(
         "RNN", [w.detach() for w in layer.all_weights[0]], torch.zeros(steps, 3), torch.zeros(6)
     )
     expected = torch.linalg.matrix_power(layer.weight_hh_l0.detach(), steps)
@@ -221,14 +216,14 @@ def test_jacobian_of_a_linear_rnn_is_a_power(lesson, steps):
     assert torch.linalg.svdvals(jacobian).tolist() == pytest.approx([0.8**steps] * 6, rel=1e-4)
 
 
-def test_jacobian_of_an_open_lstm_keeps_its_memory(lesson):
+def test_jacobian_of_an_open_lstm_keeps_its_memory(gradients):
     """Forget gates wide open, all else shut: c passes through unchanged, h is made anew."""
     layer = nn.LSTM(3, 4)
     for weight in layer.parameters():
         nn.init.zeros_(weight)
     layer.bias_ih_l0.data = torch.tensor([-50.0] * 4 + [50.0] * 4 + [0.0] * 4 + [50.0] * 4)
     weights = [w.detach() for w in layer.all_weights[0]]
-    jacobian = lesson.state_jacobian("LSTM", weights, torch.zeros(7, 3), torch.zeros(8))
+    jacobian = gradients.state_jacobian("LSTM", weights, torch.zeros(7, 3), torch.zeros(8))
     expected = torch.zeros(8, 8)
     expected[:4, 4:] = expected[4:, 4:] = torch.eye(4)  # h = tanh(c) has slope 1 at 0
     torch.testing.assert_close(jacobian, expected)
@@ -241,18 +236,29 @@ def test_bands_leave_out_reviews_without_gradient():
     assert math.isinf(statistics.half_life(statistics.bands(np.ones((5, 2)))))
 
 
+def test_half_lives_are_told_apart_by_kind_network_and_state():
+    norms = 0.9 ** np.arange(60)[::-1, None] * np.ones((1, 5))
+    table = pd.concat(
+        statistics.bands(norms).assign(kind=kind, network=network, state=state)
+        for kind in ("untrained", "trained")
+        for network, state in (("RNN-256", "h"), ("LSTM-256", "h"), ("LSTM-256", "c"))
+    )
+    found = statistics.half_lives(table)
+    assert found.shape == (2, 3) and (found == 6.6).all().all()
+
+
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
-def test_inside_ends_with_the_prediction_and_gates_are_the_cells_own(lesson, name):
+def test_inside_ends_with_the_prediction_and_gates_are_the_cells_own(lesson, gradients, name):
     torch.manual_seed(0)
-    model = lesson.CELLS[name](20, 5, 8, 1).eval()
+    model = lesson.CELLS[name](20, 5, 8).eval()
     text = torch.randint(2, 20, (7, 1))
-    reading = lesson.inside(model, name, text, units=3)
+    reading = gradients.inside(model, name, text, units=3)
     assert reading["belief"][-1] == pytest.approx(
         model.predict(text, torch.tensor([7])).item(), abs=1e-6
     )
     assert reading["evidence"].shape == (7, 3)
     if name == "GRU":  # h = (1 - z) n + z h: from z and the states, n must lie within -1 and 1
-        states = model.states(text, torch.tensor([7]))[:, 0].detach().numpy()
+        states = model.recurrent(model.embedding(text))[0][:, 0].detach().numpy()
         z = reading["gates"]["update z"]
         before = np.vstack([np.zeros(8), states[:-1]])
         proposal = (states - z * before) / (1 - z)
@@ -262,52 +268,82 @@ def test_inside_ends_with_the_prediction_and_gates_are_the_cells_own(lesson, nam
 # ── Run lists and tables ────────────────────────────────────────────────────────────────────────
 
 
-def test_matched_lstm_has_as_many_recurrent_weights(lesson):
+def test_matched_lstm_has_as_many_recurrent_weights():
     for word_dim in (50, 100, 300):
-        hidden = lesson.matched_lstm(512, word_dim)
+        hidden = run_lists.matched_lstm(512, word_dim)
         rnn, lstm = nn.RNN(word_dim, 512), nn.LSTM(word_dim, hidden)
         weights = [sum(p.numel() for p in layer.parameters()) for layer in (rnn, lstm)]
         assert abs(weights[1] / weights[0] - 1) < 0.01
-    assert lesson.matched_lstm(512, 100) == 234
+    assert run_lists.matched_lstm(512, 100) == 234
 
 
-def test_every_network_has_the_same_budget(lesson):
-    runs = lesson.tuning_list(config.PROFILES["quick"])
+def test_every_network_has_the_same_budget_and_chooses_by_validation_loss(lesson):
+    runs = run_lists.tuning_list(config.PROFILES["quick"], lesson.SIX, lesson.RATES)
     by_network = pd.Series([run.network for run in runs]).value_counts()
     assert by_network.nunique() == 1 and set(by_network.index) == set(lesson.SIX)
     tuning = pd.DataFrame(
-        {"network": ["A", "A", "B"], "learning_rate": [1, 2, 3], "valid_loss": [0.5, 0.4, 0.1]}
+        {
+            "network": ["A", "A", "A", "A", "B"],
+            "learning_rate": [1, 2, 1, 2, 3],
+            "valid_loss": [0.3, 0.4, 0.6, 0.4, 0.1],  # the mean of both seeds decides
+        }
     )
-    assert lesson.own_step(tuning, "A") == 2
+    networks = dict.fromkeys("ABC", ("RNN", 8, 1))
+    chosen = run_lists.choose_rates(tuning, networks, {"RNN": (7, 9, 8)})
+    assert chosen == {"A": 2, "B": 3, "C": 8}  # C was not tuned: the middle one
 
 
 @pytest.mark.parametrize("profile", config.PROFILES.values(), ids=list(config.PROFILES))
-def test_ladder_changes_one_thing_a_rung(lesson, profile):
-    rungs = list(lesson.ladder(profile, "RNN-256", 1e-4).values())
-    sides = [(rungs[5], side) for side in rungs[10:]]
-    for below, above in [*itertools.pairwise(rungs[:10]), *sides]:
+def test_ladder_changes_one_thing_a_rung(lesson, recipes, profile):
+    ladder = recipes.ladder(profile, "RNN-256", 1e-4)
+    rungs = list(ladder.values())
+    sides = [(rungs[5], side) for side in recipes.side_steps(profile, ladder).values()]
+    assert len(rungs) == 10 and len(sides) == 5
+    for below, above in [*itertools.pairwise(rungs), *sides]:
         changed = {f for f, v in vars(above).items() if v != getattr(below, f)}
-        assert len(changed - {"patience"}) == 1  # which follows the epochs of a falling step
-    assert rungs[0] == lesson.report_list(profile)[0]  # so that it is not trained twice
-    fair = lesson.fair_settings(profile, "RNN-256", lesson.SIX["RNN-256"], 1e-4)
-    assert rungs[3] == fair  # nor this one
+        assert len(changed - {"patience"}) == 1  # which follows the epochs of a falling rate
+    network = {"RNN-256": lesson.SIX["RNN-256"]}
+    assert [rungs[0]] == run_lists.default_list(profile, network)  # so it is not trained twice
+    assert [rungs[3]] == run_lists.tuned_list(profile, network, {"RNN-256": 1e-4})  # nor this one
 
 
-def test_a_rung_that_changes_nothing_is_left_out(lesson):
-    rungs = lesson.ladder(config.PROFILES["quick"], "GRU-256", 1e-3)
-    assert len(set(rungs.values())) == len(rungs) == 13  # its own step is the report's
-    assert rungs["vectors frozen"].readout == "pooled"
+def test_a_rung_that_changes_nothing_is_left_out(recipes):
+    profile = config.PROFILES["quick"]
+    rungs = recipes.ladder(profile, "GRU-256", 1e-3)
+    assert len(set(rungs.values())) == len(rungs) == 8  # its own rate is the default one
+    assert recipes.side_steps(profile, rungs)["vectors frozen"].readout == "pooled"
+
+
+def test_states_are_placed_where_they_differ_most_at_a_step():
+    generator = np.random.default_rng(0)
+    means = generator.normal(size=(3, 4, 5))  # (kinds, T, H)
+    means[:, 2, 1] += [-50, 0, 50]  # at step 3 the kinds lie apart along unit 1
+    places = statistics.apart(means, 3)
+    along_unit_1 = means[:, :, 1] - means[:, :, 1].mean(0)
+    turned = np.sign(places[2, 2]) * places
+    np.testing.assert_allclose(turned[:, 2], along_unit_1[:, 2], rtol=0.05, atol=1)
+
+
+def test_recipes_are_drawn_with_what_was_reported():
+    runs = pd.DataFrame({"network": ["A", "A", "B"], "test_accuracy": [0.6, 0.7, 0.8]})
+    lines = pd.DataFrame({"last 5 words": [0.5, 0.6, 0.7, 0.75]}, index=list("wxyz"))
+    here = ({"one": runs, "own": runs.tail(1)}, lines)
+    figure = figures.plot_recipes({"here": here, "there": here}, {"A": (0.5, 0.65), "C": (1, 1)})
+    left = figure.axes[0]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["A", "B"]
+    crosses = next(line for line in left.lines if line.get_marker() == "x")
+    assert crosses.get_xydata().tolist() == [[65.0, 0.0]]
+    assert len([line for line in left.lines if len(set(line.get_xdata())) == 1]) >= 3
+    plt.close(figure)
 
 
 def test_figures_take_what_the_tables_give():
     norms = 0.9 ** np.arange(20)[::-1, None] * np.ones((1, 5))
-    gradients = pd.concat(
-        statistics.bands(norms).assign(kind=kind, network=network)
-        for kind in ("one", "two")
+    table = pd.concat(
+        statistics.bands(norms).assign(network=network, state="h")
         for network in ("RNN-256", "GRU-256")
     )
-    assert len(figures.plot_gradients(gradients).axes) == 2
-    assert statistics.half_lives(gradients).shape == (2, 2)
+    assert len(figures.plot_gradients({"one": table, "two": table}).axes) == 2
     results = pd.DataFrame(
         {
             "rung": ["a", "b"],
@@ -320,7 +356,9 @@ def test_figures_take_what_the_tables_give():
         }
     )
     table = tables.ladder_table(results)
-    figure = figures.plot_ladder({"RNN-256": table, "GRU-256": table.tail(1)}, {"a line": 75.0})
+    figure = figures.plot_ladder(
+        {"here": ({"RNN-256": table, "GRU-256": table.tail(1)}, {"a line": 75.0})}
+    )
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b"]
     rnn, gru = (container.lines[0].get_xydata() for container in figure.axes[0].containers)
     assert list(rnn[:, 1]) == [0, 1] and list(gru[:, 1]) == [1] and rnn[1, 0] == gru[0, 0]

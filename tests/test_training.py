@@ -53,7 +53,7 @@ def test_train_epoch_reports_means_over_reviews(lesson, data, settings):
     assert row["tokens"] == sum(min(n, 10) for n in np.diff(data.train.starts))
 
 
-def test_clipping_limits_the_step(lesson, data, settings):
+def test_clipping_limits_the_update(lesson, data, settings):
     model = lesson.build_model(settings(), data.vectors)
     before = [p.clone() for p in model.parameters()]
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -307,7 +307,7 @@ def test_training_stops_early_also_when_continued(lesson, data, settings, tmp_pa
     assert outcome(broken) == outcome(whole)
 
 
-def test_training_stops_at_the_step_whose_loss_is_not_finite(
+def test_training_stops_at_the_update_whose_loss_is_not_finite(
     lesson, data, settings, tmp_path, monkeypatch
 ):
     """A network that explodes is named with epoch and step, and its record says it."""
@@ -315,10 +315,10 @@ def test_training_stops_at_the_step_whose_loss_is_not_finite(
     vectors[2] = np.inf  # the word of the positive reviews
     exploding = dataclasses.replace(data, vectors=vectors)
     entry = settings("RNN")
-    with pytest.raises(LabError, match=r"stopped in epoch 1: the loss is nan at step 1\."):
+    with pytest.raises(LabError, match=r"stopped in epoch 1: the loss is nan at update 1\."):
         sweep([entry], lesson.train_run, exploding, CODE, tmp_path, workers=1)
     record = record_of(entry, exploding, tmp_path)
-    assert "the loss is nan at step 1" in (record.folder / "failure.txt").read_text()
+    assert "the loss is nan at update 1" in (record.folder / "failure.txt").read_text()
     assert not is_running(record) and record.curve == []
 
 

@@ -7,8 +7,8 @@ program proves it on short runs, one of each cell and kind, with the code of COM
 code that stands here; then it gives the runs in data/reference their new names. No other word of
 these files changes. --prove stops after the proof.
 
-Imports, of `lab`: `lesson.py`, `runs.py`, `results.py`, `files.py`, `config.py`. The short runs of
-COMMIT are trained by a process of its own, which imports COMMIT's modules.
+Imports, of `lab`: `trainings.py`, `lesson.py`, `runs.py`, `files.py`. The short runs of COMMIT are
+trained by a process of its own, which imports COMMIT's modules.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
-import importlib
 import io
 import json
 import subprocess
@@ -35,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 WORDS = 40  # of a small vocabulary
 
 CELLS = ("RNN", "LSTM", "GRU")
+# of a curve, what is the same on all machines
+COLUMNS = ("epoch", "tokens", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
 KINDS = {  # what the stored runs differ in
     "classifier": {},
     "two layers": {"num_layers": 2, "hidden_dim": 8},
@@ -55,25 +56,20 @@ def open_lab(tree: Path) -> SimpleNamespace:
     """Return what the short runs need of the lab in a folder; this process imports its modules."""
     sys.path.insert(0, str(tree))
     import utils
+    from lab import language, lesson, machine, runs
 
-    if (tree / "lab").is_dir():
-        from lab import language, lesson, machine, runs
+    machine.prepare_torch(1)
+    lab = SimpleNamespace(utils=utils, language=language, lesson=lesson, runs=runs)
+    if (tree / "lab" / "trainings.py").exists():
+        from lab import trainings
 
-        machine.prepare_torch(1)
-        return SimpleNamespace(utils=utils, language=language, lesson=lesson, runs=runs)
-    sys.path.insert(0, str(tree / "tests"))  # up to commit 6bd1960
-    import nbformat
-
-    then = {name: importlib.import_module(name) for name in ("experiment", "language")}
-    utils.prepare_torch(1)
-    notebook = nbformat.read(tree / "lab2.ipynb", as_version=4)
-    lesson = importlib.import_module("notebook_cells").definitions(notebook)
-    return SimpleNamespace(
-        utils=utils,
-        language=then["language"],
-        lesson=SimpleNamespace(**lesson),
-        runs=then["experiment"],
-    )
+        lab.training_of = trainings.training_of
+    else:  # up to commit ba316e1 the lesson had one training for all classifiers
+        lab.training_of = lambda settings: SimpleNamespace(
+            train=lesson.train_language if settings.network.endswith(" LM") else lesson.train_run,
+            code=lesson.language_code if settings.network.endswith(" LM") else lesson.code,
+        )
+    return lab
 
 
 def small_data(lab: SimpleNamespace) -> tuple[Any, Any]:
@@ -100,24 +96,19 @@ def short_runs(tree: Path, out: Path) -> None:
     lab = open_lab(tree)
     reviews, stream = small_data(lab)
     left: dict[str, str] = {"data": reviews.fingerprint, "stream": stream.fingerprint}
+    codes: set[str] = set()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for cell in CELLS:
-            reader = train(lab, folder, f"{cell} LM", cell, stream, {"dropout": 0.1})
+            reader = train(lab, folder, f"{cell} LM", cell, stream, {})
             left[f"{cell}, language model"] = trace(reader)
+            codes.add(reader.sources["code"])
             kinds = KINDS | {"transfer": {"pretrained": reader.name}}
             for kind, changes in kinds.items():
                 run = train(lab, folder, f"{cell} {kind}", cell, reviews, changes)
                 left[f"{cell}, {kind}"] = trace(run)
-    out.write_text(json.dumps({"left": left, "codes": codes(lab)}), encoding="utf-8")
-
-
-def codes(lab: SimpleNamespace) -> list[str]:
-    """Return the digests of code that stored runs of this lab may have."""
-    both = (lab.lesson.code, lab.lesson.language_code)
-    if isinstance(both[0], str):  # up to commit 6bd1960
-        return list(both)
-    return [code.of(SimpleNamespace(cell=cell)) for code in both for cell in CELLS]
+                codes.add(run.sources["code"])
+    out.write_text(json.dumps({"left": left, "codes": sorted(codes)}), encoding="utf-8")
 
 
 def train(
@@ -127,9 +118,9 @@ def train(
     base = {"network": name, "cell": cell, "hidden_dim": 160, "num_layers": 1, "seed": 1}
     base |= {"learning_rate": 0.01, "epochs": 2, "batch_size": 16, "max_length": 10}
     settings = lab.runs.Settings(**base | changes)
-    record = lab.runs.RunRecord(settings, data.fingerprint, "code", folder)
-    task = lab.lesson.train_language if name.endswith("LM") else lab.lesson.train_run
-    task(settings, data, record, torch.device("cpu"))
+    training = lab.training_of(settings)
+    record = lab.runs.RunRecord(settings, data.fingerprint, training.code.of(settings), folder)
+    training.train(settings, data, record, torch.device("cpu"))
     return record
 
 
@@ -137,7 +128,7 @@ def trace(record: Any) -> str:
     """Return the digest of all bits of a run that do not depend on time and place."""
     hasher = hashlib.sha256()
     for row in record.curve:
-        hasher.update(repr([v for k, v in row.items() if "second" not in k]).encode())
+        hasher.update(repr([row.get(column) for column in COLUMNS]).encode())
     for name, weight in torch.load(record.folder / "best.pt", weights_only=True).items():
         hasher.update(name.encode() + weight.numpy().tobytes())
     if (record.folder / "test.npz").exists():
@@ -212,14 +203,13 @@ def carry_over(folder: Path, known: list[str]) -> int:
 
 def new_name(row: dict[str, str], names: dict[str, str]) -> tuple[str, str]:
     """Return the name and the code of a stored run as they are now; names: those known already."""
-    from lab import lesson, runs
+    from lab import runs, trainings
 
     texts = {field.name: row[field.name] for field in dataclasses.fields(runs.Settings)}
     texts["pretrained"] = names.get(row["pretrained"], row["pretrained"])
     settings = runs.Settings(**{name: typed(name, text) for name, text in texts.items()})
-    code = lesson.language_code if row["test_reviews"] == "" else lesson.code
-    record = runs.RunRecord(settings, row["data"], code.of(settings), ROOT)
-    return record.name, code.of(settings)
+    code = trainings.training_of(settings).code.of(settings)
+    return runs.RunRecord(settings, row["data"], code, ROOT).name, code
 
 
 def typed(name: str, text: str) -> Any:

@@ -7,8 +7,9 @@ own code and data. What stands there already, with the same settings, data and c
 again. What the files hold is told in data/reference/README.md; `lab/results.py` reads and writes
 them.
 
-Imports `utils.py`, and, of `lab`: `lesson.py`, `results.py`, `sweep.py`, `statistics.py`,
-`tables.py`, `language.py`, `runs.py`, `files.py`, `fingerprint.py`, `machine.py`, `config.py`.
+Imports `utils.py`, and, of `lab`: `trainings.py` and the notebooks' modules, `claims.py`,
+`results.py`, `run_lists.py`, `sweep.py`, `statistics.py`, `tables.py`, `language.py`, `linear.py`,
+`runs.py`, `files.py`, `machine.py`, `config.py`.
 """
 
 from __future__ import annotations
@@ -17,54 +18,54 @@ import argparse
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
+import joblib
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab, from any folder
 
 import utils
-from lab import config, files, machine, results, statistics, tables
+from lab import (
+    claims,
+    config,
+    files,
+    gradients,
+    language,
+    lesson,
+    linear,
+    machine,
+    recipes,
+    results,
+    run_lists,
+    statistics,
+    tables,
+    trainings,
+    transfer,
+)
 from lab.config import LabError, Profile
-from lab.fingerprint import Code
-from lab.language import LanguageData
 from lab.runs import RunRecord, Settings
 from lab.sweep import records_of, sweep
 
-# what is made, in this order: lists of runs, and three tables
+# what is made, in this order: lists of runs, and tables
 EVERYTHING = (
-    *("baselines", "report", "gradients", "tuning", "fair", "seeds", "ladder"),
-    *("counting", "language", "transfer"),
+    *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
+    *("counting", "language", "transfer", "recall", "claims"),
 )
-
-
-class Plan(NamedTuple):
-    """A run list with all that `sweep` needs: runs are settings -> rung."""
-
-    runs: dict[Settings, str]
-    train: Callable[..., None]
-    data: Any
-    code: Code
-
-    @property
-    def records(self) -> list[RunRecord]:
-        """The records of the runs, finished or not."""
-        return records_of(list(self.runs), self.data, self.code)
 
 
 @dataclasses.dataclass
 class Maker:
-    """Makes lists and tables with the notebook's definitions, on the data of a profile.
+    """Makes lists and tables with the notebooks' definitions, on the data of a profile.
 
     workers: processes, by default one per core
     only:    the one network whose runs are made; "": all
     replace: may stored runs of other settings, data or code be dropped?
     """
 
-    lesson: ModuleType
     profile: Profile
     corpus: utils.Corpus
     workers: int | None = None
@@ -72,91 +73,116 @@ class Maker:
     replace: bool = False
 
     @functools.cached_property
-    def stream(self) -> LanguageData:
+    def stream(self) -> language.LanguageData:
         """The text of the language model."""
         return utils.language_data(self.profile, self.corpus)
 
-    def carry_out(self, plan: Plan) -> list[RunRecord]:
-        """Train what is not finished of a plan, and return its records."""
-        return sweep(list(plan.runs), plan.train, plan.data, plan.code, workers=self.workers)
+    def records(self, runs: Sequence[Settings]) -> list[RunRecord]:
+        """Return the records of runs, finished or not, each of the training that makes it."""
+        return [
+            records_of([run], self.data_of(run), trainings.training_of(run).code)[0] for run in runs
+        ]
+
+    def carry_out(self, runs: Sequence[Settings]) -> list[RunRecord]:
+        """Train what is not finished of some runs, and return their records."""
+        by_training: dict[Any, list[Settings]] = {}
+        for run in runs:
+            by_training.setdefault(trainings.training_of(run).train, []).append(run)
+        for some in by_training.values():
+            train, code = trainings.training_of(some[0])
+            sweep(some, train, self.data_of(some[0]), code, workers=self.workers)
+        return self.records(runs)
+
+    def data_of(self, run: Settings) -> utils.LabData | language.LanguageData:
+        """Return the data that a run learns from."""
+        return self.stream if run.network.endswith(" LM") else self.corpus.data
 
     # ── Lists of runs ───────────────────────────────────────────────────────────────────────────
 
-    def plan(self, name: str) -> Plan:
-        """Return the plan of a list. Raises LabError if it needs tuning runs that are not there."""
-        lesson = self.lesson
+    def runs(self, name: str) -> dict[Settings, str]:
+        """Return the runs of a list, with their rungs. Raises LabError without tuning runs."""
+        profile, seeds = self.profile, range(self.profile.stored_seeds)
         if name == "language":
-            runs = dict.fromkeys(lesson.language_list(self.profile), "")
-            return Plan(runs, lesson.train_language, self.stream, lesson.language_code)
-        if name == "report":
-            seeds = range(self.profile.stored_seeds)
-            runs = [run for seed in seeds for run in lesson.report_list(self.profile, seed)]
+            rates = lesson.LANGUAGE_RATES
+            listed = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds)
+        elif name == "default":
+            listed = run_lists.default_list(profile, lesson.SIX, seeds)
         elif name == "tuning":
-            runs = lesson.tuning_list(self.profile)
+            tried = range(profile.tuning_seeds)
+            listed = run_lists.tuning_list(profile, lesson.SIX, lesson.RATES, tried)
+        elif name == "tuned":
+            listed = run_lists.tuned_list(profile, lesson.SIX, self.own_rates, seeds)
+        elif name == "matched":
+            units = run_lists.matched_lstm(512, self.corpus.data.vectors.shape[1])
+            network = {f"LSTM-{units}": ("LSTM", units, 1)}
+            rates = {f"LSTM-{units}": self.own_rates["LSTM-256"]}
+            listed = run_lists.tuned_list(profile, network, rates)
+        elif name == "transfer":
+            listed = self.transfer_runs()
         else:
-            runs = self.tuned_runs(name)
-        runs = runs if isinstance(runs, dict) else dict.fromkeys(runs, "")
-        return Plan(runs, lesson.train_run, self.corpus.data, lesson.code)
+            return self.ladders()
+        return dict.fromkeys(listed, "")
 
-    def tuned_runs(self, name: str) -> list[Settings] | dict[Settings, str]:
-        """Return the runs of a list that takes its steps from the tuning runs.
+    @functools.cached_property
+    def own_rates(self) -> dict[str, float]:
+        """The learning rate of each network, from the tuning runs of the profile."""
+        tuning, _ = results.find_reference("tuning", self.profile.tuning)
+        missing = [n for n in lesson.SIX if n not in set(tuning.get("network", ()))]
+        if missing:
+            raise LabError("No tuning runs yet. Make them first: python tools/reference.py tuning")
+        return run_lists.choose_rates(tuning, lesson.SIX, lesson.RATES)
 
-        Seeds and ladders leave out networks whose tuning runs are not all there.
-        """
-        lesson, profile = self.lesson, self.profile
-        tuning, _ = results.find_reference("tuning", profile.name)
-        runs_of = tuning["network"].value_counts() if len(tuning) else {}
-        tuned = [n for n, (c, *_) in lesson.SIX.items() if runs_of.get(n) == len(lesson.STEPS[c])]
-        if name == "seeds" and tuned:
-            return lesson.seed_list(profile, tuning, tuned, range(profile.seeds))
-        if name == "ladder" and tuned:
-            climbers = [network for network in profile.climbers if network in tuned]
-            steps = {network: lesson.own_step(tuning, network) for network in climbers}
-            ladders = [lesson.ladder(profile, network, steps[network]) for network in climbers]
-            return {run: rung for rungs in ladders for rung, run in rungs.items()}
-        if name == "transfer" and set(lesson.OF_EACH_CELL) <= set(tuned):
-            starts = {record.settings.cell: record.name for record in self.plan("language").records}
-            one_seed = lesson.seed_list(profile, tuning, lesson.OF_EACH_CELL, range(1))
-            return lesson.transfer_list(profile, one_seed, starts, self.corpus.data.train)
-        if name == "fair" and len(tuned) == len(lesson.SIX):
-            return lesson.fair_list(profile, self.corpus.data.vectors.shape[1], tuning)
-        raise LabError("No tuning runs yet. Make them first: python tools/reference.py tuning")
+    def ladders(self) -> dict[Settings, str]:
+        """Return the rungs of all ladders, and their side steps."""
+        runs: dict[Settings, str] = {}
+        for network in self.profile.climbers:
+            rungs = recipes.ladder(self.profile, network, self.own_rates[network])
+            rungs |= recipes.side_steps(self.profile, rungs)
+            runs |= {run: rung for rung, run in rungs.items()}
+        return runs
+
+    def transfer_runs(self) -> list[Settings]:
+        """Return the runs that start from language models, and those they are compared with."""
+        readers = self.records([run for run in self.runs("language") if run.seed == 0])
+        starts = {record.settings.cell: record.name for record in readers}
+        tuned = run_lists.tuned_list(self.profile, lesson.OF_EACH_CELL, self.own_rates)
+        return transfer.transfer_list(self.profile, tuned, starts, self.corpus.data.train)
 
     def make(self, name: str, train: bool = True) -> None:
         """Store what is finished of a list, and carry out the rest.
 
         Raises LabError if stored runs of other settings, data or code would be dropped by it.
         """
-        plan = self.plan(name)
+        runs = self.runs(name)
+        records = self.records(list(runs))
         listed = results.find_reference(name, self.profile.name)[0]["run"]
-        others = set(listed) - {record.name for record in plan.records}
+        others = set(listed) - {record.name for record in records}
         if others and not self.replace:
             raise LabError(
                 f"{len(others)} stored runs of the list {name!r} are of other settings, data or "
                 "code, and would be dropped. Add --replace if that is meant."
             )
         done = set(results.all_reference(self.profile.name)[0]["run"])
-        waiting = [record for record in plan.records if record.name not in done]
-        self.store(name, plan, waiting)
+        waiting = [record for record in records if record.name not in done]
+        self.store(name, runs, waiting)
         waiting = [r for r in waiting if not r.result and self.only in ("", r.settings.network)]
-        todo = f"{len(waiting)} of {len(plan.runs)} runs to do"
+        todo = f"{len(waiting)} of {len(runs)} runs to do"
         print(f"{name}, {self.profile.name}: {todo}", flush=True)
         if not (train and waiting):
             return
         if name == "transfer":
-            self.carry_out(self.plan("language"))  # their weights are needed, and not stored
+            self.carry_out(list(self.runs("language")))  # their weights are needed, and not stored
         try:
-            runs = {record.settings: plan.runs[record.settings] for record in waiting}
-            self.carry_out(plan._replace(runs=runs))
+            self.carry_out([record.settings for record in waiting])
         finally:
-            self.store(name, plan, waiting)
+            self.store(name, runs, waiting)
 
-    def store(self, name: str, plan: Plan, records: list[RunRecord]) -> None:
+    def store(self, name: str, runs: dict[Settings, str], records: list[RunRecord]) -> None:
         """Put those records that are finished beside what is stored of a list."""
-        rungs = zip(plan.records, plan.runs.values(), strict=True)
-        runs = {record.name: rung for record, rung in rungs}
+        rungs = zip(self.records(list(runs)), runs.values(), strict=True)
+        names = {record.name: rung for record, rung in rungs}
         finished = [record for record in records if record.result]
-        results.store_reference(name, runs, finished, self.corpus.data.test, self.profile.name)
+        results.store_reference(name, names, finished, self.corpus.data.test, self.profile.name)
 
     # ── Tables ──────────────────────────────────────────────────────────────────────────────────
 
@@ -167,28 +193,87 @@ class Maker:
         print(f"{name}, {self.profile.name}: made", flush=True)
 
     def tables(self, name: str) -> dict[str, pd.DataFrame]:
-        """Return baselines, or what counting achieves, or gradients with the Jacobians."""
-        lesson, data, length = self.lesson, self.corpus.data, self.profile.max_length
+        """Return a table by its name; with the gradients come the Jacobians."""
         if name == "baselines":
-            return {name: lesson.baseline_table(data, length)}
+            return {name: linear.baseline_table(self.corpus.data, self.profile.max_length)}
         if name == "counting":
-            return {name: lesson.counting_table(self.stream, len(self.corpus.vocab))}
-        plan = self.plan("report")
-        cells = [run for run in plan.runs if run.seed == 0 and run.network in lesson.OF_EACH_CELL]
-        records = self.carry_out(plan._replace(runs=dict.fromkeys(cells, "")))
-        models = lesson.models_to_follow(self.profile, data, records)
-        batch = lesson.long_reviews(data.valid, length)
-        two = {kind: models[kind] for kind in ("untrained", "trained")}
-        return {
-            "gradients": lesson.gradient_table(models, batch),
-            "jacobians": lesson.jacobian_table(two, batch),
+            return {name: language.counting_table(self.stream, len(self.corpus.vocab))}
+        if name == "recall":
+            return self.recall()
+        return {name: self.claims()} if name == "claims" else self.gradients()
+
+    def gradients(self) -> dict[str, pd.DataFrame]:
+        """Return gradients and Jacobians of one network of each cell, untrained and trained."""
+        runs = run_lists.default_list(self.profile, lesson.OF_EACH_CELL)
+        models = {
+            "untrained": {
+                run.network: lesson.build_model(run, self.corpus.data.vectors) for run in runs
+            },
+            "trained": {
+                record.settings.network: record.checkpoint.load_best(
+                    lesson.build_model(record.settings, self.corpus.data.vectors)
+                )
+                for record in self.carry_out(runs)
+            },
         }
+        batch = utils.long_reviews(self.corpus.data.valid, self.profile.max_length)
+        of_kinds: dict[str, list[pd.DataFrame]] = {"gradients": [], "jacobians": []}
+        for kind, of in models.items():
+            of_kinds["gradients"].append(lesson.gradient_table(of, batch).assign(kind=kind))
+            of_kinds["jacobians"].append(gradients.jacobian_table(of, batch).assign(kind=kind))
+        return {name: pd.concat(parts) for name, parts in of_kinds.items()}
+
+    def recall(self) -> dict[str, pd.DataFrame]:
+        """Return what the recall task's networks can tell, and how three gates learn, by seed."""
+        seeds, updates = range(self.profile.stored_seeds), self.profile.recall_updates
+        jobs = [joblib.delayed(recall_of)(seed, updates) for seed in seeds]
+        told, learnt = zip(*joblib.Parallel(self.workers or machine.available_cores())(jobs))
+        return {"recall": pd.concat(told), "gate_starts": pd.concat(learnt)}
+
+    def claims(self) -> pd.DataFrame:
+        """Return the numbers of all claims, for each seed that has all runs that it needs."""
+        where = results.reference_folder(self.profile.name)
+        lines = files.read_table("baselines", where).set_index("line")
+        counting = results.reference_counting(self.profile.name)
+        default, tuned, read = (
+            dict(list(results.find_reference(name, self.profile.name)[0].groupby("seed")))
+            for name in ("default", "tuned", "language")
+        )
+        values: defaultdict[int, dict[str, float]] = defaultdict(dict)
+        for seed in set(default) & set(tuned):
+            if len(default[seed]) == len(tuned[seed]) == len(lesson.SIX):
+                values[seed] |= claims.of_networks(default[seed], tuned[seed], lines)
+        for seed, models in read.items():
+            perplexity = models.set_index("cell")["perplexity"]
+            values[seed] |= claims.of_language(perplexity, counting)
+        for seed, (told, learnt) in self.stored_recall().items():
+            values[seed] |= claims.of_recall(told, learnt, lesson.LONGEST)
+        rows = [(c, seed, v) for seed, of in values.items() for c, v in of.items()]
+        return pd.DataFrame(rows, columns=["claim", "seed", "value"])
+
+    def stored_recall(self) -> dict[int, tuple[pd.DataFrame, pd.DataFrame]]:
+        """Return the stored results of the recall task by seed; none where they are not made."""
+        where = results.reference_folder(self.profile.name)
+        try:
+            told, learnt = (files.read_table(name, where) for name in ("recall", "gate_starts"))
+        except LabError:
+            return {}
+        starts = dict(list(learnt.groupby("seed")))
+        return {seed: (rows, starts[seed]) for seed, rows in told.groupby("seed")}
+
+
+def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what the recall task's networks of a seed can tell, and where three gates end."""
+    machine.prepare_torch(1)
+    _, told = lesson.recall_experiment(seed, updates, tuple(lesson.RECALLERS))
+    learnt = lesson.gates_experiment(seed, updates // 5).groupby("gate", as_index=False).last()
+    return told.assign(seed=seed), learnt.assign(seed=seed)
 
 
 def summary(profile: str = "full") -> str:
     """Return the table of the results in Markdown: accuracies under two recipes, lines to beat."""
-    recipes = [_accuracies(lists, profile) for lists in (["report"], ["seeds", "fair"])]
-    rows = [("network", "the report", "one recipe", "own recipe"), ("---",) * 4]
+    recipes = [_accuracies(lists, profile) for lists in (["default"], ["tuned", "matched"])]
+    rows = [("network", "starting report", "default recipe", "own learning rate"), ("---",) * 4]
     for name in dict.fromkeys(name for recipe in recipes for name in recipe):
         reported = tables.STARTING_REPORT.get(name)
         cells = [f"{100 * reported[1]:.2f} %" if reported else ""]
@@ -244,11 +329,9 @@ def main() -> None:
 
 def make_lists(options: argparse.Namespace, profile: Profile) -> None:
     """Make what the command line names."""
-    from lab import lesson  # reads the notebook, which --table does not need
-
     machine.prepare_torch()
     corpus = utils.load_corpus(profile)
-    maker = Maker(lesson, profile, corpus, options.workers, options.only, options.replace)
+    maker = Maker(profile, corpus, options.workers, options.only, options.replace)
     for name in options.lists or EVERYTHING:
         if name in results.REFERENCE_LISTS:
             maker.make(name, train=not options.collect)

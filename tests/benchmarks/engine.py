@@ -92,7 +92,7 @@ def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
         machine.prepare_torch(threads=1)
     cell, hidden, layers = NETWORKS[network]
     torch.manual_seed(0)
-    model = lesson.CELLS[cell](25_002, DIMENSION, hidden, 1, layers)
+    model = lesson.CELLS[cell](25_002, DIMENSION, hidden, layers)
     if recipe != "lab":
         model.recurrent = getattr(nn, cell)(DIMENSION, hidden, layers)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)

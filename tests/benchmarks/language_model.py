@@ -136,7 +136,7 @@ def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
     batches = real_stream(steps + 1)
     torch.manual_seed(0)
     if recipe == "lab":
-        reader = lesson.CELLS[cell](25_002, engine.DIMENSION, 256, 1)
+        reader = lesson.CELLS[cell](25_002, engine.DIMENSION, 256)
         model = lesson.LanguageModel(reader)
     else:
         model = Stock(cell, 25_002)

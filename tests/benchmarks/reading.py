@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from rounds import Rounds, in_words, verdict
 
-from lab import config, lesson, machine
+from lab import config, lesson, machine, run_lists
 
 WORDS = 300
 
@@ -36,8 +36,8 @@ def main() -> None:
     machine.prepare_torch()
     vectors = np.random.default_rng(0).normal(size=(25_002, 100)).astype(np.float32)
     models = [
-        lesson.build_model(lesson.settings_for(config.get_profile("full"), name, *net), vectors)
-        for name, net in lesson.SIX.items()
+        lesson.build_model(run, vectors)
+        for run in run_lists.default_list(config.get_profile("full"), lesson.SIX)
     ]
     words = torch.randint(2, len(vectors), (WORDS,), generator=torch.Generator().manual_seed(0))
 

@@ -2,6 +2,7 @@
 
 Opens a copy of the lab, runs all cells, looks for the progress bar, presses stop in mid-training,
 runs all cells again, and wants them to go on from where they were and to end without an error.
+Then it types into the text box of section 9, and wants colours and curves to follow.
 Leaves screenshots in build/. Takes a little longer than `make run`. Needs Chromium (in Debian:
 chromium) and the package playwright; where one is missing it says so and ends with status 2.
 """
@@ -127,6 +128,22 @@ def story(page: Page, lab: Path, shots: Path) -> None:
     errors = [o for o in outputs(saved(page, lab)) if o["output_type"] == "error"]
     assert not errors, errors[0]
     say("no cell ended in an error, and nothing was trained twice")
+    type_a_review(page, shots)
+
+
+def type_a_review(page: Page, shots: Path) -> None:
+    """Type into the live review, and see that what it shows follows. Raises AssertionError."""
+    box = page.locator(".jp-OutputArea-output textarea").first
+    box.scroll_into_view_if_needed(timeout=60_000)
+    box.fill("A dull")
+    colours = page.locator(".widget-html-content, .jupyter-widget-html-content").first
+    wait(lambda: "dull" in colours.inner_text(), "the words stand below the box", 60)
+    curves = page.locator("img.widget-image, img.jupyter-widget-image").first
+    before = curves.get_attribute("src")
+    box.press_sequentially(" but wonderful film", delay=60)
+    wait(lambda: "wonderful film" in colours.inner_text(), "they follow the typing", 60)
+    wait(lambda: curves.get_attribute("src") != before, "and so do the curves", 60)
+    page.screenshot(path=shots / "browser-4-live.png")
 
 
 def menu(page: Page, name: str, entry: str) -> None:

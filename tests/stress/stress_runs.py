@@ -246,7 +246,7 @@ def test_own_texts_run_through_the_whole_notebook(notebook, tmp_path, monkeypatc
     done = execute(notebook)
     assert "mine.tsv: 1 rows left out (line 262: 1 fields instead of 2)" in said(done)
     assert "130 'gut' (0), 130 'schlecht' (1)" in said(done)
-    assert (tmp_path / "out" / "results.csv").exists()
+    assert (tmp_path / "out" / "default_results.csv").exists()
     assert not [o for cell in done.cells for o in cell.get("outputs", []) if "stderr" in str(o)]
 
 
@@ -275,11 +275,6 @@ def test_the_full_profile_from_end_to_end(tmp_path):
     root = tmp_path / "lab"
     left = shutil.ignore_patterns(".git", ".venv", ".pytest_cache", "build", "runs", "cache")
     shutil.copytree(Path(__file__).parents[2], root, ignore=left)
-    notebook = (root / "lab2.ipynb").read_text(encoding="utf-8")
-    claims = "claims = profile.claims and not"
-    assert claims in notebook  # they hold for real reviews
-    notebook = notebook.replace(claims, "claims = False and not")
-    (root / "lab2.ipynb").write_text(notebook, encoding="utf-8")
     write_official(tmp_path / "aclImdb" / "train", each=3900)
     full = {"LAB2_PROFILE": "full", "LAB2_DATA": str(tmp_path), "LAB2_OUT": str(tmp_path / "out")}
     (tmp_path / "out").mkdir()
@@ -289,10 +284,10 @@ def test_the_full_profile_from_end_to_end(tmp_path):
     stored = pd.read_csv(root / "data" / "reference" / "full" / "results.csv")
     assert stored["data"].nunique() == 2  # classifiers' and language models'; none of the old ones
     execute_notebook(root, tmp_path / "done.ipynb", full)
-    for name in ("accuracy", "loss", "gradients", "ladder", "recipes", "language"):
-        assert (tmp_path / "out" / "figures" / f"{name}_full.png").exists()
+    for name in ("accuracy", "loss", "gradients", "recall", "recipes", "language", "differences"):
+        assert (tmp_path / "out" / "figures" / f"{name}.png").exists()
 
 
 def test_the_code_computes_what_the_code_of_the_stored_runs_did():
     """Short runs of each cell and kind, with the code of then and of now: the same bits."""
-    assert carry_over.compare("6bd1960")[0] == []
+    assert carry_over.compare("ba316e1")[0] == []

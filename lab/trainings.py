@@ -1,0 +1,39 @@
+"""Which training makes a run: the lab's, a variant's, or one that starts from a language model.
+
+A run is known by its code too. This tells from the settings of a run which of the notebooks'
+trainings made it, and will find it again.
+
+Who uses it: the programs `tools/reference.py` and `tools/carry_over.py`. Imports `lesson.py`,
+`recipes.py`, `transfer.py`, `fingerprint.py` and `runs.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lab import lesson, recipes, transfer
+from lab.fingerprint import Code
+from lab.runs import Settings
+
+
+class Training(NamedTuple):
+    """A function that trains a run, and what tells its code from others."""
+
+    train: Callable[..., None]
+    code: Code
+
+
+STARTED = {"pretrained", "labelled"}
+VARIED = {"bidirectional", "readout", "embedding_dropout", "dropout", "vectors", "keep"}
+
+
+def training_of(settings: Settings) -> Training:
+    """Return the training of a run with these settings."""
+    if settings.network.endswith(" LM"):
+        return Training(lesson.train_language, lesson.language_code)
+    if settings.options() & STARTED:
+        return Training(transfer.train_started, transfer.started_code)
+    if settings.options() & VARIED:
+        return Training(recipes.train_variant, recipes.variant_code)
+    return Training(lesson.train_run, lesson.code)

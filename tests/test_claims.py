@@ -1,0 +1,95 @@
+"""Claims: numbers with bounds, the same for a reader's run and for the stored ones."""
+
+import pandas as pd
+import pytest
+
+from lab import claims, config, linear, results
+
+NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-256")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Let the stored claims be elsewhere; write numbers of a profile."""
+    monkeypatch.setattr(results, "reference_folder", lambda profile="full": tmp_path / profile)
+
+    def write(profile, **numbers):
+        rows = [(c, seed, v) for c, values in numbers.items() for seed, v in enumerate(values)]
+        (tmp_path / profile).mkdir()
+        table = pd.DataFrame(rows, columns=["claim", "seed", "value"])
+        table["claim"] = table["claim"].str.replace("_", "-")
+        table.to_csv(tmp_path / profile / "claims.csv", index=False)
+
+    return write
+
+
+def accuracies(*shares):
+    return pd.DataFrame({"network": NETWORKS, "test_accuracy": shares})
+
+
+def test_numbers_of_networks_by_hand():
+    lines = pd.DataFrame({"last": [0.5, 0.6, 0.7, 0.75]}, index=["", linear.AVERAGE, "", ""])
+    lines.index = ["always", linear.AVERAGE, linear.PAIRS, linear.WEIGHTED]
+    default = accuracies(0.65, 0.55, 0.6, 0.5, 0.72, 0.7)
+    tuned = accuracies(0.66, 0.68, 0.67, 0.64, 0.78, 0.74)
+    found = claims.of_networks(default, tuned, lines)
+    expected = {
+        "default-gated": 5,
+        "default-size": 15,
+        "own-rate": 14,
+        "own-gru": 4,
+        "own-size": 2,
+        "own-layers": 2,
+        "own-gated": 6,
+        "own-average": 14,
+        "linear-first": 3,
+    }
+    assert found == pytest.approx(expected)
+    assert set(found) <= set(claims.CLAIMS)
+
+
+def test_numbers_of_language_models_by_hand():
+    counting = pd.Series({"unigrams": 400.0, "Kneser-Ney trigrams": 200.0})
+    found = claims.of_language(pd.Series({"RNN": 200.0, "LSTM": 150.0, "GRU": 160.0}), counting)
+    assert found == pytest.approx({"lm-unigrams": 50, "lm-gated": 20, "lm-trigrams": 20})
+
+
+def test_numbers_of_the_recall_task_by_hand():
+    rows = [("RNN", 50, 0.1), ("RNN", 20, 0.2), ("RNN", 100, 0.9), ("RNN", 200, 0.6)]
+    rows += [(name, length, 0.9) for name in ("LSTM", "GRU") for length in (20, 50, 100)]
+    rows += [("LSTM", 200, 0.85), ("GRU", 200, 0.95)]
+    told = pd.DataFrame(rows, columns=["network", "length", "share"])
+    learnt = pd.DataFrame({"gate": [0.0, 0.0, 3.0], "share": [0.5, 0.1, 0.9]})
+    found = claims.of_recall(told, learnt, longest=100)
+    assert found == pytest.approx({"recall-keep": 85, "recall-turn": 20, "recall-gate": 80})
+
+
+def test_a_claim_holds_up_to_its_bound():
+    assert claims.CLAIMS["own-rate"].holds(5) and not claims.CLAIMS["own-rate"].holds(4.9)
+    assert claims.CLAIMS["own-size"].holds(5) and not claims.CLAIMS["own-size"].holds(5.1)
+    assert claims.CLAIMS["own-size"].bound == "at most 5 points behind"
+
+
+def test_the_readers_number_stands_beside_the_stored_ones(folder):
+    folder("quick", own_rate=[4, 6, 10])
+    folder("full", own_rate=[30])
+    row = claims.table(config.PROFILES["quick"], {"own-rate": 7.04}).iloc[0]
+    assert row.tolist() == [
+        *("at least 5 points", 7.0, "6.0 (4.0 to 10.0)", "2 of 3", "30.0 (30.0 to 30.0)"),
+        "holds here",
+    ]
+    nowhere = claims.table(config.PROFILES["tiny"], {"own-rate": 1}).iloc[0]
+    assert nowhere["holds in"] == "" and nowhere["in this run"] == "not in this run"
+
+
+def test_the_closing_table_says_what_depends_on_size(folder):
+    nine = [6] * 9 + [0]
+    folder("quick", own_rate=nine, own_size=[9] * 10, linear_first=[1], recall_keep=[90])
+    folder("full", own_rate=[30], own_size=[1, 2], linear_first=[2])
+    table = claims.closing_table()
+    said = {name: table.loc[claims.CLAIMS[name].sentence, ""] for name in claims.CLAIMS}
+    assert said["own-rate"] == "holds in both"
+    assert said["own-size"] == "depends on size"
+    assert said["linear-first"] == "fails in both"
+    assert said["recall-keep"] == "holds"
+    assert said["lm-gated"] == "not measured"
