@@ -7,11 +7,11 @@ reads the imports and compares them with MAP.
     trainings                      which notebook's training makes a run
     lesson recipes transfer gradients    the notebooks' own definitions, as modules
     utils.py (beside this folder)  what the lesson calls: reviews, tokens, vectors, batches
-    claims   live
+    claims   live   checks
     figures   tables   sweep   results   training   run_lists
     own_texts imdb glove   language linear recurrent   statistics   runs cluster   notebook
     files   fingerprint   source   machine
-    config   (and doctor.py, which uses nothing else)
+    config   (and doctor.py, which uses nothing else)      cases   given   exercises
 
     config       settings, profiles, folders, every LAB2_* variable
     files        written whole or not at all, read with their damage noticed
@@ -32,6 +32,10 @@ reads the imports and compares them with MAP.
     tables       tables as a page shows them
     figures      all figures, and their look
     claims       what the lab says, as numbers that any run can be held against
+    exercises    what the student is asked for, with its points
+    given        what the lab stands on where an exercise may be unsolved
+    cases        inputs, right answers and usual mistakes of the exercises in code
+    checks       what a student calls: is it right? and what was predicted?
     live         a text box that shows what networks believe while one types
     notebook     cells of a notebook as a module
     lesson, recipes, transfer, gradients    the modules of lab2.ipynb and of notebooks in further/
@@ -61,6 +65,10 @@ MAP = {
     "figures": ("config", "files"),
     "claims": ("config", "files", "linear", "results"),
     "live": ("figures",),
+    "given": (),
+    "exercises": (),
+    "cases": ("given",),
+    "checks": ("cases", "config", "exercises", "files"),
     "notebook": ("config", "files"),
     "lesson": ("config", "notebook"),
     "recipes": ("config", "notebook"),

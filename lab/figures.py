@@ -53,17 +53,32 @@ def save_figure(figure: Figure, name: str) -> None:
 OTHER_STYLE = ("#CC79A7", "solid")  # of a network that is none of the six: rose
 
 
+GUESS = {"marker": "*", "markersize": 13, "markeredgecolor": "black", "markeredgewidth": 0.8}
+
+
+def _mark_guesses(axis: Axes, x: Any, guesses: dict[str, float] | None) -> None:
+    """Mark what the reader predicted for some networks, each by a star in its colour; None: no."""
+    for name, value in (guesses or {}).items():
+        colour = _style(name if name in NETWORK_STYLE else f"{name}-256")["color"]
+        axis.plot(x, value, linestyle="", color=colour, zorder=5, **GUESS)
+    if guesses:
+        axis.plot([], [], linestyle="", color="white", label="predicted", **GUESS)
+
+
 def _style(network: str) -> dict[str, Any]:
     """Return colour and dashes of a network; one that is not of the six is drawn in rose."""
     colour, dashes = NETWORK_STYLE.get(network, OTHER_STYLE)
     return {"color": colour, "linestyle": dashes}
 
 
-def plot_curves(curves: dict[str, pd.DataFrame], quantity: str) -> Figure:
+def plot_curves(
+    curves: dict[str, pd.DataFrame], quantity: str, guessed: dict[str, float] | None = None
+) -> Figure:
     """Draw `quantity` (accuracy or loss) over epochs: training left, validation right.
 
     curves: where the runs were made -> a row a run and epoch; one row of panels each. One line per
     run, in the style of its network: where runs of a network part, it shows.
+    guessed: network -> what the reader predicted for the end, marked in the first row
     """
     figure, axes = plt.subplots(
         len(curves), 2, figsize=(10, 2.8 * len(curves)), sharey=True, layout="constrained",
@@ -74,6 +89,7 @@ def plot_curves(curves: dict[str, pd.DataFrame], quantity: str) -> Figure:
             _draw_curves(axis, table, f"{part}_{quantity}")
             axis.set(title=f"{where}: {title}")
         row[0].set_ylabel("accuracy (%)" if quantity == "accuracy" else "loss (nats per review)")
+    _mark_guesses(axes[0, 1], next(iter(curves.values()))["epoch"].max(), guessed)
     handles, labels = axes[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return figure
@@ -92,10 +108,13 @@ def _draw_curves(axis: Axes, curves: pd.DataFrame, column: str) -> None:
     axis.set(xlabel="epoch", xticks=sorted(curves["epoch"].unique()))
 
 
-def plot_perplexity(runs: dict[str, tuple[pd.DataFrame, pd.Series]]) -> Figure:
+def plot_perplexity(
+    runs: dict[str, tuple[pd.DataFrame, pd.Series]], guessed: dict[str, float] | None = None
+) -> Figure:
     """Draw the validation perplexity of language models over the words they have read.
 
     runs: where they were made -> their curves, and the perplexities of models that count
+    guessed: cell -> what the reader predicted for the end, marked in the first panel
     """
     figure, axes = plt.subplots(
         1, len(runs), figsize=(5.2 * len(runs), 3.5), layout="constrained", squeeze=False
@@ -112,15 +131,20 @@ def plot_perplexity(runs: dict[str, tuple[pd.DataFrame, pd.Series]]) -> Figure:
         axis.set(title=where, xlabel="words read (millions)", yscale="log")
         axis.yaxis.set_major_formatter("{x:,.0f}")
         axis.yaxis.set_minor_formatter("{x:,.0f}")
+        if axis is axes[0, 0]:
+            _mark_guesses(axis, read.iloc[-1], guessed)
         axis.legend(fontsize=8)
     axes[0, 0].set_ylabel("perplexity")
     return figure
 
 
-def plot_recall(told: pd.DataFrame, trained: int) -> Figure:
+def plot_recall(
+    told: pd.DataFrame, trained: int, guessed: dict[str, float] | None = None
+) -> Figure:
     """Draw the share of right answers of the recall task over the length asked.
 
-    told: network (RNN, LSTM, GRU), length, share; trained: the length at the end of training
+    told: network (RNN, LSTM, GRU), length, share; trained: the length at the end of training;
+    guessed: network -> what the reader predicted for the last length (%)
     """
     figure, axis = plt.subplots(figsize=(7, 3.3), layout="constrained")
     for network, rows in told.groupby("network", sort=False):
@@ -128,15 +152,17 @@ def plot_recall(told: pd.DataFrame, trained: int) -> Figure:
         axis.plot(rows["length"], 100 * rows["share"], **style)
     _chance_level(axis, 12.5)
     axis.axvline(trained, color="black", linestyle=":", linewidth=1.2, label="trained to here")
+    _mark_guesses(axis, told["length"].max(), guessed)
     axis.set(xlabel="tokens in a text", ylabel="right answers (%)", ylim=(-4, 104))
     axis.legend(loc="center left", fontsize=9)
     return figure
 
 
-def plot_gate_starts(learnt: pd.DataFrame) -> Figure:
+def plot_gate_starts(learnt: pd.DataFrame, guessed: dict[str, float] | None = None) -> Figure:
     """Draw how LSTMs learn a task whose forget gates started differently.
 
     learnt: gate (what was added to the gate's bias), update, share of right answers
+    guessed: f at the start, as text -> what the reader predicted for the end (%)
     """
     figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
     shades = plt.get_cmap("viridis")(np.linspace(0.75, 0, learnt["gate"].nunique()))
@@ -146,6 +172,11 @@ def plot_gate_starts(learnt: pd.DataFrame) -> Figure:
         axis.plot(
             rows["update"], 100 * rows["share"], dash, color=shade, label=f"f near {start:.2f}"
         )
+        if guessed is not None:
+            place = (learnt["update"].max(), guessed[f"{start:.2f}"])
+            axis.plot(*place, linestyle="", color=shade, zorder=5, **GUESS)
+    if guessed is not None:
+        axis.plot([], [], linestyle="", color="white", label="predicted", **GUESS)
     _chance_level(axis, 12.5)
     axis.set(xlabel="update", ylabel="right answers (%)", ylim=(-4, 104))
     axis.legend(title="forget gate at the start", fontsize=9)
@@ -274,10 +305,14 @@ def _panels_of_starts(
     return figure, panels
 
 
-def plot_gradients(kinds: dict[str, pd.DataFrame]) -> Figure:
+def plot_gradients(
+    kinds: dict[str, pd.DataFrame], guessed: dict[str, float] | None = None, back: int = 20
+) -> Figure:
     """Draw `bands` over the distance from the end, one panel a kind, one band a network.
 
     kinds: title -> the table of `bands` with the columns network and state (h, or an LSTM's c)
+    guessed: cell -> the share that the reader predicted `back` words before the end, marked in the
+    first panel
     """
     figure, axes = plt.subplots(
         1, len(kinds), figsize=(1 + 3.4 * len(kinds), 3.6), sharey=True, layout="constrained",
@@ -293,6 +328,8 @@ def plot_gradients(kinds: dict[str, pd.DataFrame]) -> Figure:
             axis.fill_between(rows["distance"], rows["low"], rows["high"], **band)
             shown = rows[rows["median"] > 0]
             axis.plot(shown["distance"], shown["median"], label=label, **style)
+        if axis is axes[0, 0]:
+            _mark_guesses(axis, back, guessed)
         axis.set(title=kind, xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
         axis.legend(fontsize=8, loc="lower left")
     axes[0, 0].set_ylabel("gradient, relative to the last word's")
@@ -330,10 +367,11 @@ def _legend_below(figure: Figure, fills: dict[str, str]) -> None:
     figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
 
 
-def plot_seeds(runs: dict[str, pd.DataFrame]) -> Figure:
+def plot_seeds(runs: dict[str, pd.DataFrame], guessed: float | None = None) -> Figure:
     """Draw the test accuracy of each run, a row a network, with their mean and range.
 
     runs: where they were made -> a row a run, with network and test_accuracy; a panel each
+    guessed: how many points the reader predicted between runs of a network, drawn in the first
     """
     figure, axes = _panels_of_rows(runs, max(t["network"].nunique() for t in runs.values()))
     for axis, (where, table) in zip(axes, runs.items(), strict=True):
@@ -344,8 +382,14 @@ def plot_seeds(runs: dict[str, pd.DataFrame]) -> Figure:
             axis.plot([own.min(), own.max()], [row, row], color=colour, linewidth=1.5)
             axis.plot(own, [row] * len(own), "o", color=colour, markersize=4)
             axis.plot(own.mean(), row, "|", color=colour, markersize=18, markeredgewidth=3)
+            if guessed is not None and axis is axes[0]:
+                reach = [own.mean() - guessed / 2, own.mean() + guessed / 2]
+                label = "predicted spread" if row == 0 else None
+                axis.plot(reach, [row + 0.3] * 2, "k-", linewidth=1, marker="|", label=label)
         axis.set(title=where, yticks=range(len(names)), yticklabels=names)
         axis.set(xlabel="test accuracy (%)", ylim=(len(names) - 0.5, -0.5))
+    if guessed is not None:
+        figure.legend(loc="outside lower left", frameon=False, fontsize=9)
     return figure
 
 
@@ -413,13 +457,17 @@ def _draw_climb(
 
 
 def plot_recipes(
-    recipes: dict[str, tuple[dict[str, pd.DataFrame], pd.DataFrame]], reported: dict[str, Any]
+    recipes: dict[str, tuple[dict[str, pd.DataFrame], pd.DataFrame]],
+    reported: dict[str, Any],
+    guessed: float | None = None,
+    network: str = "RNN-1024",
 ) -> Figure:
     """Draw the test accuracy of each run, a row a network, one recipe below the other.
 
     recipes:  where the runs were made -> name of a recipe -> a row a run; and the lines to beat,
               as from `linear.baseline_table`. The last recipe is drawn filled
     reported: network -> loss and accuracy that somebody else found, drawn as crosses
+    guessed:  what the reader predicted for `network` with the last recipe (%)
     """
     tables = [table for panel, _ in recipes.values() for table in panel.values()]
     networks = list(dict.fromkeys(name for table in tables for name in table["network"]))
@@ -436,6 +484,9 @@ def plot_recipes(
             axis.axvline(100 * value, color="black", linewidth=0.9, linestyle=dashes, label=name)
         axis.set(title=where, yticks=range(len(networks)), yticklabels=networks)
         axis.set(xlabel="test accuracy (%)", ylim=(len(networks) - 0.5, -0.5))
+    if guessed is not None and network in networks:
+        star = {"linestyle": "", "color": "white", "label": "predicted", "zorder": 5} | GUESS
+        axes[0].plot(guessed, networks.index(network), **star)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
@@ -548,16 +599,24 @@ def _show_units(
     axis.figure.colorbar(image, ax=axis, pad=0.02, aspect=15)
 
 
-def plot_beliefs(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> Figure:
+def plot_beliefs(
+    words: Sequence[str], beliefs: dict[str, NDArray[Any]], guessed: str | None = None
+) -> Figure:
     """Draw how the belief of each network moves while it reads: a line a network.
 
     beliefs: network -> probability of a good review after each word (T,). Up to 80 words stand at
     the axis; of more, their numbers.
+    guessed: the word that the reader predicted to move them most
     """
     figure, axis = plt.subplots(figsize=(10, 3.1), layout="constrained")
     step = np.arange(1, len(words) + 1)
     for network, belief in beliefs.items():
         axis.plot(step, belief, **_style(network), label=network, marker="." * (len(words) == 1))
+    for place in [
+        s for s, word in zip(step, words, strict=True) if word == (guessed or "").lower()
+    ]:
+        axis.axvline(place, color="black", linestyle=":", linewidth=1.2, label="_predicted")
+        axis.text(place, 0.02, " predicted", fontsize=8, rotation=90, ha="right", va="bottom")
     axis.axhline(0.5, color="black", linewidth=0.8)
     axis.set(ylim=(0, 1), ylabel="probability of good")
     if len(words) <= 80:

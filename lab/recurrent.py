@@ -303,4 +303,4 @@ def start_orthogonal(layers: nn.Module, open_gate: float = 1.0) -> None:
                 nn.init.orthogonal_(block)
             if len(weight) == 4 * hidden:
                 bias = layers.get_parameter(name.replace("weight_hh", "bias_ih"))
-                bias[hidden : 2 * hidden] += open_gate  # the gates stand in the order i, f, g, o
+                bias.chunk(4)[1].add_(open_gate)  # the gates stand in the order i, f, g, o

@@ -265,6 +265,16 @@ def bands(norms: NDArray[Any]) -> pd.DataFrame:
     return pd.DataFrame({"distance": distance, "low": low, "median": median, "high": high})
 
 
+def gradient_left(table: pd.DataFrame, back: int) -> dict[str, float]:
+    """Return, by cell, what share of the last word's gradient by h_t is left `back` words before.
+
+    table: of `bands`, with the columns network and state. Of shorter texts, at the first word.
+    """
+    rows = table[(table["state"] == "h") & (table["distance"] <= back)]
+    last = rows.loc[rows.groupby("network", sort=False)["distance"].idxmax()]
+    return {name.partition("-")[0]: m for name, m in zip(last["network"], last["median"])}
+
+
 def half_life(table: pd.DataFrame, reach: int = 50, smallest: float = 1e-30) -> float:
     """Return after how many tokens the median gradient of `bands` has halved; inf if it does not.
 
@@ -287,3 +297,33 @@ def half_lives(gradients: pd.DataFrame) -> pd.DataFrame:
     rows = [(*key, half_life(table)) for key, table in gradients.groupby(keys, sort=False)]
     table = pd.DataFrame(rows, columns=[*keys, "half"])
     return table.pivot_table("half", "kind", keys[1:], sort=False).round(1)
+
+
+# ── What came of a reader's predictions ─────────────────────────────────────────────────────────
+
+
+def by_gate(learnt: pd.DataFrame) -> dict[str, float]:
+    """Return the share of right answers (%) at the end, by the forget gates' start, as text.
+
+    learnt: gate (what was added to the bias), update, share
+    """
+    last = learnt.groupby("gate")["share"].last()
+    return {f"{1 / (1 + np.exp(-gate)):.2f}": 100 * share for gate, share in last.items()}
+
+
+def widest(runs: pd.DataFrame) -> float:
+    """Return the most points of test accuracy between two runs of one network.
+
+    runs: a row a run, with network and test_accuracy
+    """
+    accuracy = runs.groupby("network")["test_accuracy"]
+    return float(100 * (accuracy.max() - accuracy.min()).max())
+
+
+def moves_most(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> str:
+    """Return the word that moves the mean of several networks' beliefs most (from 0.5 at first).
+
+    beliefs: network -> probability after each word (T,)
+    """
+    mean = np.mean(list(beliefs.values()), axis=0)
+    return words[int(np.abs(np.diff(mean, prepend=0.5)).argmax())]

@@ -64,6 +64,30 @@ def comparison_table(results: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFram
     return pd.DataFrame(rows).set_index("network").rename_axis(index=None, columns="network")
 
 
+def lines_table(
+    lines: pd.DataFrame, reference: pd.DataFrame, guessed: float | None = None
+) -> pd.DataFrame:
+    """Return the accuracy (%) of the lines to beat, beside the reference, and a prediction.
+
+    lines, reference: as from `linear.baseline_table`, indexed by the name of a line; guessed: what
+    the reader predicted for the average of the vectors, on the networks' words (%)
+    """
+    table = 100 * lines.join(reference.iloc[:, 0].rename("reference: last 400 words"))
+    table = table.round(1)
+    if guessed is not None:
+        predicted = pd.Series({table.columns[0]: guessed}, name="predicted: average of the vectors")
+        table = pd.concat([table, predicted.to_frame().T])
+    return table.astype(object).fillna("")
+
+
+def counting_table(counting: pd.Series, guessed: dict[str, float] | None = None) -> pd.DataFrame:
+    """Return the perplexities of the models that count, and a prediction of each in their order."""
+    table = counting.round(1).to_frame()
+    if guessed is not None:
+        table["predicted"] = list(guessed.values())
+    return table
+
+
 def _percent(share: pd.Series) -> pd.Series:
     """Return shares in % with one digit, rounded as a format does: 0.6755 is 67.5 everywhere."""
     return share.map(lambda value: float(f"{100 * value:.1f}"))

@@ -1,0 +1,796 @@
+"""What the exercises that ask for code are tried with: inputs, right answers, the usual wrong ones.
+
+A task draws its inputs from a seed, calls the student's function with them, and compares what comes
+with what the lab's own version gives (`given.py`). Inputs are plain data, and what comes back is
+too, so that the call can be made in one process and the comparison in another.
+
+Wrong answers are the lab's version with one thing changed: a term left out, two gates exchanged.
+Where a student's function equals one of them, that can be said.
+
+Who uses it: `checks.py`. Imports `given.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from lab import given
+
+Function = Callable[..., Any]
+
+
+class Case(NamedTuple):
+    """One call of a student's function: what is special about it, in words, and its arguments."""
+
+    said: str
+    arguments: tuple[Any, ...]
+
+
+def _call(function: Function, *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+@dataclass(frozen=True)
+class Task:
+    """How an exercise is tried.
+
+    draw:      from a generator, the cases
+    right:     the lab's version
+    wrong:     what is wrong, in words -> a function that is wrong in this way
+    play:      calls a function with the arguments of a case; returns tensors and numbers
+    forbidden: names of PyTorch's functions that would be the answer -> what to write instead
+    """
+
+    draw: Callable[[Generator], list[Case]]
+    right: Function
+    wrong: Mapping[str, Function] = field(default_factory=dict)
+    play: Function = _call
+    forbidden: Mapping[str, str] = field(default_factory=dict)
+
+
+EQUATIONS = "write the equations"
+RECURRENT = dict.fromkeys(
+    ("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell", "rnn_tanh", "lstm", "gru"),
+    EQUATIONS,
+)
+
+# ── The cells ───────────────────────────────────────────────────────────────────────────────────
+
+SIZES = ((4, 5, 8), (1, 3, 2), (6, 7, 7))  # reviews B, length E of a word vector, units H
+
+
+def _weights(draw: Generator, blocks: int, inputs: int, units: int) -> tuple[Tensor, ...]:
+    """Return w_ih (gH, E), w_hh (gH, H), b_ih and b_hh (gH,) of a layer with g blocks."""
+    shapes = ((inputs,), (units,), (), ())
+    return tuple(torch.randn(blocks * units, *shape, generator=draw) for shape in shapes)
+
+
+def _cell_cases(cell: str, blocks: int) -> Callable[[Generator], list[Case]]:
+    def draw(generator: Generator) -> list[Case]:
+        cases = []
+        for reviews, inputs, units in SIZES:
+            x = torch.randn(reviews, inputs, generator=generator)
+            h, c = (torch.randn(reviews, units, generator=generator) for _ in range(2))
+            state = (h, c) if cell == "LSTM" else h
+            said = f"{reviews} reviews, E = {inputs}, H = {units}"
+            weights = _weights(generator, blocks, inputs, units)
+            cases.append(Case(said, (x, state, *weights)))
+        return cases
+
+    return draw
+
+
+def _with(
+    cell: str, x: float = 1, state: Callable[[Any], Any] | None = None, **weights: Any
+) -> Function:
+    """Return a cell of PyTorch with changed arguments; of weights: name -> what becomes of it."""
+
+    def changed(x_t: Tensor, old: Any, *given_weights: Tensor) -> Any:
+        names = ("w_ih", "w_hh", "b_ih", "b_hh")
+        news = [weights.get(n, _same)(w) for n, w in zip(names, given_weights, strict=True)]
+        return given.CELLS[cell](x * x_t, state(old) if state else old, *news)
+
+    return changed
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _none(value: Any) -> Any:
+    return 0 * value
+
+
+def _in_order(*order: int) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return what puts the blocks of all weights in another order."""
+
+    def reorder(weight: Tensor) -> Tensor:
+        blocks = weight.chunk(len(order))
+        return torch.cat([blocks[i] for i in order])
+
+    return dict.fromkeys(("w_ih", "w_hh", "b_ih", "b_hh"), reorder)
+
+
+def _signs(*signs: int) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return what multiplies the blocks of all weights: of sigma(a), -1 makes 1 - sigma(a)."""
+
+    def sign(weight: Tensor) -> Tensor:
+        blocks = weight.chunk(len(signs))
+        return torch.cat([s * block for s, block in zip(signs, blocks, strict=True)])
+
+    return dict.fromkeys(("w_ih", "w_hh", "b_ih", "b_hh"), sign)
+
+
+def _terms_left_out(cell: str) -> dict[str, Function]:
+    """Return what any cell can lack: a bias, the word, the state."""
+    return {
+        "the cell without its second bias, b_hh": _with(cell, b_hh=_none),
+        "the cell without its first bias, b_ih": _with(cell, b_ih=_none),
+        "the cell without its biases": _with(cell, b_ih=_none, b_hh=_none),
+        "the cell without the word, W_ih x": _with(cell, w_ih=_none),
+        "the cell without the old state, W_hh h": _with(cell, w_hh=_none),
+    }
+
+
+def _plain(squash: Callable[[Tensor], Tensor]) -> Function:
+    """Return a plain RNN with another function than tanh."""
+    return lambda x, h, w_ih, w_hh, b_ih, b_hh: squash(F.linear(x, w_ih, b_ih + b_hh) + h @ w_hh.T)
+
+
+RNN_CELL = Task(
+    _cell_cases("RNN", 1),
+    given.CELLS["RNN"],
+    _terms_left_out("RNN")
+    | {
+        "the cell without tanh": _plain(_same),
+        "the cell with sigma instead of tanh": _plain(torch.sigmoid),
+    },
+    forbidden=RECURRENT,
+)
+
+
+def _lstm_result(change: Callable[[Tensor, Tensor], Any]) -> Function:
+    """Return an LSTM whose new h and c are changed before they are returned."""
+    return lambda *arguments: change(*given.CELLS["LSTM"](*arguments))
+
+
+def _squashed_twice(x: Tensor, state: Any, *weights: Tensor) -> Any:
+    """An LSTM that returns tanh(c) for c."""
+    h, c = given.CELLS["LSTM"](x, state, *weights)
+    return h, c.tanh()
+
+
+def _output_unsquashed(x: Tensor, state: Any, *weights: Tensor) -> Any:
+    """An LSTM whose h is o times c, without tanh."""
+    h, c = given.CELLS["LSTM"](x, state, *weights)
+    return h / c.tanh() * c, c
+
+
+LSTM_CELL = Task(
+    _cell_cases("LSTM", 4),
+    given.CELLS["LSTM"],
+    _terms_left_out("LSTM")
+    | {
+        "the cell with the gates f and i exchanged": _with("LSTM", **_in_order(1, 0, 2, 3)),
+        "the cell with g and o exchanged": _with("LSTM", **_in_order(0, 1, 3, 2)),
+        "the cell with its blocks in the order f, i, o, g": _with("LSTM", **_in_order(1, 0, 3, 2)),
+        "the cell with 1 - f in the place of f": _with("LSTM", **_signs(1, -1, 1, 1)),
+        "the cell without its old cell state": _with("LSTM", state=lambda s: (s[0], 0 * s[1])),
+        "the cell with h = o * c, without tanh": _output_unsquashed,
+        "the cell with tanh(c) as its new c": _squashed_twice,
+        "the cell with h and c exchanged at the end": _lstm_result(lambda h, c: (c, h)),
+        "h alone: an LSTM returns the pair (h, c)": _lstm_result(lambda h, c: h),
+    },
+    forbidden=RECURRENT,
+)
+
+
+def _reset_before(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
+    """A GRU whose reset gate shortens the state before the matrix, not what comes out of it."""
+    w_in, w_hn, b_in, b_hn = (w.chunk(3)[2] for w in weights)
+    r, z = _gates(x, h, *weights)
+    proposal = (F.linear(x, w_in, b_in) + F.linear(r * h, w_hn, b_hn)).tanh()
+    return torch.lerp(proposal, h, z)
+
+
+def _gates(x: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gates r and z of a GRU."""
+    w_ih, w_hh, b_ih, b_hh = (w[: 2 * h.shape[1]] for w in weights)
+    return (F.linear(x, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).sigmoid().chunk(2, dim=1)
+
+
+GRU_CELL = Task(
+    _cell_cases("GRU", 3),
+    given.CELLS["GRU"],
+    _terms_left_out("GRU")
+    | {
+        "the cell with z and 1 - z exchanged": _with("GRU", **_signs(1, -1, 1)),
+        "the cell with the gates r and z exchanged": _with("GRU", **_in_order(1, 0, 2)),
+        "the cell with r applied before the matrix: W_hn (r * h)": _reset_before,
+        "the cell without its reset gate": _with("GRU", **_signs(0, 1, 1)),
+    },
+    forbidden=RECURRENT,
+)
+
+# ── Unrolling, the last state, averages ─────────────────────────────────────────────────────────
+
+
+def _unroll_cases(draw: Generator) -> list[Case]:
+    cases = []
+    for article, cell, blocks in (("an", "RNN", 1), ("an", "LSTM", 4), ("a", "GRU", 3)):
+        x = torch.randn(5, 2, 3, generator=draw)  # (T, B, E)
+        h = torch.randn(2, 4, generator=draw)
+        state = (h, torch.randn(2, 4, generator=draw)) if cell == "LSTM" else h
+        said = f"5 steps, 2 reviews, H = 4, given the cell of {article} {cell}"
+        cases.append(Case(said, (cell, x, state, _weights(draw, blocks, 3, 4))))
+    return cases
+
+
+def _play_unroll(function: Function, cell: str, *arguments: Any) -> Any:
+    return function(given.CELLS[cell], *arguments)
+
+
+def _forgetful(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
+    """Unroll without handing the new state on."""
+    return torch.cat([given.unroll(cell, step[None], state, weights) for step in x])
+
+
+UNROLL = Task(
+    _unroll_cases,
+    given.unroll,
+    {
+        "an unrolling in which each step starts from the first state": _forgetful,
+        "the last state alone: all states are wanted": lambda *a: given.unroll(*a)[-1],
+        "the states from the end to the start": lambda *a: given.unroll(*a).flip(0),
+        "an unrolling that reads the words from the end": lambda cell, x, *a: given.unroll(
+            cell, x.flip(0), *a
+        ),
+        "the states with reviews first, (B, T, H)": lambda *a: given.unroll(*a).transpose(0, 1),
+    },
+    _play_unroll,
+)
+
+
+def _last_state_cases(draw: Generator) -> list[Case]:
+    states = torch.randn(6, 3, 4, generator=draw)
+    lengths = (
+        ("no padding", [6, 6, 6]),
+        ("padding", [6, 2, 4]),
+        ("one review of one word", [3, 1, 5]),
+    )
+    return [
+        Case(f"states (6, 3, 4), lengths {length}: {said}", (states, torch.tensor(length)))
+        for said, length in lengths
+    ]
+
+
+LAST_STATE = Task(
+    _last_state_cases,
+    given.last_state,
+    {
+        "the state at the end of the block, after the padding": lambda s, length: s[-1],
+        "the state one word after the last": lambda s, length: given.last_state(
+            torch.cat([s, s[-1:]]), length + 1
+        ),
+        "the first state": lambda s, length: s[0],
+        "all three lengths for every review: (B, B, H)": lambda s, length: s[length - 1],
+    },
+)
+
+
+def _average_cases(draw: Generator) -> list[Case]:
+    vectors = torch.randn(9, 4, generator=draw)
+    text = torch.randint(2, 9, (5, 3), generator=draw)
+    cases = [Case("three reviews of 5 words", (text, torch.tensor([5, 5, 5]), vectors))]
+    short = text.clone()
+    short[2:, 1] = short[4:, 2] = 1
+    cases.append(
+        Case("lengths 5, 2, 4, filled with <pad>", (short, torch.tensor([5, 2, 4]), vectors))
+    )
+    return cases
+
+
+def _average_of_block(text: Tensor, text_length: Tensor, vectors: Tensor) -> Tensor:
+    return F.embedding(text, vectors).mean(0)
+
+
+AVERAGE = Task(
+    _average_cases,
+    given.average_vectors,
+    {
+        "the mean over the whole block, with its padding": _average_of_block,
+        "the sum of the vectors, not their mean": lambda t, n, v: (
+            given.average_vectors(t, n, v) * n[:, None]
+        ),
+        "the sum without the padding, divided by T": lambda t, n, v: (
+            given.average_vectors(t, n, v) * n[:, None] / len(t)
+        ),
+        "the sum with the padding, divided by the length": lambda t, n, v: (
+            _average_of_block(t, n, v) * len(t) / n[:, None]
+        ),
+    },
+)
+
+COUNT_WEIGHTS = Task(
+    lambda draw: [
+        Case(f"count_weights({g}, {e}, {h})", (g, e, h))
+        for g, e, h in ((1, 50, 256), (4, 50, 256), (3, 7, 5))
+    ],
+    given.count_weights,
+    {
+        "a count with one bias for each unit, where PyTorch has two": lambda g, e, h: (
+            given.count_weights(g, e, h) - g * h
+        ),
+        "a count without biases": lambda g, e, h: given.count_weights(g, e, h) - 2 * g * h,
+        "a count of one block alone": lambda g, e, h: given.count_weights(1, e, h),
+        "a count without W_hh": lambda g, e, h: given.count_weights(g, e, h) - g * h * h,
+    },
+)
+
+# ── Loss, training step, means ──────────────────────────────────────────────────────────────────
+
+
+def _loss_cases(draw: Generator) -> list[Case]:
+    logits = 2 * torch.randn(6, generator=draw)
+    labels = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+    large = torch.tensor([200.0, -200.0, 150.0])
+    return [
+        Case("six logits and labels", (logits, labels)),
+        Case("logits 0: it knows nothing", (torch.zeros(4), torch.tensor([0.0, 1.0, 1.0, 0.0]))),
+        Case("logits of 200 and -200", (large, torch.tensor([1.0, 0.0, 0.0]))),
+    ]
+
+
+BINARY_LOSS = Task(
+    _loss_cases,
+    given.binary_loss,
+    {
+        "the sum of the losses, not their mean": lambda a, y: given.binary_loss(a, y) * len(a),
+        "each review's loss: one number, their mean, is wanted": lambda a, y: (
+            F.binary_cross_entropy_with_logits(a, y, reduction="none")
+        ),
+        "the loss with its sign turned": lambda a, y: -given.binary_loss(a, y),
+        "the loss in bits: ln is the natural logarithm": lambda a, y: (
+            given.binary_loss(a, y) / math.log(2)
+        ),
+        "the loss with labels 0 and 1 exchanged": lambda a, y: given.binary_loss(a, 1 - y),
+        "the loss of the good reviews alone": lambda a, y: (F.softplus(-a) * y).mean(),
+        "the loss of the bad reviews alone": lambda a, y: (F.softplus(a) * (1 - y)).mean(),
+    },
+    forbidden=dict.fromkeys(
+        ("binary_cross_entropy_with_logits", "binary_cross_entropy", "soft_margin_loss"),
+        "write the formula",
+    ),
+)
+
+
+class _Batch(NamedTuple):
+    """A batch as far as a training step looks at it."""
+
+    text: Tensor
+    text_length: Tensor
+    label: Tensor
+
+
+class _SmallModel(nn.Module):
+    """A classifier so small that its gradient is known: mean of two vectors, a linear layer."""
+
+    def __init__(self, vectors: Tensor, weight: Tensor) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(vectors.clone())
+        self.weight = nn.Parameter(weight.clone())
+
+    def forward(self, text: Tensor, text_length: Tensor) -> Tensor:
+        mean = self.vectors[text].sum(0) / text_length[:, None]  # (T, B, E) -> (B, E)
+        return mean @ self.weight
+
+
+def _step_cases(draw: Generator) -> list[Case]:
+    vectors, weight = torch.randn(6, 4, generator=draw), torch.randn(4, generator=draw)
+    batches = [
+        (
+            torch.randint(0, 6, (3, 5), generator=draw),
+            torch.full((5,), 3),
+            torch.randint(0, 2, (5,), generator=draw).float(),
+        )
+        for _ in range(3)
+    ]
+    return [
+        Case("one update, a small gradient", (vectors, weight, batches[:1], 10.0)),
+        Case("three updates, one after the other", (vectors, weight, batches, 10.0)),
+        Case("a gradient longer than clip_norm", (20 * vectors, weight, batches[:1], 0.1)),
+    ]
+
+
+def _play_step(
+    function: Function, vectors: Tensor, weight: Tensor, batches: Any, clip: float
+) -> Any:
+    """Return all weights after some updates, and what the last call returned."""
+    model = _SmallModel(vectors, weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for batch in batches:
+        logits, loss = function(model, _Batch(*batch), optimizer, clip)
+    return model.vectors.detach(), model.weight.detach(), logits.detach(), loss.detach()
+
+
+def _accumulating(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+    """A step that does not empty the gradient of the step before."""
+    before = [w.grad for w in model.parameters()]
+    logits = model(batch.text, batch.text_length)
+    loss = given.binary_loss(logits, batch.label)
+    now = torch.autograd.grad(loss, list(model.parameters()))
+    for weight, old, new in zip(model.parameters(), before, now, strict=True):
+        weight.grad = new if old is None else old + new
+    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    optimizer.step()
+    return logits, loss
+
+
+def _only_loss(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+    logits = model(batch.text, batch.text_length)
+    return logits, given.binary_loss(logits, batch.label)
+
+
+TRAINING_STEP = Task(
+    _step_cases,
+    given.training_step,
+    {
+        "a step that does not empty the gradient first (zero_grad)": _accumulating,
+        "a step without clipping": lambda m, b, o, clip: given.training_step(m, b, o, math.inf),
+        "a step that clips at 1, whatever clip_norm says": lambda m, b, o, clip: (
+            given.training_step(m, b, o, 1.0)
+        ),
+        "no step: the weights stay as they were (optimizer.step)": _only_loss,
+    },
+    _play_step,
+)
+
+
+def _means_cases(draw: Generator) -> list[Case]:
+    return [
+        Case("three batches of 32", ([0.5, 0.25, 0.75], [32, 32, 32])),
+        Case("batches of 32, 32 and 8", ([0.5, 0.25, 1.5], [32, 32, 8])),
+        Case("batches of 1 and 99", ([2.0, 0.5], [1, 99])),
+    ]
+
+
+MEAN_OVER_REVIEWS = Task(
+    _means_cases,
+    given.mean_over_reviews,
+    {
+        "the mean of the means: small batches count too much": lambda m, n: sum(m) / len(m),
+        "the sum over all reviews, not divided": lambda m, n: (
+            given.mean_over_reviews(m, n) * sum(n)
+        ),
+        "the sum over all reviews, divided by the number of batches": lambda m, n: (
+            given.mean_over_reviews(m, n) * sum(n) / len(n)
+        ),
+    },
+)
+
+# ── The language model ──────────────────────────────────────────────────────────────────────────
+
+
+def _perplexity_cases(draw: Generator) -> list[Case]:
+    return [
+        Case("ten words, each with p = 1/8", (torch.full((10,), math.log(1 / 8)),)),
+        Case("words with other probabilities", (torch.rand(7, generator=draw).log(),)),
+        Case("a block (T, B) = (4, 3)", (torch.rand(4, 3, generator=draw).log(),)),
+    ]
+
+
+PERPLEXITY = Task(
+    _perplexity_cases,
+    given.perplexity,
+    {
+        "the mean of 1/p: first the mean of ln p, then exp": lambda a: (-a).exp().mean().item(),
+        "the loss: its exponential is wanted": lambda a: -a.mean().item(),
+        "1 / perplexity: a sign is missing": lambda a: 1 / given.perplexity(a),
+        "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
+        "the exponential of the summed loss, not of the mean": lambda a: (
+            given.perplexity(a) ** a.numel()
+        ),
+    },
+)
+
+
+class _SmallReader(nn.Module):
+    """A language model of one recurrent layer, with `log_probability` as the notebook's has it."""
+
+    def __init__(self, cell: str, weights: tuple[Tensor, ...], vectors: Tensor) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(vectors.clone())
+        self.recurrent = {"GRU": nn.GRU, "LSTM": nn.LSTM}[cell](vectors.shape[1], vectors.shape[1])
+        for own, weight in zip(self.recurrent.parameters(), weights, strict=True):
+            own.data.copy_(weight)
+
+    def log_probability(self, text: Tensor, target: Tensor, state: Any = None) -> Any:
+        states, state = self.recurrent(self.vectors[text], state)
+        scores = states @ self.vectors.T  # (T, B, H) -> (T, B, words), for H = E
+        return scores.log_softmax(2).gather(2, target[:, :, None]).squeeze(2), state
+
+
+def _piece_cases(draw: Generator) -> list[Case]:
+    cases = []
+    for said, cell, blocks, pieces in (
+        ("a GRU, one piece, no state yet", "GRU", 3, 1),
+        ("a GRU, two pieces", "GRU", 3, 2),
+        ("an LSTM, two pieces: its state is a pair", "LSTM", 4, 2),
+    ):
+        vectors = torch.randn(6, 3, generator=draw)
+        stream = torch.randint(0, 6, (4 * pieces + 1, 2), generator=draw)
+        cases.append(Case(said, (cell, _weights(draw, blocks, 3, 3), vectors, stream)))
+    return cases
+
+
+class _Piece(NamedTuple):
+    """A piece of a stream, as far as a loss looks at it."""
+
+    text: Tensor
+    target: Tensor
+
+
+def _play_pieces(
+    function: Function, cell: str, weights: Any, vectors: Tensor, stream: Tensor
+) -> Any:
+    """Return the losses of pieces, and the gradient of the last one."""
+    model, state, losses = _SmallReader(cell, weights, vectors), None, []
+    for start in range(0, len(stream) - 1, 4):
+        piece = _Piece(stream[start : start + 4], stream[start + 1 : start + 5])
+        loss, state = function(model, piece, state)
+        losses.append(loss)
+    gradients = torch.autograd.grad(losses[-1], list(model.parameters()))
+    return torch.stack(losses).detach(), torch.cat([g.flatten() for g in gradients])
+
+
+def _undetached(model: Any, piece: Any, state: Any) -> Any:
+    ln_p, state = model.log_probability(piece.text, piece.target, state)
+    return -ln_p.mean(), state
+
+
+def _scaled(scale: Callable[[Any], float]) -> Function:
+    """Return the loss of a piece, times something."""
+
+    def changed(model: Any, piece: Any, state: Any) -> Any:
+        loss, state = given.piece_loss(model, piece, state)
+        return loss * scale(piece), state
+
+    return changed
+
+
+PIECE_LOSS = Task(
+    _piece_cases,
+    given.piece_loss,
+    {
+        "a loss whose gradient goes back into the piece before: nothing is detached": _undetached,
+        "the loss of a piece that starts from no state": lambda m, p, s: given.piece_loss(
+            m, p, None
+        ),
+        "the loss with its sign turned": _scaled(lambda piece: -1),
+        "the sum over the words, not their mean": _scaled(lambda piece: piece.target.numel()),
+    },
+    _play_pieces,
+)
+
+
+def _nucleus_cases(draw: Generator) -> list[Case]:
+    def logs(*probabilities: float) -> Tensor:
+        return torch.tensor(probabilities).log()
+
+    return [
+        Case("p = 0.9, of words with 0.5, 0.3, 0.15, 0.05", (logs(0.5, 0.3, 0.15, 0.05), 1.0, 0.9)),
+        Case("the same in another order", (logs(0.05, 0.3, 0.15, 0.5), 1.0, 0.9)),
+        Case("p = 0.3: one word", (logs(0.2, 0.6, 0.2), 1.0, 0.3)),
+        Case("temperature 0.5, p = 0.9", (logs(0.1, 0.35, 0.25, 0.3), 0.5, 0.9)),
+    ]
+
+
+def _not_reaching(ln_p: Tensor, temperature: float, p: float) -> Tensor:
+    """A nucleus that stops before the word that reaches p."""
+    whole = given.nucleus(ln_p, temperature, p)
+    least = torch.where(whole > 0, whole, torch.inf).argmin()
+    whole[least] = 0
+    return whole / whole.sum()
+
+
+def _unscaled(ln_p: Tensor, temperature: float, p: float) -> Tensor:
+    """A nucleus whose probabilities do not add up to 1 again."""
+    whole = (ln_p / temperature).softmax(0)
+    return whole * (given.nucleus(ln_p, temperature, p) > 0)
+
+
+NUCLEUS = Task(
+    _nucleus_cases,
+    given.nucleus,
+    {
+        "a nucleus without the word that reaches p": _not_reaching,
+        "a nucleus whose probabilities do not add up to 1 again": _unscaled,
+        "a nucleus without temperature": lambda a, t, p: given.nucleus(a, 1.0, p),
+        "a nucleus that multiplies by the temperature": lambda a, t, p: given.nucleus(a, 1 / t, p),
+        "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),
+        "the probabilities in order, not at the places of their words": lambda a, t, p: (
+            given.nucleus(a, t, p).sort(descending=True).values
+        ),
+    },
+)
+
+# ── Session 2 ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _gate_cases(draw: Generator) -> list[Case]:
+    return [
+        Case(f"an LSTM with E = {e}, H = {h}, open_gate(layer, {amount:g})",
+             (_weights(draw, 4, e, h), amount))
+        for e, h, amount in ((3, 4, 3.0), (2, 5, 1.0))
+    ]  # fmt: skip
+
+
+def _play_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> Any:
+    """Return the four blocks of the two biases' sum afterwards, and the other weights."""
+    layer = nn.LSTM(weights[0].shape[1], weights[1].shape[1])
+    for own, weight in zip(layer.parameters(), weights, strict=True):
+        own.data.copy_(weight)
+    function(layer, amount)
+    matrices = (layer.weight_ih_l0.detach(), layer.weight_hh_l0.detach())
+    return ((layer.bias_ih_l0 + layer.bias_hh_l0).detach(), *matrices)
+
+
+def _opens(*blocks: int, times: float = 1, both: bool = False) -> Function:
+    """Return what opens other gates, or by another amount."""
+
+    def changed(layer: nn.LSTM, amount: float) -> None:
+        with torch.no_grad():
+            for bias in (layer.bias_ih_l0, layer.bias_hh_l0)[: 1 + both]:
+                for block in blocks:
+                    bias.chunk(4)[block].add_(times * amount)
+
+    return changed
+
+
+OPEN_GATE = Task(
+    _gate_cases,
+    given.open_gate,
+    {
+        "an amount added to the input gates, i": _opens(0),
+        "an amount added to the proposals, g": _opens(2),
+        "an amount added to the output gates, o": _opens(3),
+        "an amount added to all four blocks": _opens(0, 1, 2, 3),
+        "an amount added twice: to both biases": _opens(1, both=True),
+        "an amount subtracted": _opens(1, times=-1),
+        "no change: is it done in place?": _opens(),
+    },
+    _play_gate,
+)
+
+
+def _gradient_cases(draw: Generator) -> list[Case]:
+    cases = []
+    for cell, blocks, steps in (("RNN", 1, 6), ("GRU", 3, 4)):
+        x = torch.randn(steps, 2, 3, generator=draw)
+        h = torch.randn(2, 4, generator=draw)
+        said = f"{steps} steps of a {'plain RNN' if cell == 'RNN' else cell}, 2 reviews, H = 4"
+        cases.append(Case(said, (cell, x, h, _weights(draw, blocks, 3, 4))))
+    return cases
+
+
+def _play_gradient(function: Function, cell: str, *arguments: Any) -> Any:
+    return function(given.CELLS[cell], *arguments)
+
+
+GRADIENT_BY_STEP = Task(
+    _gradient_cases,
+    given.gradient_by_step,
+    {
+        "the lengths from the last step to the first": lambda *a: given.gradient_by_step(*a).flip(
+            0
+        ),
+        "the squares of the lengths": lambda *a: given.gradient_by_step(*a) ** 2,
+        "the lengths without the last step": lambda *a: given.gradient_by_step(*a)[:-1],
+        "the lengths of the states, not of their gradients": lambda *a: given.unroll(*a).norm(
+            dim=(1, 2)
+        ),
+    },
+    _play_gradient,
+)
+
+
+def _mcnemar_cases(draw: Generator) -> list[Case]:
+    first, second = (torch.rand(60, generator=draw) < share for share in (0.8, 0.6))
+    return [
+        Case("60 reviews, two networks that differ", (first.numpy(), second.numpy())),
+        Case("the same two, the other way round", (second.numpy(), first.numpy())),
+        Case("a network and itself", (first.numpy(), first.numpy())),
+    ]
+
+
+def _one_sided(first: Any, second: Any) -> float:
+    p = given.mcnemar(first, second)
+    return p / 2 if p < 1 else p
+
+
+MCNEMAR = Task(
+    _mcnemar_cases,
+    given.mcnemar,
+    {
+        "the one-sided p: both directions count": _one_sided,
+        "the p of all reviews: only those count on which the two differ": lambda a, b: (
+            given.mcnemar(a | True, b & False)
+        ),
+        "1 - p": lambda a, b: 1 - given.mcnemar(a, b),
+    },
+)
+
+
+class _SmallClassifier(nn.Module):
+    """Embedding, recurrent and linear layer, with the weights that are handed to it."""
+
+    def __init__(self, vectors: Tensor, weights: tuple[Tensor, ...], out: Tensor) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(vectors)
+        self.recurrent = nn.GRU(vectors.shape[1], weights[1].shape[1])
+        for own, weight in zip(self.recurrent.parameters(), weights, strict=True):
+            own.data.copy_(weight)
+        self.linear = nn.Linear(len(out), 1)
+        self.linear.weight.data.copy_(out)
+
+
+def _belief_cases(draw: Generator) -> list[Case]:
+    cases = []
+    for words in (5, 1):
+        text = torch.randint(0, 6, (words,), generator=draw)
+        vectors, out = torch.randn(6, 3, generator=draw), torch.randn(4, generator=draw)
+        bias = torch.randn(1, generator=draw)
+        said = f"a review of {words} word{'s' * (words > 1)}"
+        cases.append(Case(said, (vectors, _weights(draw, 3, 3, 4), out, bias, text)))
+    return cases
+
+
+def _play_beliefs(
+    function: Function, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor, text: Tensor
+) -> Any:
+    model = _SmallClassifier(vectors, weights, out)
+    model.linear.bias.data.copy_(bias)
+    return torch.as_tensor(function(model, text)).detach()
+
+
+BELIEFS = Task(
+    _belief_cases,
+    given.beliefs,
+    {
+        "the logits: their sigma is wanted": lambda *a: given.beliefs(*a).logit(),
+        "the last belief alone": lambda *a: given.beliefs(*a)[-1],
+        "the beliefs in bad, 1 - p": lambda *a: 1 - given.beliefs(*a),
+        "the beliefs as a column (T, 1)": lambda *a: given.beliefs(*a)[:, None],
+        "beliefs of single words, without those before": lambda model, words: torch.cat(
+            [given.beliefs(model, word[None]) for word in words]
+        ),
+    },
+    _play_beliefs,
+)
+
+TASKS = {
+    "average-vectors": AVERAGE,
+    "rnn-cell": RNN_CELL,
+    "unroll": UNROLL,
+    "lstm-cell": LSTM_CELL,
+    "gru-cell": GRU_CELL,
+    "count-weights": COUNT_WEIGHTS,
+    "last-state": LAST_STATE,
+    "binary-loss": BINARY_LOSS,
+    "training-step": TRAINING_STEP,
+    "mean-over-reviews": MEAN_OVER_REVIEWS,
+    "perplexity": PERPLEXITY,
+    "piece-loss": PIECE_LOSS,
+    "nucleus": NUCLEUS,
+    "open-gate": OPEN_GATE,
+    "gradient-by-step": GRADIENT_BY_STEP,
+    "mcnemar": MCNEMAR,
+    "beliefs": BELIEFS,
+}
