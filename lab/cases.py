@@ -680,8 +680,9 @@ def _gradient_cases(draw: Generator) -> list[Case]:
     return cases
 
 
-def _play_gradient(function: Function, cell: str, *arguments: Any) -> Any:
-    return function(given.CELLS[cell], *arguments)
+def _play_gradient(function: Function, cell: str, x: Tensor, h: Tensor, weights: Any) -> Any:
+    learnt = tuple(weight.requires_grad_() for weight in weights)  # as those of a layer are
+    return function(given.CELLS[cell], x, h, learnt)
 
 
 GRADIENT_BY_STEP = Task(
