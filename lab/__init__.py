@@ -7,7 +7,7 @@ reads the imports and compares them with MAP.
     trainings                      which notebook's training makes a run
     lesson recipes transfer gradients    the notebooks' own definitions, as modules
     utils.py (beside this folder)  what the lesson calls: reviews, tokens, vectors, batches
-    claims   live   checks
+    claims   live   checks   answers
     figures   tables   sweep   results   training   run_lists
     own_texts imdb glove   language linear recurrent   statistics   runs cluster   notebook
     files   fingerprint   source   machine
@@ -35,6 +35,7 @@ reads the imports and compares them with MAP.
     exercises    what the student is asked for, with its points
     given        what the lab stands on where an exercise may be unsolved
     cases        inputs, right answers and usual mistakes of the exercises in code
+    answers      answers as they stand in a notebook's file
     checks       what a student calls: is it right? and what was predicted?
     live         a text box that shows what networks believe while one types
     notebook     cells of a notebook as a module
@@ -69,6 +70,7 @@ MAP = {
     "exercises": (),
     "cases": ("given",),
     "checks": ("cases", "config", "exercises", "files"),
+    "answers": ("config", "exercises"),
     "notebook": ("config", "files"),
     "lesson": ("config", "notebook"),
     "recipes": ("config", "notebook"),

@@ -107,8 +107,14 @@ def piece_loss(model: Any, piece: Any, state: Any) -> tuple[Tensor, Any]:
     goes back into the piece before.
     """
     ln_p, state = model.log_probability(piece.text, piece.target, state)
-    pair = [part.detach() for part in (state if isinstance(state, tuple) else [state])]
-    return (-ln_p).mean(), (tuple(pair) if isinstance(state, tuple) else pair[0])
+    return (-ln_p).mean(), detached(state)
+
+
+def detached(state: Any) -> Any:
+    """Return a state without its past, so that no gradient goes there; an LSTM's is a pair."""
+    if isinstance(state, Tensor):
+        return state.detach()
+    return type(state)(map(Tensor.detach, state))
 
 
 def nucleus(log_probability: Tensor, temperature: float = 1.0, p: float = 0.9) -> Tensor:

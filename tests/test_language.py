@@ -12,7 +12,7 @@ from helpers import CODE
 from torch import nn
 
 import utils
-from lab import imdb, language, runs
+from lab import given, imdb, language, runs
 from lab.config import LabError
 from lab.sweep import sweep
 
@@ -234,7 +234,7 @@ def test_truncation_stops_the_gradient_not_the_state(lesson, data, settings, cel
     model = model_of(lesson, settings, data, cell)
     text = torch.tensor([[3], [4]])
     _, state = model.log_probability(text, text)
-    cut = lesson.detached(state)
+    cut = given.detached(state)
     pairs = zip(state, cut) if cell == "LSTM" else [(state, cut)]
     for ours, theirs in pairs:
         assert torch.equal(ours, theirs) and not theirs.requires_grad
@@ -252,11 +252,11 @@ def test_reading_without_an_optimizer_changes_nothing(lesson, data, settings, st
 
 def test_nucleus_of_a_known_distribution(lesson):
     log_probability = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]).log()
-    found = lesson.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
+    found = given.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
     torch.testing.assert_close(found, torch.tensor([0, 0.5 / 0.8, 0, 0.3 / 0.8, 0]))
-    torch.testing.assert_close(lesson.nucleus(log_probability, p=1.0), log_probability.exp())
-    assert lesson.nucleus(log_probability, p=0.01).tolist() == [0, 1, 0, 0, 0]
-    cold = lesson.nucleus(log_probability, temperature=0.5, p=1.0)
+    torch.testing.assert_close(given.nucleus(log_probability, p=1.0), log_probability.exp())
+    assert given.nucleus(log_probability, p=0.01).tolist() == [0, 1, 0, 0, 0]
+    cold = given.nucleus(log_probability, temperature=0.5, p=1.0)
     torch.testing.assert_close(cold, log_probability.exp() ** 2 / 0.355)
     drawn = torch.multinomial(
         found, 20_000, replacement=True, generator=torch.Generator().manual_seed(0)
@@ -269,12 +269,12 @@ def test_writing_follows_the_seed_and_never_writes_unknown(lesson, data, setting
     model = model_of(lesson, settings, data)
 
     def everything(log_probability, temperature):
-        return lesson.nucleus(log_probability, temperature, p=1.0)
+        return given.nucleus(log_probability, temperature, p=1.0)
 
     texts = [
         utils.write(
             model,
-            lambda p, _: lesson.nucleus(p, p=1.0),
+            lambda p, _: given.nucleus(p, p=1.0),
             "w3 w4",
             vocab,
             [language.END],
@@ -285,7 +285,7 @@ def test_writing_follows_the_seed_and_never_writes_unknown(lesson, data, setting
     ]
     assert texts[0] == texts[1] != texts[2]
     assert texts[0].startswith("w3 w4 ") and utils.UNKNOWN not in " ".join(texts)
-    assert utils.write(model, lesson.nucleus, "", vocab, [language.END], length=3)
+    assert utils.write(model, given.nucleus, "", vocab, [language.END], length=3)
 
 
 def test_surprise_is_the_probability_of_each_word(lesson, transfer, data, settings):

@@ -98,6 +98,8 @@ STYLE = r"""
 ]
 #v(4mm)
 #NOTICE
+"""
+CONTENTS = r"""
 #show outline.entry: set text(size: 9.5pt)
 #show outline.entry: set block(above: 0.55em)
 #outline(title: "Contents", depth: 2, indent: 1.2em)
@@ -106,10 +108,11 @@ STYLE = r"""
 
 
 class TitleBlock(NamedTuple):
-    """What stands above the report."""
+    """What stands above the report; contents: with a list of its sections?"""
 
     author: str = ""
     date: str = ""
+    contents: bool = True
 
 
 def convert(
@@ -121,12 +124,19 @@ def convert(
     Raises FileNotFoundError for a missing notebook, ValueError for one that is none.
     """
     content = read_notebook(notebook)
+    return write(content, notebook.parent, pdf, show_code, block or TitleBlock())
+
+
+def write(
+    content: nbformat.NotebookNode, folder: Path, pdf: Path, show_code: bool, block: TitleBlock
+) -> Path:
+    """Write the content of a notebook as `convert` does. folder: where its pictures lie."""
     pdf.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write_pdf(content, notebook.parent, pdf, show_code, block or TitleBlock())
+        write_pdf(content, folder, pdf, show_code, block)
     except Exception as error:  # whatever is wrong with the tools, the reader gets a file
         page = pdf.with_suffix(".html")
-        write_page(content, notebook.parent, page, show_code)
+        write_page(content, folder, page, show_code)
         why = str(error).strip().splitlines() or [type(error).__name__]
         print(f"No PDF: {why[0]}", file=sys.stderr)
         print(
@@ -171,9 +181,10 @@ def write_typst(
     body = pypandoc.convert_text(parts, "typst", MARKDOWN, extra_args=options)
     words = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
     head = "".join(f"#let {word} = {typst_string(text)}\n" for word, text in words.items())
-    head += f"#let NOTICE = [{notice(content)}]\n"
+    head += f"#let NOTICE = [{notice(content) if block.contents else ''}]\n"
+    style = STYLE + (CONTENTS if block.contents else "")
     source = build / "report.typ"
-    source.write_text(head + STYLE + body, encoding="utf-8")
+    source.write_text(head + style + body, encoding="utf-8")
     return source
 
 

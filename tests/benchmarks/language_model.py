@@ -36,7 +36,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import utils
-from lab import files, language, lesson, machine, runs
+from lab import files, given, language, lesson, machine, runs
 
 COLUMNS, STEPS = 32, 40
 EQUAL_SECONDS = 120.0
@@ -114,7 +114,7 @@ def equal_time(recipe: str, seconds: float) -> dict[str, float]:
         else:
             loss, state = model.loss(batch, state)
         train_step(model, loss, optimizer)
-        state = lesson.detached(state)
+        state = given.detached(state)
         words += batch.target.numel()
     model.eval()
     state, nats = None, []
@@ -150,7 +150,7 @@ def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
         for batch in some:
             loss, state = model.loss(batch, state)
             train_step(model, loss, optimizer)
-            state = lesson.detached(state)
+            state = given.detached(state)
 
     train(batches[:1])
     start = time.perf_counter()

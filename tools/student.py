@@ -1,0 +1,149 @@
+"""Make the student's edition: the lab without its answers, and just the files that it needs.
+
+    python tools/student.py [FOLDER]
+
+leaves build/student/, with the notebook at its top, and build/lab2-student.zip; both the same byte
+for byte when they are made again. What goes into it is the list FILES, and nothing else: tests, the
+teacher's folder, outputs and stored notebooks hold answers too.
+
+To change what a student gets, edit the solved notebooks, FILES, or the files in course/student.
+
+Imports `lab/answers.py`, `lab/config.py` and `lab/exercises.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # the lab, from any folder
+
+from lab import answers
+from lab.exercises import LAB
+
+# where it comes from -> where it goes to, in the student's folder
+FILES = {
+    "lab2.ipynb": "lab2.ipynb",
+    "further/*.ipynb": "further/",
+    "utils.py": "utils.py",
+    "doctor.py": "doctor.py",
+    "lab/*.py": "lab/",
+    "tools/install.py": "tools/install.py",
+    "tools/report.py": "tools/report.py",
+    "tools/student_report.py": "tools/student_report.py",
+    "tools/take_over.py": "tools/take_over.py",
+    "course/student/*": "",
+    "figures/*.svg": "figures/",
+    "data/README.md": "data/README.md",
+    "data/reference/full/*": "data/reference/full/",
+    "data/reference/quick/*": "data/reference/quick/",
+    "requirements.txt": "requirements.txt",
+    "requirements-cluster.txt": "requirements-cluster.txt",
+    "constraints.txt": "constraints.txt",
+    "LICENSE": "LICENSE",
+}
+TAGS = ("define",)
+
+
+def contents() -> dict[str, bytes]:
+    """Return the student's edition: path in its folder -> content. Raises LabError."""
+    made = {}
+    for pattern, target in FILES.items():
+        found = [path for path in sorted(ROOT.glob(pattern)) if path.is_file()]
+        if not found:
+            raise SystemExit(f"The student's edition needs {pattern}, and there is none.")
+        for path in found:
+            place = target if target and not target.endswith("/") else f"{target}{path.name}"
+            made[place] = path.read_bytes()
+    notebooks = [place for place in made if place.endswith(".ipynb")]
+    for place in notebooks:
+        made[place] = student_notebook(answers.read(ROOT / place), "")
+    everything = b"".join(place.encode() + made[place] for place in sorted(made))
+    edition = hashlib.sha256(everything).hexdigest()[:12]
+    for place in notebooks:
+        made[place] = student_notebook(answers.read(ROOT / place), edition)
+    return made
+
+
+def student_notebook(notebook: dict[str, Any], edition: str) -> bytes:
+    """Return a notebook without answers and outputs, as the bytes of its file."""
+    cells = [student_cell(cell) for cell in notebook["cells"]]
+    metadata = {"kernelspec": notebook["metadata"]["kernelspec"], "lab2": {"edition": edition}}
+    content = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def student_cell(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell without its outputs, and without its answer if it holds one."""
+    source, metadata = answers.source_of(cell), {}
+    if tags := [tag for tag in cell["metadata"].get("tags", ()) if tag in TAGS]:
+        metadata["tags"] = tags
+    if exercise := cell["metadata"].get("exercise"):
+        metadata["exercise"] = exercise
+        source = answers.stub(source, exercise["id"], LAB[exercise["id"]])
+    made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
+    if cell["cell_type"] == "code":
+        made |= {"execution_count": None, "outputs": []}
+    return made | {"source": source.splitlines(keepends=True)}
+
+
+def write(folder: Path, made: dict[str, bytes]) -> Path:
+    """Write the folder afresh, and beside it the archive; return the archive's path."""
+    put_aside(folder, made)
+    for place, content in made.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes(content)
+    archive = folder.with_name("lab2-student.zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
+        for place in sorted(made):
+            entry = zipfile.ZipInfo(f"lab2/{place}", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            entry.create_system = 3  # the same on every system
+            zipped.writestr(entry, made[place], compresslevel=9)
+    return archive
+
+
+def put_aside(folder: Path, made: dict[str, bytes]) -> None:
+    """Remove an older edition; if somebody has worked in its folder, rename it instead."""
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    own = [
+        file for file in files if file.as_posix() not in made and "__pycache__" not in file.parts
+    ]
+    changed = [place for place in made if place.endswith(".ipynb") and _worked_in(folder / place)]
+    if not own and not changed:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    number = 1
+    while (old := folder.with_name(f"{folder.name}-{number}")).exists():
+        number += 1
+    folder.rename(old)
+    print(f"{folder} holds work that is not of the edition. It is now {old}.")
+
+
+def _worked_in(notebook: Path) -> bool:
+    """Say whether a notebook of an older edition holds an answer or an output."""
+    if not notebook.exists():
+        return False
+    cells = answers.read(notebook)["cells"]
+    found = [(name, one) for name, ones in answers.find(cells).items() for one in ones]
+    filled = any(not answers.is_empty(one.source, LAB[name]) for name, one in found)
+    return filled or any(cell.get("outputs") for cell in cells)
+
+
+def main() -> None:
+    """Make the student's edition in the folder that the command line names."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "student"
+    made = contents()
+    archive = write(folder, made)
+    size = archive.stat().st_size / 1e6
+    print(f"Wrote {folder} ({len(made)} files) and {archive.name} ({size:.1f} MB).")
+
+
+if __name__ == "__main__":
+    main()

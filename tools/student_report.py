@@ -1,0 +1,287 @@
+"""Make a student's own report: their answers, predictions, figures and runs, as a PDF.
+
+    python report.py [NOTEBOOK] [PDF]
+
+in the student's folder, by default lab2.ipynb and report.pdf. Nothing is executed: figures are the
+notebook's outputs, numbers the tables that its runs have left in the data folder. A notebook that
+stopped half way gives the report of what there is, and page one says what is missing.
+
+Imports `report.py` beside it, and of `lab/`: `answers.py`, `config.py`, `exercises.py`, `files.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # the lab, from any folder
+sys.path.insert(0, str(ROOT / "tools"))
+
+import nbformat
+import pandas as pd
+import report
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from lab import answers, config, files
+from lab.config import LabError
+from lab.exercises import LAB
+
+FIGURES = {  # which figures a text reads: name of the file -> caption
+    "reading-language": {"language": "Perplexity of three language models."},
+    "reading-recall": {"recall": "Recall of the first token."},
+    "reading-accuracy": {
+        "accuracy": "Accuracy of six networks, one recipe.",
+        "loss": "Loss of the same runs.",
+    },
+    "reading-recipes": {"recipes": "Test accuracy under both recipes."},
+    "reading-differences": {
+        "seeds": "Test accuracy of each seed.",
+        "differences": "Differences of pairs, with 95 % intervals.",
+    },
+    "traps": {"my_review": "What the networks believe after each word of my review."},
+}
+LISTS = {  # tables of runs, as the notebook names them -> what they are called here
+    "language": "language model",
+    "default": "default recipe",
+    "tuned": "own learning rate",
+    "seeds": "own learning rate",
+    "my": "my experiment",
+}
+CHECKED = re.compile(
+    r"^([a-z0-9-]+): (?:right, ([\d.]+) of|not yet, ([\d.]+) of|(not started))", re.M
+)
+
+
+class Work:
+    """What a student has done, as far as the notebook and the data folder tell."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a notebook. Raises LabError if it is none."""
+        content = answers.read(path)
+        self.notebook = nbformat.from_dict(_tidied(content))
+        found = answers.find(content["cells"])
+        self.answers = {name: ones[-1] for name, ones in found.items()}
+        self.missing = [
+            name for name in LAB
+            if name not in self.answers or answers.is_empty(self.answers[name].source, LAB[name])
+        ]  # fmt: skip
+
+    @property
+    def student(self) -> dict[str, str]:
+        """Name and number, as the student wrote them."""
+        about = self.answers.get("about-you")
+        value = answers.value_of(about.source, "student") if about else None
+        value = value if isinstance(value, dict) else {}
+        return {key: str(value.get(key) or "") for key in ("name", "number")}
+
+    def text(self, name: str) -> str:
+        """Return the text of an answer; headings in it become lines in bold."""
+        if name in self.missing:
+            return "*(nothing written)*"
+        return re.sub(r"(?m)^#+ +(.*)$", r"**\1**", answers.text_of(self.answers[name].source))
+
+    def figure(self, name: str) -> dict[str, Any] | None:
+        """Return the picture that the cell which saves a figure has shown; None: it was not run."""
+        for cell in self.notebook.cells:
+            if cell.cell_type == "code" and f'"{name}")' in cell.source:
+                for output in cell.outputs:
+                    if "image/png" in output.get("data", {}):
+                        return {"image/png": output.data["image/png"]}
+        return None
+
+    def checked(self) -> dict[str, float]:
+        """Return the points of each exercise as its last check in the notebook told them."""
+        printed = [
+            output.get("text", "")
+            for cell in self.notebook.cells if cell.cell_type == "code"
+            for output in cell.outputs
+        ]  # fmt: skip
+        said = CHECKED.findall("\n".join(map(str, printed)))
+        return {name: float(right or part or 0) for name, right, part, _ in said if name in LAB}
+
+
+def _tidied(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a notebook whose cells have all that nbformat expects."""
+    cells = []
+    for cell in content["cells"]:
+        if not isinstance(cell, dict):
+            continue
+        code = cell.get("cell_type") == "code"
+        outputs = [
+            o for o in cell.get("outputs") or [] if isinstance(o, dict) and "output_type" in o
+        ]
+        for output in outputs:
+            if isinstance(output.get("text"), list):
+                output["text"] = "".join(output["text"])
+        tidy = {"cell_type": "code" if code else "markdown", "source": answers.source_of(cell)}
+        cells.append({**tidy, "metadata": {}, **({"outputs": outputs} if code else {})})
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+# ── The pages ───────────────────────────────────────────────────────────────────────────────────
+
+
+def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
+    """Return the report as a notebook of texts and pictures; folder: of the tables of runs."""
+    runs = all_runs(folder)
+    parts = [
+        new_markdown_cell("# Recurrent networks: my report"),
+        new_markdown_cell(overview(work, runs)),
+        new_markdown_cell("## Predictions, and what came of them\n\n" + predictions(work, folder)),
+        new_markdown_cell("## What I see"),
+    ]
+    for name, exercise in LAB.items():
+        if exercise.kind == "text" and name not in ("experiment-reading", "conclusion"):
+            parts.append(new_markdown_cell(f"### {exercise.title}"))
+            parts += [shown(work, figure, c) for figure, c in FIGURES.get(name, {}).items()]
+            parts.append(new_markdown_cell(work.text(name)))
+    parts += [new_markdown_cell("## An experiment of my own"), *experiment(work)]
+    parts.append(new_markdown_cell(f"## {LAB['conclusion'].title}\n\n{work.text('conclusion')}"))
+    parts.append(new_markdown_cell("## The runs behind this report\n\n" + run_table(runs)))
+    return new_notebook(cells=parts)
+
+
+def shown(work: Work, name: str, caption: str) -> nbformat.NotebookNode:
+    """Return a figure of the student's notebook, or a line that says that there is none."""
+    picture = work.figure(name)
+    if picture is None:
+        return new_markdown_cell(f"*(Figure not there: {caption} Its cell was not run.)*")
+    return new_code_cell(f"#| fig-cap: {caption}\n", outputs=[new_output("display_data", picture)])
+
+
+def overview(work: Work, runs: pd.DataFrame) -> str:
+    """Return what page one says: the profile, the points told by checks, what is empty."""
+    checked = work.checked()
+    code = {name: exercise for name, exercise in LAB.items() if exercise.kind == "code"}
+    reached = sum(checked.get(name, 0) for name in code)
+    lines = [
+        f"* Profile: {profile_of(runs)}",
+        f"* Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
+        "as the notebook's last checks told",
+        f"* Answers written: {len(LAB) - len(work.missing)} of {len(LAB)}",
+    ]
+    less = [f"{n} ({checked[n]:.3g} of {e.points})" for n, e in code.items()
+            if n in checked and checked[n] < e.points and n not in work.missing]  # fmt: skip
+    if less:
+        lines.append(f"* Not yet right: {', '.join(less)}")
+    lines.append(f"* Still empty: {', '.join(work.missing) or 'nothing'}")
+    return "\n".join(lines)
+
+
+def predictions(work: Work, folder: Path) -> str:
+    """Return a table of predictions and outcomes."""
+    try:
+        came = files.read_table("predictions", folder)
+    except LabError:
+        came = pd.DataFrame({"id": [], "part": [], "outcome": []})
+    rows = ["| | predicted | came out |", "|---|---|---|"]
+    for name, exercise in LAB.items():
+        if exercise.kind != "guess":
+            continue
+        answer = work.answers.get(name)
+        value = answers.value_of(answer.source, exercise.name) if answer else None
+        outcome = came[came["id"] == name].set_index("part")["outcome"].to_dict()
+        outcome = {("" if key != key else key): said for key, said in outcome.items()}
+        parts = value if isinstance(value, dict) else {"": value}
+        for part in dict.fromkeys([*outcome, *parts]) if outcome else parts:
+            label = f"{exercise.title}{f': {part}' if part else ''}"
+            rows.append(f"| {label} | {_short(parts.get(part))} | {_short(outcome.get(part))} |")
+    return "\n".join(rows)
+
+
+def _short(value: Any) -> str:
+    """Return a value for a cell of a table: numbers with three digits."""
+    try:
+        return f"{float(value):.3g}" if float(value) < 1000 else f"{float(value):,.0f}"
+    except (TypeError, ValueError):
+        text = "" if value is None else " ".join(str(value).split())[:60]
+        return text.replace("|", r"\|") or "–"
+
+
+def experiment(work: Work) -> list[nbformat.NotebookNode]:
+    """Return the student's own experiment: code, outputs, text."""
+    parts = []
+    if "experiment" not in work.missing:
+        answer = work.answers["experiment"]
+        outputs = work.notebook.cells[answer.place].get("outputs", [])
+        code = "\n".join(answer.source.splitlines()[1:])
+        parts.append(new_markdown_cell(report.fence(code, "python")))
+        kept = [o for o in outputs if o.output_type != "error" and o.get("name") != "stderr"]
+        parts.append(new_code_cell("", outputs=kept))
+    return [*parts, new_markdown_cell(work.text("experiment-reading"))]
+
+
+# ── The runs ────────────────────────────────────────────────────────────────────────────────────
+
+
+def all_runs(folder: Path) -> pd.DataFrame:
+    """Return all runs of the notebook's lists, a row each, those of the data folder."""
+    tables = []
+    for name, title in LISTS.items():
+        try:
+            tables.append(files.read_table(f"{name}_results", folder).assign(list=title))
+        except LabError:
+            continue
+    if not tables:
+        return pd.DataFrame()
+    return pd.concat(tables).drop_duplicates(["list", "run"], ignore_index=True)
+
+
+def profile_of(runs: pd.DataFrame) -> str:
+    """Return by which profile the runs were made, in words."""
+    if runs.empty:
+        return "no run is finished"
+    own = runs[runs["list"] == "default recipe"]
+    sizes = set(zip(own["epochs"], own["max_length"], own["batch_size"], strict=True))
+    known = {(p.epochs, p.max_length, p.batch_size): p.name for p in config.PROFILES.values()}
+    names = sorted(known.get(size, "another") for size in sizes) or ["only a part was run"]
+    said = ", ".join(names)
+    return f"{said} (not course: the hour was not there)" if names == ["quick"] else said
+
+
+def run_table(runs: pd.DataFrame) -> str:
+    """Return a table of runs: settings, data, code, result; and the machines."""
+    if runs.empty:
+        return "*(none)*"
+    head = ("list", "network", "seed", "rate", "epochs", "words", "result", "data", "code")
+    rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for run in runs.to_dict("records"):
+        perplexity = run.get("perplexity")
+        right = f"{100 * run['test_accuracy']:.1f} %" if run.get("test_accuracy") == run.get(
+            "test_accuracy") and run.get("test_accuracy") is not None else ""  # fmt: skip
+        result = right or f"perplexity {perplexity:.1f}"
+        values = (run["list"], run["network"], run["seed"], f"{run['learning_rate']:g}")
+        more = (run["epochs"], run["max_length"], result, run["data"][:6], run["code"][:6])
+        rows.append("| " + " | ".join(map(str, (*values, *more))) + " |")
+    where = runs[["system", "instructions", "device", "python", "torch"]].drop_duplicates()
+    machines = "; ".join(", ".join(map(str, row)) for row in where.itertuples(index=False))
+    return "\n".join(rows) + f"\n\nMachine: {machines}."
+
+
+def main() -> int:
+    """Read the command line and write the report; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("notebook", nargs="?", type=Path, default=ROOT / "lab2.ipynb")
+    parser.add_argument("pdf", nargs="?", type=Path, default=Path("report.pdf"))
+    arguments = parser.parse_args()
+    try:
+        work = Work(arguments.notebook)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
+    block = report.TitleBlock(author, contents=False)
+    content = pages(work, config.output_folder())
+    written = report.write(content, arguments.notebook.parent, arguments.pdf, False, block)
+    print(f"Wrote {written}. Hand it in with {arguments.notebook.name}.")
+    if work.missing:
+        print(f"Still empty: {', '.join(work.missing)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
