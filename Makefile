@@ -2,6 +2,7 @@
 # make test    install, then lint, unit tests, `pytest --nbval lab2.ipynb`, and the further notebooks
 #              in the smallest profile
 # make further  the further notebooks, executed, into build/further/
+# make student  the student's edition: build/student/ and build/lab2-student.zip
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook;
 #              make report AUTHOR="Your Name" OPTIONS=--no-code NOTEBOOK=other.ipynb
@@ -24,13 +25,16 @@ NOTEBOOK := build/lab2.ipynb
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run further full figures test lab report doctor data stress browser constraints lint bench clean
+.PHONY: run student further full figures test lab report doctor data stress browser constraints lint bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
 	@mkdir -p build && cp -r figures build/
 	$(BIN)/papermill --kernel python3 lab2.ipynb build/lab2.ipynb
 	$(BIN)/python tools/report.py build/lab2.ipynb build/report.pdf --author "$$AUTHOR"
+
+student: $(STAMP)
+	$(BIN)/python tools/student.py
 
 further: $(STAMP)
 	@mkdir -p build/further && cp -r figures build/

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lab.config import LabError
-from lab.exercises import LAB, Exercise, empty_guess
+from lab.exercises import ASKED, Exercise, empty_guess
 
 EMPTY_TEXT = "*Write here.*"
 HEADING = re.compile(r"\s*(?:#+|\*\*)\s*(?:Exercise|Question|Prediction|Answer) ([a-z0-9-]+)\b")
@@ -60,9 +60,11 @@ def find(cells: list[dict[str, Any]]) -> dict[str, list[Answer]]:
             continue
         source = source_of(cell)
         name, by = _name_of(cell, source)
-        if name in LAB:
+        if name in ASKED:
             kind = "markdown" if cell.get("cell_type") == "markdown" else "code"
             found.setdefault(name, []).append(Answer(source, kind, place, by))
+    for name, ones in found.items():  # an id says little: it is the last resort
+        found[name] = [one for one in ones if one.found_by != "id"] or ones
     return found
 
 
@@ -74,7 +76,7 @@ def _name_of(cell: dict[str, Any], source: str) -> tuple[str, str]:
         return exercise["id"], "metadata"
     if heading := HEADING.match(source):
         return heading[1], "first line"
-    return str(cell.get("id", "")).removesuffix("-answer"), "id"
+    return str(cell.get("id", "")), "id"
 
 
 # ── What is in an answer ────────────────────────────────────────────────────────────────────────

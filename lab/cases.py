@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from scipy import stats
 from torch import Generator, Tensor, nn
 
 from lab import given
@@ -33,8 +34,37 @@ class Case(NamedTuple):
     arguments: tuple[Any, ...]
 
 
+class Unfit(Exception):
+    """What a student's function returned cannot be used further; says in words why."""
+
+
+NOTHING = "nothing came back; is there a return?"
+
+
+def kind(value: Any) -> str:
+    """Return what a value is, in words."""
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}" if value.ndim else "a tensor of one number"
+    return f"a value of type {type(value).__name__}"
+
+
 def _call(function: Function, *arguments: Any) -> Any:
     return function(*arguments)
+
+
+def _pair(value: Any, names: str) -> Any:
+    """Return what should be a pair. Raises Unfit if it is none."""
+    if value is None:
+        raise Unfit(NOTHING)
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise Unfit(f"{kind(value)} came back, expected is the pair ({names})")
+    return value
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 @dataclass(frozen=True)
@@ -46,6 +76,7 @@ class Task:
     wrong:     what is wrong, in words -> a function that is wrong in this way
     play:      calls a function with the arguments of a case; returns tensors and numbers
     forbidden: names of PyTorch's functions that would be the answer -> what to write instead
+    parts:     what to call the parts of what `play` returns, where these are several
     """
 
     draw: Callable[[Generator], list[Case]]
@@ -53,6 +84,7 @@ class Task:
     wrong: Mapping[str, Function] = field(default_factory=dict)
     play: Function = _call
     forbidden: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
 
 EQUATIONS = "write the equations"
@@ -128,6 +160,36 @@ def _signs(*signs: int) -> dict[str, Callable[[Tensor], Tensor]]:
     return dict.fromkeys(("w_ih", "w_hh", "b_ih", "b_hh"), sign)
 
 
+def _sigma_for_tanh(cell: str, blocks: int, block: int) -> Function:
+    """Return a cell with sigma where one of its blocks has tanh, as the mean of two calls.
+
+    sigma(a) = (tanh(a / 2) + 1) / 2, and tanh of a large number is 1.
+    """
+    halved = _signs(*(0.5 if b == block else 1 for b in range(blocks)))
+    gone = _signs(*(b != block for b in range(blocks)))
+
+    def one(b_ih: Tensor) -> Tensor:
+        bias = gone["b_ih"](b_ih)
+        bias.chunk(blocks)[block].fill_(99.0)
+        return bias
+
+    first, second = _with(cell, **halved), _with(cell, **{**gone, "b_ih": one})
+
+    def changed(*arguments: Any) -> Any:
+        if cell != "LSTM":
+            return (first(*arguments) + second(*arguments)) / 2
+        (_, one), (_, other) = first(*arguments), second(*arguments)
+        return _shown(arguments, (one + other) / 2)
+
+    return changed
+
+
+def _shown(arguments: Any, c: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the h and c of an LSTM that has come to another c."""
+    h, right = given.CELLS["LSTM"](*arguments)
+    return h / right.tanh() * c.tanh(), c
+
+
 def _terms_left_out(cell: str) -> dict[str, Function]:
     """Return what any cell can lack: a bias, the word, the state."""
     return {
@@ -151,6 +213,8 @@ RNN_CELL = Task(
     | {
         "the cell without tanh": _plain(_same),
         "the cell with sigma instead of tanh": _plain(torch.sigmoid),
+        "the cell with relu instead of tanh": _plain(torch.relu),
+        "the cell with h @ w_hh, where w_hh must be transposed": _with("RNN", w_hh=lambda w: w.T),
     },
     forbidden=RECURRENT,
 )
@@ -165,6 +229,20 @@ def _squashed_twice(x: Tensor, state: Any, *weights: Tensor) -> Any:
     """An LSTM that returns tanh(c) for c."""
     h, c = given.CELLS["LSTM"](x, state, *weights)
     return h, c.tanh()
+
+
+def _unsquashed(x: Tensor, state: Any, *weights: Tensor) -> Any:
+    """An LSTM whose f is used without sigma."""
+    w_ih, w_hh, b_ih, b_hh = (w.chunk(4)[1] for w in weights)
+    f = F.linear(x, w_ih, b_ih) + F.linear(state[0], w_hh, b_hh)
+    _, c = given.CELLS["LSTM"](x, state, *weights)
+    return _shown((x, state, *weights), c + (f - f.sigmoid()) * state[1])
+
+
+def _shows_the_old(x: Tensor, state: Any, *weights: Tensor) -> Any:
+    """An LSTM whose h looks at the c of the step before."""
+    _, c = given.CELLS["LSTM"](x, state, *weights)
+    return _shown((x, state, *weights), state[1])[0], c
 
 
 def _output_unsquashed(x: Tensor, state: Any, *weights: Tensor) -> Any:
@@ -182,13 +260,20 @@ LSTM_CELL = Task(
         "the cell with g and o exchanged": _with("LSTM", **_in_order(0, 1, 3, 2)),
         "the cell with its blocks in the order f, i, o, g": _with("LSTM", **_in_order(1, 0, 3, 2)),
         "the cell with 1 - f in the place of f": _with("LSTM", **_signs(1, -1, 1, 1)),
+        "the cell without sigma around f": _unsquashed,
         "the cell without its old cell state": _with("LSTM", state=lambda s: (s[0], 0 * s[1])),
         "the cell with h = o * c, without tanh": _output_unsquashed,
         "the cell with tanh(c) as its new c": _squashed_twice,
+        "the cell with h from the old c: h needs the new one": _shows_the_old,
+        "the cell with sigma instead of tanh for g": _sigma_for_tanh("LSTM", 4, 2),
+        "the cell with h and c exchanged at the start: the state is (h, c)": _with(
+            "LSTM", state=lambda s: (s[1], s[0])
+        ),
         "the cell with h and c exchanged at the end": _lstm_result(lambda h, c: (c, h)),
         "h alone: an LSTM returns the pair (h, c)": _lstm_result(lambda h, c: h),
     },
     forbidden=RECURRENT,
+    parts=("the new h", "the new c"),
 )
 
 
@@ -198,6 +283,33 @@ def _reset_before(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
     r, z = _gates(x, h, *weights)
     proposal = (F.linear(x, w_in, b_in) + F.linear(r * h, w_hn, b_hn)).tanh()
     return torch.lerp(proposal, h, z)
+
+
+def _reset_all(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
+    """A GRU whose reset gate shortens the word's part of the proposal too."""
+    w_in, w_hn, b_in, b_hn = (w.chunk(3)[2] for w in weights)
+    r, z = _gates(x, h, *weights)
+    return torch.lerp((r * (F.linear(x, w_in, b_in) + F.linear(h, w_hn, b_hn))).tanh(), h, z)
+
+
+def _bias_outside(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, *biases: Tensor) -> Tensor:
+    """A GRU whose bias b_hn does not meet the reset gate: it could as well be part of b_in."""
+    b_ih, b_hh = (b.clone() for b in biases)
+    b_ih.chunk(3)[2].add_(b_hh.chunk(3)[2])
+    b_hh.chunk(3)[2].zero_()
+    return given.CELLS["GRU"](x, h, w_ih, w_hh, b_ih, b_hh)
+
+
+def _without_reset(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, *biases: Tensor) -> Tensor:
+    """A GRU whose reset gate is open."""
+    b_ih = biases[0].clone()
+    b_ih.chunk(3)[0].fill_(99.0)
+    gone = _signs(0, 1, 1)["w_ih"]
+    return given.CELLS["GRU"](x, h, gone(w_ih), gone(w_hh), b_ih, biases[1])
+
+
+def _old_state_forgotten(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
+    return given.CELLS["GRU"](x, h, *weights) - _gates(x, h, *weights)[1] * h
 
 
 def _gates(x: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,7 +326,11 @@ GRU_CELL = Task(
         "the cell with z and 1 - z exchanged": _with("GRU", **_signs(1, -1, 1)),
         "the cell with the gates r and z exchanged": _with("GRU", **_in_order(1, 0, 2)),
         "the cell with r applied before the matrix: W_hn (r * h)": _reset_before,
-        "the cell without its reset gate": _with("GRU", **_signs(0, 1, 1)),
+        "the cell with r around the word's part too: r * (W_in x + W_hn h)": _reset_all,
+        "the cell with b_hn outside of r: r meets W_hn h + b_hn": _bias_outside,
+        "the cell without its reset gate": _without_reset,
+        "the cell without z * h at its end": _old_state_forgotten,
+        "the cell with sigma instead of tanh for n": _sigma_for_tanh("GRU", 3, 2),
     },
     forbidden=RECURRENT,
 )
@@ -242,12 +358,47 @@ def _forgetful(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
     return torch.cat([given.unroll(cell, step[None], state, weights) for step in x])
 
 
+def _noted(cell: Function, x: Tensor, state: Any, weights: Any) -> list[Any]:
+    """Return the whole states that a cell has returned."""
+    states: list[Any] = []
+
+    def noting(*arguments: Any) -> Any:
+        states.append(cell(*arguments))
+        return states[-1]
+
+    given.unroll(noting, x, state, weights)
+    return states
+
+
+def _memories(*arguments: Any) -> Tensor:
+    """Unroll, and keep an LSTM's c."""
+    return torch.stack([s[1] if isinstance(s, tuple) else s for s in _noted(*arguments)])
+
+
+def _first_of_each(*arguments: Any) -> Tensor:
+    """Unroll, and keep state[0], be it an LSTM's h or the first review's state."""
+    return torch.stack([state[0] for state in _noted(*arguments)])
+
+
+def _one_late(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
+    """Unroll, and keep the state before each step."""
+    first = state[0] if isinstance(state, tuple) else state
+    return torch.cat([first[None], given.unroll(cell, x, state, weights)[:-1]])
+
+
 UNROLL = Task(
     _unroll_cases,
     given.unroll,
     {
         "an unrolling in which each step starts from the first state": _forgetful,
         "the last state alone: all states are wanted": lambda *a: given.unroll(*a)[-1],
+        "the first step alone: is the return inside of the loop?": lambda *a: given.unroll(*a)[:1],
+        "the states before each step, not after it": _one_late,
+        "an unrolling that keeps an LSTM's c: its h is state[0]": _memories,
+        "an unrolling that keeps state[0] of all cells: that is for an LSTM alone": _first_of_each,
+        "the states in one block (T * B, H): torch.stack keeps the steps apart": lambda *a: (
+            given.unroll(*a).flatten(0, 1)
+        ),
         "the states from the end to the start": lambda *a: given.unroll(*a).flip(0),
         "an unrolling that reads the words from the end": lambda cell, x, *a: given.unroll(
             cell, x.flip(0), *a
@@ -266,7 +417,7 @@ def _last_state_cases(draw: Generator) -> list[Case]:
         ("one review of one word", [3, 1, 5]),
     )
     return [
-        Case(f"states (6, 3, 4), lengths {length}: {said}", (states, torch.tensor(length)))
+        Case(f"states (6, 3, 4) and lengths {length} ({said})", (states, torch.tensor(length)))
         for said, length in lengths
     ]
 
@@ -279,6 +430,14 @@ LAST_STATE = Task(
         "the state one word after the last": lambda s, length: given.last_state(
             torch.cat([s, s[-1:]]), length + 1
         ),
+        "the state one word before the last": lambda s, length: given.last_state(
+            s.roll(1, dims=0), length
+        ),
+        "the state at the end of the longest review": lambda s, length: s[length.max() - 1],
+        "the state counted from the end, -length": lambda s, length: given.last_state(
+            s.flip(0), length
+        ),
+        "states of the first review alone": lambda s, length: s[length - 1, 0],
         "the first state": lambda s, length: s[0],
         "all three lengths for every review: (B, B, H)": lambda s, length: s[length - 1],
     },
@@ -312,6 +471,10 @@ AVERAGE = Task(
         "the sum without the padding, divided by T": lambda t, n, v: (
             given.average_vectors(t, n, v) * n[:, None] / len(t)
         ),
+        "the mean with one word too many: the first <pad>": lambda t, n, v: (
+            given.average_vectors(t, (n + 1).clamp(max=len(t)), v)
+            * ((n + 1).clamp(max=len(t)) / n)[:, None]
+        ),
         "the sum with the padding, divided by the length": lambda t, n, v: (
             _average_of_block(t, n, v) * len(t) / n[:, None]
         ),
@@ -330,6 +493,10 @@ COUNT_WEIGHTS = Task(
         ),
         "a count without biases": lambda g, e, h: given.count_weights(g, e, h) - 2 * g * h,
         "a count of one block alone": lambda g, e, h: given.count_weights(1, e, h),
+        "a count in which W_hh and the biases are there only once": lambda g, e, h: (
+            given.count_weights(1, e, h) + (g - 1) * h * e
+        ),
+        "a count with E and H exchanged": lambda g, e, h: given.count_weights(g, h, e),
         "a count without W_hh": lambda g, e, h: given.count_weights(g, e, h) - g * h * h,
     },
 )
@@ -343,7 +510,7 @@ def _loss_cases(draw: Generator) -> list[Case]:
     large = torch.tensor([200.0, -200.0, 150.0])
     return [
         Case("six logits and labels", (logits, labels)),
-        Case("logits 0: it knows nothing", (torch.zeros(4), torch.tensor([0.0, 1.0, 1.0, 0.0]))),
+        Case("logits 0 (it knows nothing)", (torch.zeros(4), torch.tensor([0.0, 1.0, 1.0, 0.0]))),
         Case("logits of 200 and -200", (large, torch.tensor([1.0, 0.0, 0.0]))),
     ]
 
@@ -357,6 +524,9 @@ BINARY_LOSS = Task(
             F.binary_cross_entropy_with_logits(a, y, reduction="none")
         ),
         "the loss with its sign turned": lambda a, y: -given.binary_loss(a, y),
+        "the loss of sigma(a) in the place of a: sigma is taken twice": lambda a, y: (
+            given.binary_loss(a.sigmoid(), y)
+        ),
         "the loss in bits: ln is the natural logarithm": lambda a, y: (
             given.binary_loss(a, y) / math.log(2)
         ),
@@ -403,7 +573,10 @@ def _step_cases(draw: Generator) -> list[Case]:
         for _ in range(3)
     ]
     return [
-        Case("one update, a small gradient", (vectors, weight, batches[:1], 10.0)),
+        Case(
+            "one update of a small model: 6 vectors, 4 weights",
+            (vectors, weight, batches[:1], 10.0),
+        ),
         Case("three updates, one after the other", (vectors, weight, batches, 10.0)),
         Case("a gradient longer than clip_norm", (20 * vectors, weight, batches[:1], 0.1)),
     ]
@@ -416,8 +589,8 @@ def _play_step(
     model = _SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     for batch in batches:
-        logits, loss = function(model, _Batch(*batch), optimizer, clip)
-    return model.vectors.detach(), model.weight.detach(), logits.detach(), loss.detach()
+        came = _pair(function(model, _Batch(*batch), optimizer, clip), "logits, loss")
+    return model.vectors.detach(), model.weight.detach(), *map(_detached, came)
 
 
 def _accumulating(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
@@ -431,6 +604,25 @@ def _accumulating(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float
     nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
     optimizer.step()
     return logits, loss
+
+
+def _descends(change: Callable[[Tensor, Tensor], Tensor], shown: bool = True) -> Function:
+    """Return a step down another loss: of logits and labels. shown: is it returned, too?"""
+
+    def changed(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+        logits = model(batch.text, batch.text_length)
+        loss = change(logits, batch.label)
+        given.descend(model, loss, optimizer, clip_norm)
+        return logits, loss if shown else given.binary_loss(logits, batch.label)
+
+    return changed
+
+
+def _clips_values(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+    """A step that clips each number of the gradient by itself."""
+    for weight in model.parameters():
+        weight.register_hook(lambda gradient: gradient.clamp(-clip_norm, clip_norm))
+    return given.training_step(model, batch, optimizer, math.inf)
 
 
 def _only_loss(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
@@ -447,9 +639,21 @@ TRAINING_STEP = Task(
         "a step that clips at 1, whatever clip_norm says": lambda m, b, o, clip: (
             given.training_step(m, b, o, 1.0)
         ),
-        "no step: the weights stay as they were (optimizer.step)": _only_loss,
+        "a step that clips each number by itself, not the gradient's length": _clips_values,
+        "a step upwards: the loss has its sign turned": _descends(
+            lambda a, y: -given.binary_loss(a, y), shown=False
+        ),
+        "a step down the loss of sigma(logits): sigma is taken twice": _descends(
+            lambda a, y: given.binary_loss(a.sigmoid(), y)
+        ),
+        "a step down the sum of the losses, not their mean": _descends(
+            lambda a, y: given.binary_loss(a, y) * len(a)
+        ),
+        "the right step, with loss and logits exchanged": lambda *a: given.training_step(*a)[::-1],
+        "no step: the weights stay as they were (zero_grad, then backward, then step)": _only_loss,
     },
     _play_step,
+    parts=("the vectors afterwards", "the weights afterwards", "the logits", "the loss"),
 )
 
 
@@ -491,6 +695,7 @@ PERPLEXITY = Task(
     given.perplexity,
     {
         "the mean of 1/p: first the mean of ln p, then exp": lambda a: (-a).exp().mean().item(),
+        "1 / the mean of p: first the mean of ln p, then exp": lambda a: 1 / a.exp().mean().item(),
         "the loss: its exponential is wanted": lambda a: -a.mean().item(),
         "1 / perplexity: a sign is missing": lambda a: 1 / given.perplexity(a),
         "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
@@ -520,9 +725,9 @@ class _SmallReader(nn.Module):
 def _piece_cases(draw: Generator) -> list[Case]:
     cases = []
     for said, cell, blocks, pieces in (
-        ("a GRU, one piece, no state yet", "GRU", 3, 1),
-        ("a GRU, two pieces", "GRU", 3, 2),
-        ("an LSTM, two pieces: its state is a pair", "LSTM", 4, 2),
+        ("a GRU and one piece (no state yet)", "GRU", 3, 1),
+        ("a GRU and two pieces", "GRU", 3, 2),
+        ("an LSTM and two pieces (its state is a pair)", "LSTM", 4, 2),
     ):
         vectors = torch.randn(6, 3, generator=draw)
         stream = torch.randint(0, 6, (4 * pieces + 1, 2), generator=draw)
@@ -544,7 +749,11 @@ def _play_pieces(
     model, state, losses = _SmallReader(cell, weights, vectors), None, []
     for start in range(0, len(stream) - 1, 4):
         piece = _Piece(stream[start : start + 4], stream[start + 1 : start + 5])
-        loss, state = function(model, piece, state)
+        loss, state = _pair(function(model, piece, state), "loss, state")
+        if not isinstance(loss, Tensor) or loss.shape != ():
+            raise Unfit(f"as loss, {kind(loss)} came back, expected is a tensor of one number")
+        if not loss.requires_grad:
+            raise Unfit("the loss has lost its gradient; is it detached?")
         losses.append(loss)
     gradients = torch.autograd.grad(losses[-1], list(model.parameters()))
     return torch.stack(losses).detach(), torch.cat([g.flatten() for g in gradients])
@@ -553,6 +762,18 @@ def _play_pieces(
 def _undetached(model: Any, piece: Any, state: Any) -> Any:
     ln_p, state = model.log_probability(piece.text, piece.target, state)
     return -ln_p.mean(), state
+
+
+def _half_detached(half: int) -> Function:
+    """Return the loss of a piece where of an LSTM's pair one half alone, or none, is detached."""
+
+    def changed(model: Any, piece: Any, state: Any) -> Any:
+        if isinstance(state, tuple):
+            state = tuple(s.detach() if i == half else s for i, s in enumerate(state))
+            return _undetached(model, piece, state)
+        return _undetached(model, piece, state if state is None else state.detach())
+
+    return changed
 
 
 def _scaled(scale: Callable[[Any], float]) -> Function:
@@ -570,13 +791,22 @@ PIECE_LOSS = Task(
     given.piece_loss,
     {
         "a loss whose gradient goes back into the piece before: nothing is detached": _undetached,
-        "the loss of a piece that starts from no state": lambda m, p, s: given.piece_loss(
-            m, p, None
+        "a loss whose gradient goes back along an LSTM's state: its pair is not detached": (
+            _half_detached(2)
+        ),
+        "a loss whose gradient goes back along an LSTM's c: h alone is detached": _half_detached(0),
+        "a loss whose gradient goes back along an LSTM's h: c alone is detached": _half_detached(1),
+        "the loss with text and target exchanged": lambda m, p, s: given.piece_loss(
+            m, _Piece(p.target, p.text), s
+        ),
+        "the loss of a piece that starts from no state; is the new one returned?": lambda m, p, s: (
+            given.piece_loss(m, p, None)
         ),
         "the loss with its sign turned": _scaled(lambda piece: -1),
         "the sum over the words, not their mean": _scaled(lambda piece: piece.target.numel()),
     },
     _play_pieces,
+    parts=("the loss of each piece", "the gradient of the last piece's loss"),
 )
 
 
@@ -587,7 +817,7 @@ def _nucleus_cases(draw: Generator) -> list[Case]:
     return [
         Case("p = 0.9, of words with 0.5, 0.3, 0.15, 0.05", (logs(0.5, 0.3, 0.15, 0.05), 1.0, 0.9)),
         Case("the same in another order", (logs(0.05, 0.3, 0.15, 0.5), 1.0, 0.9)),
-        Case("p = 0.3: one word", (logs(0.2, 0.6, 0.2), 1.0, 0.3)),
+        Case("p = 0.3 (one word is enough)", (logs(0.12, 0.4, 0.28, 0.2), 1.0, 0.3)),
         Case("temperature 0.5, p = 0.9", (logs(0.1, 0.35, 0.25, 0.3), 0.5, 0.9)),
     ]
 
@@ -606,12 +836,29 @@ def _unscaled(ln_p: Tensor, temperature: float, p: float) -> Tensor:
     return whole * (given.nucleus(ln_p, temperature, p) > 0)
 
 
+def _one_more(ln_p: Tensor, temperature: float, p: float) -> Tensor:
+    """A nucleus with the word after the one that reaches p."""
+    kept = given.nucleus(ln_p, temperature, p) > 0
+    reached = float((ln_p / temperature).softmax(0)[kept].sum())
+    return given.nucleus(ln_p, temperature, reached + 1e-3)
+
+
+def _from_below(ln_p: Tensor, temperature: float, p: float) -> Tensor:
+    """A nucleus of the unlikeliest words."""
+    whole = (ln_p / temperature).softmax(0)
+    before = (whole * (whole < whole[:, None])).sum(1)  # what the words below each have together
+    return whole * (before < p) / (whole * (before < p)).sum()
+
+
 NUCLEUS = Task(
     _nucleus_cases,
     given.nucleus,
     {
         "a nucleus without the word that reaches p": _not_reaching,
         "a nucleus whose probabilities do not add up to 1 again": _unscaled,
+        "a nucleus with one word too many": _one_more,
+        "a nucleus of the unlikeliest words: sort from the likeliest down": _from_below,
+        "a nucleus of the softmax of p, not of ln p": lambda a, t, p: given.nucleus(a.exp(), t, p),
         "a nucleus without temperature": lambda a, t, p: given.nucleus(a, 1.0, p),
         "a nucleus that multiplies by the temperature": lambda a, t, p: given.nucleus(a, 1 / t, p),
         "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),
@@ -654,6 +901,11 @@ def _opens(*blocks: int, times: float = 1, both: bool = False) -> Function:
     return changed
 
 
+def _sets(layer: nn.LSTM, amount: float) -> None:
+    with torch.no_grad():
+        layer.bias_ih_l0.chunk(4)[1].fill_(amount)
+
+
 OPEN_GATE = Task(
     _gate_cases,
     given.open_gate,
@@ -663,10 +915,12 @@ OPEN_GATE = Task(
         "an amount added to the output gates, o": _opens(3),
         "an amount added to all four blocks": _opens(0, 1, 2, 3),
         "an amount added twice: to both biases": _opens(1, both=True),
+        "a bias that is set to the amount: it must be added": _sets,
         "an amount subtracted": _opens(1, times=-1),
-        "no change: is it done in place?": _opens(),
+        "no change at all: is the bias itself changed, in place?": _opens(),
     },
     _play_gate,
+    parts=("the sum of both biases afterwards", "the new weight_ih_l0", "the new weight_hh_l0"),
 )
 
 
@@ -692,6 +946,9 @@ GRADIENT_BY_STEP = Task(
         "the lengths from the last step to the first": lambda *a: given.gradient_by_step(*a).flip(
             0
         ),
+        "the lengths for the last state's mean, not its sum": lambda cell, x, h, w: (
+            given.gradient_by_step(cell, x, h, w) / h.numel()
+        ),
         "the squares of the lengths": lambda *a: given.gradient_by_step(*a) ** 2,
         "the lengths without the last step": lambda *a: given.gradient_by_step(*a)[:-1],
         "the lengths of the states, not of their gradients": lambda *a: given.unroll(*a).norm(
@@ -716,15 +973,41 @@ def _one_sided(first: Any, second: Any) -> float:
     return p / 2 if p < 1 else p
 
 
+_below = stats.binom.cdf  # (k, n, 1/2): how probable k or fewer of n are
+
+
+def _tail(count: Callable[[int, int, int], float]) -> Function:
+    """Return a p-value from how many only the first has right, only the second, and all reviews."""
+
+    def changed(first: Any, second: Any) -> float:
+        only_first, only_second = (first & ~second).sum(), (second & ~first).sum()
+        return count(int(only_first), int(only_second), len(first))
+
+    return changed
+
+
 MCNEMAR = Task(
     _mcnemar_cases,
     given.mcnemar,
     {
         "the one-sided p: both directions count": _one_sided,
-        "the p of all reviews: only those count on which the two differ": lambda a, b: (
-            given.mcnemar(a | True, b & False)
+        "a p that can be above 1": _tail(lambda a, b, _: 2 * _below(min(a, b), a + b, 0.5)),
+        "the p of fewer than k: k itself belongs to the sum": _tail(
+            lambda a, b, _: min(1.0, 2 * _below(min(a, b) - 1, a + b, 0.5))
         ),
-        "1 - p": lambda a, b: 1 - given.mcnemar(a, b),
+        "the mid-p, which counts k by half": _tail(
+            lambda a, b, _: _below(min(a, b), a + b, 0.5) + _below(min(a, b) - 1, a + b, 0.5)
+        ),
+        "the p of all reviews: only those count on which the two differ": _tail(
+            lambda a, b, reviews: min(1.0, 2 * _below(min(a, b), reviews, 0.5))
+        ),
+        "a p whose k is always the first network's: k is the smaller of two numbers": _tail(
+            lambda a, b, _: min(1.0, 2 * _below(a, a + b, 0.5))
+        ),
+        "1, whatever comes in: is k the smaller of two numbers, and the sum divided by 2**n?": (
+            lambda first, second: 1.0
+        ),
+        "1 - p": lambda first, second: 1 - given.mcnemar(first, second),
     },
 )
 
@@ -758,7 +1041,7 @@ def _play_beliefs(
 ) -> Any:
     model = _SmallClassifier(vectors, weights, out)
     model.linear.bias.data.copy_(bias)
-    return torch.as_tensor(function(model, text)).detach()
+    return _detached(function(model, text))
 
 
 BELIEFS = Task(
@@ -767,6 +1050,10 @@ BELIEFS = Task(
     {
         "the logits: their sigma is wanted": lambda *a: given.beliefs(*a).logit(),
         "the last belief alone": lambda *a: given.beliefs(*a)[-1],
+        "the last belief alone: one after each word is wanted": lambda *a: given.beliefs(*a)[-1:],
+        "the first belief alone: is the review one column, words[:, None]?": lambda *a: (
+            given.beliefs(*a)[:1]
+        ),
         "the beliefs in bad, 1 - p": lambda *a: 1 - given.beliefs(*a),
         "the beliefs as a column (T, 1)": lambda *a: given.beliefs(*a)[:, None],
         "beliefs of single words, without those before": lambda model, words: torch.cat(

@@ -13,9 +13,13 @@ Who uses it: the notebooks. Imports `cases.py`, `exercises.py`, `config.py` and 
 
 from __future__ import annotations
 
+import difflib
+import reprlib
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -23,10 +27,12 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from lab import config, files
-from lab.cases import TASKS, Task
+from lab.cases import NOTHING, TASKS, Task, Unfit, kind
 from lab.exercises import LAB, Exercise, in_range, letters
 
 STARTED = "not started yet"
+CHANGED = "it changes what it is given, as += or x[0] = 1 can do; make something new instead"
+LARGEST = sys.float_info.max
 MARKS = "_marks"  # where the points of a notebook are kept, among its own names
 OUTCOMES = "predictions"  # the table of guesses and what came of them
 
@@ -59,28 +65,44 @@ def attempts(function: Callable[..., Any], task: Task, seed: int) -> list[Attemp
     The random numbers of the program that calls stay what they were.
     """
     done = []
-    for case in task.draw(torch.Generator().manual_seed(seed)):
+    drawn, again = (task.draw(torch.Generator().manual_seed(seed)) for _ in range(2))
+    for case, untouched in zip(drawn, again, strict=True):
         calls = _Calls()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what they warn, the comparison tells
+            torch.default_generator.manual_seed(seed)  # not those of the GPUs
             try:
-                with calls:
+                with calls, torch.enable_grad():  # and a mode that is set inside ends here
                     value = task.play(function, *case.arguments)
-                done.append(Attempt(value, used=frozenset(calls.names)))
+                error = "" if _equal(case.arguments, untouched.arguments) else CHANGED
+                done.append(Attempt(value, error, frozenset(calls.names)))
             except NotImplementedError:
                 done.append(Attempt(error=STARTED))
-            except Exception as error:  # whatever a student's code raises is told, in one line
-                done.append(Attempt(error=_told(error, function)))
+            except Unfit as unfit:
+                done.append(Attempt(error=str(unfit), used=frozenset(calls.names)))
+            except (Exception, SystemExit) as error:  # whatever is raised is told, in one line
+                done.append(Attempt(error=_told(error, function), used=frozenset(calls.names)))
     return done
 
 
-def _told(error: Exception, function: Callable[..., Any]) -> str:
+def _equal(some: Any, others: Any) -> bool:
+    """Say whether arguments of a case are the same: tensors, arrays, numbers, lists of them."""
+    if isinstance(some, tuple | list):
+        return len(some) == len(others) and all(map(_equal, some, others))
+    if hasattr(some, "shape"):
+        return torch.equal(torch.as_tensor(some), torch.as_tensor(others))
+    return bool(some == others)
+
+
+def _told(error: BaseException, function: Callable[..., Any]) -> str:
     """Return an error in one line, with the line of the student's function where it arose."""
     code = getattr(function, "__code__", None)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f.lineno for f in frames if code is not None and f.filename == code.co_filename]
+    own = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
     where = f" in line {own[-1] - code.co_firstlineno + 1} of the function" if own else ""
-    said = " ".join(str(error).split())[:200]
+    try:
+        said = " ".join(str(error).split())[:200]
+    except Exception:  # an error of the student's own, without words
+        said = "(no message)"
     return f"{type(error).__name__}{where}: {said}"
 
 
@@ -104,16 +126,23 @@ def judge(task: Task, done: Sequence[Attempt], seed: int, name: str = "it") -> J
     if banned := sorted({name for one in done for name in one.used} & set(task.forbidden)):
         what = f"{name} calls torch's {banned[0]}: {task.forbidden[banned[0]]} instead."
         return Judgement([False] * len(done), [what])
-    faults = [one.error or difference(one.value, e) for one, e in zip(done, expected, strict=True)]
+    faults = [
+        one.error or difference(one.value, e, task.parts)
+        for one, e in zip(done, expected, strict=True)
+    ]
     right = [not fault for fault in faults]
     if all(right):
         return Judgement(right, [])
     cases = task.draw(torch.Generator().manual_seed(seed))
     first = right.index(False)
-    said = [f"Tried with {cases[first].said}: {faults[first]}."]
+    said = [_sentence(f"Tried with {cases[first].said}: {faults[first]}")]
     if mistake := _known_mistake(task, done, seed):
-        said.append(f"What comes back equals {mistake}.")
+        said.append(_sentence(f"What comes back equals {mistake}"))
     return Judgement(right, said)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _known_mistake(task: Task, done: Sequence[Attempt], seed: int) -> str:
@@ -129,79 +158,111 @@ def _known_mistake(task: Task, done: Sequence[Attempt], seed: int) -> str:
     return ""
 
 
-def difference(value: Any, expected: Any) -> str:
-    """Return in words how a value differs from what was expected; "" if it does not."""
+def difference(value: Any, expected: Any, parts: Sequence[str] = ()) -> str:
+    """Return in words how a value differs from what was expected; "" if it does not.
+
+    parts: what to call the parts of a tuple
+    """
     if value is None and expected is not None:
-        return "nothing came back; is there a return?"
+        return NOTHING
     if isinstance(expected, tuple | list):
         if not isinstance(value, tuple | list) or len(value) != len(expected):
-            return f"{_kind(value)} came back, expected is {_kind(expected)}"
-        parts = [difference(v, e) for v, e in zip(value, expected, strict=True)]
-        return next((f"part {i}: {p}" for i, p in enumerate(parts, 1) if p), "")
-    if expected is None:
-        return "" if value is None else f"{_kind(value)} came back, expected is None"
+            return f"{kind(value)} came back, expected is {kind(expected)}"
+        names = parts or [f"part {i}" for i in range(1, len(expected) + 1)]
+        for name, v, e in zip(names, value, expected, strict=True):
+            if fault := difference(v, e):
+                return f"for {name}, {fault}"
+        return ""
+    if isinstance(expected, torch.Tensor) and expected.ndim and not isinstance(value, torch.Tensor):
+        return f"{kind(value)} came back, expected is {kind(expected)}"
     try:
         got, right = (torch.as_tensor(x).detach().double() for x in (value, expected))
-    except (TypeError, ValueError, RuntimeError):
-        return f"{_kind(value)} came back, expected is {_kind(expected)}"
+        return _difference_in_numbers(got, right)
+    except Exception:  # whatever came back, and is no number
+        return f"{kind(value)} came back, expected is {kind(expected)}"
+
+
+def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor) -> str:
     if got.shape != right.shape:
-        return f"shape {tuple(got.shape)} came back, expected is {tuple(right.shape)}"
-    if torch.allclose(got, right, rtol=1e-4, atol=1e-5):
+        forms = [f"shape {tuple(x.shape)}" if x.ndim else "one number" for x in (got, right)]
+        return f"{forms[0]} came back, expected is {forms[1]}"
+    far = ~torch.isclose(got, right, rtol=1e-4, atol=1e-5, equal_nan=True)
+    if not far.any():
         return ""
     if not got.isfinite().all():
         return "what came back is not finite (nan or inf)"
     if got.numel() == 1:
         return f"{got.item():.6g} came back, expected is {right.item():.6g}"
-    return f"the numbers that came back are up to {(got - right).abs().max().item():.2g} away"
-
-
-def _kind(value: Any) -> str:
-    """Return what a value is, in words."""
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return f"a value of type {type(value).__name__}"
+    place = far.nonzero()[0].tolist()
+    one, other = got[tuple(place)].item(), right[tuple(place)].item()
+    return (
+        f"{int(far.sum())} of {got.numel()} numbers are wrong; the first of them, at {place}, is "
+        f"{one:.4g}, expected is {other:.4g}"
+    )
 
 
 # ── 3. What a student calls ─────────────────────────────────────────────────────────────────────
 
 
-def check(name: str) -> None:
-    """Try the answer that the notebook's names hold now, and print what came of it."""
+def check(name: str = "") -> None:
+    """Try the answer that the notebook's names hold now, and print what came of it.
+
+    Without a name: the points of all answers so far, and what is still open.
+    """
     scope = sys._getframe(1).f_globals
-    if name not in LAB:
-        print(f"There is no exercise {name!r}.")
-        return
-    exercise = LAB[name]
-    points, lines = examine(name, scope, exercise)
     marks = scope.setdefault(MARKS, {})
-    marks[name] = points
-    print("\n".join([*lines, progress(marks)]))
+    if name == "":
+        print("\n".join([*_still_open(marks), progress(marks)]))
+    elif not isinstance(name, str) or name not in LAB:
+        near = difflib.get_close_matches(str(name), LAB, 1)
+        meant = f" Do you mean {near[0]!r}?" if near else ""
+        print(f"There is no exercise {reprlib.repr(name)}.{meant}")
+    else:
+        try:
+            marks[name], lines = examine(name, scope, LAB[name])
+        except Exception as error:  # an object that cannot even be looked at
+            what = f"{LAB[name].name} cannot be checked ({type(error).__name__})"
+            marks[name], lines = 0, [f"{name}: {what}."]
+        print("\n".join([*lines, progress(marks)]))
+
+
+def _still_open(marks: dict[str, float | None]) -> list[str]:
+    """Return a line that names the answers that have not all their points; none if all have."""
+    asked = [name for name, e in LAB.items() if e.by_machine]
+    left = [n for n in asked if marks.get(n, 0) is not None and marks.get(n, 0) < LAB[n].points]
+    return [f"Still open: {', '.join(left)}."] if left else []
 
 
 def examine(name: str, scope: dict[str, Any], exercise: Exercise) -> tuple[float | None, list[str]]:
     """Return the points of an answer (None: recorded, and marked later), and what to say of it."""
+    if not exercise.name:
+        return None, [f"{name}: your teacher reads it; there is nothing to check."]
     if exercise.name not in scope:
         return 0, [f"{name}: {exercise.name} is not there. Run the cell above."]
     answer = scope[exercise.name]
+    shown = reprlib.repr(answer)  # short, whatever it is
     if exercise.kind == "code":
         return _examine_code(name, answer, exercise)
     if answer is None or answer is ...:
         return 0, [f"{name}: {STARTED}."]
-    if exercise.kind == "choice" and answer not in list(letters(exercise)):
+    if exercise.kind == "choice" and not (
+        isinstance(answer, str) and answer in list(letters(exercise))
+    ):
         options = ", ".join(f'"{letter}"' for letter in letters(exercise))
-        return 0, [f"{name}: {answer!r} is no answer. Choose one of {options}."]
-    if exercise.kind == "number" and not in_range(answer, (float("-inf"), float("inf"))):
-        return 0, [f"{name}: {answer!r} is no number."]
+        return 0, [f"{name}: {shown} is no answer. Choose one of {options}."]
+    if exercise.kind == "number" and not in_range(answer, (-LARGEST, LARGEST)):
+        return 0, [f"{name}: {shown} is no number."]
+    if exercise.kind == "guess":
+        made = in_range(answer, exercise.key)
+        return (exercise.points, [f"{name}: recorded."]) if made else (0, [_no_guess(name, answer)])
     return None, [f"{name}: recorded ({answer}). Your teacher will mark it."]
 
 
 def _examine_code(name: str, answer: Any, exercise: Exercise) -> tuple[float, list[str]]:
     """Try a student's function."""
     if not callable(answer):
-        return 0, [f"{name}: {exercise.name} is {_kind(answer)}, and should be a function."]
-    if "given" in getattr(getattr(answer, "__code__", None), "co_names", ()):
+        return 0, [f"{name}: {exercise.name} is {kind(answer)}, and should be a function."]
+    if _borrowed(answer):
         return 0, [f"{name}: {exercise.name} calls the lab's own version. Write yours."]
     task, seed = TASKS[name], 0
     done = attempts(answer, task, seed)
@@ -214,6 +275,19 @@ def _examine_code(name: str, answer: Any, exercise: Exercise) -> tuple[float, li
         return points, [f"{name}: right, {exercise.points} of {exercise.points} points ({tried})."]
     head = f"{name}: not yet, {points:.3g} of {exercise.points} points."
     return points, [head, *(f"  {said}" for said in judgement.said), f"  Hint: {exercise.hint}"]
+
+
+def _borrowed(function: Any) -> bool:
+    """Say whether a function is one of the lab's own, or names the room where these are."""
+    code = getattr(function, "__code__", None)
+    return getattr(function, "__module__", None) == "lab.given" or "given" in _names_in(code)
+
+
+def _names_in(code: Any) -> set[str]:
+    """Return the names that a function's code looks up, inner functions included."""
+    if not isinstance(code, CodeType):
+        return set()
+    return set(code.co_names).union(*map(_names_in, code.co_consts))
 
 
 def progress(marks: dict[str, float | None]) -> str:
@@ -230,27 +304,50 @@ def progress(marks: dict[str, float | None]) -> str:
 def guess(name: str, outcome: Any = None) -> Any:
     """Return the guess that the notebook's names hold, None if there is none that can be drawn.
 
+    name:    as the notebook's variable has it: "six" for guess_six
     outcome: what came of it, of the same form; kept beside the guess for the student's report.
     """
     scope = sys._getframe(1).f_globals
+    name = f"guess-{name}"
     exercise = LAB[name]
     value = scope.get(exercise.name)
     made = in_range(value, exercise.key)
     scope.setdefault(MARKS, {})[name] = exercise.points if made else 0
     if outcome is not None:
         _keep(name, value if made else None, outcome)
+    if not made and _begun(value):
+        print(_no_guess(name, value))
     return value if made else None
+
+
+def _begun(value: Any) -> bool:
+    """Say whether there is something of a guess."""
+    if isinstance(value, dict):
+        return any(part is not None for part in value.values())
+    return value is not None
+
+
+def _no_guess(name: str, value: Any) -> str:
+    """Return in words what a guess should have been."""
+    wanted, parts = LAB[name].key, ""
+    if isinstance(wanted, dict):
+        parts = f" for each of {', '.join(wanted)}"
+        wanted = next(iter(wanted.values()))
+    what = "a word, as text" if wanted is str else f"a number from {wanted[0]:g} to {wanted[1]:g}"
+    return f"{name}: {reprlib.repr(value)} is no prediction. Write {what}{parts}."
 
 
 def _keep(name: str, value: Any, outcome: Any) -> None:
     """Write a guess and its outcome into the table of predictions."""
-    try:
-        known = files.read_table(OUTCOMES, config.output_folder())
-        known = known[known["id"] != name]
-    except config.LabError:
-        known = pd.DataFrame()
     parts = dict(outcome) if hasattr(outcome, "items") else {"": outcome}
     guesses = value if isinstance(value, dict) else dict.fromkeys(parts, value)
     rows = [(name, part, guesses.get(part), came) for part, came in parts.items()]
     new = pd.DataFrame(rows, columns=["id", "part", "guess", "outcome"])
-    files.write_table(OUTCOMES, pd.concat([known, new]) if len(known) else new)
+    try:
+        known = files.read_table(OUTCOMES, config.output_folder())
+    except config.LabError:
+        known = new[:0]
+    if list(known) != list(new):  # of another version of the lab
+        known = new[:0]
+    others = known[known["id"] != name]
+    files.write_table(OUTCOMES, pd.concat([others, new]) if len(others) else new)

@@ -196,6 +196,30 @@ LAB = {
     "conclusion": _text(5, 10, "The cell, a second layer, a larger state"),
 }  # fmt: skip
 
+FURTHER = {  # electives, with points of their own
+    "weight-gradient": _code(
+        8,
+        25,
+        "weight_gradient",
+        "delta_t is (1 - h_t^2) dL/dh_t; the first step has no state before.",
+    ),
+    "adam": _code(
+        6, 15, "adam_updates", "Update m and v, then correct both for their start at zero."
+    ),
+    "surprise-of": _code(
+        5, 10, "surprise_of", "Read `before` first; then feed each word back after asking for it."
+    ),
+    "reading-sizes": _text(5, 10, "What depends on size, and why"),
+}
+
+ASKED = LAB | FURTHER
+
+
+def group_of(name: str) -> dict[str, Exercise]:
+    """Return the exercises whose points are counted together with those of this one."""
+    return FURTHER if name in FURTHER else LAB
+
+
 LETTERS = "abcdefgh"
 
 

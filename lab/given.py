@@ -145,6 +145,40 @@ def gradient_by_step(
     return torch.stack([g.norm() for g in torch.autograd.grad(states[-1].sum(), states)])
 
 
+def weight_gradient(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
+    """Return dL/dW_hh (H, H) of a plain RNN that began at zero; h, e (T, B, H).
+
+    e: the gradient of the loss by each state as far as the state is read out, not handed on
+    """
+    gradient, dh = torch.zeros_like(w_hh), e[-1]
+    for t in range(len(h) - 1, 0, -1):
+        delta = dh - dh * h[t].square()
+        gradient += torch.einsum("bi,bj->ij", delta, h[t - 1])
+        dh = e[t - 1] + F.linear(delta, w_hh.T)
+    return gradient
+
+
+def adam_updates(gradients: Sequence[float], rate: float = 0.001) -> Any:
+    """Return how far Adam moves one weight for each of some gradients, in learning rates (n,)."""
+    weight, moved = nn.Parameter(torch.zeros(1, dtype=torch.float64)), []
+    optimizer = torch.optim.Adam([weight], lr=rate)
+    for gradient in gradients:
+        before, weight.grad = weight.item(), torch.full_like(weight, float(gradient))
+        optimizer.step()
+        moved.append((before - weight.item()) / rate)
+    return np.array(moved)
+
+
+def surprise_of(model: Any, words: Sequence[int], before: Sequence[int]) -> Any:
+    """Return the surprise -ln p (nats) of each word (n,), read after a text `before`; numbers."""
+    text, state, nats = torch.as_tensor(list(before))[:, None], None, []  # (k,) -> (k, 1)
+    for word in words:
+        expected, state = model.next_word(text, state)
+        nats.append(F.nll_loss(expected[None], torch.tensor([word])).item())
+        text = torch.full((1, 1), word)
+    return np.array(nats)
+
+
 def mcnemar(first: Any, second: Any) -> float:
     """Return the exact p-value that two classifiers err equally often on the same reviews.
 

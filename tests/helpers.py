@@ -32,11 +32,11 @@ def outcome(record):
     return curve, {k: v.tolist() for k, v in weights.items()}, probability.tolist()
 
 
-def execute(notebook):
-    """Run all cells of a notebook in the lab's folder, as a reader would; return what came."""
+def execute(notebook, folder=ROOT):
+    """Run all cells of a notebook in a folder of the lab, as a reader would; return what came."""
     notebook = copy.deepcopy(notebook)
     client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     with client.setup_kernel():
         for number, cell in enumerate(notebook.cells):

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 from lab import answers
-from lab.exercises import LAB
+from lab.exercises import ASKED
 
 # where it comes from -> where it goes to, in the student's folder
 FILES = {
@@ -86,7 +86,7 @@ def student_cell(cell: dict[str, Any]) -> dict[str, Any]:
         metadata["tags"] = tags
     if exercise := cell["metadata"].get("exercise"):
         metadata["exercise"] = exercise
-        source = answers.stub(source, exercise["id"], LAB[exercise["id"]])
+        source = answers.stub(source, exercise["id"], ASKED[exercise["id"]])
     made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
     if cell["cell_type"] == "code":
         made |= {"execution_count": None, "outputs": []}
@@ -132,7 +132,7 @@ def _worked_in(notebook: Path) -> bool:
         return False
     cells = answers.read(notebook)["cells"]
     found = [(name, one) for name, ones in answers.find(cells).items() for one in ones]
-    filled = any(not answers.is_empty(one.source, LAB[name]) for name, one in found)
+    filled = any(not answers.is_empty(one.source, ASKED[name]) for name, one in found)
     return filled or any(cell.get("outputs") for cell in cells)
 
 

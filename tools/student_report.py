@@ -19,16 +19,15 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the lab, from any folder
-sys.path.insert(0, str(ROOT / "tools"))
 
 import nbformat
 import pandas as pd
-import report
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lab import answers, config, files
 from lab.config import LabError
 from lab.exercises import LAB
+from tools import report
 
 FIGURES = {  # which figures a text reads: name of the file -> caption
     "reading-language": {"language": "Perplexity of three language models."},

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 from lab import answers, config, files
 from lab.config import LabError
-from lab.exercises import LAB
+from lab.exercises import ASKED
 
 NOTEBOOK = "lab2.ipynb"
 
@@ -37,7 +37,7 @@ def take_over(old: Path, new: Path) -> list[str]:
     own = answers.find(content["cells"])
     taken, said = 0, []
     for name, ones in own.items():
-        exercise, empty = LAB[name], ones[0]
+        exercise, empty = ASKED[name], ones[0]
         written = [
             one.source for one in found.pop(name, []) if not answers.is_empty(one.source, exercise)
         ]

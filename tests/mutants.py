@@ -1,0 +1,533 @@
+"""Answers with one usual mistake, made from the solved cells, and what the checks say of them.
+
+A mistake is a piece of the solved cell that is replaced: (what it is, old, new). `messages` tells
+what `check` prints of each; `check_messages.txt` beside this file is what it printed last. After a
+change of cases or words, `python -m tests.mutants` writes that file anew: read what has changed.
+
+`automatic` makes many more, without thought: one operator, name, number or call changed or left
+out. Some of them are no mistakes; SURVIVORS has these, with the reason.
+"""
+
+import ast
+import contextlib
+import copy
+import io
+import re
+from pathlib import Path
+
+import nbformat
+import torch
+
+from lab.exercises import LAB
+
+ROOT = Path(__file__).parents[1]
+NUMBER = re.compile(r"(?<=is )-?\d*\.?\d+(e[+-]?\d+)?|-?\d[\d.]*(e[+-]?\d+)?(?= came back)")
+MESSAGES = Path(__file__).with_name("check_messages.txt")
+
+MUTANTS = {
+    "average-vectors": [
+        ("padding is added up too", "vectors[text] * inside[:, :, None]", "vectors[text]"),
+        ("mean over the block",
+         "(vectors[text] * inside[:, :, None]).sum(0) / text_length[:, None]",
+         "vectors[text].mean(0)"),
+        ("divided by T", "/ text_length[:, None]", "/ len(text)"),
+        ("not divided", " / text_length[:, None]", ""),
+        ("one word too many", "< text_length", "<= text_length"),
+        ("one word too few", "< text_length", "< text_length - 1"),
+        ("sum along the reviews", ".sum(0)", ".sum(1)"),
+        ("length not as a column", "/ text_length[:, None]", "/ text_length"),
+        ("empties <pad> in the table", "    inside", "    vectors[1] = 0\n    inside"),
+    ],
+    "rnn-cell": [
+        ("no b_hh", " + b_hh", ""),
+        ("no b_ih", " + b_ih", ""),
+        ("b_ih twice", "+ b_hh)", "+ b_ih)"),
+        ("no bias", "x @ w_ih.T + b_ih + h @ w_hh.T + b_hh", "x @ w_ih.T + h @ w_hh.T"),
+        ("no tanh", "torch.tanh(", "("),
+        ("sigma for tanh", "torch.tanh(", "torch.sigmoid("),
+        ("relu for tanh", "torch.tanh(", "torch.relu("),
+        ("w_hh not transposed", "w_hh.T", "w_hh"),
+        ("w_ih not transposed", "w_ih.T", "w_ih"),
+        ("factors in the other order", "x @ w_ih.T", "w_ih @ x"),
+        ("the state is forgotten", " + h @ w_hh.T", ""),
+        ("tanh of the word's part alone", "b_ih + h @ w_hh.T + b_hh", "b_ih) + (h @ w_hh.T + b_hh"),
+        ("no return", "return ", "h = "),
+        ("PyTorch's own", "torch.tanh(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh)",
+         "torch.rnn_tanh_cell(x, h, w_ih, w_hh, b_ih, b_hh)"),
+    ],
+    "unroll": [
+        ("the state is not handed on", "        state = cell(x_t, state, *weights)\n"
+         "        outputs.append(state[0] if isinstance(state, tuple) else state)",
+         "        new = cell(x_t, state, *weights)\n"
+         "        outputs.append(new[0] if isinstance(new, tuple) else new)"),
+        ("the pair is kept", "state[0] if isinstance(state, tuple) else state)", "state)"),
+        ("c is kept", "state[0] if", "state[1] if"),
+        ("state[0] of all cells", "state[0] if isinstance(state, tuple) else state)", "state[0])"),
+        ("the last state alone", "torch.stack(outputs)", "outputs[-1]"),
+        ("a list", "torch.stack(outputs)", "outputs"),
+        ("cat for stack", "torch.stack(outputs)", "torch.cat(outputs)"),
+        ("reviews first", "torch.stack(outputs)", "torch.stack(outputs, dim=1)"),
+        ("from the end", "in x:", "in x.flip(0):"),
+        ("over the reviews", "in x:", "in x.transpose(0, 1):"),
+        ("without the last word", "in x:", "in x[:-1]:"),
+        ("return in the loop", "    return torch", "        return torch"),
+        ("weights in one", "*weights", "weights"),
+    ],
+    "lstm-cell": [
+        ("order f, i, g, o", "i, f, g, o =", "f, i, g, o ="),
+        ("order i, f, o, g", "i, f, g, o =", "i, f, o, g ="),
+        ("order f, i, o, g", "i, f, g, o =", "f, i, o, g ="),
+        ("no b_hh", " + b_hh", ""),
+        ("no b_ih", " + b_ih", ""),
+        ("no bias", "x @ w_ih.T + b_ih + h @ w_hh.T + b_hh", "x @ w_ih.T + h @ w_hh.T"),
+        ("the state is forgotten", " + h @ w_hh.T", ""),
+        ("sigma for tanh of g", "torch.tanh(g)", "torch.sigmoid(g)"),
+        ("f is no gate", "torch.sigmoid(f)", "f"),
+        ("1 - f", "torch.sigmoid(f)", "(1 - torch.sigmoid(f))"),
+        ("the old c is forgotten", "torch.sigmoid(f) * c + ", ""),
+        ("h without tanh", "torch.tanh(c), c", "c, c"),
+        ("c is squashed", "torch.tanh(c), c", "torch.tanh(c), torch.tanh(c)"),
+        ("c, h returned", "return torch.sigmoid(o) * torch.tanh(c), c",
+         "return c, torch.sigmoid(o) * torch.tanh(c)"),
+        ("h alone", "torch.tanh(c), c", "torch.tanh(c)"),
+        ("c, h at the start", "h, c = state", "c, h = state"),
+        ("h from the old c", "    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)\n"
+         "    return torch.sigmoid(o) * torch.tanh(c), c",
+         "    new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)\n"
+         "    return torch.sigmoid(o) * torch.tanh(c), new"),
+        ("a product, no sum", "c + torch.sigmoid(i)", "c * torch.sigmoid(i)"),
+        ("cut along the reviews", "dim=1", "dim=0"),
+        ("in place", "    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)",
+         "    c *= torch.sigmoid(f)\n    c += torch.sigmoid(i) * torch.tanh(g)"),
+        ("w_hh not transposed", "w_hh.T", "w_hh"),
+        ("the pair is not taken apart", "h, c = state", "h = c = state"),
+    ],
+    "gru-cell": [
+        ("z and 1 - z", "(1 - z) * n + z * h", "z * n + (1 - z) * h"),
+        ("r and z exchanged", "r, z = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)",
+         "z, r = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)"),
+        ("r before the matrix", "r * n_h)", "(r * h) @ w_hh.chunk(3)[2].T + b_hh.chunk(3)[2])"),
+        ("r around all", "n_x + r * n_h", "r * (n_x + n_h)"),
+        ("b_hn outside of r", "n_x + r * n_h",
+         "n_x + r * (n_h - b_hh.chunk(3)[2]) + b_hh.chunk(3)[2]"),
+        ("no r", "r * n_h", "n_h"),
+        ("no b_hh", " + b_hh", ""),
+        ("no b_ih", " + b_ih", ""),
+        ("sigma for tanh of n", "torch.tanh(", "torch.sigmoid("),
+        ("no z * h", " + z * h", ""),
+        ("z * n twice", "z * h", "z * n"),
+        ("r is no gate", "torch.sigmoid(r_x + r_h)", "r_x + r_h"),
+        ("the word's part alone", "torch.sigmoid(z_x + z_h)", "torch.sigmoid(z_x)"),
+        ("cut along the reviews", "(h @ w_hh.T + b_hh).chunk(3, dim=1)",
+         "(h @ w_hh.T + b_hh).chunk(3)"),
+    ],
+    "count-weights": [
+        ("one bias", "2 * units", "units"),
+        ("no bias", " + 2 * units", ""),
+        ("one block", "blocks * (", "("),
+        ("blocks of W_ih alone", "blocks * (units * inputs + units * units + 2 * units)",
+         "blocks * units * inputs + units * units + 2 * units"),
+        ("no W_hh", " + units * units", ""),
+        ("biases of length E", "2 * units", "2 * inputs"),
+        ("E and H exchanged", "(blocks, inputs, units)", "(blocks, units, inputs)"),
+        ("a matrix more", "blocks *", "(blocks + 1) *"),
+    ],
+    "last-state": [
+        ("length for length - 1", "length - 1", "length"),
+        ("length - 2", "length - 1", "length - 2"),
+        ("the end of the block", "states[length - 1, torch.arange(len(length))]", "states[-1]"),
+        ("the longest review's end", "states[length - 1, torch.arange(len(length))]",
+         "states[length.max() - 1]"),
+        ("all pairs", ", torch.arange(len(length))", ""),
+        ("the first column", "torch.arange(len(length))", "0"),
+        ("columns first", "states[length - 1, torch.arange(len(length))]",
+         "states[torch.arange(len(length)), length - 1]"),
+        ("from the end", "length - 1", "-length"),
+        ("the first state", "length - 1", "0"),
+        ("the mean", "states[length - 1, torch.arange(len(length))]", "states.mean(0)"),
+    ],
+    "binary-loss": [
+        ("the formula as it stands",
+         "of_good, of_bad = -F.logsigmoid(logits), -F.logsigmoid(-logits)",
+         "of_good, of_bad = -torch.sigmoid(logits).log(), -(1 - torch.sigmoid(logits)).log()"),
+        ("clamped", "of_good, of_bad = -F.logsigmoid(logits), -F.logsigmoid(-logits)",
+         "p = torch.sigmoid(logits).clamp(1e-7, 1 - 1e-7)\n"
+         "    of_good, of_bad = -p.log(), -(1 - p).log()"),
+        ("the sum", ".mean()", ".sum()"),
+        ("each review", ").mean()", ")"),
+        ("sign turned", "return (", "return -("),
+        ("a sign too few", "-F.logsigmoid(-logits)", "F.logsigmoid(-logits)"),
+        ("labels exchanged", "labels * of_good + (1 - labels) * of_bad",
+         "labels * of_bad + (1 - labels) * of_good"),
+        ("good reviews alone", " + (1 - labels) * of_bad", ""),
+        ("bad reviews alone", "labels * of_good + (1", "(1"),
+        ("bits", ").mean()", ").mean() / math.log(2)"),
+        ("sigma twice", "    of_good", "    logits = torch.sigmoid(logits)\n    of_good"),
+        ("PyTorch's own", "(labels * of_good + (1 - labels) * of_bad).mean()",
+         "F.binary_cross_entropy_with_logits(logits, labels)"),
+    ],
+    "training-step": [
+        ("no zero_grad", "    optimizer.zero_grad()\n", ""),
+        ("no backward", "    loss.backward()\n", ""),
+        ("no step", "    optimizer.step()\n", ""),
+        ("no clipping", "    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)\n", ""),
+        ("clips at 1", "clip_norm)\n", "1.0)\n"),
+        ("clips numbers", "clip_grad_norm_", "clip_grad_value_"),
+        ("clips before backward", "    loss.backward()\n"
+         "    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)\n",
+         "    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)\n    loss.backward()\n"),
+        ("zero_grad after backward", "    optimizer.zero_grad()\n    loss.backward()\n",
+         "    loss.backward()\n    optimizer.zero_grad()\n"),
+        ("uphill", "loss.backward()", "(-loss).backward()"),
+        ("sigma twice", "with_logits(logits,", "with_logits(torch.sigmoid(logits),"),
+        ("sum of the losses", "batch.label)", 'batch.label, reduction="sum")'),
+        ("loss alone", "return logits, loss", "return loss"),
+        ("loss first", "return logits, loss", "return loss, logits"),
+        ("no return", "    return logits, loss", ""),
+        ("no length", "batch.text, batch.text_length", "batch.text"),
+    ],
+    "mean-over-reviews": [
+        ("mean of the means", "sum(mean * size for mean, size in zip(means, sizes)) / sum(sizes)",
+         "sum(means) / len(means)"),
+        ("not divided", " / sum(sizes)", ""),
+        ("divided by batches", "/ sum(sizes)", "/ len(sizes)"),
+        ("divided by the largest", "/ sum(sizes)", "/ (len(sizes) * max(sizes))"),
+        ("divided by each size", "mean * size", "mean / size"),
+        ("no sizes in the sum", "mean * size", "mean"),
+        ("lists multiplied", "sum(mean * size for mean, size in zip(means, sizes))",
+         "sum(means * sizes)"),
+    ],
+    "perplexity": [
+        ("no sign", "-log_probability", "log_probability"),
+        ("no exp", "math.exp(-log_probability.mean())", "-log_probability.mean()"),
+        ("2 for e", "math.exp(-log_probability.mean())", "2 ** -log_probability.mean()"),
+        ("sum for mean", ".mean()", ".sum()"),
+        ("exp first", "math.exp(-log_probability.mean())", "torch.exp(-log_probability).mean()"),
+        ("1 / mean p", "math.exp(-log_probability.mean())", "1 / log_probability.exp().mean()"),
+        ("along the words", ".mean()", ".mean(0)"),
+        ("divided by T", ".mean()", ".sum() / len(log_probability)"),
+    ],
+    "piece-loss": [
+        ("the pair not detached", "part.detach() for part in state",
+         "part for part in state"),
+        ("no detach at all", "    if isinstance(state, tuple):\n"
+         "        state = tuple(part.detach() for part in state)\n"
+         "    elif state is not None:\n"
+         "        state = state.detach()\n", ""),
+        ("h alone detached", "tuple(part.detach() for part in state)",
+         "(state[0].detach(), state[1])"),
+        ("c alone detached", "tuple(part.detach() for part in state)",
+         "(state[0], state[1].detach())"),
+        ("no pair", "    if isinstance(state, tuple):\n"
+         "        state = tuple(part.detach() for part in state)\n    elif", "    if"),
+        ("no None", "    elif state is not None:", "    else:"),
+        ("each piece from nothing", "piece.target, state)", "piece.target, None)"),
+        ("the old state returned", "log_probability, state =", "log_probability, _ ="),
+        ("sign turned", "return -log", "return log"),
+        ("sum for mean", ".mean()", ".sum()"),
+        ("no mean", "-log_probability.mean()", "-log_probability"),
+        ("loss alone", ".mean(), state", ".mean()"),
+        ("text for target", "piece.text, piece.target", "piece.target, piece.text"),
+        ("perplexity", "-log_probability.mean()", "torch.exp(-log_probability.mean())"),
+        ("a number", ".mean(), state", ".mean().item(), state"),
+        ("loss detached", ".mean(), state", ".mean().detach(), state"),
+        ("no return", "    return -log_probability.mean(), state", ""),
+    ],
+    "nucleus": [
+        ("stops too early", "ordered.cumsum(0) - ordered < p", "ordered.cumsum(0) < p"),
+        ("the others", "- ordered < p", "- ordered >= p"),
+        ("not scaled", "kept / kept.sum()", "kept"),
+        ("no temperature", "log_probability / temperature", "log_probability"),
+        ("times temperature", "log_probability / temperature", "log_probability * temperature"),
+        ("in order", "torch.zeros_like(probability).scatter(0, words, kept / kept.sum())",
+         "kept / kept.sum()"),
+        ("from the unlikeliest", "sort(descending=True)", "sort()"),
+        ("softmax of p", "log_probability / temperature", "log_probability.exp() / temperature"),
+        ("all words", "keep = ordered.cumsum(0) - ordered < p", "keep = ordered > 0"),
+        ("words with p alone", "keep = ordered.cumsum(0) - ordered < p",
+         "keep = ordered > 1 - p"),
+        ("no sum", "ordered.cumsum(0) - ordered < p", "ordered < p"),
+        ("a word too many", "keep = ordered.cumsum(0) - ordered < p",
+         "keep = (ordered.cumsum(0) - ordered < p).roll(1)\n    keep[0] = True"),
+    ],
+    "open-gate": [
+        ("i opened", "units : 2 * units", ":units"),
+        ("g opened", "units : 2 * units", "2 * units : 3 * units"),
+        ("o opened", "units : 2 * units", "3 * units :"),
+        ("all opened", "[units : 2 * units]", ""),
+        ("i and f opened", "units : 2 * units", ": 2 * units"),
+        ("both biases", "        layer.bias_ih_l0[units : 2 * units] += amount",
+         "        layer.bias_ih_l0[units : 2 * units] += amount\n"
+         "        layer.bias_hh_l0[units : 2 * units] += amount"),
+        ("set, not added", "+= amount", "= amount"),
+        ("subtracted", "+= amount", "-= amount"),
+        ("a copy", "layer.bias_ih_l0[", "layer.bias_ih_l0.clone()["),
+        ("one unit", "units : 2 * units", "units : units + 1"),
+        ("the matrix", "layer.bias_ih_l0[", "layer.weight_ih_l0["),
+        ("with gradient", "with torch.no_grad():", "if True:"),
+        ("another name", "layer.bias_ih_l0[", "layer.bias_ih["),
+    ],
+    "gradient-by-step": [
+        ("no retain_grad", "        h.retain_grad()\n", ""),
+        ("no backward", "    h.sum().backward()\n", ""),
+        ("no sum", "h.sum().backward()", "h.backward()"),
+        ("mean for sum", "h.sum()", "h.mean()"),
+        ("all states", "h.sum()", "torch.stack(states).sum()"),
+        ("from the end", "in states]", "in states[::-1]]"),
+        ("each review", "grad.norm()", "grad.norm(dim=1)"),
+        ("of the states", "state.grad.norm()", "state.norm()"),
+        ("squares", "grad.norm()", "grad.pow(2).sum()"),
+        ("a sum for a length", "grad.norm()", "grad.abs().sum()"),
+        ("the last left out", "in states]", "in states[:-1]]"),
+        ("with the first state", "states = []", "states = [h]"),
+        ("detached", "h = cell(x_t, h, *weights)", "h = cell(x_t, h.detach(), *weights)"),
+        ("the state is not handed on",
+         "        h = cell(x_t, h, *weights)\n        h.retain_grad()\n        states.append(h)\n"
+         "    h.sum()", "        new = cell(x_t, h, *weights)\n        new.retain_grad()\n"
+         "        states.append(new)\n    torch.stack(states).sum()"),
+        ("a list", "torch.stack([state.grad.norm() for state in states])",
+         "[state.grad for state in states]"),
+    ],
+    "mcnemar": [
+        ("one-sided", "2 * sum", "sum"),
+        ("k left out", "range(k + 1)", "range(k)"),
+        ("one too many", "range(k + 1)", "range(k + 2)"),
+        ("not above 1", "min(1.0, 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n)",
+         "2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n"),
+        ("the larger", "int(min(", "int(max("),
+        ("of all reviews", "int(only_first + only_second)", "len(first)"),
+        ("only the first counts", "int(min(only_first, only_second))", "int(only_first)"),
+        ("both right", "(first & ~second).sum()", "(first & second).sum()"),
+        ("mid-p", "range(k + 1)) / 2**n)", "range(k + 1)) / 2**n - math.comb(n, k) / 2**n)"),
+        ("2 ** k", "2**n", "2**k"),
+        ("arrays multiplied", "(first & ~second).sum()", "(first - second).sum()"),
+    ],
+    "beliefs": [
+        ("logits", "torch.sigmoid(model.linear(states[:, 0]))", "model.linear(states[:, 0])"),
+        ("a column", ".squeeze(1)", ""),
+        ("the last", "states[:, 0]", "states[-1]"),
+        ("a row", "words[:, None]", "words[None]"),
+        ("single words", "words[:, None]))  # (T,) -> (T, 1, H)\n"
+         "        return torch.sigmoid(model.linear(states[:, 0]))",
+         "words[None]))\n        return torch.sigmoid(model.linear(states[0]))"),
+        ("in bad", "torch.sigmoid(", "1 - torch.sigmoid("),
+        ("tanh for sigma", "torch.sigmoid(", "torch.tanh("),
+        ("no linear", "model.linear(states[:, 0])", "states[:, 0]"),
+        ("0 or 1", ".squeeze(1)", ".squeeze(1).round()"),
+        ("no return", "        return torch", "        torch"),
+    ],
+}  # fmt: skip
+
+
+def solved_cells():
+    """Return the cell of each exercise of the solved notebook."""
+    notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if "exercise" in cell.metadata]
+    return {cell.metadata["exercise"]["id"]: cell.source for cell in cells}
+
+
+def solved_names():
+    """Return the names of a notebook in which every answer but the free one is right."""
+    notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
+    imports = next(
+        cell.source for cell in notebook.cells if "define" in cell.metadata.get("tags", ())
+    )
+    names = {"__name__": "__main__"}
+    exec(imports, names)
+    with contextlib.redirect_stdout(io.StringIO()):
+        for name, source in solved_cells().items():
+            if LAB[name].by_machine:
+                exec(source, names)
+    return names
+
+
+def mutants():
+    """Return (exercise, label, source of the cell with the mistake) of all mistakes."""
+    cells = solved_cells()
+    return [
+        (name, label, cells[name].replace(old, new))
+        for name, table in MUTANTS.items()
+        for label, old, new in table
+    ]
+
+
+# ── Mistakes without thought ────────────────────────────────────────────────────────────────────
+
+OPERATORS = {
+    ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.Add), ast.Div: (ast.Mult,),
+    ast.Pow: (ast.Mult,), ast.MatMult: (ast.Mult,), ast.BitAnd: (ast.BitOr,),
+    ast.Lt: (ast.LtE, ast.Gt), ast.IsNot: (ast.Is,),
+}  # fmt: skip
+CALLS = {
+    "sigmoid": ("tanh",), "tanh": ("sigmoid",), "logsigmoid": ("sigmoid", "softplus"),
+    "softmax": ("log_softmax",), "sum": ("mean", "max"), "mean": ("sum",), "exp": ("log",),
+    "norm": ("sum", "mean"), "stack": ("cat",), "cumsum": ("cumprod",), "min": ("max",),
+    "zeros_like": ("ones_like",), "bias_ih_l0": ("bias_hh_l0", "weight_ih_l0"),
+    "clip_grad_norm_": ("clip_grad_value_",), "text": ("target", "label"), "target": ("text",),
+    "step": ("zero_grad",), "zero_grad": ("step",), "recurrent": ("linear",), "len": ("sum", "max"),
+}  # fmt: skip
+MODULES = ("torch", "F", "nn", "math", "np")
+
+
+SYMMETRIC = "the two may change places"
+ONE_AXIS = "the last axis is the first"
+FILLED = "every place is filled, whatever was there"
+
+
+class _Exchange(ast.NodeTransformer):
+    """Puts one node of a tree in the place of another."""
+
+    def __init__(self, old, new):
+        self.old, self.new = old, new
+
+    def visit(self, node):
+        return self.new if node is self.old else self.generic_visit(node)
+
+
+def automatic(source):
+    """Return sources with one thing in the body of the function changed, each of them once."""
+    tree = ast.parse(source)
+    (function,) = tree.body
+    local = [a.arg for a in function.args.args]
+    stored = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+    local += [n.id for n in stored if isinstance(n.ctx, ast.Store)]
+    nodes = [node for statement in function.body[1:] for node in ast.walk(statement)]
+    changed = {}
+    for node in nodes:
+        for other in _others(node, list(dict.fromkeys(local))):
+            whole, old, new = copy.deepcopy((tree, node, other))
+            changed[ast.unparse(_Exchange(old, new).visit(whole))] = None
+    changed.pop(ast.unparse(tree), None)
+    return list(changed)
+
+
+def _others(node, local):
+    """Return what may stand in the place of a node of a function with some local names."""
+    match node:
+        case ast.BinOp(left, operator, right):
+            others = OPERATORS.get(type(operator), ())
+            return [left, right, *(ast.BinOp(left, other(), right) for other in others)]
+        case ast.Compare(left, [operator], [right]):
+            others = OPERATORS.get(type(operator), ())
+            return [ast.Compare(left, [other()], [right]) for other in others]
+        case ast.UnaryOp(_, operand):
+            return [operand]
+        case ast.Constant(bool() as value):
+            return [ast.Constant(not value)]
+        case ast.Constant(int() | float() as value):
+            return [ast.Constant(value + 1), ast.Constant(value - 1)]
+        case ast.Name(name, ast.Load()) if name in local:
+            return [ast.Name(other, ast.Load()) for other in local if other != name]
+        case ast.Name(name, ast.Load()):
+            return [ast.Name(other, ast.Load()) for other in CALLS.get(name, ())]
+        case ast.Attribute(value, name, context):
+            others = [ast.Attribute(value, other, context) for other in CALLS.get(name, ())]
+            return [*others, value] if name in ("T", "grad") else others
+        case ast.Call():
+            return _other_calls(node)
+        case ast.Tuple(parts, context) if len(parts) > 1:
+            pairs = range(len(parts) - 1)
+            orders = [[*parts[:i], parts[i + 1], parts[i], *parts[i + 2 :]] for i in pairs]
+            return [ast.Tuple(order, context) for order in orders]
+        case ast.Subscript(value, _, ast.Load()):
+            return [value]
+        case ast.Slice(lower, upper) if lower or upper:
+            return [ast.Slice(None, upper), ast.Slice(lower, None)]
+        case ast.IfExp(_, body, other):
+            return [body, other]
+        case ast.Starred(value):
+            return [value]
+        case ast.stmt():
+            return [ast.Pass()]
+    return []
+
+
+def _other_calls(call):
+    """Return a call without a keyword, with two arguments exchanged, or not made at all."""
+    function, arguments, keywords = call.func, call.args, call.keywords
+    others = []
+    for i in range(len(keywords)):
+        others.append(ast.Call(function, arguments, keywords[:i] + keywords[i + 1 :]))
+    for i in range(len(arguments) - 1):
+        swapped = [*arguments[:i], arguments[i + 1], arguments[i], *arguments[i + 2 :]]
+        others.append(ast.Call(function, swapped, keywords))
+    if isinstance(function, ast.Attribute):
+        module = isinstance(function.value, ast.Name) and function.value.id in MODULES
+        others += (
+            arguments[:1]
+            if module or ast.unparse(function.value) == "nn.utils"
+            else [function.value]
+        )
+    return others
+
+
+# What `automatic` makes and is right all the same: exercise -> changed line -> why.
+SURVIVORS = {
+    "training-step": {
+        "model.zero_grad()": "the optimizer has all weights of the model",
+    },
+    "mean-over-reviews": {
+        "return sum((mean * size for size, mean in zip(means, sizes))) / sum(sizes)": SYMMETRIC,
+        "return sum((mean * size for mean, size in zip(sizes, means))) / sum(sizes)": SYMMETRIC,
+    },
+    "nucleus": {
+        "probability = torch.softmax(log_probability / temperature, dim=-1)": ONE_AXIS,
+        "keep = ordered.cumsum(-1) - ordered < p": ONE_AXIS,
+        "return torch.zeros_like(probability).scatter(-1, words, kept / kept.sum())": ONE_AXIS,
+        "return torch.zeros_like(log_probability).scatter(0, words, kept / kept.sum())": FILLED,
+        "return torch.zeros_like(kept).scatter(0, words, kept / kept.sum())": FILLED,
+        "return torch.zeros_like(ordered).scatter(0, words, kept / kept.sum())": FILLED,
+        "return torch.ones_like(probability).scatter(0, words, kept / kept.sum())": FILLED,
+        "return probability.scatter(0, words, kept / kept.sum())": FILLED,
+        "keep = ordered.cumsum(0) - ordered <= p": "only where some words have exactly p",
+    },
+    "open-gate": {
+        "layer.bias_hh_l0[units:2 * units] += amount": "what counts is the sum of both biases",
+    },
+    "mcnemar": {
+        "only_second, only_first = ((first & ~second).sum(), (second & ~first).sum())": SYMMETRIC,
+        "only_first, only_second = ((second & ~first).sum(), (first & ~second).sum())": SYMMETRIC,
+        "n, k = (int(only_first + only_second), int(min(only_second, only_first)))": SYMMETRIC,
+        "return min(2 * sum((math.comb(n, i) for i in range(k + 1))) / 2 ** n, 1.0)": SYMMETRIC,
+    },
+    "beliefs": {
+        "return torch.sigmoid(model.linear(states[:, -1])).squeeze(1)": "there is one column",
+    },
+}
+
+
+# ── What is said of them ────────────────────────────────────────────────────────────────────────
+
+
+def told(names, source, name):
+    """Return what `check` prints, without its last line, after a cell in a copy of some names."""
+    own = dict(names)
+    exec(source, own)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(f"check({name!r})", own)
+    return out.getvalue().splitlines()[:-1]
+
+
+def messages():
+    """Return what the checks say of all mistakes, as a text that is the same on every machine."""
+    names = solved_names()
+    lines = []
+    for name, label, source in mutants():
+        head, *rest = told(names, source, name)
+        lines += [f"[{name}: {label}]", head, *map(_rounded, rest), ""]
+    return "\n".join(lines)
+
+
+def _rounded(line):
+    """Return a line without the numbers that another processor may round otherwise."""
+    line = re.sub(r"\d+ of (\d+) numbers", r"# of \1 numbers", line)
+    return NUMBER.sub(_decimal, line)
+
+
+def _decimal(number):
+    return "#" if re.search(r"[.e]", number[0]) else number[0]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    MESSAGES.write_text(messages(), encoding="utf-8")

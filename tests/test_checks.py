@@ -1,0 +1,668 @@
+"""The checks of the exercises: right answers pass, mistakes do not and are told, nothing breaks."""
+
+import ast
+import contextlib
+import io
+import math
+import re
+import sys
+import warnings
+
+import mutants
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from lab import checks, exercises, given
+from lab.cases import TASKS
+from lab.exercises import LAB
+
+CODE = [name for name, exercise in LAB.items() if exercise.kind == "code"]
+QUESTIONS = [name for name, exercise in LAB.items() if exercise.kind in ("choice", "number")]
+GUESSES = [name for name, exercise in LAB.items() if exercise.kind == "guess"]
+POINTS_LOST = 1e-9  # fewer points than this are none
+
+
+@pytest.fixture(scope="module")
+def names():
+    """The names of a notebook in which every answer is right."""
+    return mutants.solved_names()
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return mutants.solved_cells()
+
+
+@contextlib.contextmanager
+def answered(names, source):
+    """Let a cell with an answer have been run, inside of this block."""
+    before = dict(names)
+    exec(source, names)
+    try:
+        yield
+    finally:
+        names.clear()
+        names.update(before)
+
+
+@pytest.fixture
+def nothing_named(monkeypatch):
+    """Let no usual mistake be looked for, which takes most of the time of a check."""
+    monkeypatch.setattr(checks, "_known_mistake", lambda *a: "")
+
+
+def points(name, function, seed=0):
+    task = TASKS[name]
+    done = checks.attempts(function, task, seed)
+    return checks.judge(task, done, seed, LAB[name].name).points(LAB[name])
+
+
+def check(name, **answers):
+    """Return what `check` prints where a notebook holds some names."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(f"check({name!r})", {"check": checks.check, **answers})
+    return out.getvalue()
+
+
+def check_code(name, function):
+    """Return the points that `check` gives a function, and what it prints."""
+    scope = {"check": checks.check, LAB[name].name: function}
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(f"check({name!r})", scope)
+    return scope[checks.MARKS][name], out.getvalue()
+
+
+# ── The list of exercises and the notebook ──────────────────────────────────────────────────────
+
+
+def test_every_exercise_has_one_cell_with_its_heading(notebook):
+    marked = [cell for cell in notebook.cells if "exercise" in cell.metadata]
+    assert sorted(cell.metadata["exercise"]["id"] for cell in marked) == sorted(LAB)
+    for cell in marked:
+        name = cell.metadata["exercise"]["id"]
+        assert cell.source.splitlines()[0] == exercises.heading(name, LAB[name])
+        assert cell.cell_type == ("markdown" if LAB[name].kind == "text" else "code"), name
+
+
+def test_points_add_up_and_most_are_marked_by_machine():
+    assert sum(exercise.points for exercise in LAB.values()) == 100
+    assert sum(exercise.points for exercise in LAB.values() if exercise.by_machine) >= 60
+    assert set(TASKS) == set(CODE)
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_a_cell_of_code_defines_its_function_and_nothing_else(cells, name):
+    (function,) = ast.parse(cells[name]).body
+    assert isinstance(function, ast.FunctionDef) and function.name == LAB[name].name
+    assert ast.get_docstring(function)
+
+
+@pytest.mark.parametrize("name", [*QUESTIONS, *GUESSES, "about-you"])
+def test_a_cell_of_a_question_gives_its_name_a_value(cells, name):
+    first, *rest = ast.parse(cells[name]).body
+    assert isinstance(first, ast.Assign) and first.targets[0].id == LAB[name].name
+    assert [ast.unparse(line) for line in rest] == [f"check('{name}')"] * (name in QUESTIONS)
+
+
+def test_every_answer_is_checked_and_every_guess_is_shown(notebook):
+    """After its cell, and once."""
+    seen, checked, guessed = [], [], []
+    for cell in notebook.cells:
+        seen += [cell.metadata["exercise"]["id"]] if "exercise" in cell.metadata else []
+        if cell.cell_type == "code":
+            checked += re.findall(r'^check\("(.+?)"\)', cell.source, re.M)
+            guessed += [f"guess-{n}" for n in re.findall(r"\bguess\([\"'](.+?)[\"'],", cell.source)]
+            assert {*checked, *guessed} <= set(seen)
+    assert sorted(checked) == sorted(CODE + QUESTIONS)
+    assert sorted(guessed) == sorted(GUESSES)
+
+
+def test_solved_guesses_are_in_range_and_letters_are_letters(names):
+    for name in GUESSES:
+        assert exercises.in_range(names[LAB[name].name], LAB[name].key), name
+    for name in QUESTIONS:
+        answer = names[LAB[name].name]
+        assert LAB[name].kind == "number" or answer in exercises.letters(LAB[name])
+
+
+# ── Right answers and mistakes ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_the_solved_answer_gets_all_points(names, name):
+    for seed in range(5):
+        assert points(name, names[LAB[name].name], seed) == LAB[name].points
+    got, said = check_code(name, names[LAB[name].name])
+    assert got == LAB[name].points and f"{name}: right, {got:g} of {got:g} points" in said
+
+
+def test_there_are_mistakes_of_every_exercise():
+    assert list(mutants.MUTANTS) == CODE
+    for name, table in mutants.MUTANTS.items():
+        labels = [label for label, *_ in table]
+        assert len(labels) == len(set(labels)) >= 5, name
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_each_mistake_loses_points_of_its_exercise_and_of_no_other(
+    names, cells, name, nothing_named
+):
+    for label, old, new in mutants.MUTANTS[name]:
+        assert cells[name].count(old) == 1, label
+        with answered(names, cells[name].replace(old, new)):
+            reached = {n: checks.examine(n, names, LAB[n])[0] for n in CODE}
+            again = [points(name, names[LAB[name].name], seed) for seed in (1, 2)]
+        lost = {n for n in CODE if reached[n] < LAB[n].points}
+        assert lost == {name} and max(again) < LAB[name].points, label
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_each_change_without_thought_loses_points_or_is_no_mistake(
+    names, cells, name, nothing_named
+):
+    solved = ast.unparse(ast.parse(cells[name])).splitlines()
+    right = []
+    for source in mutants.automatic(cells[name]):
+        with answered(names, source):
+            if checks.examine(name, names, LAB[name])[0] == LAB[name].points:
+                right += [line.strip() for line in source.splitlines() if line not in solved]
+    known = mutants.SURVIVORS.get(name, {})
+    assert sorted(right) == sorted(ast.unparse(ast.parse(line)) for line in known)
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_each_usual_mistake_is_told_by_its_name(name):
+    task = TASKS[name]
+    for said, wrong in task.wrong.items():
+        done = [one._replace(used=frozenset()) for one in checks.attempts(wrong, task, 0)]
+        assert not any(one.error for one in done), said
+        judgement = checks.judge(task, done, 0)
+        assert not all(judgement.right) and said in " ".join(judgement.said), said
+
+
+def test_messages_are_those_that_were_read():
+    """After a change: `python -m tests.mutants`, and read what is new in the file."""
+    assert mutants.messages() == mutants.MESSAGES.read_text(encoding="utf-8")
+
+
+def test_no_case_is_right_by_chance(names):
+    """What does nothing, and what returns its first argument, gets no points at all."""
+    for name in CODE:
+        assert points(name, lambda *a: a[0]) < POINTS_LOST, name
+        assert points(name, lambda *a: 0.0) < POINTS_LOST, name
+
+
+# ── What a student's function may be ────────────────────────────────────────────────────────────
+
+
+def stub(source, name):
+    """Return a cell as the student's edition has it."""
+    (function,) = ast.parse(source).body
+    lines = source.splitlines()[function.lineno - 1 : function.body[0].end_lineno]
+    return "\n".join([*lines, f'    raise NotImplementedError("Exercise {name}")'])
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_a_stub_is_not_started(names, cells, name):
+    with answered(names, stub(cells[name], name)):
+        assert checks.examine(name, names, LAB[name]) == (0, [f"{name}: {checks.STARTED}."])
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_an_answer_that_is_not_there_is_told(name):
+    function = LAB[name].name
+    assert check(name).startswith(f"{name}: {function} is not there. Run the cell above.\n[---")
+    for what, is_a in ((5, "value of type int"), ([1], "list of 1"), (None, "of type NoneType")):
+        got, said = check_code(name, what)
+        assert got == 0 and f"{function} is a" in said and f"{is_a}, and should be a fun" in said
+
+
+def raises(*arguments):
+    raise ValueError("not\nhere")
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_what_comes_back_is_told(name):
+    nothing = "no change at all" if name == "open-gate" else "nothing came back; is there a return"
+    for function, words in {
+        lambda *a: None: nothing,
+        raises: "ValueError in line 2 of the function: not here.",
+        lambda: 1: "TypeError: ",
+        lambda *a: sys.exit(): "SystemExit in line 1",
+    }.items():
+        got, said = check_code(name, function)
+        assert got == 0 and words in said and LAB[name].hint in said, said
+        assert said.startswith(f"{name}: not yet, 0 of {LAB[name].points} points.\n  Tried with ")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (torch.zeros(3, 2), "shape (3, 2) came back, expected is shape (4, 8)"),
+        (torch.full((4, 8), math.nan), "not finite (nan or inf)"),
+        ((torch.zeros(4, 8), torch.zeros(4, 8)), "a tuple of 2 came back, expected is a tensor of"),
+        ([[0.0] * 8] * 4, "a list of 4 came back"),
+        (np.zeros((4, 8)), "a value of type ndarray came back, expected is a tensor of sh"),
+        ("tanh", "a value of type str came back"),
+        (0.5, "a value of type float came back"),
+        (torch.zeros(4, 8, requires_grad=True), "32 of 32 numbers are wrong; the first of them"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_wrong_form_is_told(value, words):
+    got, said = check_code("rnn-cell", lambda *a: value)
+    assert got == 0 and words in said
+
+
+def test_a_value_near_the_right_one_is_right(names):
+    right = names["rnn_cell"]
+    assert points("rnn-cell", lambda *a: right(*a) + 1e-6) == 3
+    assert points("rnn-cell", lambda *a: right(*a) + 1e-3) == 0
+    assert points("rnn-cell", lambda *a: right(*a).double().requires_grad_()) == 3
+    assert points("count-weights", lambda *a: torch.tensor(given.count_weights(*a))) == 2
+
+
+def test_each_case_has_its_share(names):
+    def of_one_review(x, *rest):
+        return names["rnn_cell"](x, *rest) if len(x) == 1 else x
+
+    def for_gru_alone(cell, *rest):
+        return names["unroll"](cell, *rest) if "gru" in cell.__name__ else None
+
+    assert points("rnn-cell", of_one_review) == 1
+    assert points("unroll", for_gru_alone) == 1
+
+
+def test_part_of_a_pair_has_a_name(names):
+    def no_c(*arguments):
+        h, c = names["lstm_cell"](*arguments)
+        return h, 0 * c
+
+    assert "for the new c, 32 of 32 numbers are wrong" in check_code("lstm-cell", no_c)[1]
+
+
+CHANGES_INPUTS = {
+    "average-vectors": lambda text, length, vectors: vectors.mul_(0),
+    "rnn-cell": lambda x, h, *weights: h.tanh_(),
+    "lstm-cell": lambda x, state, *weights: state[1].add_(1),
+    "last-state": lambda states, length: length.sub_(1),
+    "mean-over-reviews": lambda means, sizes: means.pop(),
+    "perplexity": lambda ln_p: ln_p.resize_(2),
+    "nucleus": lambda ln_p, temperature, p: ln_p.div_(temperature).neg_(),
+    "mcnemar": lambda first, second: first.sort(),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES_INPUTS)
+def test_a_function_that_changes_its_inputs_is_told(name):
+    got, said = check_code(name, CHANGES_INPUTS[name])
+    assert got == 0 and checks.CHANGED in said
+    first, again = (checks.attempts(TASKS[name].right, TASKS[name], 0) for _ in range(2))
+    assert [checks.difference(a.value, b.value) for a, b in zip(first, again, strict=True)] == [
+        "" for _ in first
+    ]
+
+
+def lstm_of_torch(x, state, *weights):
+    layer = nn.LSTMCell(x.shape[1], state[0].shape[1])
+    for own, weight in zip(layer.parameters(), weights, strict=True):
+        own.data = weight
+    return layer(x, state)
+
+
+def module_of_torch(kind, *sizes):
+    def function(x, h, *weights):
+        layer = kind(x.shape[1], h.shape[1])
+        for own, weight in zip(layer.parameters(), weights, strict=True):
+            own.data = weight
+        return layer(x, h) if "Cell" in kind.__name__ else layer(x[None], h[None])[0][0]
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "called"),
+    [
+        ("lstm-cell", lstm_of_torch, "lstm_cell"),
+        ("lstm-cell", torch.lstm_cell, "lstm_cell"),
+        ("rnn-cell", module_of_torch(nn.RNNCell), "rnn_tanh_cell"),
+        ("rnn-cell", module_of_torch(nn.RNN), "rnn_tanh"),
+        ("gru-cell", module_of_torch(nn.GRUCell), "gru_cell"),
+        ("gru-cell", module_of_torch(nn.GRU), "gru"),
+        ("gru-cell", torch.gru_cell, "gru_cell"),
+        ("binary-loss", nn.functional.binary_cross_entropy_with_logits, "_with_logits"),
+        ("binary-loss", lambda a, y: nn.BCEWithLogitsLoss()(a, y), "_with_logits"),
+        ("binary-loss", lambda a, y: nn.BCELoss()(a.sigmoid(), y), "binary_cross_entropy"),
+        ("binary-loss", lambda a, y: nn.SoftMarginLoss()(a, 2 * y - 1), "soft_margin_loss"),
+    ],
+)
+def test_what_pytorch_has_ready_made_gets_no_points(name, function, called):
+    got, said = check_code(name, function)
+    assert got == 0 and f"{LAB[name].name} calls torch's " in said and called in said
+    assert re.search(r"write the (equations|formula) instead", said)
+
+
+def from_an_inner_function(*arguments):
+    def read():
+        return given.unroll(*arguments)
+
+    return read()
+
+
+@pytest.mark.parametrize(
+    "function", [given.unroll, lambda *a: given.unroll(*a), from_an_inner_function]
+)
+def test_the_labs_own_version_gets_no_points(function):
+    got, said = check_code("unroll", function)
+    assert got == 0 and said.startswith("unroll: unroll calls the lab's own version. Write yours.")
+
+
+# ── Nothing around a check is changed, and nothing breaks it ────────────────────────────────────
+
+
+def seeds_anew(*arguments):
+    torch.manual_seed(5)
+    torch.set_grad_enabled(False)
+    return torch.rand(3)
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_random_numbers_go_on_as_they_were(names, name):
+    for function in (names[LAB[name].name], seeds_anew, raises, lambda *a: torch.randn(2)):
+        before = torch.get_rng_state()
+        check_code(name, function)
+        assert torch.equal(torch.get_rng_state(), before) and torch.is_grad_enabled()
+
+
+def test_random_numbers_inside_are_the_same_each_time():
+    drawn = []
+    for _ in range(2):
+        check_code("rnn-cell", lambda *a: drawn.append(torch.rand(1).item()))
+        torch.rand(1)
+    assert drawn[: len(drawn) // 2] == drawn[len(drawn) // 2 :] and len(set(drawn)) == 1
+
+
+def test_an_error_is_told_with_the_line_of_the_function_itself():
+    source = "def helper(x):\n    return x.nothing\n\n\ndef f(*a):\n    b = a\n    return helper(b)"
+    scope = {}
+    exec(compile(source, "cell", "exec"), scope)
+    assert (
+        "AttributeError in line 3 of the function: 'tuple'" in check_code("unroll", scope["f"])[1]
+    )
+
+
+class Nasty:
+    """Whatever is asked of it fails."""
+
+    def __eq__(self, other):
+        raise RuntimeError
+
+    def __repr__(self):
+        raise RuntimeError
+
+    def __bool__(self):
+        raise RuntimeError
+
+    def __len__(self):
+        raise RuntimeError
+
+    def __array__(self, *a, **k):
+        raise OSError
+
+    __hash__ = None
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def yields(*arguments):
+    yield from arguments
+
+
+def raises_the_unspeakable(*arguments):
+    raise Unspeakable
+
+
+def endless(*arguments):
+    return endless(*arguments)
+
+
+VALUES = [
+    Nasty(), Nasty, "text", "", math.nan, math.inf, 10**400, True, b"a", {}, {"a": 1}, set(),
+    torch.ones(2, requires_grad=True), torch.tensor([]), torch.tensor(math.nan), [0] * 10**4,
+    np.array(["a"]), np.float32(2), pd.Series([1.0]), [[1], [2, 3]], (None, None), ..., object(),
+    [torch.ones(2), torch.ones(3)], torch.ones(2, device="meta"), iter([1]), (Nasty(), Nasty()),
+]  # fmt: skip
+FUNCTIONS = [
+    Nasty, yields, raises_the_unspeakable, endless, int, nn.Linear(2, 2), torch.Tensor,
+    type("Called", (), {"__call__": lambda self, *a: self})(), lambda *a, **k: (a, k),
+    lambda *a: setattr(a[0], "bias_ih_l0", None), *[lambda *a, v=v: v for v in VALUES],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*CODE, *QUESTIONS, *GUESSES])
+def test_whatever_the_answer_is_something_is_said_and_nothing_is_raised(name):
+    for answer in [*VALUES, *(FUNCTIONS if name in CODE else FUNCTIONS[:3])]:
+        if LAB[name].kind == "number" and isinstance(answer, int):
+            continue  # these are numbers
+        if LAB[name].key is str and answer is VALUES[2]:
+            continue  # this is a word
+        got, said = check_code(name, answer)
+        assert got is not None and got < LAB[name].points, answer
+        assert said.startswith(f"{name}: ") and "cannot be checked" not in said
+        assert len(said) < 1000 and "Traceback" not in said
+
+
+def test_no_warning_is_shown(names, cells):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in CODE:
+            check_code(name, names[LAB[name].name])
+        source = cells["gradient-by-step"].replace("        h.retain_grad()\n", "")
+        with answered(names, source):
+            assert (
+                "no attribute 'norm'"
+                in check_code("gradient-by-step", names["gradient_by_step"])[1]
+            )
+
+
+def test_what_is_no_exercise_is_told():
+    assert check("rnn_cell") == "There is no exercise 'rnn_cell'. Do you mean 'rnn-cell'?\n"
+    assert check("tea") == "There is no exercise 'tea'.\n"
+    for name in ("conclusion", "experiment"):
+        assert check(name).startswith(f"{name}: your teacher reads it")
+    scope = {"check": checks.check}
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec("check([1])\ncheck(check)\ncheck(None)", scope)
+    assert out.getvalue().count("There is no exercise") == 3
+
+
+def test_progress_counts_what_checks_can_give(names):
+    scope = dict(names)
+    scope[checks.MARKS] = {}
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        for name in [*CODE, *QUESTIONS]:
+            exec(f"check({name!r})", scope)
+        for name in GUESSES:
+            exec(f"guess({name.removeprefix('guess-')!r})", scope)
+        exec("check('rnn-cell')", scope)
+    total = sum(LAB[name].points for name in CODE + GUESSES)
+    assert out.getvalue().splitlines()[-1] == (
+        f"[{'#' * 20}] {total} of {total} points; {len(QUESTIONS)} recorded"
+    )
+    with contextlib.redirect_stdout(io.StringIO()) as again:
+        exec("check()", scope)
+    assert again.getvalue() == out.getvalue().splitlines()[-1] + "\n"
+    assert check("unroll", unroll=None).endswith(f"\n[{'-' * 20}] 0 of {total} points\n")
+
+
+def test_without_a_name_check_says_what_is_still_open(names):
+    scope = {"check": checks.check}
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec("check()", scope)
+    first, bar = out.getvalue().splitlines()
+    asked = [name for name, exercise in LAB.items() if exercise.by_machine]
+    assert first == f"Still open: {', '.join(asked)}." and bar.endswith(" points")
+    scope.update(rnn_cell=names["rnn_cell"], answer_split="a", unroll=lambda *a: None)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec("check('rnn-cell')\ncheck('split')\ncheck('unroll')\ncheck()", scope)
+    open_now = [name for name in asked if name not in ("rnn-cell", "split")]
+    assert out.getvalue().splitlines()[-2] == f"Still open: {', '.join(open_now)}."
+
+
+# ── Choices and numbers ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_an_answer_is_recorded_and_not_judged(name):
+    exercise = LAB[name]
+    answers = exercises.letters(exercise) if exercise.kind == "choice" else (1.609, -3, 10**6)
+    for answer in answers:
+        said = check_code(name, answer)[1]
+        assert said.startswith(f"{name}: recorded ({answer}). Your teacher will mark it.\n")
+    assert check_code(name, answers[0])[0] is None
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_what_is_no_letter_or_number_is_told(name):
+    for answer in (None, ...):
+        assert check_code(name, answer) == (0, check_code(name, None)[1])
+        assert f"{name}: {checks.STARTED}." in check_code(name, answer)[1]
+    if LAB[name].kind == "choice":
+        for answer in ("B", "e", "ab", "", " b", 1, ["a"], "a, b"):
+            got, said = check_code(name, answer)
+            assert got == 0
+            assert f'{answer!r} is no answer. Choose one of "a", "b", "c", "d".\n' in said
+    else:
+        for answer in ("25", "b", True, [3], math.nan, "three", 1j):
+            got, said = check_code(name, answer)
+            assert got == 0 and f"{name}: {answer!r} is no number." in said
+
+
+# ── Predictions ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def out(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
+    return tmp_path
+
+
+def guess(name, value=None, outcome=None):
+    """Return what `guess` returns, the points it gives, and what it prints."""
+    scope = {"guess": checks.guess, "outcome": outcome, f"guess_{name}": value}
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        exec(f"value = guess({name!r}, outcome)", scope)
+    return scope["value"], scope[checks.MARKS][f"guess-{name}"], said.getvalue()
+
+
+def stored(folder):
+    table = pd.read_csv(folder / "predictions.csv", keep_default_na=False)
+    return [tuple(row) for row in table.itertuples(index=False)]
+
+
+CELLS = {"RNN": 0.1, "LSTM": 0.2, "GRU": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("linear", 60.0), ("linear", 0), ("linear", 100), ("spread", 0.5), ("word", "good"),
+        ("gradient", CELLS), ("gradient", dict.fromkeys(CELLS, 1)),
+        ("counting", {"trigrams": 1, "unigrams": 1e6}),
+    ],
+)  # fmt: skip
+def test_a_guess_in_range_comes_back_and_has_its_point(name, value):
+    assert guess(name, value) == (value, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("linear", -1, "a number from 0 to 100"),
+        ("linear", 100.5, "a number from 0 to 100"),
+        ("linear", "60", "a number from 0 to 100"),
+        ("linear", True, "a number from 0 to 100"),
+        ("linear", math.nan, "a number from 0 to 100"),
+        ("linear", {"RNN": 5}, "a number from 0 to 100"),
+        ("spread", 51, "a number from 0 to 50"),
+        ("word", 5, "a word, as text"),
+        ("word", "  ", "a word, as text"),
+        ("counting", 5000, "a number from 1 to 1e+06 for each of unigrams, trigrams"),
+        ("counting", {"unigrams": 0, "trigrams": 5}, "a number from 1 to 1e+06 for each of"),
+        ("gradient", {**CELLS, "GRU": None}, "a number from 0 to 1 for each of RNN, LSTM, GRU"),
+        ("gradient", {**CELLS, "GRU": 20}, "a number from 0 to 1 for each of RNN, LSTM, GRU"),
+        ("gradient", {"RNN": 0.5}, "a number from 0 to 1 for each of RNN, LSTM, GRU"),
+        ("gradient", {**CELLS, "MLP": 0.5}, "a number from 0 to 1 for each of RNN, LSTM, GRU"),
+    ],
+)
+def test_a_guess_out_of_range_is_none_and_is_told(name, value, wanted):
+    came, got, said = guess(name, value)
+    assert came is None and got == 0
+    assert said.startswith(f"guess-{name}: ")
+    assert f"is no prediction. Write {wanted}" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", GUESSES)
+def test_a_guess_that_is_not_made_is_none_without_a_word(name, out):
+    empty = eval(exercises.empty_guess(LAB[name].key))
+    assert guess(name.removeprefix("guess-"), empty, 5.0) == (None, 0, "")
+    assert stored(out) == [(name, "", "", 5.0)]
+    scope = {"guess": checks.guess}
+    exec(f"value = guess({name.removeprefix('guess-')!r})", scope)  # the name is not there at all
+    assert scope["value"] is None
+
+
+@pytest.mark.parametrize(
+    "value", [*VALUES, {"RNN": Nasty()}, {Nasty: Nasty()}], ids=lambda v: type(v).__name__
+)
+def test_whatever_a_guess_is_nothing_is_raised(value, out):
+    for name in ("linear", "six", "word"):
+        came, got, said = guess(name, value, 3.0)
+        assert (came, got) in ((None, 0), (value, 1)) and len(said) < 300
+
+
+def test_guesses_and_outcomes_are_kept_once_each(out):
+    for linear in (60.0, 70.0):  # run twice, with another guess
+        guess("linear", linear, 79.8)
+        guess("gradient", CELLS, pd.Series({"RNN": 0.001, "LSTM": 0.5, "GRU": 0.25}))
+        guess("word", "good", "awful")
+        guess("vectors", None, np.float64(90.0))
+        guess("spread", 3.0)  # nothing came yet
+    expected = {
+        ("guess-linear", "", "70.0", "79.8"),
+        *(("guess-gradient", cell, str(g), str(o))
+          for (cell, g), o in zip(CELLS.items(), (0.001, 0.5, 0.25), strict=True)),
+        ("guess-word", "", "good", "awful"),
+        ("guess-vectors", "", "", "90.0"),
+    }  # fmt: skip
+    rows = stored(out)
+    assert len(rows) == 6 and {tuple(map(str, row)) for row in rows} == expected
+
+
+def test_an_old_or_damaged_table_of_predictions_stops_nothing(out):
+    file = out / "predictions.csv"
+    for content in (
+        b"",
+        b"\xff\xfe\x00",
+        b"name,value\nlinear,60\n",
+        b'id,part\n"x',
+        b"1,2\n3,4,5\n",
+    ):
+        file.write_bytes(content)
+        assert guess("linear", 60.0, 79.8)[:2] == (60.0, 1)
+        assert stored(out) == [("guess-linear", "", 60.0, 79.8)]
+
+
+def test_keeping_predictions_shows_no_warning(out):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for value in (None, 60.0, None):
+            guess("linear", value, 79.8)
+            guess("gradient", None, pd.Series(CELLS))
+            guess("word", None, "awful")

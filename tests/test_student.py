@@ -1,0 +1,415 @@
+"""The student's edition: no answer is in it, and nothing that a student writes stops the lab."""
+
+import ast
+import copy
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import nbformat
+import pypdf
+import pytest
+from helpers import ROOT, execute, said
+
+from lab import answers
+from lab.exercises import LAB
+from tools import student, student_report, take_over
+
+NOTEBOOK = "lab2.ipynb"
+
+
+@pytest.fixture(scope="module")
+def edition():
+    """The files of the student's edition: path -> content."""
+    return student.contents()
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """The answers of the solved notebook: id -> source."""
+    found = answers.find(answers.read(ROOT / NOTEBOOK)["cells"])
+    return {name: ones[0].source for name, ones in found.items()}
+
+
+def cells_of(edition, place=NOTEBOOK):
+    return json.loads(edition[place])["cells"]
+
+
+# ── nothing of the answers ──────────────────────────────────────────────────────────────────────
+
+
+class _Anonymous(ast.NodeTransformer):
+    """Replaces names by numbers, in the order in which they come."""
+
+    def __init__(self):
+        self.known = {}
+
+    def _number(self, name):
+        return f"n{self.known.setdefault(name, len(self.known))}"
+
+    def visit_Name(self, node):
+        return ast.Name(self._number(node.id), ast.Load())
+
+    def visit_arg(self, node):
+        return ast.arg(self._number(node.arg))
+
+
+def form(*nodes):
+    """Return what statements or an expression are, apart from names and layout."""
+    anonymous = _Anonymous()
+    return [ast.dump(anonymous.visit(copy.deepcopy(node))) for node in nodes]
+
+
+def body_of(source, name):
+    """Return the statements of a function without its docstring."""
+    functions = [n for n in ast.parse(source).body if getattr(n, "name", "") == name]
+    return functions[0].body[1:]
+
+
+@pytest.fixture(scope="module")
+def trees(edition):
+    """All code of the edition: where it stands -> its tree."""
+    return dict(code_texts(edition))
+
+
+def code_texts(edition):
+    for place, content in edition.items():
+        if place.endswith(".py"):
+            yield place, ast.parse(content)
+        elif place.endswith(".ipynb"):
+            for cell in cells_of(edition, place):
+                if cell["cell_type"] == "code":
+                    yield f"{place}, {cell['id']}", ast.parse(answers.source_of(cell))
+
+
+def size(*nodes):
+    """Return of how many nodes statements or an expression consist."""
+    return sum(1 for node in nodes for _ in ast.walk(node))
+
+
+def occurrences(body, tree):
+    """Say whether statements, or the expression of a single return, stand somewhere in a tree."""
+    alone = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+    for node in ast.walk(tree):
+        if type(node) is type(alone) and size(node) == size(alone) and form(node) == form(alone):
+            return True
+        for statements in (getattr(node, part, None) for part in ("body", "orelse", "finalbody")):
+            for start in range(len(statements) if isinstance(statements, list) else 0):
+                some = statements[start : start + len(body)]
+                if list(map(type, some)) == list(map(type, body)) and form(*some) == form(*body):
+                    return True
+    return False
+
+
+CODE = [name for name, exercise in LAB.items() if exercise.kind == "code"]
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_no_solution_stands_in_the_students_folder(trees, solved, name):
+    body = body_of(solved[name], LAB[name].name)
+    assert occurrences(body, ast.parse(solved[name]))  # the search finds what is there
+    assert [place for place, tree in trees.items() if occurrences(body, tree)] == []
+
+
+def test_no_text_number_or_letter_of_the_solved_notebook_is_handed_out(edition, solved):
+    everything = "\n".join(
+        content.decode("utf-8") for place, content in edition.items() if not place.endswith(".npz")
+    )
+    for name, source in solved.items():
+        exercise = LAB[name]
+        if exercise.kind == "text":
+            for sentence in re.split(r"(?<=[.?!])\s", answers.text_of(source)):
+                assert len(sentence) < 20 or sentence not in everything, (name, sentence)
+        elif exercise.kind in ("number", "choice"):
+            line = next(x for x in source.splitlines() if x.startswith(exercise.name))
+            assert line not in everything, name
+
+
+def test_a_notebook_is_handed_out_without_outputs_and_hints_for_programs(edition):
+    for place in edition:
+        assert not re.search(r"__pycache__|\.pyc|\.git|checkpoint|tests?/|build/", place)
+        if place.endswith(".ipynb"):
+            for cell in cells_of(edition, place):
+                assert not cell.get("outputs") and not cell.get("execution_count")
+                assert set(cell["metadata"]) <= {"exercise", "tags"}
+
+
+def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(tmp_path):
+    digests = []
+    for folder in ("first", "second"):
+        archive = student.write(tmp_path / folder / "student", student.contents())
+        digests.append(archive.read_bytes())
+        with zipfile.ZipFile(archive) as zipped:
+            for name in zipped.namelist():
+                file = tmp_path / folder / "student" / name.removeprefix("lab2/")
+                assert file.read_bytes() == zipped.read(name)
+    assert digests[0] == digests[1]
+
+
+def test_a_folder_in_which_somebody_has_worked_is_renamed_and_not_removed(tmp_path, capsys):
+    folder = tmp_path / "student"
+    made = student.contents()
+    student.write(folder, made)
+    student.write(folder, made)
+    assert not (tmp_path / "student-1").exists()
+    (folder / "data" / "runs").mkdir()
+    (folder / "data" / "runs" / "mine.csv").write_text("work")
+    student.write(folder, made)
+    assert (tmp_path / "student-1" / "data" / "runs" / "mine.csv").exists()
+    notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
+    cell = next(c for c in notebook.cells if c.metadata.get("exercise") == {"id": "split"})
+    cell.source = cell.source.replace("None", '"a"')
+    nbformat.write(notebook, folder / NOTEBOOK)
+    student.write(folder, made)
+    assert '\\"a\\"' in (tmp_path / "student-2" / NOTEBOOK).read_text(encoding="utf-8")
+    assert "is now" in capsys.readouterr().out
+
+
+# ── stubs ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stub_keeps_heading_signature_docstring_and_checks_and_is_empty(edition, solved):
+    found = answers.find(cells_of(edition))
+    assert set(found) == set(LAB) == set(solved)
+    for name, (one,) in found.items():
+        exercise = LAB[name]
+        assert one.source.splitlines()[0] == solved[name].splitlines()[0]
+        assert answers.is_empty(one.source, exercise), name
+        assert not answers.is_empty(solved[name], exercise), name
+        assert ('check("' in one.source) == ('check("' in solved[name])
+        if exercise.kind == "code":
+            stub, full = (ast.parse(s).body[0] for s in (one.source, solved[name]))
+            assert ast.unparse(stub.args) == ast.unparse(full.args)
+            assert ast.get_docstring(stub) == ast.get_docstring(full)
+            assert exercise.hint in one.source
+
+
+def test_later_cells_do_not_use_what_a_student_writes(edition):
+    """Only checks, guesses and the cell itself read an answer, so a wrong one stays where it is."""
+    names = {exercise.name: name for name, exercise in LAB.items() if exercise.name}
+    for cell in cells_of(edition):
+        if cell["cell_type"] != "code":
+            continue
+        own = cell["metadata"].get("exercise", {}).get("id")
+        tree = ast.parse(answers.source_of(cell))
+        bound = {
+            a.arg for node in ast.walk(tree) if isinstance(node, ast.arguments) for a in node.args
+        }
+        read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - bound
+        assert {names[n] for n in read & set(names)} <= {own}, cell["id"]
+
+
+# ── Run All ─────────────────────────────────────────────────────────────────────────────────────
+
+WRONG = {  # what a student might write, of each kind
+    "number": '"many"',
+    "choice": '"z"',
+    "guess": "[1, 2, 3]",
+    "about": "3",
+}
+
+
+def wrongly(source, name):
+    """Return an answer's cell with a wrong answer in it."""
+    exercise = LAB[name]
+    if exercise.kind == "text":
+        return answers.stub(source, name, exercise).replace(answers.EMPTY_TEXT, "No idea.")
+    if exercise.kind == "free":
+        return source.splitlines()[0] + "\nx = 1"
+    if exercise.kind == "code":
+        wrong = f"def {exercise.name}(*arguments, **options):\n    return torch.ones(2, 2)"
+        return source.splitlines()[0] + "\n" + wrong
+    empty = answers.stub(source, name, exercise)
+    return answers.fill(empty, f"{exercise.name} = {WRONG[exercise.kind]}", exercise)
+
+
+def outputs_of(notebook):
+    """Return what cells show that do not show an answer: id -> outputs."""
+    kept = {}
+    for cell in notebook.cells:
+        asks = "guess(" in cell.source or "check(" in cell.source
+        if cell.cell_type == "code" and "exercise" not in cell.metadata and not asks:
+            shown = [dict(o.get("data", {})) or o.get("text", "") for o in cell.outputs]
+            if not cell.source.startswith(("import doctor", "live.")):  # a time, a widget's number
+                kept[cell.id] = shown
+    return kept
+
+
+@pytest.fixture(scope="module")
+def runs(edition, solved, tmp_path_factory):
+    """The solved notebook, the untouched student's one and one with all answers wrong, executed."""
+    folder = tmp_path_factory.mktemp("student")
+    student.write(folder / "student", edition)
+    variables = {"LAB2_PROFILE": "tiny", "LAB2_OUT": str(folder / "out")}
+    variables["LAB2_DATA"] = str(ROOT / "data")  # for its caches
+    untouched = nbformat.read(folder / "student" / NOTEBOOK, as_version=4)
+    wrong = copy.deepcopy(untouched)
+    for cell in wrong.cells:
+        if name := cell.metadata.get("exercise", {}).get("id"):
+            cell.source = wrongly(solved[name], name)
+    notebooks = {"solved": (nbformat.read(ROOT / NOTEBOOK, as_version=4), ROOT)}
+    notebooks |= {
+        "untouched": (untouched, folder / "student"),
+        "wrong": (wrong, folder / "student"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        return {name: execute(*content) for name, content in notebooks.items()} | {"folder": folder}
+
+
+def test_run_all_on_an_untouched_notebook_ends_without_an_error_and_no_points(runs):
+    text = said(runs["untouched"])
+    for name in CODE:
+        assert f"{name}: not started yet." in text
+    assert not re.search(r"\] [1-9]", text)  # the bar of points
+
+
+def test_run_all_with_every_answer_wrong_ends_without_an_error(runs):
+    text = said(runs["wrong"])
+    for name in CODE:
+        assert f"{name}: not yet, 0 of" in text
+    assert "answer_split" not in text and "'z' is no answer" in text
+
+
+def test_run_all_on_the_solved_notebook_gives_all_points(runs):
+    text = said(runs["solved"])
+    for name in CODE:
+        assert f"{name}: right, {LAB[name].points} of {LAB[name].points} points" in text
+    assert text.rstrip().endswith("61 of 61 points; 9 recorded") and "Still open" not in text
+
+
+@pytest.mark.parametrize("name", ["untouched", "wrong"])
+def test_what_does_not_show_an_answer_is_the_same_as_in_the_solved_run(runs, name):
+    ours, solved_ones = (outputs_of(runs[one]) for one in (name, "solved"))
+    assert set(ours) == set(solved_ones)
+    assert [cell for cell in ours if ours[cell] != solved_ones[cell]] == []
+
+
+def test_nothing_was_trained_again_for_a_wrong_answer(runs):
+    """All three notebooks have found the same runs: no answer is part of the code that trains."""
+    names = [run.name for run in (runs["folder"] / "out" / "runs").iterdir() if run.is_dir()]
+    # the solved notebook's own experiment is the one run more
+    solved_text, wrong_text = said(runs["solved"]), said(runs["wrong"])
+    assert len(names) == len(set(names)) > 10
+    assert solved_text and wrong_text
+
+
+# ── the student's own report ────────────────────────────────────────────────────────────────────
+
+
+def report_of(runs, notebook, name):
+    """Make a report in the student's folder with the command that a student types; its pages."""
+    folder = runs["folder"] / "student"
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    command = [sys.executable, "report.py", f"{name}.ipynb", f"{name}.pdf"]
+    variables = os.environ | {"LAB2_OUT": str(runs["folder"] / "out")}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [page.extract_text() for page in pypdf.PdfReader(folder / f"{name}.pdf").pages], done
+
+
+def test_a_report_has_answers_predictions_figures_and_runs_and_nothing_of_our_prose(runs, solved):
+    pages, _ = report_of(runs, runs["solved"], "solved")
+    text = " ".join(" ".join(pages).split())
+    assert 4 <= len(pages) <= 8
+    assert "The solved lab" in pages[0] and "Still empty: nothing" in text
+    assert "50 of 50 points" in pages[0]
+    for name, exercise in LAB.items():
+        if exercise.kind == "text":
+            assert " ".join(answers.text_of(solved[name]).split())[:40] in text, name
+    for cell in runs["solved"].cells:
+        if cell.cell_type == "markdown" and "exercise" not in cell.metadata:
+            for sentence in re.split(r"(?<=[.?!])\s", " ".join(cell.source.split())):
+                assert len(sentence) < 40 or sentence not in text
+
+
+def test_a_report_of_an_untouched_notebook_says_what_is_empty_on_page_one(runs):
+    pages, done = report_of(runs, runs["untouched"], "untouched")
+    empty = " ".join(pages[0].split())
+    for name in LAB:
+        assert name in empty and name in done.stdout
+    assert "0 of 50 points" in empty
+
+
+def test_a_report_of_a_notebook_that_stopped_half_way_is_of_what_there_is(runs):
+    notebook = copy.deepcopy(runs["solved"])
+    place = next(i for i, cell in enumerate(notebook.cells) if cell.id == "tuned-sweep")
+    notebook.cells[place].outputs = [
+        nbformat.v4.new_output("error", ename="KeyboardInterrupt", evalue="", traceback=[])
+    ]
+    for cell in notebook.cells[place + 1 :]:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    pages, _ = report_of(runs, notebook, "stopped")
+    text = " ".join(" ".join(pages).split())
+    assert "Figure not there: Test accuracy under both recipes." in text
+    assert "Figure not there: Accuracy of six networks" not in text
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"no notebook", b'{"cells": 3}'])
+def test_a_report_of_what_is_no_notebook_is_refused_in_a_sentence(
+    tmp_path, content, monkeypatch, capsys
+):
+    path = tmp_path / "lab2.ipynb"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["report.py", str(path), str(tmp_path / "report.pdf")])
+    assert student_report.main() == 1
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+# ── a corrected edition ─────────────────────────────────────────────────────────────────────────
+
+
+def folder_with(edition, folder, **sources):
+    """Write a student's folder, with some answers in its notebook."""
+    student.write(folder, edition)
+    notebook = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
+    for name, (one,) in answers.find(notebook["cells"]).items():
+        if name in sources:
+            notebook["cells"][one.place]["source"] = sources[name]
+    (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
+    return folder / NOTEBOOK
+
+
+def test_answers_are_taken_over_into_a_corrected_edition(edition, solved, tmp_path):
+    mine = {name: solved[name] for name in LAB if LAB[name].kind != "free"}
+    mine["rnn-cell"] = solved["rnn-cell"].replace("x, h,", "x, old, h,")
+    old = folder_with(edition, tmp_path / "old" / "student", **mine)
+    new = folder_with(edition, tmp_path / "new" / "student")
+    done = take_over.take_over(old, new)
+    found = answers.find(answers.read(new)["cells"])
+    for name, source in mine.items():
+        assert found[name][0].source == source, name
+    assert done[0].startswith(f"{len(mine)} answers") and "rnn-cell: asks for something" in done[1]
+    assert (new.parent / "lab2.before.ipynb").exists()
+    again = take_over.take_over(old, new)
+    assert again[0].startswith("0 answers") and "has an answer here already" in again[1]
+
+
+def test_runs_come_along_and_nothing_is_overwritten(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder, text in ((old, "old"), (new, "new")):
+        (folder / "runs" / "gru").mkdir(parents=True)
+        (folder / "results.csv").write_text(text)
+    (old / "runs" / "gru" / "best.pt").write_text("weights")
+    assert take_over.take_runs(old, new) == ["1 files of finished runs copied."]
+    assert (new / "results.csv").read_text() == "new"
+    assert (new / "runs" / "gru" / "best.pt").read_text() == "weights"
+
+
+def test_taking_over_says_in_a_sentence_what_is_wrong(edition, tmp_path):
+    folder = tmp_path / "student"
+    student.write(folder, edition)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.ipynb").write_text("no notebook")
+    for argument in ([], [str(tmp_path / "empty")], [str(tmp_path / "notes.ipynb")], [str(folder)]):
+        command = [sys.executable, "take_over.py", *argument]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
+    shutil.rmtree(folder)
