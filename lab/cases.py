@@ -196,6 +196,7 @@ def _terms_left_out(cell: str) -> dict[str, Function]:
         "the cell without its second bias, b_hh": _with(cell, b_hh=_none),
         "the cell without its first bias, b_ih": _with(cell, b_ih=_none),
         "the cell without its biases": _with(cell, b_ih=_none, b_hh=_none),
+        "the cell with b_ih twice, and without b_hh": lambda *a: given.CELLS[cell](*a[:-1], a[-2]),
         "the cell without the word, W_ih x": _with(cell, w_ih=_none),
         "the cell without the old state, W_hh h": _with(cell, w_hh=_none),
     }
@@ -699,6 +700,9 @@ PERPLEXITY = Task(
         "the loss: its exponential is wanted": lambda a: -a.mean().item(),
         "1 / perplexity: a sign is missing": lambda a: 1 / given.perplexity(a),
         "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
+        "the exponential of the summed loss by T: a block has T times B words": lambda a: (
+            given.perplexity(a) ** (a.numel() / len(a))
+        ),
         "the exponential of the summed loss, not of the mean": lambda a: (
             given.perplexity(a) ** a.numel()
         ),
@@ -917,7 +921,7 @@ OPEN_GATE = Task(
         "an amount added twice: to both biases": _opens(1, both=True),
         "a bias that is set to the amount: it must be added": _sets,
         "an amount subtracted": _opens(1, times=-1),
-        "no change at all: is the bias itself changed, in place?": _opens(),
+        "no change: is it done in place?": _opens(),
     },
     _play_gate,
     parts=("the sum of both biases afterwards", "the new weight_ih_l0", "the new weight_hh_l0"),
@@ -1063,6 +1067,111 @@ BELIEFS = Task(
     _play_beliefs,
 )
 
+# ── Electives ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _by_hand_cases(draw: Generator) -> list[Case]:
+    cases = []
+    for steps, reviews in ((5, 3), (1, 2)):
+        h, e = (torch.rand(steps, reviews, 4, generator=draw) * 2 - 1 for _ in range(2))
+        w_hh = torch.randn(4, 4, generator=draw)
+        word = "steps" if steps > 1 else "step"
+        cases.append(Case(f"{steps} {word}, {reviews} reviews, H = 4", (h, w_hh, e)))
+    return cases
+
+
+def _backward_states(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
+    """Return dL/dh_t, as the notebook has it above the exercise."""
+    ways = [e[-1]]
+    for t in range(len(h) - 1, 0, -1):
+        ways.insert(0, e[t - 1] + F.linear(ways[0] - ways[0] * h[t].square(), w_hh.T))
+    return torch.stack(ways)
+
+
+def _play_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
+    scope = getattr(function, "__globals__", {})
+    scope.setdefault("backward_states", _backward_states)  # each check brings what it needs
+    return function(h, w_hh, e)
+
+
+WEIGHT_GRADIENT = Task(
+    _by_hand_cases,
+    given.weight_gradient,
+    {
+        "the gradient without what comes back from later steps": lambda h, w, e: (
+            given.weight_gradient(h, 0 * w, e)
+        ),
+        "the gradient transposed: rows are of delta_t, columns of the state before": (
+            lambda h, w, e: given.weight_gradient(h, w, e).T
+        ),
+        "the gradient with W_hh transposed on the way back": lambda h, w, e: given.weight_gradient(
+            h, w.T, e
+        ),
+        "the mean over the reviews: the sum is wanted": lambda h, w, e: (
+            given.weight_gradient(h, w, e) / h.shape[1]
+        ),
+    },
+    _play_by_hand,
+)
+
+ADAM = Task(
+    lambda draw: [
+        Case("five gradients of 1", ([1.0] * 5,)),
+        Case("gradients 1, 1, 100, 1, 1", ([1.0, 1.0, 100.0, 1.0, 1.0],)),
+        Case("gradients of both signs", ([0.5, -2.0, 0.1, -0.1],)),
+    ],
+    given.adam_updates,
+    {
+        "updates in the direction of the gradient turned round": lambda g: -given.adam_updates(g),
+        "updates in the weight's own unit: they are wanted in learning rates": lambda g: (
+            0.001 * given.adam_updates(g)
+        ),
+        "the sign of the gradient: m and v do not remember": lambda g: torch.tensor(g).sign(),
+    },
+)
+
+
+class _SmallSpeaker(_SmallReader):
+    """A language model that can be asked for the next word, as the notebook's LanguageModel."""
+
+    @torch.no_grad()
+    def next_word(self, text: Tensor, state: Any = None) -> Any:
+        states, state = self.recurrent(self.vectors[text], state)
+        return (states[-1, 0] @ self.vectors.T).log_softmax(0), state
+
+
+def _surprise_cases(draw: Generator) -> list[Case]:
+    cases = []
+    for words, before in ((4, 3), (1, 1)):
+        text, read = (torch.randint(0, 6, (n,), generator=draw).tolist() for n in (words, before))
+        vectors = torch.randn(6, 3, generator=draw)
+        said = f"words {text}, read after {read}"
+        cases.append(Case(said, (_weights(draw, 3, 3, 3), vectors, text, read)))
+    return cases
+
+
+def _play_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
+    return function(_SmallSpeaker("GRU", weights, vectors), text, read)
+
+
+SURPRISE_OF = Task(
+    _surprise_cases,
+    given.surprise_of,
+    {
+        "the perplexity of each word: ln p with its sign turned is wanted": lambda *a: (
+            torch.as_tensor(given.surprise_of(*a)).exp()
+        ),
+        "ln p: a sign is missing": lambda *a: -given.surprise_of(*a),
+        "the surprise of words that are not fed back": lambda model, words, before: torch.cat(
+            [torch.as_tensor(given.surprise_of(model, [word], before)) for word in words]
+        ),
+        "the mean over the words: one number a word is wanted": lambda *a: given.surprise_of(
+            *a
+        ).mean(),
+    },
+    _play_surprise,
+)
+
 TASKS = {
     "average-vectors": AVERAGE,
     "rnn-cell": RNN_CELL,
@@ -1081,4 +1190,7 @@ TASKS = {
     "gradient-by-step": GRADIENT_BY_STEP,
     "mcnemar": MCNEMAR,
     "beliefs": BELIEFS,
+    "weight-gradient": WEIGHT_GRADIENT,
+    "adam": ADAM,
+    "surprise-of": SURPRISE_OF,
 }

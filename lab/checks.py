@@ -28,7 +28,7 @@ from torch.overrides import TorchFunctionMode
 
 from lab import config, files
 from lab.cases import NOTHING, TASKS, Task, Unfit, kind
-from lab.exercises import LAB, Exercise, in_range, letters
+from lab.exercises import ASKED, LAB, Exercise, group_of, in_range, letters
 
 STARTED = "not started yet"
 CHANGED = "it changes what it is given, as += or x[0] = 1 can do; make something new instead"
@@ -213,17 +213,17 @@ def check(name: str = "") -> None:
     marks = scope.setdefault(MARKS, {})
     if name == "":
         print("\n".join([*_still_open(marks), progress(marks)]))
-    elif not isinstance(name, str) or name not in LAB:
-        near = difflib.get_close_matches(str(name), LAB, 1)
+    elif not isinstance(name, str) or name not in ASKED:
+        near = difflib.get_close_matches(str(name), ASKED, 1)
         meant = f" Do you mean {near[0]!r}?" if near else ""
         print(f"There is no exercise {reprlib.repr(name)}.{meant}")
     else:
         try:
-            marks[name], lines = examine(name, scope, LAB[name])
+            marks[name], lines = examine(name, scope, ASKED[name])
         except Exception as error:  # an object that cannot even be looked at
-            what = f"{LAB[name].name} cannot be checked ({type(error).__name__})"
+            what = f"{ASKED[name].name} cannot be checked ({type(error).__name__})"
             marks[name], lines = 0, [f"{name}: {what}."]
-        print("\n".join([*lines, progress(marks)]))
+        print("\n".join([*lines, progress(marks, group_of(name))]))
 
 
 def _still_open(marks: dict[str, float | None]) -> list[str]:
@@ -290,11 +290,11 @@ def _names_in(code: Any) -> set[str]:
     return set(code.co_names).union(*map(_names_in, code.co_consts))
 
 
-def progress(marks: dict[str, float | None]) -> str:
-    """Return a bar of the points reached so far, of those that a check can give."""
-    reached = sum(points for points in marks.values() if points)
-    total = sum(e.points for e in LAB.values() if e.kind in ("code", "guess"))
-    recorded = sum(points is None for points in marks.values())
+def progress(marks: dict[str, float | None], group: dict[str, Exercise] = LAB) -> str:
+    """Return a bar of the points reached so far, of those that a check can give in a group."""
+    reached = sum(points for name, points in marks.items() if points and name in group)
+    total = sum(e.points for e in group.values() if e.kind in ("code", "guess"))
+    recorded = sum(points is None for name, points in marks.items() if name in group)
     filled = int(20 * reached / total)
     bar = "#" * filled + "-" * (20 - filled)
     later = f"; {recorded} recorded" if recorded else ""

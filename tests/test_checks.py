@@ -226,7 +226,7 @@ def raises(*arguments):
 
 @pytest.mark.parametrize("name", CODE)
 def test_what_comes_back_is_told(name):
-    nothing = "no change at all" if name == "open-gate" else "nothing came back; is there a return"
+    nothing = "no change" if name == "open-gate" else "nothing came back; is there a return"
     for function, words in {
         lambda *a: None: nothing,
         raises: "ValueError in line 2 of the function: not here.",
@@ -372,6 +372,7 @@ def seeds_anew(*arguments):
 @pytest.mark.parametrize("name", CODE)
 def test_random_numbers_go_on_as_they_were(names, name):
     for function in (names[LAB[name].name], seeds_anew, raises, lambda *a: torch.randn(2)):
+        torch.manual_seed(11)
         before = torch.get_rng_state()
         check_code(name, function)
         assert torch.equal(torch.get_rng_state(), before) and torch.is_grad_enabled()

@@ -86,7 +86,7 @@ class Work:
     def figure(self, name: str) -> dict[str, Any] | None:
         """Return the picture that the cell which saves a figure has shown; None: it was not run."""
         for cell in self.notebook.cells:
-            if cell.cell_type == "code" and f'"{name}")' in cell.source:
+            if cell.cell_type == "code" and re.search(rf'"{name}"\s*\)', cell.source):
                 for output in cell.outputs:
                     if "image/png" in output.get("data", {}):
                         return {"image/png": output.data["image/png"]}
@@ -114,11 +114,18 @@ def _tidied(content: dict[str, Any]) -> dict[str, Any]:
             o for o in cell.get("outputs") or [] if isinstance(o, dict) and "output_type" in o
         ]
         for output in outputs:
-            if isinstance(output.get("text"), list):
-                output["text"] = "".join(output["text"])
+            if "text" in output:
+                output["text"] = _joined(output["text"])
+            if isinstance(output.get("data"), dict):
+                output["data"] = {k: _joined(v) for k, v in output["data"].items()}
         tidy = {"cell_type": "code" if code else "markdown", "source": answers.source_of(cell)}
         cells.append({**tidy, "metadata": {}, **({"outputs": outputs} if code else {})})
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _joined(lines: Any) -> Any:
+    """Return a text that a file holds as a list of lines."""
+    return "".join(map(str, lines)) if isinstance(lines, list) else lines
 
 
 # ── The pages ───────────────────────────────────────────────────────────────────────────────────
@@ -209,9 +216,14 @@ def experiment(work: Work) -> list[nbformat.NotebookNode]:
         outputs = work.notebook.cells[answer.place].get("outputs", [])
         code = "\n".join(answer.source.splitlines()[1:])
         parts.append(new_markdown_cell(report.fence(code, "python")))
-        kept = [o for o in outputs if o.output_type != "error" and o.get("name") != "stderr"]
+        kept = [o for o in outputs if o.get("name") == "stdout" or _shows(o)]
         parts.append(new_code_cell("", outputs=kept))
     return [*parts, new_markdown_cell(work.text("experiment-reading"))]
+
+
+def _shows(output: Any) -> bool:
+    """Say whether an output is a table or a picture."""
+    return bool({"text/html", "image/png", "image/svg+xml"} & set(output.get("data", {})))
 
 
 # ── The runs ────────────────────────────────────────────────────────────────────────────────────
