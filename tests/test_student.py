@@ -239,7 +239,8 @@ def outputs_of(notebook):
     for cell in notebook.cells:
         asks = "guess(" in cell.source or "check(" in cell.source
         if cell.cell_type == "code" and "exercise" not in cell.metadata and not asks:
-            shown = [dict(o.get("data", {})) or o.get("text", "") for o in cell.outputs]
+            printed = "".join(o.text for o in cell.outputs if o.output_type == "stream")
+            shown = [printed, *(dict(o.data) for o in cell.outputs if "data" in o)]
             if not cell.source.startswith(("import doctor", "live.")):  # a time, a widget's number
                 kept[cell.id] = shown
     return kept
