@@ -79,6 +79,7 @@ stress: $(STAMP)
 browser: $(STAMP)
 	$(BIN)/python -m pip install --quiet playwright==1.65.2
 	$(BIN)/python tests/stress/browser.py
+	$(BIN)/python tests/stress/browser.py student
 
 constraints: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv==0.13.9

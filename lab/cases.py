@@ -1072,11 +1072,10 @@ BELIEFS = Task(
 
 def _by_hand_cases(draw: Generator) -> list[Case]:
     cases = []
-    for steps, reviews in ((5, 3), (1, 2)):
+    for steps, reviews in ((5, 3), (3, 2)):
         h, e = (torch.rand(steps, reviews, 4, generator=draw) * 2 - 1 for _ in range(2))
         w_hh = torch.randn(4, 4, generator=draw)
-        word = "steps" if steps > 1 else "step"
-        cases.append(Case(f"{steps} {word}, {reviews} reviews, H = 4", (h, w_hh, e)))
+        cases.append(Case(f"{steps} steps, {reviews} reviews, H = 4", (h, w_hh, e)))
     return cases
 
 
@@ -1114,14 +1113,23 @@ WEIGHT_GRADIENT = Task(
     _play_by_hand,
 )
 
+
+def _uncorrected(gradients: list[float]) -> Tensor:
+    """Updates of Adam whose m and v stay as small as they start."""
+    steps = torch.arange(1, len(gradients) + 1, dtype=torch.float64)
+    small = (1 - 0.9**steps) / (1 - 0.999**steps).sqrt()
+    return torch.as_tensor(given.adam_updates(gradients)) * small
+
+
 ADAM = Task(
     lambda draw: [
-        Case("five gradients of 1", ([1.0] * 5,)),
+        Case("five gradients of 2", ([2.0] * 5,)),
         Case("gradients 1, 1, 100, 1, 1", ([1.0, 1.0, 100.0, 1.0, 1.0],)),
         Case("gradients of both signs", ([0.5, -2.0, 0.1, -0.1],)),
     ],
     given.adam_updates,
     {
+        "updates without a correction of m and v for their start at zero": _uncorrected,
         "updates in the direction of the gradient turned round": lambda g: -given.adam_updates(g),
         "updates in the weight's own unit: they are wanted in learning rates": lambda g: (
             0.001 * given.adam_updates(g)

@@ -173,11 +173,13 @@ def difference(value: Any, expected: Any, parts: Sequence[str] = ()) -> str:
             if fault := difference(v, e):
                 return f"for {name}, {fault}"
         return ""
-    if isinstance(expected, torch.Tensor) and expected.ndim and not isinstance(value, torch.Tensor):
+    if isinstance(expected, torch.Tensor) and isinstance(value, tuple | list):
         return f"{kind(value)} came back, expected is {kind(expected)}"
     try:
-        got, right = (torch.as_tensor(x).detach().double() for x in (value, expected))
-        return _difference_in_numbers(got, right)
+        got, right = (torch.as_tensor(x).detach() for x in (value, expected))
+        if got.is_complex():
+            return "complex numbers came back; is it the root of a negative one?"
+        return _difference_in_numbers(got.double(), right.double())
     except Exception:  # whatever came back, and is no number
         return f"{kind(value)} came back, expected is {kind(expected)}"
 

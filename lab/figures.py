@@ -17,6 +17,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -44,10 +45,29 @@ def use_theme() -> None:
 
 
 def save_figure(figure: Figure, name: str) -> None:
-    """Save a figure as `figures/<name>.png` in the output folder."""
+    """Show a figure, described in words for who cannot see it, and save it.
+
+    It goes to `figures/<name>.png` in the output folder. The description is the alternative text of
+    the picture in the notebook's file and in pages made of it.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", metadata={"Description": describe(figure)})
     files.write_atomically(config.output_folder() / "figures" / f"{name}.png", buffer.getvalue())
+    display(figure, metadata={"image/png": {"alt": describe(figure)}})
+    plt.close(figure)
+
+
+def describe(figure: Figure) -> str:
+    """Return in words what the panels of a figure show: titles, axes, and what is drawn."""
+    panels = []
+    for axis in figure.axes:
+        axes = {"from left to right": axis.get_xlabel(), "upwards": axis.get_ylabel()}
+        said = [axis.get_title(), *(f"{way}, {label}" for way, label in axes.items() if label)]
+        names = [n for n in axis.get_legend_handles_labels()[1] if not n.startswith("_")]
+        said += [f"drawn are {', '.join(dict.fromkeys(names))}"] if names else []
+        panels.append("; ".join(filter(None, said)))
+    count = f"A figure with {len(panels)} panel{'s' * (len(panels) != 1)}"
+    return ". ".join([count, *filter(None, panels)]) + "."
 
 
 OTHER_STYLE = ("#CC79A7", "solid")  # of a network that is none of the six: rose

@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 import torch
 
-from lab.exercises import LAB
+from lab.exercises import ASKED
 
 ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"(?<=is )-?\d*\.?\d+(e[+-]?\d+)?|-?\d[\d.]*(e[+-]?\d+)?(?= came back)")
@@ -316,27 +316,69 @@ MUTANTS = {
         ("0 or 1", ".squeeze(1)", ".squeeze(1).round()"),
         ("no return", "        return torch", "        torch"),
     ],
+    "weight-gradient": [
+        ("no slope", "(1 - h**2) * ", ""),
+        ("another slope", "1 - h**2", "1 - h"),
+        ("what is read out alone", "backward_states(h, w_hh, e)", "e"),
+        ("transposed", "delta[1:].flatten(0, 1).T @ h[:-1].flatten(0, 1)",
+         "h[:-1].flatten(0, 1).T @ delta[1:].flatten(0, 1)"),
+        ("the state itself", "h[:-1]", "h[1:]"),
+        ("one step off", "delta[1:]", "delta[:-1]"),
+        ("mean over the reviews", "h[:-1].flatten(0, 1)", "h[:-1].flatten(0, 1) / h.shape[1]"),
+        ("W_hh turned", "backward_states(h, w_hh, e)", "backward_states(h, w_hh.T, e)"),
+        ("reviews not summed", "delta[1:].flatten(0, 1).T @ h[:-1].flatten(0, 1)",
+         "delta[1:].mT @ h[:-1]"),
+    ],
+    "adam": [
+        ("not corrected", "m / (1 - 0.9**step), v / (1 - 0.999**step)", "m, v"),
+        ("m not corrected", "m / (1 - 0.9**step)", "m"),
+        ("no root", "v_hat**0.5", "v_hat"),
+        ("no square", "g**2", "g"),
+        ("rates exchanged", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2",
+         "0.999 * m + 0.001 * g, 0.9 * v + 0.1 * g**2"),
+        ("steps from 0", "enumerate(gradients, 1)", "enumerate(gradients)"),
+        ("times the rate", "moved.append(m_hat", "moved.append(rate * m_hat"),
+        ("the last alone", "np.array(moved)", "moved[-1]"),
+        ("no memory", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2", "g, g**2"),
+        ("turned round", "moved.append(m_hat", "moved.append(-m_hat"),
+    ],
+    "surprise-of": [
+        ("no sign", "-log_probability[word]", "log_probability[word]"),
+        ("perplexity", "-log_probability[word].item()", "(-log_probability[word]).exp().item()"),
+        ("not fed back", "        text = torch.tensor([[word]])\n", ""),
+        ("the state is forgotten", "log_probability, state =", "log_probability, _ ="),
+        ("nothing read before", "list(before)", "list(words[:1])"),
+        ("one step late", "        nats.append(-log_probability[word].item())\n"
+         "        text = torch.tensor([[word]])",
+         "        text = torch.tensor([[word]])\n"
+         "        nats.append(-model.next_word(text, state)[0][word].item())"),
+        ("mean", "np.array(nats)", "np.mean(nats)"),
+        ("a row", ".unsqueeze(1)", ".unsqueeze(0)"),
+    ],
 }  # fmt: skip
 
 
+def notebooks():
+    """Return all notebooks of the lab, the lesson first."""
+    paths = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
+    return [nbformat.read(path, as_version=4) for path in paths]
+
+
 def solved_cells():
-    """Return the cell of each exercise of the solved notebook."""
-    notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
-    cells = [cell for cell in notebook.cells if "exercise" in cell.metadata]
+    """Return the cell of each exercise, solved."""
+    cells = [cell for n in notebooks() for cell in n.cells if "exercise" in cell.metadata]
     return {cell.metadata["exercise"]["id"]: cell.source for cell in cells}
 
 
 def solved_names():
     """Return the names of a notebook in which every answer but the free one is right."""
-    notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
-    imports = next(
-        cell.source for cell in notebook.cells if "define" in cell.metadata.get("tags", ())
-    )
+    cells = notebooks()[0].cells
+    imports = next(cell.source for cell in cells if "define" in cell.metadata.get("tags", ()))
     names = {"__name__": "__main__"}
     exec(imports, names)
     with contextlib.redirect_stdout(io.StringIO()):
         for name, source in solved_cells().items():
-            if LAB[name].by_machine:
+            if ASKED[name].by_machine:
                 exec(source, names)
     return names
 
@@ -371,6 +413,8 @@ MODULES = ("torch", "F", "nn", "math", "np")
 
 SYMMETRIC = "the two may change places"
 ONE_AXIS = "the last axis is the first"
+TINY = "it keeps a gradient of zero from a division by zero"
+NUMBERS = "a list of numbers is as good as an array"
 FILLED = "every place is filled, whatever was there"
 
 
@@ -396,9 +440,19 @@ def automatic(source):
     for node in nodes:
         for other in _others(node, list(dict.fromkeys(local))):
             whole, old, new = copy.deepcopy((tree, node, other))
-            changed[ast.unparse(_Exchange(old, new).visit(whole))] = None
+            mutant = _Exchange(old, new).visit(whole)
+            if not any(map(_endless, ast.walk(mutant))):
+                changed[ast.unparse(mutant)] = None
     changed.pop(ast.unparse(tree), None)
     return list(changed)
+
+
+def _endless(node):
+    """Say whether a node is a loop over a list that grows in it."""
+    if not isinstance(node, ast.For):
+        return False
+    over = {n.id for n in ast.walk(node.iter) if isinstance(n, ast.Name)}
+    return any(f"{name}.append(" in ast.unparse(node) for name in over)
 
 
 def _others(node, local):
@@ -492,6 +546,15 @@ SURVIVORS = {
     },
     "beliefs": {
         "return torch.sigmoid(model.linear(states[:, -1])).squeeze(1)": "there is one column",
+    },
+    "adam": {
+        "moved.append(m_hat / v_hat ** 0.5)": TINY,
+        "moved.append(m_hat / (v_hat ** 0.5 - 1e-08))": TINY,
+        "return moved": NUMBERS,
+    },
+    "surprise-of": {
+        "nats.append(-log_probability[word])": NUMBERS,
+        "return nats": NUMBERS,
     },
 }
 

@@ -187,6 +187,16 @@ def test_figures_say_what_they_show(path):
             assert re.match(r"#\| fig-cap: [A-Z].{20,}\.\n", cell.source), cell.id
 
 
+@every_notebook
+def test_a_picture_has_an_alternative_text(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                assert output.metadata["image/png"]["alt"].startswith("A figure with "), cell.id
+        if cell.cell_type == "markdown":
+            assert "![](" not in cell.source, cell.id
+
+
 def test_importing_the_helpers_changes_nothing():
     code = (
         "import torch, random, numpy, os; before = (torch.get_num_threads(), random.getstate(),"

@@ -108,6 +108,16 @@ def test_figure_of_several_seeds_draws_each_run_and_names_it_once(exported):
     plt.close(figure)
 
 
+def test_a_figure_is_described_in_words():
+    figure, axis = plt.subplots()
+    axis.plot([1, 2], label="GRU")
+    axis.plot([2, 1], label="_not named")
+    axis.set(title="here", xlabel="epoch", ylabel="loss")
+    said = "here; from left to right, epoch; upwards, loss; drawn are GRU"
+    assert figures.describe(figure) == f"A figure with 1 panel. {said}."
+    plt.close(figure)
+
+
 def test_saved_figure_is_a_picture(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
     figure, _ = plt.subplots()

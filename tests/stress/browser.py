@@ -3,6 +3,8 @@
 Opens a copy of the lab, runs all cells, looks for the progress bar, presses stop in mid-training,
 runs all cells again, and wants them to go on from where they were and to end without an error.
 Then it types into the text box of section 9, and wants colours and curves to follow.
+`python tests/stress/browser.py student` is the first use of the student's edition: unpack it, open
+it, run to the first cell in code, write that, and see the check turn right.
 Leaves screenshots in build/. Takes a little longer than `make run`. Needs Chromium (in Debian:
 chromium) and the package playwright; where one is missing it says so and ends with status 2.
 """
@@ -44,14 +46,15 @@ def main() -> int:
     shots = ROOT / "build"
     shots.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        lab = copy_of_the_lab(Path(name))
+        student = "student" in sys.argv[1:]
+        lab = students_edition(Path(name)) if student else copy_of_the_lab(Path(name))
         with jupyter(lab) as address, sync_playwright() as tools:
             options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
             chromium = tools.chromium.launch(executable_path=browser, args=options)
             page = chromium.new_page(viewport={"width": 1400, "height": 1000})
             page.goto(address)
             try:
-                story(page, lab, shots)
+                (first_check if student else story)(page, lab, shots)
             finally:
                 page.screenshot(path=shots / "browser-end.png")
                 chromium.close()
@@ -72,6 +75,14 @@ def copy_of_the_lab(folder: Path) -> Path:
             cell |= {"outputs": [], "execution_count": None}
     (folder / "lab2.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     return folder
+
+
+def students_edition(folder: Path) -> Path:
+    """Make the student's edition, and unpack its archive as a student does."""
+    command = [sys.executable, str(ROOT / "tools" / "student.py"), str(folder / "student")]
+    subprocess.run(command, check=True)
+    shutil.unpack_archive(folder / "lab2-student.zip", folder / "unpacked")
+    return folder / "unpacked" / "lab2"
 
 
 @contextmanager
@@ -129,6 +140,33 @@ def story(page: Page, lab: Path, shots: Path) -> None:
     assert not errors, errors[0]
     say("no cell ended in an error, and nothing was trained twice")
     type_a_review(page, shots)
+
+
+RNN_CELL = """# Exercise rnn-cell
+def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):
+    return torch.tanh(x @ w_ih.T + b_ih + h @ w_hh.T{})
+"""
+
+
+def first_check(page: Page, lab: Path, shots: Path) -> None:
+    """Write the first cell of all, first wrongly, and see what its check says; AssertionError."""
+    page.wait_for_selector(".jp-Notebook", timeout=120_000)
+    page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator', timeout=120_000)
+    start = time.monotonic()
+    cell = page.locator(".jp-CodeCell", has_text="# Exercise rnn-cell").first
+    cell.scroll_into_view_if_needed(timeout=60_000)
+    cell.locator(".cm-content").click()
+    menu(page, "Run", "Run All Above Selected Cell")
+    said = page.locator(".jp-CodeCell", has_text='check("rnn-cell")').first
+    for missing, words in (("", "without its second bias"), (" + b_hh", "rnn-cell: right")):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(RNN_CELL.format(missing))
+        page.keyboard.press("Shift+Enter")
+        page.keyboard.press("Shift+Enter")
+        wait(lambda text=words: text in said.inner_text(), f"the check says {words!r}", 600)
+        page.screenshot(path=shots / f"browser-student-{'right' if missing else 'wrong'}.png")
+    say(f"the first check is right {time.monotonic() - start:.0f} s after the notebook is open")
 
 
 def type_a_review(page: Page, shots: Path) -> None:
