@@ -85,7 +85,7 @@ def _name_of(cell: dict[str, Any], source: str) -> tuple[str, str]:
 def is_empty(answer: str, exercise: Exercise) -> bool:
     """Say whether nothing has been written yet where an answer's cell asks for it."""
     if exercise.kind == "text":
-        return text_of(answer) in ("", EMPTY_TEXT)
+        return not text_of(answer)
     try:
         body = ast.parse(answer).body
     except SyntaxError:
@@ -95,6 +95,8 @@ def is_empty(answer: str, exercise: Exercise) -> bool:
     if exercise.kind == "code":
         functions = [n for n in body if getattr(n, "name", "") == exercise.name]
         return not functions or all(map(_is_stub, functions))
+    if not any(isinstance(node, ast.Assign) for node in body):
+        return True
     value = value_of(answer, exercise.name)
     return value is None or (isinstance(value, dict) and not any(map(_filled, value.values())))
 
@@ -111,19 +113,31 @@ def _is_stub(function: ast.AST) -> bool:
 
 def text_of(answer: str) -> str:
     """Return what was written below the heading and the question of a text's cell."""
-    paragraphs = re.split(r"\n\s*\n", answer.strip(), maxsplit=2)
-    return paragraphs[2].strip() if len(paragraphs) > 2 else ""
+    paragraphs = re.split(r"\n\s*\n", answer.strip())
+    if paragraphs and HEADING.match(paragraphs[0]):
+        paragraphs.pop(0)
+    if paragraphs and re.fullmatch(r"\*[^*].*\*", paragraphs[0].strip(), re.DOTALL):
+        paragraphs.pop(0)  # the question
+    return "\n\n".join(paragraphs).replace(EMPTY_TEXT, "").strip()
 
 
 def value_of(answer: str, name: str) -> Any:
-    """Return the value that a cell gives a name, if it is written out there; else None."""
+    """Return the value that a cell gives a name; what must be computed first, as its source."""
     try:
-        for node in ast.parse(answer).body:
-            if isinstance(node, ast.Assign) and any(_is_name(t, name) for t in node.targets):
-                return ast.literal_eval(node.value)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        node = _assignment(answer, name)
+        return None if node is None else _literal(node.value)
+    except (RecursionError, MemoryError):
         return None
-    return None
+
+
+def _literal(node: ast.expr) -> Any:
+    """Return the value of an expression without running it; of a formula its source."""
+    if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+        return {k.value: _literal(v) for k, v in zip(node.keys, node.values, strict=True)}
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)
 
 
 def _is_name(node: ast.AST, name: str) -> bool:

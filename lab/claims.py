@@ -211,6 +211,8 @@ def _spread(numbers: pd.DataFrame, name: str) -> str:
     values = _of(numbers, name)
     if values.empty:
         return ""
+    if len(values) == 1:
+        return f"{values.item():.1f} (one run)"
     return f"{values.median():.1f} ({values.min():.1f} to {values.max():.1f})"
 
 

@@ -89,7 +89,7 @@ LAB = {
     "guess-linear": _guess("linear", "test accuracy of the average of the vectors (%)", PERCENT),
     # 3 Three cells
     "rnn-cell": _code(
-        3, 4, "rnn_cell", "x is (B, E) and w_ih is (H, E): x @ w_ih.T is (B, H). Two biases."
+        3, 4, "rnn_cell", "What must x (B, E) be multiplied by to be (B, H)? There are two biases."
     ),
     "unroll": _code(
         3, 5, "unroll", "Loop over x, hand each new state on, keep its h: an LSTM's is state[0]."
@@ -105,7 +105,7 @@ LAB = {
         "choice", 1, 2, "answer_options", "Which of them add a matrix or take a vector away?", key=4
     ),
     "count-weights": _code(
-        2, 3, "count_weights", "Of each block: a matrix H x E, a matrix H x H, two biases."
+        2, 3, "count_weights", "Count one block first. A bias has H numbers, and there are two."
     ),
     # 4 A classifier
     "last-state": _code(
@@ -131,7 +131,7 @@ LAB = {
         dict.fromkeys(("unigrams", "trigrams"), PERPLEXITY),
     ),
     "piece-loss": _code(
-        4, 8, "piece_loss", "The state goes on, its past does not. An LSTM's state is a pair."
+        4, 8, "piece_loss", "log_probability gives ln p and a state. Detach what goes on."
     ),
     "detach": Exercise("choice", 1, 1, "answer_detach", "What is a state without its past?", key=4),
     "guess-perplexity": _guess(
@@ -187,7 +187,7 @@ LAB = {
     ),
     "reading-differences": _text(3, 5, "Differences: what I see"),
     # 9 Your own review
-    "beliefs": _code(2, 4, "beliefs", "One column: words[:, None]. Each state goes to linear."),
+    "beliefs": _code(2, 4, "beliefs", "A column: words[:, None]. States to linear, then sigma."),
     "guess-word": _guess("word", "the word that moves the networks most", str),
     "traps": _text(2, 3, "Sentences that the networks get wrong"),
     # 10 Your report

@@ -198,7 +198,7 @@ def plot_gate_starts(learnt: pd.DataFrame, guessed: dict[str, float] | None = No
     if guessed is not None:
         axis.plot([], [], linestyle="", color="white", label="predicted", **GUESS)
     _chance_level(axis, 12.5)
-    axis.set(xlabel="update", ylabel="right answers (%)", ylim=(-4, 104))
+    axis.set(xlabel="update", ylabel="right answers (%), running mean", ylim=(-4, 104))
     axis.legend(title="forget gate at the start", fontsize=9)
     return figure
 

@@ -71,7 +71,7 @@ MUTANTS = {
         ("over the reviews", "in x:", "in x.transpose(0, 1):"),
         ("without the last word", "in x:", "in x[:-1]:"),
         ("return in the loop", "    return torch", "        return torch"),
-        ("weights in one", "*weights", "weights"),
+        ("weights in one", "= cell(x_t, state, *weights)", "= cell(x_t, state, weights)"),
     ],
     "lstm-cell": [
         ("order f, i, g, o", "i, f, g, o =", "f, i, g, o ="),

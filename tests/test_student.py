@@ -194,6 +194,22 @@ def test_a_stub_keeps_heading_signature_docstring_and_checks_and_is_empty(editio
             assert exercise.hint in one.source
 
 
+def test_what_a_student_computes_is_an_answer_too():
+    number = "# Question five-classes\nanswer_five_classes = math.log(5)\ncheck('five-classes')"
+    assert not answers.is_empty(number, LAB["five-classes"])
+    assert answers.value_of(number, "answer_five_classes") == "math.log(5)"
+    guesses = 'guess_gates = {"0.50": 100 * 0.5**50, "0.73": 50, "0.95": None}'
+    assert not answers.is_empty(guesses, LAB["guess-gates"])
+    assert answers.value_of(guesses, "guess_gates")["0.73"] == 50
+
+
+def test_a_text_is_found_with_and_without_its_heading_and_question():
+    text = "**Answer memorize · 2 points**\n\n*What does it show?*\n\nFirst.\n\nSecond."
+    for lost in ("", "**Answer memorize · 2 points**\n\n", "*What does it show?*\n\n"):
+        assert answers.text_of(text.replace(lost, "")) == "First.\n\nSecond."
+    assert answers.text_of(f"{text}\n\n*Write here.*") == "First.\n\nSecond."
+
+
 @pytest.mark.parametrize("place", [NOTEBOOK, *(f"further/{name}.ipynb" for name in ELECTIVES)])
 def test_later_cells_do_not_use_what_a_student_writes(edition, place):
     """Only checks, guesses and the cell itself read an answer, so a wrong one stays where it is."""
@@ -357,6 +373,7 @@ def test_a_report_of_a_notebook_that_stopped_half_way_is_of_what_there_is(runs):
     text = " ".join(" ".join(pages).split())
     assert "Figure not there: Test accuracy under both recipes." in text
     assert "Figure not there: Accuracy of six networks" not in text
+    assert "The notebook stopped at the cell" in pages[0] and "KeyboardInterrupt" in pages[0]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"no notebook", b'{"cells": 3}'])
@@ -397,7 +414,7 @@ def test_answers_are_taken_over_into_a_corrected_edition(edition, solved, tmp_pa
     assert done[0].startswith(f"{len(mine)} answers") and "rnn-cell: asks for something" in done[1]
     assert (new.parent / "lab2.before.ipynb").exists()
     again = take_over.take_over(old, new)
-    assert again[0].startswith("0 answers") and "has an answer here already" in again[1]
+    assert again[0].startswith("0 answers") and "Answered here already" in again[1]
 
 
 def test_runs_come_along_and_nothing_is_overwritten(tmp_path):

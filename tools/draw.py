@@ -272,9 +272,9 @@ def states(sheet: Drawing, columns: Sequence[float], y: float, layer: int) -> No
 
 
 def block() -> Drawing:
-    """A block of three reviews: `output`, `hidden[-1]`, padding and `text_length - 1`."""
+    """A block of three reviews, the last word of each marked, with padding and `text_length`."""
     reviews = [["a", "wonderful", "film", "."], ["dull", "."], ["not", "bad", "!"]]
-    sheet = Drawing(17.4, 7)
+    sheet = Drawing(10.4, 7)
     left, top, wide, high = 2.6, 5.4, 2.3, 0.85
     for row in range(4):
         sheet.text(left - 0.4, top - high * (row + 0.5), f"{row}", size=10)
@@ -290,27 +290,6 @@ def block() -> Drawing:
     for column in range(3):
         sheet.text(left + wide * (column + 0.5), top + 0.35, f"{column}", size=10)
     sheet.text(0.95, top - 2 * high, "$T$ words,\ntime goes\ndown", size=12)
-    where = left + 3 * wide + 0.5
-    notes = (
-        (
-            top - 0.25,
-            "output",
-            "the state after every word: a vector of $H$\nnumbers in each square, $(T, B, H)$",
-        ),
-        (
-            top - 1.75,
-            "output[text_length - 1, column]",
-            "the blue squares: the state after each\nreview's own last word, $(B, H)$",
-        ),
-        (
-            top - 3.25,
-            "hidden[-1]",
-            "the last row, without packing: right for\ncolumn 0, padding for the others",
-        ),
-    )
-    for y, code, meaning in notes:
-        sheet.text(where, y, code, size=11, family="monospace", ha="left", weight="bold")
-        sheet.text(where, y - 0.62, meaning, size=11, ha="left")
     sheet.text(left, 1.25, "text_length = [4, 2, 3]", size=11, family="monospace", ha="left")
     return sheet
 

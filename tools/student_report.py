@@ -12,6 +12,7 @@ Imports `report.py` beside it, and of `lab/`: `answers.py`, `config.py`, `exerci
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from pathlib import Path
@@ -43,12 +44,12 @@ FIGURES = {  # which figures a text reads: name of the file -> caption
     },
     "traps": {"my_review": "What the networks believe after each word of my review."},
 }
+TABLES = {"reading-accuracy": "tables.comparison_table(", "traps": "beliefs_of"}  # in which cell
 LISTS = {  # tables of runs, as the notebook names them -> what they are called here
     "language": "language model",
     "default": "default recipe",
     "tuned": "own learning rate",
     "seeds": "own learning rate",
-    "my": "my experiment",
 }
 CHECKED = re.compile(
     r"^([a-z0-9-]+): (?:right, ([\d.]+) of|not yet, ([\d.]+) of|(not started))", re.M
@@ -62,12 +63,25 @@ class Work:
         """Read a notebook. Raises LabError if it is none."""
         content = answers.read(path)
         self.notebook = nbformat.from_dict(_tidied(content))
-        found = answers.find(content["cells"])
+        found = answers.find(self.notebook.cells)
         self.answers = {name: ones[-1] for name, ones in found.items()}
         self.missing = [
             name for name in LAB
             if name not in self.answers or answers.is_empty(self.answers[name].source, LAB[name])
         ]  # fmt: skip
+
+    @property
+    def stopped(self) -> str:
+        """Where the notebook stopped at an error, or an answer that Python cannot read; or ""."""
+        for name, answer in self.answers.items():
+            if answer.kind == "code" and (line := _unreadable(answer.source)):
+                return f"The answer {name} cannot be read by Python (line {line})."
+        for cell in self.notebook.cells:
+            for output in cell.get("outputs", []):
+                if output.get("output_type") == "error":
+                    first = next(iter(cell.source.splitlines()), "")
+                    return f"The notebook stopped at the cell {first!r}: {output.get('ename')}."
+        return ""
 
     @property
     def student(self) -> dict[str, str]:
@@ -92,6 +106,15 @@ class Work:
                         return {"image/png": output.data["image/png"]}
         return None
 
+    def tables(self, code: str) -> list[nbformat.NotebookNode]:
+        """Return the tables that a cell with this code has shown, as a cell without code."""
+        shown = [
+            output
+            for cell in self.notebook.cells if cell.cell_type == "code" and code in cell.source
+            for output in cell.outputs if "text/html" in output.get("data", {})
+        ]  # fmt: skip
+        return [new_code_cell("", outputs=[new_output("display_data", o.data)]) for o in shown]
+
     def checked(self) -> dict[str, float]:
         """Return the points of each exercise as its last check in the notebook told them."""
         printed = [
@@ -101,6 +124,15 @@ class Work:
         ]  # fmt: skip
         said = CHECKED.findall("\n".join(map(str, printed)))
         return {name: float(right or part or 0) for name, right, part, _ in said if name in LAB}
+
+
+def _unreadable(source: str) -> int:
+    """Return the line at which Python cannot read a cell; 0 if it can."""
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        return error.lineno or 1
+    return 0
 
 
 def _tidied(content: dict[str, Any]) -> dict[str, Any]:
@@ -118,8 +150,12 @@ def _tidied(content: dict[str, Any]) -> dict[str, Any]:
                 output["text"] = _joined(output["text"])
             if isinstance(output.get("data"), dict):
                 output["data"] = {k: _joined(v) for k, v in output["data"].items()}
+        metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
         tidy = {"cell_type": "code" if code else "markdown", "source": answers.source_of(cell)}
-        cells.append({**tidy, "metadata": {}, **({"outputs": outputs} if code else {})})
+        tidy["metadata"] = {k: v for k, v in metadata.items() if k == "exercise"}
+        cells.append(
+            {**tidy, "id": str(cell.get("id", "")), **({"outputs": outputs} if code else {})}
+        )
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
@@ -144,6 +180,7 @@ def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
         if exercise.kind == "text" and name not in ("experiment-reading", "conclusion"):
             parts.append(new_markdown_cell(f"### {exercise.title}"))
             parts += [shown(work, figure, c) for figure, c in FIGURES.get(name, {}).items()]
+            parts += work.tables(TABLES[name]) if name in TABLES else []
             parts.append(new_markdown_cell(work.text(name)))
     parts += [new_markdown_cell("## An experiment of my own"), *experiment(work)]
     parts.append(new_markdown_cell(f"## {LAB['conclusion'].title}\n\n{work.text('conclusion')}"))
@@ -164,10 +201,14 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
     checked = work.checked()
     code = {name: exercise for name, exercise in LAB.items() if exercise.kind == "code"}
     reached = sum(checked.get(name, 0) for name in code)
-    lines = [
+    guesses = [name for name, exercise in LAB.items() if exercise.kind == "guess"]
+    made = [name for name in guesses if name not in work.missing]
+    lines = [f"* **{work.stopped}**"] if work.stopped else []
+    lines += [
         f"* Profile: {profile_of(runs)}",
         f"* Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
         "as the notebook's last checks told",
+        f"* Predictions made: {len(made)} of {len(guesses)}",
         f"* Answers written: {len(LAB) - len(work.missing)} of {len(LAB)}",
     ]
     less = [f"{n} ({checked[n]:.3g} of {e.points})" for n, e in code.items()
@@ -192,8 +233,8 @@ def predictions(work: Work, folder: Path) -> str:
         value = answers.value_of(answer.source, exercise.name) if answer else None
         outcome = came[came["id"] == name].set_index("part")["outcome"].to_dict()
         outcome = {("" if key != key else key): said for key, said in outcome.items()}
-        parts = value if isinstance(value, dict) else {"": value}
-        for part in dict.fromkeys([*outcome, *parts]) if outcome else parts:
+        parts = value if isinstance(value, dict) else dict.fromkeys(outcome or [""], value)
+        for part in outcome or parts:
             label = f"{exercise.title}{f': {part}' if part else ''}"
             rows.append(f"| {label} | {_short(parts.get(part))} | {_short(outcome.get(part))} |")
     return "\n".join(rows)
@@ -232,9 +273,11 @@ def _shows(output: Any) -> bool:
 def all_runs(folder: Path) -> pd.DataFrame:
     """Return all runs of the notebook's lists, a row each, those of the data folder."""
     tables = []
-    for name, title in LISTS.items():
+    names = [path.name.removesuffix("_results.csv") for path in folder.glob("*_results.csv")]
+    for name in [*LISTS, *sorted(set(names) - set(LISTS))]:
         try:
-            tables.append(files.read_table(f"{name}_results", folder).assign(list=title))
+            table = files.read_table(f"{name}_results", folder)
+            tables.append(table.assign(list=LISTS.get(name, "my experiment")))
         except LabError:
             continue
     if not tables:
@@ -269,7 +312,10 @@ def run_table(runs: pd.DataFrame) -> str:
         more = (run["epochs"], run["max_length"], result, run["data"][:6], run["code"][:6])
         rows.append("| " + " | ".join(map(str, (*values, *more))) + " |")
     where = runs[["system", "instructions", "device", "python", "torch"]].drop_duplicates()
-    machines = "; ".join(", ".join(map(str, row)) for row in where.itertuples(index=False))
+    machines = "; ".join(
+        f"{row.system}, {row.instructions}, {row.device}, Python {row.python}, PyTorch {row.torch}"
+        for row in where.itertuples()
+    )
     return "\n".join(rows) + f"\n\nMachine: {machines}."
 
 

@@ -15,6 +15,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the lab, from any folder
@@ -32,10 +33,10 @@ def take_over(old: Path, new: Path) -> list[str]:
     An answer that stands in the new notebook already is not overwritten. Raises LabError if one of
     the two cannot be read.
     """
-    content = answers.read(new)
-    found = answers.find(answers.read(old)["cells"])
+    content, before = answers.read(new), answers.read(old)
+    found = answers.find(before["cells"])
     own = answers.find(content["cells"])
-    taken, said = 0, []
+    taken, said, stays = 0, [], []
     for name, ones in own.items():
         exercise, empty = ASKED[name], ones[0]
         written = [
@@ -44,7 +45,7 @@ def take_over(old: Path, new: Path) -> list[str]:
         if not written:
             continue
         if not answers.is_empty(empty.source, exercise):
-            said.append(f"{name}: has an answer here already, which stays.")
+            stays.append(name)
             continue
         if answers.asks_for_another(empty.source, written[-1], exercise):
             said.append(
@@ -53,12 +54,28 @@ def take_over(old: Path, new: Path) -> list[str]:
         filled = answers.fill(empty.source, written[-1], exercise)
         content["cells"][empty.place]["source"] = filled.splitlines(keepends=True)
         taken += 1
+    if stays:
+        said.append(f"Answered here already, and left as they are: {', '.join(stays)}.")
     said += [f"{name}: is no longer asked. The answer stays in {old}." for name in found]
     if taken:
         shutil.copyfile(new, new.with_name("lab2.before.ipynb"))
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         files.write_atomically(new, text.encode("utf-8"))
+    if changed := _changed(before["cells"], content["cells"]):
+        said.append(f"Not taken over, as they hold no answer, but different: {', '.join(changed)}.")
     return [f"{taken} answers taken over into {new}.", *said]
+
+
+def _changed(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
+    """Return the ids of cells of code without an answer whose source is not the same in both."""
+    places = [
+        {c.get("id"): answers.source_of(c) for c in cells if _is_given(c)} for cells in (old, new)
+    ]
+    return [str(i) for i, source in places[0].items() if places[1].get(i, source) != source]
+
+
+def _is_given(cell: dict[str, Any]) -> bool:
+    return cell.get("cell_type") == "code" and not answers.find([cell])
 
 
 def take_runs(old: Path, new: Path) -> list[str]:
