@@ -76,13 +76,19 @@ OTHER_STYLE = ("#CC79A7", "solid")  # of a network that is none of the six: rose
 GUESS = {"marker": "*", "markersize": 13, "markeredgecolor": "black", "markeredgewidth": 0.8}
 
 
-def _mark_guesses(axis: Axes, x: Any, guesses: dict[str, float] | None) -> None:
-    """Mark what the reader predicted for some networks, each by a star in its colour; None: no."""
-    for name, value in (guesses or {}).items():
+def _mark_guesses(
+    axis: Axes, x: float, guesses: dict[str, float] | None, apart: float = 0.0, what: str = ""
+) -> None:
+    """Mark what the reader predicted for some networks, each by a star in its colour; None: no.
+
+    apart: how far one star is from the next, so that equal predictions are seen; what: of what
+    """
+    for place, (name, value) in enumerate((guesses or {}).items()):
         colour = _style(name if name in NETWORK_STYLE else f"{name}-256")["color"]
-        axis.plot(x, value, linestyle="", color=colour, zorder=5, **GUESS)
+        axis.plot(x - apart * place, value, linestyle="", color=colour, zorder=5, **GUESS)
     if guesses:
-        axis.plot([], [], linestyle="", color="white", label="predicted", **GUESS)
+        label = f"predicted{what}"
+        axis.plot([], [], linestyle="", color="white", label=label, **GUESS)
 
 
 def _style(network: str) -> dict[str, Any]:
@@ -109,9 +115,11 @@ def plot_curves(
             _draw_curves(axis, table, f"{part}_{quantity}")
             axis.set(title=f"{where}: {title}")
         row[0].set_ylabel("accuracy (%)" if quantity == "accuracy" else "loss (nats per review)")
-    _mark_guesses(axes[0, 1], next(iter(curves.values()))["epoch"].max(), guessed)
+    epochs = next(iter(curves.values()))["epoch"].max()
+    _mark_guesses(axes[0, 1], epochs, guessed, apart=0.05 * epochs, what=" (test)")
     handles, labels = axes[0, 1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    columns = len(labels) if len(labels) < 8 else 4
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 
@@ -174,7 +182,7 @@ def plot_recall(
     axis.axvline(trained, color="black", linestyle=":", linewidth=1.2, label="trained to here")
     _mark_guesses(axis, told["length"].max(), guessed)
     axis.set(xlabel="tokens in a text", ylabel="right answers (%)", ylim=(-4, 104))
-    axis.legend(loc="center left", fontsize=9)
+    axis.legend(loc="best", fontsize=9)
     return figure
 
 
