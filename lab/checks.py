@@ -214,7 +214,9 @@ def check(name: str = "") -> None:
     scope = sys._getframe(1).f_globals
     marks = scope.setdefault(MARKS, {})
     if name == "":
-        print("\n".join([*_still_open(marks), progress(marks)]))
+        read = sum(e.points for e in LAB.values() if not e.by_machine)
+        rest = f"A person reads texts and the experiment: {read} points."
+        print("\n".join([*_still_open(marks), progress(marks), rest]))
     elif not isinstance(name, str) or name not in ASKED:
         near = difflib.get_close_matches(str(name), ASKED, 1)
         meant = f" Do you mean {near[0]!r}?" if near else ""
@@ -272,7 +274,7 @@ def _examine_code(name: str, answer: Any, exercise: Exercise) -> tuple[float, li
         return 0, [f"{name}: {STARTED}."]
     judgement = judge(task, done, seed, exercise.name)
     points = judgement.points(exercise)
-    tried = f"{len(done)} call{'s' * (len(done) > 1)}"
+    tried = f"tried with {len(done)} inputs"
     if all(judgement.right):
         return points, [f"{name}: right, {exercise.points} of {exercise.points} points ({tried})."]
     head = f"{name}: not yet, {points:.3g} of {exercise.points} points."

@@ -16,6 +16,7 @@ import pytest
 from helpers import ROOT, execute, said
 
 from lab import answers
+from lab.cases import TASKS
 from lab.exercises import ASKED, LAB
 from tools import student, student_report, take_over
 
@@ -304,7 +305,7 @@ def test_run_all_on_the_solved_notebook_gives_all_points(runs):
     text = said(runs["solved"])
     for name in CODE:
         assert f"{name}: right, {LAB[name].points} of {LAB[name].points} points" in text
-    assert text.rstrip().endswith("61 of 61 points; 9 recorded") and "Still open" not in text
+    assert "61 of 61 points; 9 recorded" in text and "Still open" not in text
 
 
 @pytest.mark.parametrize("name", ["untouched", "wrong"])
@@ -438,3 +439,33 @@ def test_taking_over_says_in_a_sentence_what_is_wrong(edition, tmp_path):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
     shutil.rmtree(folder)
+
+
+# ── the teacher's folder ────────────────────────────────────────────────────────────────────────
+
+
+def test_the_errors_that_the_teacher_reads_of_are_those_that_checks_know():
+    """Second column of the tables: what a check says, in italics."""
+    name, phrases = "", 0
+    for line in (ROOT / "course" / "usual-errors.md").read_text(encoding="utf-8").splitlines():
+        name = found[1] if (found := re.match(r"\*\*`([a-z-]+)`\*\*", line)) else name
+        if line.startswith("## "):
+            name = ""
+        if name and line.startswith("|"):
+            said = line.replace(r"\*", "×").split("|")[2]
+            for phrase in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", said):
+                assert phrase.replace("×", "*") in TASKS[name].wrong, (name, phrase)
+                phrases += 1
+    assert phrases > 25
+
+
+def test_every_exercise_has_its_place_in_the_teachers_folder():
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "course").glob("*.md")}
+    for name, exercise in LAB.items():
+        assert f"`{name}`" in texts["lesson-plan.md"] or exercise.kind == "about", name
+        assert f"`{name}`" in texts["outcomes.md"] or exercise.kind == "about", name
+        if exercise.kind in ("text", "free"):
+            assert f"`{name}`" in texts["rubric.md"], name
+    for path in (ROOT / "course").glob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)\)", texts[path.name]):
+            assert link.startswith("http") or (path.parent / link).exists(), (path.name, link)
