@@ -75,7 +75,7 @@ def test_the_readers_number_stands_beside_the_stored_ones(folder):
     folder("full", own_rate=[30])
     row = claims.table(config.PROFILES["quick"], {"own-rate": 7.04}).iloc[0]
     assert row.tolist() == [
-        *("at least 5 points", 7.0, "6.0 (4.0 to 10.0)", "2 of 3", "30.0 (30.0 to 30.0)"),
+        *("at least 5 points", 7.0, "6.0 (4.0 to 10.0)", "2 of 3", "30.0 (one run)"),
         "holds here",
     ]
     nowhere = claims.table(config.PROFILES["tiny"], {"own-rate": 1}).iloc[0]

@@ -39,6 +39,8 @@ KNOWN = {
     *("0.001", "0.58"),  # Adam's usual learning rate; 1 / sqrt(3)
     *("69.76", "71.35", "69.03", "65.74", "83.08", "83.26"),  # the starting report
     *("86.5", "92.4"),  # Dai and Le, 2015
+    *("0.15", "0.3", "2.2", "5.4", "10.3"),  # made up for questions
+    *("0.0001", "0.0003"),  # learning rates
     *("3.11", "3.12", "3.13"),  # versions of Python
     *("18.4",),  # millions of words in the full profile's stream
 }

@@ -355,10 +355,10 @@ def test_a_report_has_answers_predictions_figures_and_runs_and_nothing_of_our_pr
 
 def test_a_report_of_an_untouched_notebook_says_what_is_empty_on_page_one(runs):
     pages, done = report_of(runs, runs["untouched"], "untouched")
-    empty = " ".join(pages[0].split())
+    empty = re.sub(r"\s", "", pages[0])  # a name may be broken at its hyphen
     for name in LAB:
         assert name in empty and name in done.stdout
-    assert "0 of 50 points" in empty
+    assert "0of50points" in empty
 
 
 def test_a_report_of_a_notebook_that_stopped_half_way_is_of_what_there_is(runs):
