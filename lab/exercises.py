@@ -39,6 +39,7 @@ class Exercise:
              (Right letters and numbers stand in the solved notebook alone.)
     near:    number: how far from the solved notebook's an answer may be
     title:   text and guess: what the report calls it
+    home:    is it best done at home? Then its minutes are not counted in the sessions
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Exercise:
     key: Any = None
     near: float = 0.0
     title: str = ""
+    home: bool = False
 
     @property
     def by_machine(self) -> bool:
@@ -56,16 +58,16 @@ class Exercise:
         return self.kind in ("code", "number", "choice", "guess")
 
 
-def _code(points: int, minutes: int, name: str, hint: str) -> Exercise:
-    return Exercise("code", points, minutes, name, hint)
+def _code(points: int, minutes: int, name: str, hint: str, home: bool = False) -> Exercise:
+    return Exercise("code", points, minutes, name, hint, home=home)
 
 
 def _guess(name: str, title: str, key: Any) -> Exercise:
     return Exercise("guess", 1, 1, f"guess_{name}", key=key, title=title)
 
 
-def _text(points: int, minutes: int, title: str) -> Exercise:
-    return Exercise("text", points, minutes, title=title)
+def _text(points: int, minutes: int, title: str, home: bool = False) -> Exercise:
+    return Exercise("text", points, minutes, title=title, home=home)
 
 
 PERCENT = (0.0, 100.0)
@@ -139,7 +141,8 @@ LAB = {
     ),
     "reading-language": _text(3, 5, "Perplexity: what I see"),
     "nucleus": _code(
-        3, 8, "nucleus", "Sort, add up, and keep a word if those before it have less than p."
+        3, 8, "nucleus", "Sort, add up, and keep a word if those before it have less than p.",
+        home=True,
     ),
     "kept": Exercise(
         "number", 1, 1, "answer_kept", "Add them up from the likeliest. Where is 0.9 reached?"
@@ -159,7 +162,7 @@ LAB = {
         "number", 1, 2, "answer_vanish", "Solve (1 / sqrt 3) ** k = 1e-6 for k.", near=0.9
     ),
     "gradient-by-step": _code(
-        4, 8, "gradient_by_step", "Ask every state to keep its gradient: retain_grad()."
+        4, 8, "gradient_by_step", "Ask every state to keep its gradient: retain_grad().", home=True
     ),
     "guess-gradient": _guess(
         "gradient", "gradient left 20 words back, before training (share)",
@@ -191,9 +194,9 @@ LAB = {
     "guess-word": _guess("word", "the word that moves the networks most", str),
     "traps": _text(2, 3, "Sentences that the networks get wrong"),
     # 10 Your report
-    "experiment": Exercise("free", 3, 15, title="An experiment of my own: code"),
-    "experiment-reading": _text(3, 5, "An experiment of my own"),
-    "conclusion": _text(5, 10, "The cell, a second layer, a larger state"),
+    "experiment": Exercise("free", 3, 15, title="An experiment of my own: code", home=True),
+    "experiment-reading": _text(3, 5, "An experiment of my own", home=True),
+    "conclusion": _text(5, 10, "The cell, a second layer, a larger state", home=True),
 }  # fmt: skip
 
 FURTHER = {  # electives, with points of their own
@@ -253,5 +256,6 @@ def heading(name: str, exercise: Exercise) -> str:
         return f"# Answer {name}"
     points = f"{exercise.points} point{'s' * (exercise.points > 1)}"
     minutes = f"{exercise.minutes} minute{'s' * (exercise.minutes > 1)}"
+    minutes += ", at home" if exercise.home else ""
     said = f"{kinds.get(exercise.kind, 'Answer')} {name} · {points} · {minutes}"
     return f"**{said}**" if exercise.kind == "text" else f"# {said}"
