@@ -8,7 +8,7 @@
 #              make report AUTHOR="Your Name" OPTIONS=--no-code NOTEBOOK=other.ipynb
 # make full    the stored results of data/reference, then as run, with all data and full length
 #              (many hours on a CPU)
-# make figures  copy the figures of the stored results from the last executed notebook to figures/
+# make figures  the figure of the README, as further/full-size drew it last, into figures/
 # make data    fetch the official data, 950 MB; nobody needs it for the quick run
 # make stress  the long tests: 200 kills, a full disk, flipped bits, the full profile (some minutes; Linux, as root)
 # make browser  the notebook in JupyterLab in a real Chromium: run, stop, run again
@@ -49,8 +49,8 @@ full: $(STAMP)
 
 figures: $(STAMP)
 	@where=$$($(BIN)/python -c "from lab import config; print(config.output_folder())"); \
-	  cp "$$where"/figures/*_full.png figures/ 2>/dev/null \
-	  || { echo "There are no figures to copy yet. make run draws them."; exit 1; }
+	  cp "$$where"/figures/recipes_full.png figures/ 2>/dev/null \
+	  || { echo "There is no figure to copy yet. make further draws it."; exit 1; }
 
 test: $(STAMP) $(STAMP)-cluster
 	$(BIN)/ruff check .
