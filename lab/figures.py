@@ -516,7 +516,9 @@ def plot_recipes(
         star = {"linestyle": "", "color": "white", "label": "predicted", "zorder": 5} | GUESS
         axes[0].plot(guessed, networks.index(network), **star)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    columns = 3 if len(recipes) > 1 else 2
+    place = {"loc": "outside lower center", "ncols": columns}
+    figure.legend(handles, labels, frameon=False, fontsize=9, **place)
     return figure
 
 
