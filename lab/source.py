@@ -79,7 +79,13 @@ def _node_of(code: types.CodeType, nodes: list[ast.AST]) -> ast.AST:
     for node in nodes:  # several lambdas may stand on a line
         first = (node.lineno, node.col_offset)
         last = (node.end_lineno, node.end_col_offset)
-        if all(first <= place <= last for place in places):
+        if not places and len(nodes) > 1:  # Python 3.12 does not say where a constant stands
+            alone = next(
+                _nested(compile(ast.Expression(node), "source", "eval", dont_inherit=True))
+            )
+            if _instructions(alone) == _instructions(code):
+                return node
+        elif all(first <= place <= last for place in places):
             return node
     return nodes[0]
 
