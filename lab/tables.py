@@ -81,10 +81,13 @@ def lines_table(
 
 
 def counting_table(counting: pd.Series, guessed: dict[str, float] | None = None) -> pd.DataFrame:
-    """Return the perplexities of the models that count, and a prediction of each in their order."""
+    """Return the perplexities of the models that count, and what was predicted of each.
+
+    counting: unigrams, then trigrams; guessed: unigrams and trigrams, by these names
+    """
     table = counting.round(1).to_frame()
     if guessed is not None:
-        table["predicted"] = list(guessed.values())
+        table["predicted"] = [guessed[name] for name in ("unigrams", "trigrams")]
     return table
 
 
