@@ -11,7 +11,7 @@ reads the imports and compares them with MAP.
     figures   tables   sweep   results   training   run_lists
     own_texts imdb glove   language linear recurrent   statistics   runs cluster   notebook
     files   fingerprint   source   machine
-    config   (and doctor.py, which uses nothing else)      cases   given   exercises
+    config   (and doctor.py, which uses nothing else)      cases   given   plays   exercises
 
     config       settings, profiles, folders, every LAB2_* variable
     files        written whole or not at all, read with their damage noticed
@@ -34,6 +34,7 @@ reads the imports and compares them with MAP.
     claims       what the lab says, as numbers that any run can be held against
     exercises    what the student is asked for, with its points
     given        what the lab stands on where an exercise may be unsolved
+    plays        how the functions that a student writes are called
     cases        inputs, right answers and usual mistakes of the exercises in code
     answers      answers as they stand in a notebook's file
     checks       what a student calls: is it right? and what was predicted?
@@ -66,10 +67,11 @@ MAP = {
     "figures": ("config", "files"),
     "claims": ("config", "files", "linear", "results"),
     "live": ("figures",),
-    "given": (),
+    "plays": (),
+    "given": ("plays",),
     "exercises": (),
-    "cases": ("given",),
-    "checks": ("cases", "config", "exercises", "files"),
+    "cases": ("given", "plays"),
+    "checks": ("cases", "config", "exercises", "files", "plays"),
     "answers": ("config", "exercises"),
     "notebook": ("config", "files"),
     "lesson": ("config", "notebook"),

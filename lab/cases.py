@@ -7,7 +7,7 @@ too, so that the call can be made in one process and the comparison in another.
 Wrong answers are the lab's version with one thing changed: a term left out, two gates exchanged.
 Where a student's function equals one of them, that can be said.
 
-Who uses it: `checks.py`. Imports `given.py`.
+Who uses it: `checks.py`. Imports `given.py`, and `plays.py`, which makes the calls.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ import torch.nn.functional as F
 from scipy import stats
 from torch import Generator, Tensor, nn
 
-from lab import given
-
-Function = Callable[..., Any]
+from lab import given, plays
+from lab.plays import Function, Piece
 
 
 class Case(NamedTuple):
@@ -34,39 +33,6 @@ class Case(NamedTuple):
     arguments: tuple[Any, ...]
 
 
-class Unfit(Exception):
-    """What a student's function returned cannot be used further; says in words why."""
-
-
-NOTHING = "nothing came back; is there a return?"
-
-
-def kind(value: Any) -> str:
-    """Return what a value is, in words."""
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}" if value.ndim else "a tensor of one number"
-    return f"a value of type {type(value).__name__}"
-
-
-def _call(function: Function, *arguments: Any) -> Any:
-    return function(*arguments)
-
-
-def _pair(value: Any, names: str) -> Any:
-    """Return what should be a pair. Raises Unfit if it is none."""
-    if value is None:
-        raise Unfit(NOTHING)
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise Unfit(f"{kind(value)} came back, expected is the pair ({names})")
-    return value
-
-
-def _detached(value: Any) -> Any:
-    return value.detach() if isinstance(value, Tensor) else value
-
-
 @dataclass(frozen=True)
 class Task:
     """How an exercise is tried.
@@ -74,7 +40,7 @@ class Task:
     draw:      from a generator, the cases
     right:     the lab's version
     wrong:     what is wrong, in words -> a function that is wrong in this way
-    play:      calls a function with the arguments of a case; returns tensors and numbers
+    play:      calls a function with the arguments of a case; one of `plays.py`
     forbidden: names of PyTorch's functions that would be the answer -> what to write instead
     parts:     what to call the parts of what `play` returns, where these are several
     """
@@ -82,7 +48,7 @@ class Task:
     draw: Callable[[Generator], list[Case]]
     right: Function
     wrong: Mapping[str, Function] = field(default_factory=dict)
-    play: Function = _call
+    play: Function = plays.call
     forbidden: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
 
@@ -350,10 +316,6 @@ def _unroll_cases(draw: Generator) -> list[Case]:
     return cases
 
 
-def _play_unroll(function: Function, cell: str, *arguments: Any) -> Any:
-    return function(given.CELLS[cell], *arguments)
-
-
 def _forgetful(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
     """Unroll without handing the new state on."""
     return torch.cat([given.unroll(cell, step[None], state, weights) for step in x])
@@ -406,7 +368,7 @@ UNROLL = Task(
         ),
         "the states with reviews first, (B, T, H)": lambda *a: given.unroll(*a).transpose(0, 1),
     },
-    _play_unroll,
+    plays.play_unroll,
 )
 
 
@@ -542,27 +504,6 @@ BINARY_LOSS = Task(
 )
 
 
-class _Batch(NamedTuple):
-    """A batch as far as a training step looks at it."""
-
-    text: Tensor
-    text_length: Tensor
-    label: Tensor
-
-
-class _SmallModel(nn.Module):
-    """A classifier so small that its gradient is known: mean of two vectors, a linear layer."""
-
-    def __init__(self, vectors: Tensor, weight: Tensor) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(vectors.clone())
-        self.weight = nn.Parameter(weight.clone())
-
-    def forward(self, text: Tensor, text_length: Tensor) -> Tensor:
-        mean = self.vectors[text].sum(0) / text_length[:, None]  # (T, B, E) -> (B, E)
-        return mean @ self.weight
-
-
 def _step_cases(draw: Generator) -> list[Case]:
     vectors, weight = torch.randn(6, 4, generator=draw), torch.randn(4, generator=draw)
     batches = [
@@ -581,17 +522,6 @@ def _step_cases(draw: Generator) -> list[Case]:
         Case("three updates, one after the other", (vectors, weight, batches, 10.0)),
         Case("a gradient longer than clip_norm", (20 * vectors, weight, batches[:1], 0.1)),
     ]
-
-
-def _play_step(
-    function: Function, vectors: Tensor, weight: Tensor, batches: Any, clip: float
-) -> Any:
-    """Return all weights after some updates, and what the last call returned."""
-    model = _SmallModel(vectors, weight)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    for batch in batches:
-        came = _pair(function(model, _Batch(*batch), optimizer, clip), "logits, loss")
-    return model.vectors.detach(), model.weight.detach(), *map(_detached, came)
 
 
 def _accumulating(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
@@ -653,7 +583,7 @@ TRAINING_STEP = Task(
         "the right step, with loss and logits exchanged": lambda *a: given.training_step(*a)[::-1],
         "no step: the weights stay as they were (zero_grad, then backward, then step)": _only_loss,
     },
-    _play_step,
+    plays.play_step,
     parts=("the vectors afterwards", "the weights afterwards", "the logits", "the loss"),
 )
 
@@ -710,22 +640,6 @@ PERPLEXITY = Task(
 )
 
 
-class _SmallReader(nn.Module):
-    """A language model of one recurrent layer, with `log_probability` as the notebook's has it."""
-
-    def __init__(self, cell: str, weights: tuple[Tensor, ...], vectors: Tensor) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(vectors.clone())
-        self.recurrent = {"GRU": nn.GRU, "LSTM": nn.LSTM}[cell](vectors.shape[1], vectors.shape[1])
-        for own, weight in zip(self.recurrent.parameters(), weights, strict=True):
-            own.data.copy_(weight)
-
-    def log_probability(self, text: Tensor, target: Tensor, state: Any = None) -> Any:
-        states, state = self.recurrent(self.vectors[text], state)
-        scores = states @ self.vectors.T  # (T, B, H) -> (T, B, words), for H = E
-        return scores.log_softmax(2).gather(2, target[:, :, None]).squeeze(2), state
-
-
 def _piece_cases(draw: Generator) -> list[Case]:
     cases = []
     for said, cell, blocks, pieces in (
@@ -737,30 +651,6 @@ def _piece_cases(draw: Generator) -> list[Case]:
         stream = torch.randint(0, 6, (4 * pieces + 1, 2), generator=draw)
         cases.append(Case(said, (cell, _weights(draw, blocks, 3, 3), vectors, stream)))
     return cases
-
-
-class _Piece(NamedTuple):
-    """A piece of a stream, as far as a loss looks at it."""
-
-    text: Tensor
-    target: Tensor
-
-
-def _play_pieces(
-    function: Function, cell: str, weights: Any, vectors: Tensor, stream: Tensor
-) -> Any:
-    """Return the losses of pieces, and the gradient of the last one."""
-    model, state, losses = _SmallReader(cell, weights, vectors), None, []
-    for start in range(0, len(stream) - 1, 4):
-        piece = _Piece(stream[start : start + 4], stream[start + 1 : start + 5])
-        loss, state = _pair(function(model, piece, state), "loss, state")
-        if not isinstance(loss, Tensor) or loss.shape != ():
-            raise Unfit(f"as loss, {kind(loss)} came back, expected is a tensor of one number")
-        if not loss.requires_grad:
-            raise Unfit("the loss has lost its gradient; is it detached?")
-        losses.append(loss)
-    gradients = torch.autograd.grad(losses[-1], list(model.parameters()))
-    return torch.stack(losses).detach(), torch.cat([g.flatten() for g in gradients])
 
 
 def _undetached(model: Any, piece: Any, state: Any) -> Any:
@@ -801,7 +691,7 @@ PIECE_LOSS = Task(
         "a loss whose gradient goes back along an LSTM's c: h alone is detached": _half_detached(0),
         "a loss whose gradient goes back along an LSTM's h: c alone is detached": _half_detached(1),
         "the loss with text and target exchanged": lambda m, p, s: given.piece_loss(
-            m, _Piece(p.target, p.text), s
+            m, Piece(p.target, p.text), s
         ),
         "the loss of a piece that starts from no state; is the new one returned?": lambda m, p, s: (
             given.piece_loss(m, p, None)
@@ -809,7 +699,7 @@ PIECE_LOSS = Task(
         "the loss with its sign turned": _scaled(lambda piece: -1),
         "the sum over the words, not their mean": _scaled(lambda piece: piece.target.numel()),
     },
-    _play_pieces,
+    plays.play_pieces,
     parts=("the loss of each piece", "the gradient of the last piece's loss"),
 )
 
@@ -883,16 +773,6 @@ def _gate_cases(draw: Generator) -> list[Case]:
     ]  # fmt: skip
 
 
-def _play_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> Any:
-    """Return the four blocks of the two biases' sum afterwards, and the other weights."""
-    layer = nn.LSTM(weights[0].shape[1], weights[1].shape[1])
-    for own, weight in zip(layer.parameters(), weights, strict=True):
-        own.data.copy_(weight)
-    function(layer, amount)
-    matrices = (layer.weight_ih_l0.detach(), layer.weight_hh_l0.detach())
-    return ((layer.bias_ih_l0 + layer.bias_hh_l0).detach(), *matrices)
-
-
 def _opens(*blocks: int, times: float = 1, both: bool = False) -> Function:
     """Return what opens other gates, or by another amount."""
 
@@ -923,7 +803,7 @@ OPEN_GATE = Task(
         "an amount subtracted": _opens(1, times=-1),
         "no change: is it done in place?": _opens(),
     },
-    _play_gate,
+    plays.play_gate,
     parts=("the sum of both biases afterwards", "the new weight_ih_l0", "the new weight_hh_l0"),
 )
 
@@ -936,11 +816,6 @@ def _gradient_cases(draw: Generator) -> list[Case]:
         said = f"{steps} steps of a {'plain RNN' if cell == 'RNN' else cell}, 2 reviews, H = 4"
         cases.append(Case(said, (cell, x, h, _weights(draw, blocks, 3, 4))))
     return cases
-
-
-def _play_gradient(function: Function, cell: str, x: Tensor, h: Tensor, weights: Any) -> Any:
-    learnt = tuple(weight.requires_grad_() for weight in weights)  # as those of a layer are
-    return function(given.CELLS[cell], x, h, learnt)
 
 
 GRADIENT_BY_STEP = Task(
@@ -959,7 +834,7 @@ GRADIENT_BY_STEP = Task(
             dim=(1, 2)
         ),
     },
-    _play_gradient,
+    plays.play_gradient,
 )
 
 
@@ -1016,19 +891,6 @@ MCNEMAR = Task(
 )
 
 
-class _SmallClassifier(nn.Module):
-    """Embedding, recurrent and linear layer, with the weights that are handed to it."""
-
-    def __init__(self, vectors: Tensor, weights: tuple[Tensor, ...], out: Tensor) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(vectors)
-        self.recurrent = nn.GRU(vectors.shape[1], weights[1].shape[1])
-        for own, weight in zip(self.recurrent.parameters(), weights, strict=True):
-            own.data.copy_(weight)
-        self.linear = nn.Linear(len(out), 1)
-        self.linear.weight.data.copy_(out)
-
-
 def _belief_cases(draw: Generator) -> list[Case]:
     cases = []
     for words in (5, 1):
@@ -1038,14 +900,6 @@ def _belief_cases(draw: Generator) -> list[Case]:
         said = f"a review of {words} word{'s' * (words > 1)}"
         cases.append(Case(said, (vectors, _weights(draw, 3, 3, 4), out, bias, text)))
     return cases
-
-
-def _play_beliefs(
-    function: Function, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor, text: Tensor
-) -> Any:
-    model = _SmallClassifier(vectors, weights, out)
-    model.linear.bias.data.copy_(bias)
-    return _detached(function(model, text))
 
 
 BELIEFS = Task(
@@ -1064,7 +918,7 @@ BELIEFS = Task(
             [given.beliefs(model, word[None]) for word in words]
         ),
     },
-    _play_beliefs,
+    plays.play_beliefs,
 )
 
 # ── Electives ───────────────────────────────────────────────────────────────────────────────────
@@ -1077,20 +931,6 @@ def _by_hand_cases(draw: Generator) -> list[Case]:
         w_hh = torch.randn(4, 4, generator=draw)
         cases.append(Case(f"{steps} steps, {reviews} reviews, H = 4", (h, w_hh, e)))
     return cases
-
-
-def _backward_states(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
-    """Return dL/dh_t, as the notebook has it above the exercise."""
-    ways = [e[-1]]
-    for t in range(len(h) - 1, 0, -1):
-        ways.insert(0, e[t - 1] + F.linear(ways[0] - ways[0] * h[t].square(), w_hh.T))
-    return torch.stack(ways)
-
-
-def _play_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
-    scope = getattr(function, "__globals__", {})
-    scope.setdefault("backward_states", _backward_states)  # each check brings what it needs
-    return function(h, w_hh, e)
 
 
 WEIGHT_GRADIENT = Task(
@@ -1110,7 +950,7 @@ WEIGHT_GRADIENT = Task(
             given.weight_gradient(h, w, e) / h.shape[1]
         ),
     },
-    _play_by_hand,
+    plays.play_by_hand,
 )
 
 
@@ -1139,15 +979,6 @@ ADAM = Task(
 )
 
 
-class _SmallSpeaker(_SmallReader):
-    """A language model that can be asked for the next word, as the notebook's LanguageModel."""
-
-    @torch.no_grad()
-    def next_word(self, text: Tensor, state: Any = None) -> Any:
-        states, state = self.recurrent(self.vectors[text], state)
-        return (states[-1, 0] @ self.vectors.T).log_softmax(0), state
-
-
 def _surprise_cases(draw: Generator) -> list[Case]:
     cases = []
     for words, before in ((4, 3), (1, 1)):
@@ -1156,10 +987,6 @@ def _surprise_cases(draw: Generator) -> list[Case]:
         said = f"words {text}, read after {read}"
         cases.append(Case(said, (_weights(draw, 3, 3, 3), vectors, text, read)))
     return cases
-
-
-def _play_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
-    return function(_SmallSpeaker("GRU", weights, vectors), text, read)
 
 
 SURPRISE_OF = Task(
@@ -1177,7 +1004,7 @@ SURPRISE_OF = Task(
             *a
         ).mean(),
     },
-    _play_surprise,
+    plays.play_surprise,
 )
 
 TASKS = {

@@ -8,30 +8,31 @@ lab's own code (`given.py`), whatever the student's does.
     judge       compares what came back with what the lab's own version gives
     check       both, and says what came of it
 
-Who uses it: the notebooks. Imports `cases.py`, `exercises.py`, `config.py` and `files.py`.
+Who uses it: the notebooks. Imports `cases.py`, `plays.py`, `exercises.py`, `config.py` and
+`files.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import reprlib
 import sys
-import traceback
-import warnings
-from collections.abc import Callable, Sequence
-from types import CodeType
+from collections.abc import Callable, Iterator, Sequence
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
-from torch.overrides import TorchFunctionMode
 
 from lab import config, files
-from lab.cases import NOTHING, TASKS, Task, Unfit, kind
-from lab.exercises import ASKED, LAB, Exercise, group_of, in_range, letters
+from lab.cases import TASKS, Case, Task
+from lab.exercises import ASKED, LAB, Exercise, group_of, in_range, letters, plain
+from lab.plays import NOTHING, Attempt, attempt, kind, unwritten
 
+OWN = "the lab's own version"
 STARTED = "not started yet"
-CHANGED = "it changes what it is given, as += or x[0] = 1 can do; make something new instead"
+STOPPED = "it had not come to an end when you stopped it; is there a loop without end?"
 LARGEST = sys.float_info.max
 MARKS = "_marks"  # where the points of a notebook are kept, among its own names
 OUTCOMES = "predictions"  # the table of guesses and what came of them
@@ -39,71 +40,53 @@ OUTCOMES = "predictions"  # the table of guesses and what came of them
 # ── 1. Calling a student's function ─────────────────────────────────────────────────────────────
 
 
-class Attempt(NamedTuple):
-    """What came of one call: a value, or an error in words; and what of PyTorch it used."""
-
-    value: Any = None
-    error: str = ""
-    used: frozenset[str] = frozenset()
-
-
-class _Calls(TorchFunctionMode):
-    """Notes the names of all functions of PyTorch that are called."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.add(getattr(func, "__name__", ""))
-        return func(*args, **(kwargs or {}))
-
-
 def attempts(function: Callable[..., Any], task: Task, seed: int) -> list[Attempt]:
     """Call a function with each of the task's cases, and return what came of each.
 
-    The random numbers of the program that calls stay what they were.
+    If it comes to call the lab's own version, that is noted as what was used. Where a call is
+    stopped by hand, the others are not made: a loop without end would begin once more.
     """
-    done = []
-    drawn, again = (task.draw(torch.Generator().manual_seed(seed)) for _ in range(2))
-    for case, untouched in zip(drawn, again, strict=True):
-        calls = _Calls()
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what they warn, the comparison tells
-            torch.default_generator.manual_seed(seed)  # not those of the GPUs
-            try:
-                with calls, torch.enable_grad():  # and a mode that is set inside ends here
-                    value = task.play(function, *case.arguments)
-                error = "" if _equal(case.arguments, untouched.arguments) else CHANGED
-                done.append(Attempt(value, error, frozenset(calls.names)))
-            except NotImplementedError:
-                done.append(Attempt(error=STARTED))
-            except Unfit as unfit:
-                done.append(Attempt(error=str(unfit), used=frozenset(calls.names)))
-            except (Exception, SystemExit) as error:  # whatever is raised is told, in one line
-                done.append(Attempt(error=_told(error, function), used=frozenset(calls.names)))
-    return done
+    done, cases = [], len(_cases(task, seed))
+    with _Watch(task.right) as own, contextlib.suppress(KeyboardInterrupt):
+        for one in _tried(function, task, seed):
+            done.append(one)
+    done += [Attempt(error=STOPPED)] * (cases - len(done))
+    return [one._replace(used=one.used | {OWN}) for one in done] if own.seen else done
 
 
-def _equal(some: Any, others: Any) -> bool:
-    """Say whether arguments of a case are the same: tensors, arrays, numbers, lists of them."""
-    if isinstance(some, tuple | list):
-        return len(some) == len(others) and all(map(_equal, some, others))
-    if hasattr(some, "shape"):
-        return torch.equal(torch.as_tensor(some), torch.as_tensor(others))
-    return bool(some == others)
+def _tried(function: Callable[..., Any], task: Task, seed: int) -> Iterator[Attempt]:
+    for case, untouched in zip(_cases(task, seed), _cases(task, seed), strict=True):
+        yield attempt(task.play, function, case.arguments, untouched.arguments, seed)
 
 
-def _told(error: BaseException, function: Callable[..., Any]) -> str:
-    """Return an error in one line, with the line of the student's function where it arose."""
-    code = getattr(function, "__code__", None)
-    own = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
-    where = f" in line {own[-1] - code.co_firstlineno + 1} of the function" if own else ""
-    try:
-        said = " ".join(str(error).split())[:200]
-    except Exception:  # an error of the student's own, without words
-        said = "(no message)"
-    return f"{type(error).__name__}{where}: {said}"
+def _cases(task: Task, seed: int) -> list[Case]:
+    return task.draw(torch.Generator().manual_seed(seed))
+
+
+class _Watch:
+    """Sees whether a function runs meanwhile, under whatever name, and whoever calls it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.place = _place(getattr(function, "__code__", None))
+        self.seen = False
+
+    def __enter__(self) -> _Watch:
+        if self.place and sys.getprofile() is None:  # a profiler at work is left there
+            sys.setprofile(self._look)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if sys.getprofile() == self._look:
+            sys.setprofile(None)
+
+    def _look(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call" and _place(frame.f_code) == self.place:
+            self.seen = True
+
+
+def _place(code: CodeType | None) -> tuple[str, str] | None:
+    """Return where code stands: its function and its file, whichever module has loaded it."""
+    return code and (code.co_name, code.co_filename)
 
 
 # ── 2. Judging what came back ───────────────────────────────────────────────────────────────────
@@ -122,10 +105,10 @@ class Judgement(NamedTuple):
 
 def judge(task: Task, done: Sequence[Attempt], seed: int, name: str = "it") -> Judgement:
     """Compare attempts with what the lab's own version gives for the same cases."""
-    expected = [one.value for one in attempts(task.right, task, seed)]
-    if banned := sorted({name for one in done for name in one.used} & set(task.forbidden)):
-        what = f"{name} calls torch's {banned[0]}: {task.forbidden[banned[0]]} instead."
+    cases = _cases(task, seed)
+    if what := _no_answer(task, done, cases, name):
         return Judgement([False] * len(done), [what])
+    expected = [one.value for one in _tried(task.right, task, seed)]
     faults = [
         one.error or difference(one.value, e, task.parts)
         for one, e in zip(done, expected, strict=True)
@@ -133,12 +116,22 @@ def judge(task: Task, done: Sequence[Attempt], seed: int, name: str = "it") -> J
     right = [not fault for fault in faults]
     if all(right):
         return Judgement(right, [])
-    cases = task.draw(torch.Generator().manual_seed(seed))
     first = right.index(False)
     said = [_sentence(f"Tried with {cases[first].said}: {faults[first]}")]
     if mistake := _known_mistake(task, done, seed):
         said.append(_sentence(f"What comes back equals {mistake}"))
     return Judgement(right, said)
+
+
+def _no_answer(task: Task, done: Sequence[Attempt], cases: Sequence[Case], name: str) -> str:
+    """Return in words what takes all points, whatever came back; "" if nothing does."""
+    used = frozenset().union(*(one.used for one in done))
+    if OWN in used:
+        return f"{name} calls {OWN}. Write yours."
+    if banned := sorted(used & set(task.forbidden)):
+        return f"{name} calls torch's {banned[0]}: {task.forbidden[banned[0]]} instead."
+    stopped = [case.said for case, one in zip(cases, done, strict=True) if one.error == STOPPED]
+    return f"Tried with {stopped[0]}: {STOPPED}" if stopped else ""
 
 
 def _sentence(text: str) -> str:
@@ -148,12 +141,11 @@ def _sentence(text: str) -> str:
 def _known_mistake(task: Task, done: Sequence[Attempt], seed: int) -> str:
     """Return, in words, the usual mistake that gives what came back in every case; "" if none."""
     for said, wrong in task.wrong.items():
-        made = attempts(wrong, task, seed)
-        same = [
+        made = _tried(wrong, task, seed)  # no further than to the first that differs
+        if all(
             not a.error and not b.error and not difference(a.value, b.value)
             for a, b in zip(done, made, strict=True)
-        ]
-        if all(same):
+        ):
             return said
     return ""
 
@@ -213,14 +205,14 @@ def check(name: str = "") -> None:
     """
     scope = sys._getframe(1).f_globals
     marks = scope.setdefault(MARKS, {})
-    if name == "":
+    if isinstance(name, str) and name == "":
         read = sum(e.points for e in LAB.values() if not e.by_machine)
         rest = f"A person reads texts and the experiment: {read} points."
         print("\n".join([*_still_open(marks), progress(marks), rest]))
     elif not isinstance(name, str) or name not in ASKED:
-        near = difflib.get_close_matches(str(name), ASKED, 1)
+        near = difflib.get_close_matches(name, ASKED, 1) if isinstance(name, str) else []
         meant = f" Do you mean {near[0]!r}?" if near else ""
-        print(f"There is no exercise {reprlib.repr(name)}.{meant}")
+        print(f"There is no exercise {_shown(name)}.{meant}")
     else:
         try:
             marks[name], lines = examine(name, scope, ASKED[name])
@@ -228,6 +220,11 @@ def check(name: str = "") -> None:
             what = f"{ASKED[name].name} cannot be checked ({type(error).__name__})"
             marks[name], lines = 0, [f"{name}: {what}."]
         print("\n".join([*lines, progress(marks, group_of(name))]))
+
+
+def _shown(value: Any) -> str:
+    """Return a value in one short line, whatever it is."""
+    return " ".join(reprlib.repr(value).split())
 
 
 def _still_open(marks: dict[str, float | None]) -> list[str]:
@@ -244,7 +241,7 @@ def examine(name: str, scope: dict[str, Any], exercise: Exercise) -> tuple[float
     if exercise.name not in scope:
         return 0, [f"{name}: {exercise.name} is not there. Run the cell above."]
     answer = scope[exercise.name]
-    shown = reprlib.repr(answer)  # short, whatever it is
+    shown = _shown(answer)
     if exercise.kind == "code":
         return _examine_code(name, answer, exercise)
     if answer is None or answer is ...:
@@ -255,22 +252,28 @@ def examine(name: str, scope: dict[str, Any], exercise: Exercise) -> tuple[float
         options = ", ".join(f'"{letter}"' for letter in letters(exercise))
         return 0, [f"{name}: {shown} is no answer. Choose one of {options}."]
     if exercise.kind == "number" and not in_range(answer, (-LARGEST, LARGEST)):
-        return 0, [f"{name}: {shown} is no number."]
+        return 0, [f"{name}: {shown} is no number{_without_comma(answer)}."]
     if exercise.kind == "guess":
         made = in_range(answer, exercise.key)
         return (exercise.points, [f"{name}: recorded."]) if made else (0, [_no_guess(name, answer)])
-    return None, [f"{name}: recorded ({answer}). Your teacher will mark it."]
+    return None, [f"{name}: recorded ({plain(answer)}). Your teacher will mark it."]
+
+
+def _without_comma(value: Any) -> str:
+    """Return how to write a number that stands there with a comma, a pair to Python; else ""."""
+    match value:
+        case (int(whole), int(rest)) if isinstance(value, tuple) and rest >= 0:
+            return f"; write a point, not a comma: {whole}.{rest}"
+    return ""
 
 
 def _examine_code(name: str, answer: Any, exercise: Exercise) -> tuple[float, list[str]]:
     """Try a student's function."""
     if not callable(answer):
         return 0, [f"{name}: {exercise.name} is {kind(answer)}, and should be a function."]
-    if _borrowed(answer):
-        return 0, [f"{name}: {exercise.name} calls the lab's own version. Write yours."]
     task, seed = TASKS[name], 0
     done = attempts(answer, task, seed)
-    if any(one.error == STARTED for one in done):
+    if any(one.error == unwritten(name) for one in done):
         return 0, [f"{name}: {STARTED}."]
     judgement = judge(task, done, seed, exercise.name)
     points = judgement.points(exercise)
@@ -279,19 +282,6 @@ def _examine_code(name: str, answer: Any, exercise: Exercise) -> tuple[float, li
         return points, [f"{name}: right, {exercise.points} of {exercise.points} points ({tried})."]
     head = f"{name}: not yet, {points:.3g} of {exercise.points} points."
     return points, [head, *(f"  {said}" for said in judgement.said), f"  Hint: {exercise.hint}"]
-
-
-def _borrowed(function: Any) -> bool:
-    """Say whether a function is one of the lab's own, or names the room where these are."""
-    code = getattr(function, "__code__", None)
-    return getattr(function, "__module__", None) == "lab.given" or "given" in _names_in(code)
-
-
-def _names_in(code: Any) -> set[str]:
-    """Return the names that a function's code looks up, inner functions included."""
-    if not isinstance(code, CodeType):
-        return set()
-    return set(code.co_names).union(*map(_names_in, code.co_consts))
 
 
 def progress(marks: dict[str, float | None], group: dict[str, Exercise] = LAB) -> str:
@@ -314,7 +304,7 @@ def guess(name: str, outcome: Any = None) -> Any:
     scope = sys._getframe(1).f_globals
     name = f"guess-{name}"
     exercise = LAB[name]
-    value = scope.get(exercise.name)
+    value = plain(scope.get(exercise.name))
     made = in_range(value, exercise.key)
     scope.setdefault(MARKS, {})[name] = exercise.points if made else 0
     if outcome is not None:
@@ -338,7 +328,7 @@ def _no_guess(name: str, value: Any) -> str:
         parts = f" for each of {', '.join(wanted)}"
         wanted = next(iter(wanted.values()))
     what = "a word, as text" if wanted is str else f"a number from {wanted[0]:g} to {wanted[1]:g}"
-    return f"{name}: {reprlib.repr(value)} is no prediction. Write {what}{parts}."
+    return f"{name}: {_shown(value)} is no prediction{_without_comma(value)}. Write {what}{parts}."
 
 
 def _keep(name: str, value: Any, outcome: Any) -> None:
@@ -354,4 +344,7 @@ def _keep(name: str, value: Any, outcome: Any) -> None:
     if list(known) != list(new):  # of another version of the lab
         known = new[:0]
     others = known[known["id"] != name]
-    files.write_table(OUTCOMES, pd.concat([others, new]) if len(others) else new)
+    try:
+        files.write_table(OUTCOMES, pd.concat([others, new]) if len(others) else new)
+    except config.LabError as error:
+        print(f"{name}: not kept for your report. {error}")

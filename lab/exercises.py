@@ -114,7 +114,8 @@ LAB = {
         3, 4, "last_state", "states[rows, columns] takes one state of each column."
     ),
     "binary-loss": _code(
-        3, 5, "binary_loss", "ln sigma(a) of a large negative a is a, not ln 0: F.logsigmoid knows."
+        3, 5, "binary_loss",
+        "F.logsigmoid(a) is ln sigma(a), for large a too; and 1 - sigma(a) is sigma(-a).",
     ),
     "five-classes": Exercise(
         "number", 1, 1, "answer_five_classes", "It gives each class 1/5.", near=0.005
@@ -135,7 +136,7 @@ LAB = {
     "piece-loss": _code(
         4, 8, "piece_loss", "log_probability gives ln p and a state. Detach what goes on."
     ),
-    "detach": Exercise("choice", 1, 1, "answer_detach", "What is a state without its past?", key=4),
+    "detach": Exercise("choice", 1, 1, "answer_detach", "Of what has a state been made?", key=4),
     "guess-perplexity": _guess(
         "perplexity", "perplexity of the language models", dict.fromkeys(CELLS, PERPLEXITY)
     ),
@@ -231,6 +232,20 @@ def letters(exercise: Exercise) -> str:
     return LETTERS[: exercise.key]
 
 
+def plain(guess: Any) -> Any:
+    """Return a guess with the numbers of NumPy and PyTorch as Python's own; others as they are."""
+    if isinstance(guess, dict):
+        return {name: _item(part) for name, part in guess.items()}
+    return _item(guess)
+
+
+def _item(value: Any) -> Any:
+    try:
+        return value.item()
+    except Exception:  # no such number, or several, or whatever has an `item` of its own
+        return value
+
+
 def in_range(guess: Any, allowed: Any) -> bool:
     """Say whether a guess is one: a number between two bounds, a text, or a dict of numbers."""
     if allowed is str:
@@ -238,6 +253,7 @@ def in_range(guess: Any, allowed: Any) -> bool:
     if isinstance(allowed, dict):
         filled = isinstance(guess, dict) and set(guess) == set(allowed)
         return filled and all(in_range(guess[name], bounds) for name, bounds in allowed.items())
+    guess = _item(guess)
     number = isinstance(guess, int | float) and not isinstance(guess, bool)
     return number and allowed[0] <= guess <= allowed[1]
 

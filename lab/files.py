@@ -36,22 +36,27 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
 
     Parts that killed processes have left of the same file are swept away. Raises LabError where the
-    disk is full or the folder cannot be written; the old file stays.
+    disk is full, the folder cannot be written, or a program has the file open; the old file stays.
     """
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}.part")
+    written = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        written = True
         replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        remedy = "Free some space, or name another folder with LAB2_OUT or LAB2_DATA"
+        if written and isinstance(error, PermissionError):  # as of a table that Excel shows
+            remedy = "Close the program that has it open, and run this again"
         raise LabError(
-            f"Cannot write {path.name} in {path.parent}: {error.strerror}. Free some space, or "
-            "name another folder with LAB2_OUT or LAB2_DATA. What was there before is unchanged."
+            f"Cannot write {path.name} in {path.parent}: {error.strerror}. {remedy}. What was "
+            "there before is unchanged."
         ) from error
     _sweep_parts(path)
 

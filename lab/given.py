@@ -4,7 +4,7 @@ Each function here does what an exercise of the notebook asks for, in another fo
 that follow an exercise use these, so that a wrong answer costs that exercise and nothing else. The
 checks compare the student's answers with them.
 
-Who uses it: the notebooks, `cases.py`. Imports nothing of the lab.
+Who uses it: the notebooks, `cases.py`. Imports `plays.py`, for PyTorch's cells.
 """
 
 from __future__ import annotations
@@ -20,12 +20,7 @@ import torch.nn.functional as F
 from scipy import stats
 from torch import Tensor, nn
 
-# One step of each cell, as PyTorch has it: (x, state, w_ih, w_hh, b_ih, b_hh) -> new state.
-CELLS: dict[str, Callable[..., Any]] = {
-    "RNN": torch.rnn_tanh_cell,
-    "LSTM": torch.lstm_cell,
-    "GRU": torch.gru_cell,
-}
+from lab.plays import CELLS as CELLS
 
 # ── Session 1 ───────────────────────────────────────────────────────────────────────────────────
 

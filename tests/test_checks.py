@@ -2,11 +2,14 @@
 
 import ast
 import contextlib
+import dataclasses
 import io
 import math
 import re
+import signal
 import sys
 import warnings
+from pathlib import Path
 
 import mutants
 import numpy as np
@@ -15,7 +18,7 @@ import pytest
 import torch
 from torch import nn
 
-from lab import checks, exercises, given
+from lab import answers, checks, exercises, files, given, plays
 from lab.cases import TASKS
 from lab.exercises import ASKED, LAB
 
@@ -202,17 +205,45 @@ def test_no_case_is_right_by_chance(names):
 # ── What a student's function may be ────────────────────────────────────────────────────────────
 
 
-def stub(source, name):
+def stub(cells, name):
     """Return a cell as the student's edition has it."""
-    (function,) = ast.parse(source).body
-    lines = source.splitlines()[function.lineno - 1 : function.body[0].end_lineno]
-    return "\n".join([*lines, f'    raise NotImplementedError("Exercise {name}")'])
+    return answers.stub(cells[name], name, ASKED[name])
 
 
 @pytest.mark.parametrize("name", CODE)
 def test_a_stub_is_not_started(names, cells, name):
-    with answered(names, stub(cells[name], name)):
+    with answered(names, stub(cells, name)):
         assert checks.examine(name, names, ASKED[name]) == (0, [f"{name}: {checks.STARTED}."])
+
+
+def test_a_function_that_calls_another_stub_was_started(names, cells):
+    calls = "def rnn_cell(*arguments):\n    return gru_cell(*arguments)"
+    with answered(names, f"{stub(cells, 'gru-cell')}\n\n\n{calls}"):
+        got, said = check_code("rnn-cell", names["rnn_cell"])
+    head, tried, *_ = said.splitlines()
+    assert got == 0 and head == "rnn-cell: not yet, 0 of 3 points."
+    assert tried.endswith(": it calls gru-cell, which is not written yet.")
+
+
+def gives_up(*arguments):
+    raise NotImplementedError
+
+
+def raises_what_is_not_implemented(*arguments):
+    raise NotImplementedError("Exercise rnn-cell: I gave up")
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda *a: torch.tensor([1, 2]).softmax(0), "NotImplementedError in line 1 of the funct"),
+        (gives_up, "NotImplementedError in line 2 of the function: (no message)."),
+        (raises_what_is_not_implemented, "in line 2 of the function: Exercise rnn-cell: I gave up"),
+    ],
+)
+def test_what_pytorch_has_not_implemented_was_started(function, words):
+    got, said = check_code("rnn-cell", function)
+    assert got == 0 and words in said and checks.STARTED not in said
 
 
 @pytest.mark.parametrize("name", CODE)
@@ -268,7 +299,31 @@ def test_a_value_near_the_right_one_is_right(names):
     assert points("rnn-cell", lambda *a: right(*a) + 1e-6) == 3
     assert points("rnn-cell", lambda *a: right(*a) + 1e-3) == 0
     assert points("rnn-cell", lambda *a: right(*a).double().requires_grad_()) == 3
-    assert points("count-weights", lambda *a: torch.tensor(given.count_weights(*a))) == 2
+    count = names["count_weights"]
+    assert points("count-weights", lambda *a: torch.tensor(count(*a))) == 2
+
+
+def reads_again(model, words):
+    reviews = [(words[:t, None], torch.tensor([t])) for t in range(1, len(words) + 1)]
+    return torch.cat([model.predict(*review) for review in reviews])
+
+
+def reads_again_by_logits(model, words):
+    return torch.stack(
+        [model(words[: t + 1, None], torch.tensor([t + 1])).sigmoid() for t in range(len(words))]
+    ).squeeze(1)
+
+
+def reads_all_beginnings_at_once(model, words):
+    return model.predict(words[:, None].expand(-1, len(words)), torch.arange(len(words)) + 1)
+
+
+@pytest.mark.parametrize(
+    "function", [reads_again, reads_again_by_logits, reads_all_beginnings_at_once]
+)
+def test_beliefs_may_be_what_the_notebooks_classifier_says_of_each_beginning(function):
+    got, said = check_code("beliefs", function)
+    assert got == 2, said
 
 
 def test_each_case_has_its_share(names):
@@ -305,7 +360,7 @@ CHANGES_INPUTS = {
 @pytest.mark.parametrize("name", CHANGES_INPUTS)
 def test_a_function_that_changes_its_inputs_is_told(name):
     got, said = check_code(name, CHANGES_INPUTS[name])
-    assert got == 0 and checks.CHANGED in said
+    assert got == 0 and plays.CHANGED in said
     first, again = (checks.attempts(TASKS[name].right, TASKS[name], 0) for _ in range(2))
     assert [checks.difference(a.value, b.value) for a, b in zip(first, again, strict=True)] == [
         "" for _ in first
@@ -351,19 +406,53 @@ def test_what_pytorch_has_ready_made_gets_no_points(name, function, called):
     assert re.search(r"write the (equations|formula) instead", said)
 
 
-def from_an_inner_function(*arguments):
-    def read():
-        return given.unroll(*arguments)
+WAYS_ROUND = {
+    "itself": "mcnemar = given.mcnemar",
+    "a call": "mcnemar = lambda a, b: given.mcnemar(a, b)",
+    "another name": "import lab.given as g\nmcnemar = lambda a, b: g.mcnemar(a, b)",
+    "its own name": "from lab.given import mcnemar as p\nmcnemar = lambda a, b: p(a, b)",
+    "a helper": "helper = lambda a, b: given.mcnemar(a, b)\nmcnemar = lambda a, b: helper(a, b)",
+    "inside": "def mcnemar(a, b):\n    f = lambda: given.mcnemar(a, b)\n    return f()",
+    "an object": "from functools import partial\nmcnemar = partial(given.mcnemar)",
+    "loaded again": "import runpy\nmcnemar = runpy.run_path(given.__file__)['mcnemar']",
+}
 
-    return read()
+
+@pytest.mark.parametrize("way", WAYS_ROUND)
+def test_the_labs_own_version_gets_no_points_whatever_it_is_called(way):
+    scope = {"given": given}
+    exec(WAYS_ROUND[way], scope)
+    got, said = check_code("mcnemar", scope["mcnemar"])
+    assert got == 0 and "  mcnemar calls the lab's own version. Write yours.\n" in said
+    assert said.startswith("mcnemar: not yet, 0 of 3 points.\n")
+    assert points("mcnemar", scope["mcnemar"]) == 0 and sys.getprofile() is None
 
 
-@pytest.mark.parametrize(
-    "function", [given.unroll, lambda *a: given.unroll(*a), from_an_inner_function]
-)
-def test_the_labs_own_version_gets_no_points(function):
-    got, said = check_code("unroll", function)
-    assert got == 0 and said.startswith("unroll: unroll calls the lab's own version. Write yours.")
+@pytest.mark.parametrize("name", [name for name in CODE if hasattr(given, ASKED[name].name)])
+def test_the_labs_own_version_of_each_exercise_gets_no_points(name):
+    got, said = check_code(name, lambda *a: getattr(given, ASKED[name].name)(*a))
+    assert got == 0 and "calls the lab's own version" in said
+
+
+def test_what_the_lab_has_for_another_exercise_may_be_called(cells):
+    own = "F.binary_cross_entropy_with_logits(logits, batch.label)"
+    source = cells["training-step"].replace(own, "given.binary_loss(logits, batch.label)")
+    scope = {"given": given, "nn": nn}
+    exec(source, scope)
+    assert "given.binary_loss" in source
+    assert check_code("training-step", scope["training_step"])[0] == 4
+
+
+def test_a_profiler_at_work_is_left_there():
+    def profiler(*event):
+        return None
+
+    sys.setprofile(profiler)
+    try:
+        check_code("mcnemar", given.mcnemar)
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(None)
 
 
 # ── Nothing around a check is changed, and nothing breaks it ────────────────────────────────────
@@ -382,6 +471,34 @@ def test_random_numbers_go_on_as_they_were(names, name):
         before = torch.get_rng_state()
         check_code(name, function)
         assert torch.equal(torch.get_rng_state(), before) and torch.is_grad_enabled()
+
+
+def test_a_loop_without_end_is_stopped_once_and_told(names):
+    calls = []
+
+    def endless_in_the_second_call(*arguments):
+        calls.append(arguments)
+        if len(calls) > 1:
+            signal.raise_signal(signal.SIGINT)  # as the square button of Jupyter
+        return names["rnn_cell"](*arguments)
+
+    got, said = check_code("rnn-cell", endless_in_the_second_call)
+    head, tried, *_ = said.splitlines()
+    assert got == 0 and len(calls) == 2 and sys.getprofile() is None
+    assert head == "rnn-cell: not yet, 0 of 3 points."
+    assert tried == (
+        "  Tried with 1 reviews, E = 3, H = 2: it had not come to an end when you stopped it; is "
+        "there a loop without end?"
+    )
+
+
+def test_a_check_that_is_stopped_itself_says_nothing_of_the_answer(names):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    done = checks.attempts(names["rnn_cell"], TASKS["rnn-cell"], 0)
+    with pytest.raises(KeyboardInterrupt):
+        checks.judge(dataclasses.replace(TASKS["rnn-cell"], right=stopped), done, 0)
 
 
 def test_random_numbers_inside_are_the_same_each_time():
@@ -454,9 +571,12 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize("name", [*CODE, *QUESTIONS, *GUESSES])
 def test_whatever_the_answer_is_something_is_said_and_nothing_is_raised(name):
+    one_number = ASKED[name].kind == "number" or isinstance(ASKED[name].key, tuple)
     for answer in [*VALUES, *(FUNCTIONS if name in CODE else FUNCTIONS[:3])]:
         if ASKED[name].kind == "number" and isinstance(answer, int):
             continue  # these are numbers
+        if one_number and isinstance(answer, np.floating | pd.Series):
+            continue  # so are these
         if ASKED[name].key is str and answer is VALUES[2]:
             continue  # this is a word
         got, said = check_code(name, answer)
@@ -483,10 +603,16 @@ def test_what_is_no_exercise_is_told():
     assert check("tea") == "There is no exercise 'tea'.\n"
     for name in ("conclusion", "experiment"):
         assert check(name).startswith(f"{name}: your teacher reads it")
-    scope = {"check": checks.check}
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec("check([1])\ncheck(check)\ncheck(None)", scope)
-    assert out.getvalue().count("There is no exercise") == 3
+
+
+def test_whatever_is_no_exercise_is_told_in_a_line():
+    table = pd.DataFrame({"a": [1, 2]})
+    others = [value for value in VALUES if not isinstance(value, str)]
+    for value in [[1], checks.check, None, np.array([1, 2]), np.array([]), table, *others]:
+        scope = {"check": checks.check, "value": value}
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            exec("check(value)", scope)
+        assert re.fullmatch(r"There is no exercise .+\.\n", out.getvalue()), value
 
 
 def test_progress_counts_what_checks_can_give(names):
@@ -551,6 +677,27 @@ def test_what_is_no_letter_or_number_is_told(name):
             assert got == 0 and f"{name}: {answer!r} is no number." in said
 
 
+@pytest.mark.parametrize("name", [name for name in QUESTIONS if ASKED[name].kind == "number"])
+def test_a_number_may_be_computed(name):
+    for three in (np.int64(3), np.float32(3), np.array([3]), torch.tensor(3), torch.tensor([[3]])):
+        number = "3" if "int" in str(three.dtype) else "3.0"
+        said = check_code(name, three)[1]
+        assert said.startswith(f"{name}: recorded ({number}). Your teacher will mark it.\n")
+    for other in (np.True_, torch.tensor(True), np.array([3, 3]), torch.ones(2), np.complex64(1)):
+        got, said = check_code(name, other)
+        assert got == 0 and " is no number.\n" in said
+
+
+@pytest.mark.parametrize("name", [name for name in QUESTIONS if ASKED[name].kind == "number"])
+def test_a_number_with_a_comma_is_told(name):
+    for pair, point in (((1, 609), "1.609"), ((-3, 0), "-3.0")):
+        got, said = check_code(name, pair)
+        told = f"{name}: {pair} is no number; write a point, not a comma: {point}.\n"
+        assert got == 0 and said.startswith(told)
+    for other in ((1, 2, 3), (1, -2), (1.5, 2), [1, 609], ("1", "2"), (1,)):
+        assert check_code(name, other)[1].startswith(f"{name}: {other!r} is no number.\n")
+
+
 # ── Predictions ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -586,6 +733,22 @@ CELLS = {"RNN": 0.1, "LSTM": 0.2, "GRU": 0.3}
 )  # fmt: skip
 def test_a_guess_in_range_comes_back_and_has_its_point(name, value):
     assert guess(name, value) == (value, 1, "")
+
+
+@pytest.mark.parametrize("seventy", [np.int64(70), np.array([70]), torch.tensor(70.0)])
+def test_a_guess_may_be_computed_and_comes_back_as_a_plain_number(seventy, out):
+    for name, value in (("linear", seventy), ("recall", dict.fromkeys(CELLS, seventy))):
+        came, got, said = guess(name, value, 5.0 if name == "linear" else None)
+        assert (got, said) == (1, "") and came == exercises.plain(value)
+        for number in came.values() if name == "recall" else [came]:
+            assert number == 70 and type(number) in (int, float)
+    assert stored(out) == [("guess-linear", "", 70.0, 5.0)]
+    assert not guess("linear", np.True_)[1] and not guess("linear", 2 * seventy)[1]
+
+
+def test_a_guess_with_a_comma_is_told():
+    said = "guess-linear: (79, 5) is no prediction; write a point, not a comma: 79.5. Write a num"
+    assert guess("linear", (79, 5))[2].startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -631,7 +794,7 @@ def test_a_guess_that_is_not_made_is_none_without_a_word(name, out):
 def test_whatever_a_guess_is_nothing_is_raised(value, out):
     for name in ("linear", "six", "word"):
         came, got, said = guess(name, value, 3.0)
-        assert (came, got) in ((None, 0), (value, 1)) and len(said) < 300
+        assert (came, got) in ((None, 0), (exercises.plain(value), 1)) and len(said) < 300
 
 
 def test_guesses_and_outcomes_are_kept_once_each(out):
@@ -664,6 +827,22 @@ def test_an_old_or_damaged_table_of_predictions_stops_nothing(out):
         file.write_bytes(content)
         assert guess("linear", 60.0, 79.8)[:2] == (60.0, 1)
         assert stored(out) == [("guess-linear", "", 60.0, 79.8)]
+
+
+def test_a_table_that_another_program_holds_stops_nothing_and_is_told(out, monkeypatch):
+    """As on Windows, where Excel lets nobody replace the file that it shows."""
+    guess("linear", 60.0, 79.8)
+
+    def held(self, target):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", held)
+    monkeypatch.setattr(files, "PATIENCE", 0.0)
+    came, got, said = guess("linear", 70.0, 79.8)
+    assert (came, got) == (70.0, 1) and said.count("\n") == 1
+    assert said.startswith("guess-linear: not kept for your report. Cannot write predictions.csv")
+    assert "Close the program that has it open" in said
+    assert stored(out) == [("guess-linear", "", 60.0, 79.8)]
 
 
 def test_keeping_predictions_shows_no_warning(out):

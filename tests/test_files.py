@@ -34,10 +34,20 @@ def test_a_file_that_is_held_for_good_is_said_and_stays(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", held)
     monkeypatch.setattr(files, "PATIENCE", 0.0)
-    with pytest.raises(LabError, match=r"Cannot write curve\.csv .*cannot access"):
+    with pytest.raises(LabError, match=r"Cannot write curve\.csv .*cannot access") as told:
         files.write_atomically(tmp_path / "curve.csv", b"new")
+    assert "Close the program that has it open" in str(told.value)
     assert [p.name for p in tmp_path.iterdir()] == ["curve.csv"]
     assert (tmp_path / "curve.csv").read_bytes() == b"old"
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+    def refused(self, *_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(LabError, match=r"Permission denied.* name another folder with LAB2_OUT"):
+        files.write_atomically(tmp_path / "curve.csv", b"new")
 
 
 def test_parts_that_killed_processes_left_are_swept_away(tmp_path):
