@@ -13,6 +13,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import symtable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,10 @@ from lab.exercises import ASKED, Exercise, empty_guess
 
 EMPTY_TEXT = "*Write here.*"
 HEADING = re.compile(r"\s*(?:#+|\*\*)\s*(?:Exercise|Question|Prediction|Answer) ([a-z0-9-]+)\b")
+HEADING_OF_A_TEXT = re.compile(r"\*\*[^*\n]+\*\*|[^\n]*")
+QUESTION = re.compile(r"\*(?!\*)[^*]*(?:\?|sentences?\.\))[^*]*\*(?!\*)(?=\s*(?:\n|$))")
+COMMAND = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|\S+\?+)$")  # to the notebook: %time, !ls, name?
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what `ast` raises
 
 
 class Answer(NamedTuple):
@@ -30,6 +36,7 @@ class Answer(NamedTuple):
     kind: str  # "code" or "markdown", as the cell is now
     place: int
     found_by: str  # "metadata", "first line" or "id"
+    question: str = ""  # of a text, as the student's edition asked it; "": not known
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -42,6 +49,7 @@ def read(path: Path) -> dict[str, Any]:
         raise LabError(f"{path} cannot be read as a notebook: {error}.") from None
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         raise LabError(f"{path} is no notebook of format 4: it has no list of cells.")
+    content["cells"] = [cell for cell in content["cells"] if isinstance(cell, dict)]
     return content
 
 
@@ -49,7 +57,7 @@ def source_of(cell: dict[str, Any]) -> str:
     """Return the source of a cell, which a file holds as a text or as a list of lines."""
     source = cell.get("source", "")
     text = source if isinstance(source, str) else "".join(map(str, source))
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def find(cells: list[dict[str, Any]]) -> dict[str, list[Answer]]:
@@ -62,18 +70,24 @@ def find(cells: list[dict[str, Any]]) -> dict[str, list[Answer]]:
         name, by = _name_of(cell, source)
         if name in ASKED:
             kind = "markdown" if cell.get("cell_type") == "markdown" else "code"
-            found.setdefault(name, []).append(Answer(source, kind, place, by))
+            question = str(marked(cell).get("question", ""))
+            found.setdefault(name, []).append(Answer(source, kind, place, by, question))
     for name, ones in found.items():  # an id says little: it is the last resort
         found[name] = [one for one in ones if one.found_by != "id"] or ones
     return found
 
 
-def _name_of(cell: dict[str, Any], source: str) -> tuple[str, str]:
-    """Return the exercise that a cell answers, and by what that is known."""
+def marked(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return what the metadata of a cell say of the exercise that it answers; {} if nothing."""
     metadata = cell.get("metadata")
     exercise = metadata.get("exercise") if isinstance(metadata, dict) else None
-    if isinstance(exercise, dict) and isinstance(exercise.get("id"), str):
-        return exercise["id"], "metadata"
+    return exercise if isinstance(exercise, dict) else {}
+
+
+def _name_of(cell: dict[str, Any], source: str) -> tuple[str, str]:
+    """Return the exercise that a cell answers, and by what that is known."""
+    if isinstance(name := marked(cell).get("id"), str):
+        return name, "metadata"
     if heading := HEADING.match(source):
         return heading[1], "first line"
     return str(cell.get("id", "")), "id"
@@ -82,52 +96,121 @@ def _name_of(cell: dict[str, Any], source: str) -> tuple[str, str]:
 # ── What is in an answer ────────────────────────────────────────────────────────────────────────
 
 
-def is_empty(answer: str, exercise: Exercise) -> bool:
-    """Say whether nothing has been written yet where an answer's cell asks for it."""
+def is_empty(answer: str, exercise: Exercise, question: str = "") -> bool:
+    """Say whether nothing has been written yet where an answer's cell asks for it.
+
+    question: of a text, as for `text_of`
+    """
     if exercise.kind == "text":
-        return not text_of(answer)
+        return not text_of(answer, question)
     try:
-        body = ast.parse(answer).body
+        body = _statements(answer)
     except SyntaxError:
         return False  # something was written
     if exercise.kind == "free":
         return not body
     if exercise.kind == "code":
-        functions = [n for n in body if getattr(n, "name", "") == exercise.name]
-        return not functions or all(map(_is_stub, functions))
-    if not any(isinstance(node, ast.Assign) for node in body):
-        return True
+        return all(_is_stub(node, exercise.name) or _is_idle(node) for node in body)
+    if not any(_gives(node, exercise.name) for node in body):
+        return all(map(_is_idle, body))  # a name that is spelt wrongly is something, too
     value = value_of(answer, exercise.name)
-    return value is None or (isinstance(value, dict) and not any(map(_filled, value.values())))
+    return not any(map(_is_filled, value.values() if isinstance(value, dict) else [value]))
 
 
-def _filled(value: Any) -> bool:
-    return value not in (None, "")
+def _is_filled(value: Any) -> bool:
+    return value not in (None, "", ...)
 
 
-def _is_stub(function: ast.AST) -> bool:
-    """Say whether a function does nothing but say that it is not written yet."""
-    rest = [n for n in getattr(function, "body", []) if not isinstance(n, ast.Expr)]
-    return all(isinstance(n, ast.Raise | ast.Pass) for n in rest)
+def _is_stub(node: ast.stmt, name: str) -> bool:
+    """Say whether a statement is a function that does nothing but say: not written yet."""
+    return (
+        isinstance(node, ast.FunctionDef)
+        and node.name == name
+        and all(_is_idle(part) or _says_not_written(part) for part in node.body)
+    )
 
 
-def text_of(answer: str) -> str:
-    """Return what was written below the heading and the question of a text's cell."""
-    paragraphs = re.split(r"\n\s*\n", answer.strip())
-    if paragraphs and HEADING.match(paragraphs[0]):
-        paragraphs.pop(0)
-    if paragraphs and re.fullmatch(r"\*[^*].*\*", paragraphs[0].strip(), re.DOTALL):
-        paragraphs.pop(0)  # the question
-    return "\n\n".join(paragraphs).replace(EMPTY_TEXT, "").strip()
+def _says_not_written(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.Raise):
+        return isinstance(node, ast.Pass)
+    return _is_name(getattr(node.exc, "func", node.exc), "NotImplementedError")
+
+
+def _is_idle(node: ast.stmt) -> bool:
+    """Say whether a statement is no part of an answer: a docstring, or the call of a check."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    is_check = isinstance(value, ast.Call) and _is_name(value.func, "check")
+    return is_check or isinstance(value, ast.Constant)
+
+
+def text_of(answer: str, question: str = "") -> str:
+    """Return what was written below the heading and the question of a text's cell.
+
+    question: as the edition asked it. Where that is not known, what the text asks at its beginning,
+    in single asterisks, is taken for the question.
+    """
+    text = _below_heading(answer).removeprefix(question or question_of(answer))
+    return text.replace(EMPTY_TEXT, "").strip()
+
+
+def question_of(answer: str) -> str:
+    """Return what a text's cell asks at its beginning, in single asterisks; "" if nothing."""
+    found = QUESTION.match(_below_heading(answer))
+    return found[0] if found else ""
+
+
+def _below_heading(answer: str) -> str:
+    text = answer.strip()
+    heading = HEADING.match(text)
+    if heading and heading[1] in ASKED:
+        text = text[HEADING_OF_A_TEXT.match(text).end() :]
+    return text.strip()
 
 
 def value_of(answer: str, name: str) -> Any:
     """Return the value that a cell gives a name; what must be computed first, as its source."""
+    value = None
     try:
-        node = _assignment(answer, name)
-        return None if node is None else _literal(node.value)
-    except (RecursionError, MemoryError):
+        for node in _statements(answer):
+            if _gives(node, name):
+                value = _given(node, name, value)
+    except UNREADABLE:
         return None
+    return value
+
+
+def _gives(node: ast.stmt, name: str) -> bool:
+    """Say whether a statement gives a name a value, or changes it: an entry, or by a method."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name == name
+    called = getattr(node.value, "func", None) if isinstance(node, ast.Expr) else None
+    if isinstance(called, ast.Attribute) and _is_name(called.value, name):
+        return True
+    return any(
+        isinstance(getattr(part, "ctx", None), ast.Store)
+        and (_is_name(part, name) or _is_name(getattr(part, "value", None), name))
+        for part in ast.walk(node)
+    )
+
+
+def _given(node: ast.stmt, name: str, before: Any) -> Any:
+    """Return the value of a name after a statement that gives it one; before: its value so far."""
+    for target in _targets(node):
+        if _is_name(target, name):
+            return _literal(node.value)
+        if isinstance(target, ast.Subscript) and _is_name(target.value, name):
+            entries = before if isinstance(before, dict) else {}
+            key = target.slice
+            key = key.value if isinstance(key, ast.Constant) else ast.unparse(key)
+            return entries | {key: _literal(node.value)}
+    return before if isinstance(node, ast.AnnAssign) else ast.unparse(node)
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    """Return to what a statement assigns; nothing if it is not just an assignment."""
+    if isinstance(node, ast.AnnAssign) and node.value:
+        return [node.target]
+    return node.targets if isinstance(node, ast.Assign) else []
 
 
 def _literal(node: ast.expr) -> Any:
@@ -136,12 +219,60 @@ def _literal(node: ast.expr) -> Any:
         return {k.value: _literal(v) for k, v in zip(node.keys, node.values, strict=True)}
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (TypeError, *UNREADABLE):  # TypeError: of {{1}}
         return ast.unparse(node)
 
 
-def _is_name(node: ast.AST, name: str) -> bool:
+def _is_name(node: ast.AST | None, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
+
+
+# ── Code that is read and not run ───────────────────────────────────────────────────────────────
+
+
+def unreadable(source: str) -> int:
+    """Return the line at which Python cannot read a cell; 0 if it can."""
+    try:
+        _statements(source)
+    except SyntaxError as error:
+        return error.lineno or 1
+    return 0
+
+
+def names(source: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell gives to its notebook, and those that it needs when it is run.
+
+    What its functions need is needed only when they are called.
+    """
+    try:
+        tables = [symtable.symtable(ast.unparse(_statements(source)), "cell", "exec")]
+    except UNREADABLE:
+        return set(), set()
+    given = {s.get_name() for s in tables[0].get_symbols() if s.is_assigned() or s.is_imported()}
+    needed = {s.get_name() for s in tables[0].get_symbols() if s.is_referenced()}
+    for table in tables:  # classes and comprehensions in it are run at once
+        tables += [inner for inner in table.get_children() if _is_run_at_once(inner)]
+        needed |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+    return given, needed - given
+
+
+def _is_run_at_once(table: symtable.SymbolTable) -> bool:
+    name = table.get_name()
+    return table.get_type() == "class" or "comp" in name or "genexpr" in name
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    """Return the statements of a cell. Raises SyntaxError if Python cannot read it.
+
+    What a notebook alone understands, such as %time, counts as a statement that does nothing.
+    """
+    try:
+        return ast.parse(source).body
+    except UNREADABLE as error:
+        try:
+            return ast.parse(COMMAND.sub(r"\1pass", source)).body
+        except UNREADABLE:
+            raise SyntaxError(str(error), ("", getattr(error, "lineno", 1), 0, "")) from None
 
 
 # ── Taking answers out ──────────────────────────────────────────────────────────────────────────
@@ -181,51 +312,70 @@ def _not_written(name: str, exercise: Exercise) -> list[str]:
 # ── Putting answers in ──────────────────────────────────────────────────────────────────────────
 
 
-def fill(stub: str, answer: str, exercise: Exercise) -> str:
+def fill(stub: str, answer: str, exercise: Exercise, question: str = "") -> str:
     """Return the source of an empty answer's cell with an answer from another edition's cell.
 
-    Heading, question and calls of checks stay those of the new cell.
+    Heading, question and calls of checks stay those of the new cell. What Python cannot read would
+    stop the notebook: it comes below, as comments. question: of the old cell, as for `text_of`.
     """
     if exercise.kind == "text":
-        return stub.replace(EMPTY_TEXT, text_of(answer) or EMPTY_TEXT)
-    lines, old = stub.splitlines(), answer.strip("\n").splitlines()
+        text = text_of(answer, question) or EMPTY_TEXT
+        return stub.replace(EMPTY_TEXT, text) if EMPTY_TEXT in stub else f"{stub}\n\n{text}"
+    if unreadable(answer):
+        own = [f"# {line}".rstrip() for line in _own_lines(answer, stub)]
+        kept = "\n".join(["# Your older answer, which Python cannot read:", *own])
+        return stub if kept in stub else f"{stub.rstrip()}\n{kept}"
+    lines = stub.split("\n")
     if exercise.kind in ("code", "free"):
-        first = 1 if old and HEADING.match(old[0]) else 0
-        return "\n".join([lines[0], *old[first:]])
-    new_value, old_value = (_assignment(text, exercise.name) for text in (stub, answer))
-    if old_value is None or new_value is None:
-        return stub
-    value = old[old_value.lineno - 1 : old_value.end_lineno]
-    return "\n".join([*lines[: new_value.lineno - 1], *value, *lines[new_value.end_lineno :]])
+        return "\n".join([*filter(HEADING.match, lines[:1]), *_own_lines(answer, stub)])
+    calls = [node for node in _statements(stub) if isinstance(node, ast.Expr)]
+    own = _own_lines(answer, stub, {ast.dump(node) for node in calls})
+    new = _assignment(stub, exercise.name)
+    first, last = (new.lineno - 1, new.end_lineno) if new else (1, 1)
+    stays = [] if _assignment(answer, exercise.name) else lines[first:last]
+    return "\n".join([*lines[:first], *stays, *own, *lines[last:]])
 
 
-def asks_for_another(stub: str, answer: str, exercise: Exercise) -> bool:
-    """Say whether an answer is to another question, or a function of other arguments."""
+def _own_lines(answer: str, stub: str, doubled: Iterable[str] = ()) -> list[str]:
+    """Return the lines of an answer's cell without its heading.
+
+    doubled: statements, as `ast.dump` shows them, that are left out
+    """
+    name = found[1] if (found := HEADING.match(stub)) else ""
+    lines = answer.strip("\n").encode().split(b"\n")  # `ast` counts bytes
+    nodes = _statements(answer.strip("\n")) if doubled else []
+    for node in reversed(nodes):
+        if isinstance(node, ast.Expr) and ast.dump(node) in doubled:
+            first, last = node.lineno - 1, node.end_lineno - 1
+            before = lines[first][: node.col_offset].rstrip(b" ;")
+            after = lines[last][node.end_col_offset :].lstrip(b" ;")
+            lines[first : last + 1] = filter(None, (before, after))
+    texts = [line.decode() for line in lines]
+    return [line for line in texts if not ((found := HEADING.match(line)) and found[1] == name)]
+
+
+def asks_for_another(stub: str, answer: str, exercise: Exercise, question: str = "") -> bool:
+    """Say whether an answer is to another question, or a function of other arguments.
+
+    question: of the old cell, as for `text_of`. An answer that does not tell is to the same.
+    """
     if exercise.kind == "text":
-        return _asked(stub) != _asked(answer)
-    if exercise.kind != "code":
-        return False
-    return _arguments(stub, exercise.name) != _arguments(answer, exercise.name)
+        told = [question_of(stub), question or question_of(answer)]
+    else:
+        told = [_arguments(stub, exercise.name), _arguments(answer, exercise.name)]
+    return all(told) and told[0] != told[1]
 
 
-def _asked(text: str) -> str:
-    """Return the question of a text's cell."""
-    return "".join(re.split(r"\n\s*\n", text.strip(), maxsplit=2)[1:2]).strip()
-
-
-def _arguments(source: str, name: str) -> str | None:
+def _arguments(source: str, name: str) -> str:
+    """Return the arguments of a function that a cell defines, in brackets; "" if it does not."""
     try:
-        functions = [n for n in ast.parse(source).body if getattr(n, "name", "") == name]
-        return ast.unparse(functions[-1].args) if functions else None
-    except (SyntaxError, AttributeError):
-        return None
-
-
-def _assignment(source: str, name: str) -> ast.Assign | None:
-    """Return where a cell gives a name its value."""
-    try:
-        body = ast.parse(source).body
+        found = [n for n in _statements(source) if isinstance(n, ast.FunctionDef)]
     except SyntaxError:
-        return None
-    found = [n for n in body if isinstance(n, ast.Assign) and _is_name(n.targets[0], name)]
+        return ""
+    return "".join([f"({ast.unparse(n.args)})" for n in found if n.name == name][-1:])
+
+
+def _assignment(source: str, name: str) -> ast.Assign | ast.AnnAssign | None:
+    """Return where a cell gives a name its value."""
+    found = [n for n in _statements(source) if any(_is_name(t, name) for t in _targets(n))]
     return found[-1] if found else None

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import utils
-from lab import config, imdb, machine, runs
+from lab import answers, config, imdb, machine, runs
+from tools import student
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,6 +44,22 @@ def transfer():
 def gradients():
     """The definitions of further/gradients.ipynb, as a module."""
     return importlib.import_module("lab.gradients")
+
+
+@pytest.fixture(scope="session")
+def edition():
+    """The files of the student's edition: path -> content."""
+    return student.contents()
+
+
+@pytest.fixture(scope="session")
+def solved():
+    """The answers of the solved notebooks: id -> source."""
+    made = {}
+    for path in (ROOT / "lab2.ipynb", *(ROOT / "further").glob("*.ipynb")):
+        found = answers.find(answers.read(path)["cells"])
+        made |= {name: ones[0].source for name, ones in found.items()}
+    return made
 
 
 @pytest.fixture(autouse=True)

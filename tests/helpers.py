@@ -1,16 +1,19 @@
 """What several test files need: records of small runs, and what of a run must not change."""
 
 import copy
+import json
 from pathlib import Path
 
 import torch
 from nbclient import NotebookClient
 
-from lab import files
+from lab import answers, files
 from lab.fingerprint import Code
 from lab.runs import RunRecord
+from tools import student
 
 ROOT = Path(__file__).parents[1]
+NOTEBOOK = "lab2.ipynb"
 CODE = Code("code")  # where the code of a training is not what is tested
 
 
@@ -48,3 +51,15 @@ def said(notebook):
     """Return all that the cells of a notebook have printed."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+def folder_with(edition, folder, **sources):
+    """Write a student's folder, with some answers in its notebooks; return the first notebook."""
+    student.write(folder, edition)
+    for path in (folder / NOTEBOOK, *(folder / "further").glob("*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for name, (one,) in answers.find(notebook["cells"]).items():
+            if name in sources:
+                notebook["cells"][one.place]["source"] = sources[name]
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+    return folder / NOTEBOOK

@@ -15,7 +15,8 @@ import pytest
 import typst
 
 import doctor
-from lab import figures
+from lab import figures, files
+from lab.config import LabError
 from tools import report
 
 ROOT = Path(__file__).parents[1]
@@ -327,7 +328,7 @@ def test_without_a_tool_there_is_a_page(tmp_path, monkeypatch, capsys, tool):
     page = written.read_text(encoding="utf-8")
     assert written.suffix == ".html" and len(re.findall(r'<img[^>]*src="data:image', page)) == 2
     said = capsys.readouterr().err
-    assert tool in said and "make report" in said and "Traceback" not in said
+    assert tool in said and "requirements.txt" in said and "Traceback" not in said
 
 
 def test_a_formula_that_typst_cannot_read_does_not_cost_the_report(tmp_path, capsys):
@@ -360,3 +361,17 @@ def test_the_labs_own_report(notebook, tmp_path):
     )
     assert numbers == set(range(1, len(drawn) + pictures + 1))
     assert "Picture not found" not in text and np.all([len(text) > 20_000])
+
+
+def test_a_pdf_that_another_program_holds_open_is_told(tmp_path, monkeypatch):
+    """As on Windows: the old file must not be handed in for the new one."""
+
+    def held(source, target):
+        raise PermissionError(13, "Permission denied")
+
+    path, pdf = write(tmp_path, "# T"), tmp_path / "out.pdf"
+    pdf.write_bytes(b"old")
+    monkeypatch.setattr(files, "replace", held)
+    with pytest.raises(LabError, match=r"Cannot write out\.pdf"):
+        report.convert(path, pdf)
+    assert pdf.read_bytes() == b"old" and not pdf.with_suffix(".html").exists()

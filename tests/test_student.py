@@ -11,33 +11,18 @@ import sys
 import zipfile
 
 import nbformat
+import pandas as pd
 import pypdf
 import pytest
-from helpers import ROOT, execute, said
+from helpers import NOTEBOOK, ROOT, execute, folder_with, said
 
-from lab import answers
+from lab import answers, config, results
 from lab.cases import TASKS
+from lab.config import LabError
 from lab.exercises import ASKED, LAB
 from tools import student, student_report, take_over
 
-NOTEBOOK = "lab2.ipynb"
 ELECTIVES = ("gradients", "recipes", "transfer", "full-size")
-
-
-@pytest.fixture(scope="module")
-def edition():
-    """The files of the student's edition: path -> content."""
-    return student.contents()
-
-
-@pytest.fixture(scope="module")
-def solved():
-    """The answers of the solved notebooks: id -> source."""
-    made = {}
-    for path in (ROOT / NOTEBOOK, *(ROOT / "further").glob("*.ipynb")):
-        found = answers.find(answers.read(path)["cells"])
-        made |= {name: ones[0].source for name, ones in found.items()}
-    return made
 
 
 def cells_of(edition, place=NOTEBOOK):
@@ -150,9 +135,40 @@ def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(tmp_path):
         digests.append(archive.read_bytes())
         with zipfile.ZipFile(archive) as zipped:
             for name in zipped.namelist():
-                file = tmp_path / folder / "student" / name.removeprefix("lab2/")
-                assert file.read_bytes() == zipped.read(name)
+                top, _, place = name.partition("/")
+                assert top == f"lab2-{student.edition_of(student.contents())[:6]}"
+                assert (tmp_path / folder / "student" / place).read_bytes() == zipped.read(name)
     assert digests[0] == digests[1]
+
+
+def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
+    """It is found by its first line; and a cell that is missing or there twice is told."""
+    read = student.answers.read
+
+    def bare(path):
+        notebook = read(path)
+        for cell in notebook["cells"]:
+            cell["metadata"].pop("exercise", None)
+        return notebook
+
+    monkeypatch.setattr(student.answers, "read", bare)
+    assert "torch.tanh(x @ w_ih.T" not in student.contents()[NOTEBOOK].decode("utf-8")
+
+    def twice(path):
+        notebook = read(path)
+        copies = [c for c in notebook["cells"] if c["metadata"].get("exercise") == {"id": "copy"}]
+        return {**notebook, "cells": notebook["cells"] + copies}
+
+    monkeypatch.setattr(student.answers, "read", twice)
+    with pytest.raises(LabError, match="have 2 cells for copy; there must be one"):
+        student.contents()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(LabError, match="is no student's edition"):
+        student.write(tmp_path, student.contents())
+    assert (tmp_path / "thesis.txt").exists()
 
 
 def test_a_folder_in_which_somebody_has_worked_is_renamed_and_not_removed(tmp_path, capsys):
@@ -396,18 +412,68 @@ def test_a_report_of_what_is_no_notebook_is_refused_in_a_sentence(
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
+def runs_of(profile, lists):
+    """Stored runs that look as if some lists had been made in a profile."""
+    stored = results.find_reference("default", "quick")[0].head(2)
+    sizes = config.PROFILES[profile]
+    sized = {size: getattr(sizes, size) for size in ("epochs", "max_length", "batch_size")}
+    return {name: stored.assign(**sized) for name in lists}
+
+
+def write_lists(folder, lists):
+    for name, table in lists.items():
+        table.to_csv(folder / f"{name}_results.csv", index=False)
+    return student_report.all_runs(folder)
+
+
+def test_a_report_says_which_list_is_of_which_profile(tmp_path):
+    runs = write_lists(tmp_path, runs_of("quick", ["default", "tuned", "seeds"]))
+    assert student_report.profile_of(runs) == "quick (not course: the hour was not there)"
+    runs = write_lists(tmp_path, runs_of("course", ["default"]))
+    assert student_report.profile_of(runs) == "default recipe: course; own learning rate: quick"
+    runs = write_lists(tmp_path, runs_of("course", ["tuned", "seeds"]))
+    assert student_report.profile_of(runs) == "course"
+    assert student_report.profile_of(write_lists(tmp_path, runs_of("full", ["default"]))) == (
+        "default recipe: full; own learning rate: course"
+    )
+
+
+def test_tables_of_the_student_s_own_stop_no_report(tmp_path):
+    lists = runs_of("quick", ["default", "ladder_first", "my"])
+    lists["my"] = lists["my"].drop(columns=["test_accuracy"])
+    lists["notes"] = pd.DataFrame({"rate": [0.1], "accuracy": [0.7]})
+    runs = write_lists(tmp_path, lists)
+    assert sorted(set(runs["list"])) == ["default recipe", "further notebooks", "my experiment"]
+    assert student_report.run_table(runs).count("| – |") == 2  # a result that is not there
+    (tmp_path / "predictions.csv").write_text("name,value\nlinear,60\n")
+    work = student_report.Work(ROOT / NOTEBOOK)
+    assert "| predicted | came out |" in student_report.predictions(work, tmp_path)
+
+
+def test_a_report_takes_the_cell_that_is_filled_and_forgives_jupyter_s_magics(tmp_path):
+    notebook = answers.read(ROOT / NOTEBOOK)
+    place = answers.find(notebook["cells"])["rnn-cell"][0].place
+    cell = notebook["cells"][place]
+    empty = answers.stub(answers.source_of(cell), "rnn-cell", LAB["rnn-cell"])
+    notebook["cells"].insert(place + 1, {**cell, "source": empty})
+    last = answers.find(notebook["cells"])["experiment"][0].place
+    notebook["cells"][last]["source"] = "# Answer experiment\n%timeit 1\n!ls"
+    path = tmp_path / NOTEBOOK
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    work = student_report.Work(path)
+    assert "rnn-cell" not in work.missing and work.stopped == ""
+
+
+@pytest.mark.parametrize("program", ["report.py", "take_over.py"])
+def test_the_system_s_python_is_told_which_one_to_take(tmp_path, edition, program):
+    student.write(tmp_path / "student", edition)
+    bare = [sys.executable, "-S", program, "x"]  # without packages
+    done = subprocess.run(bare, cwd=tmp_path / "student", capture_output=True, text=True)
+    assert done.returncode == 1 and ".venv/bin/python " + program in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 # ── a corrected edition ─────────────────────────────────────────────────────────────────────────
-
-
-def folder_with(edition, folder, **sources):
-    """Write a student's folder, with some answers in its notebook."""
-    student.write(folder, edition)
-    notebook = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
-    for name, (one,) in answers.find(notebook["cells"]).items():
-        if name in sources:
-            notebook["cells"][one.place]["source"] = sources[name]
-    (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    return folder / NOTEBOOK
 
 
 def test_answers_are_taken_over_into_a_corrected_edition(edition, solved, tmp_path):

@@ -30,7 +30,8 @@ import nbformat
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab, from any folder
 
 import doctor
-from lab.config import ROOT
+from lab import files
+from lab.config import ROOT, LabError
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 IMAGE_TAG = re.compile(r'<img\s+[^>]*?src="([^"]+)"[^>]*?/?>')
@@ -121,7 +122,8 @@ def convert(
     """Write a notebook with its stored outputs to `pdf`; return what was written.
 
     If no PDF can be made, that is a page in HTML of the same name, and the reason is printed.
-    Raises FileNotFoundError for a missing notebook, ValueError for one that is none.
+    Raises FileNotFoundError for a missing notebook, ValueError for one that is none, and LabError
+    if the file cannot be written: the old PDF is open in another program, say.
     """
     content = read_notebook(notebook)
     return write(content, notebook.parent, pdf, show_code, block or TitleBlock())
@@ -134,13 +136,15 @@ def write(
     pdf.parent.mkdir(parents=True, exist_ok=True)
     try:
         write_pdf(content, folder, pdf, show_code, block)
+    except LabError:
+        raise
     except Exception as error:  # whatever is wrong with the tools, the reader gets a file
         page = pdf.with_suffix(".html")
         write_page(content, folder, page, show_code)
         why = str(error).strip().splitlines() or [type(error).__name__]
         print(f"No PDF: {why[0]}", file=sys.stderr)
         print(
-            "For the PDF: pip install -r requirements.txt, then make report. Until then, open the "
+            "For the PDF, install what requirements.txt names and try again. Until then, open the "
             "page in a browser and print it.",
             file=sys.stderr,
         )
@@ -164,7 +168,7 @@ def write_pdf(
 
     with tempfile.TemporaryDirectory() as name:
         source = write_typst(content, folder, Path(name), show_code, block)
-        typst.compile(str(source), output=str(pdf), root=name)
+        files.write_atomically(pdf, typst.compile(str(source), root=name))
 
 
 def write_typst(
@@ -461,7 +465,7 @@ def main() -> int:
     except FileNotFoundError:
         print(f"There is no {arguments.notebook}. Run it first: make run", file=sys.stderr)
         return 1
-    except ValueError as error:
+    except (ValueError, LabError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"Wrote {written}")

@@ -24,16 +24,19 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
+import lab
 from lab import answers
+from lab.config import LabError
 from lab.exercises import ASKED
 
+FURTHER = ("gradients", "recipes", "transfer", "full-size")
 # where it comes from -> where it goes to, in the student's folder
 FILES = {
     "lab2.ipynb": "lab2.ipynb",
-    "further/*.ipynb": "further/",
+    **{f"further/{name}.ipynb": "further/" for name in FURTHER},
     "utils.py": "utils.py",
     "doctor.py": "doctor.py",
-    "lab/*.py": "lab/",
+    **{f"lab/{module}.py": "lab/" for module in ("__init__", *lab.MAP)},
     "tools/install.py": "tools/install.py",
     "tools/report.py": "tools/report.py",
     "tools/student_report.py": "tools/student_report.py",
@@ -41,6 +44,7 @@ FILES = {
     "course/student/*": "",
     "figures/*.svg": "figures/",
     "data/README.md": "data/README.md",
+    "data/reference/course/*": "data/reference/course/",
     "data/reference/full/*": "data/reference/full/",
     "data/reference/quick/*": "data/reference/quick/",
     "requirements.txt": "requirements.txt",
@@ -52,12 +56,16 @@ TAGS = ("define",)
 
 
 def contents() -> dict[str, bytes]:
-    """Return the student's edition: path in its folder -> content. Raises LabError."""
+    """Return the student's edition: path in its folder -> content.
+
+    Raises LabError unless each exercise stands in it once, without its answer.
+    """
     made = {}
     for pattern, target in FILES.items():
         found = [path for path in sorted(ROOT.glob(pattern)) if path.is_file()]
+        found = [path for path in found if not path.name.startswith(".")]  # of an editor or system
         if not found:
-            raise SystemExit(f"The student's edition needs {pattern}, and there is none.")
+            raise LabError(f"The student's edition needs {pattern}, and there is none.")
         for path in found:
             place = target if target and not target.endswith("/") else f"{target}{path.name}"
             made[place] = path.read_bytes()
@@ -68,25 +76,46 @@ def contents() -> dict[str, bytes]:
     edition = hashlib.sha256(everything).hexdigest()[:12]
     for place in notebooks:
         made[place] = student_notebook(answers.read(ROOT / place), edition)
+    check_stubs([json.loads(made[place])["cells"] for place in notebooks])
     return made
+
+
+def check_stubs(notebooks: list[list[dict[str, Any]]]) -> None:
+    """Raise LabError unless the cells of some notebooks ask for each exercise once, unanswered."""
+    found = [answers.find(cells) for cells in notebooks]
+    for name, exercise in ASKED.items():
+        ones = [one for cells in found for one in cells.get(name, [])]
+        if len(ones) != 1:
+            raise LabError(f"The notebooks have {len(ones)} cells for {name}; there must be one.")
+        if not answers.is_empty(ones[0].source, exercise, ones[0].question):
+            raise LabError(f"The stub of {name} still holds an answer. Look at its cell.")
+
+
+def edition_of(made: dict[str, bytes]) -> str:
+    """Return the digits that tell this edition from others."""
+    return json.loads(made["lab2.ipynb"])["metadata"]["lab2"]["edition"]
 
 
 def student_notebook(notebook: dict[str, Any], edition: str) -> bytes:
     """Return a notebook without answers and outputs, as the bytes of its file."""
-    cells = [student_cell(cell) for cell in notebook["cells"]]
-    metadata = {"kernelspec": notebook["metadata"]["kernelspec"], "lab2": {"edition": edition}}
+    names = {ones[0].place: name for name, ones in answers.find(notebook["cells"]).items()}
+    cells = [student_cell(cell, names.get(i, "")) for i, cell in enumerate(notebook["cells"])]
+    lab = {"edition": edition, "cells": [cell["id"] for cell in cells]}  # others are the student's
+    metadata = {"kernelspec": notebook["metadata"]["kernelspec"], "lab2": lab}
     content = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
 
 
-def student_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    """Return a cell without its outputs, and without its answer if it holds one."""
+def student_cell(cell: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a cell without its outputs, and without the answer if it holds one; name: of that."""
     source, metadata = answers.source_of(cell), {}
     if tags := [tag for tag in cell["metadata"].get("tags", ()) if tag in TAGS]:
         metadata["tags"] = tags
-    if exercise := cell["metadata"].get("exercise"):
-        metadata["exercise"] = exercise
-        source = answers.stub(source, exercise["id"], ASKED[exercise["id"]])
+    if name:
+        metadata["exercise"] = {"id": name}
+        if ASKED[name].kind == "text":  # so that no answer is taken for the question
+            metadata["exercise"] |= {"question": answers.question_of(source)}
+        source = answers.stub(source, name, ASKED[name])
     made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
     if cell["cell_type"] == "code":
         made |= {"execution_count": None, "outputs": []}
@@ -94,7 +123,11 @@ def student_cell(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(folder: Path, made: dict[str, bytes]) -> Path:
-    """Write the folder afresh, and beside it the archive; return the archive's path."""
+    """Write the folder afresh, and beside it the archive; return the archive's path.
+
+    The archive's own folder has the edition in its name, so that a new edition that is unpacked
+    beside an old one does not overwrite it. Raises LabError as `put_aside` does.
+    """
     put_aside(folder, made)
     for place, content in made.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +135,8 @@ def write(folder: Path, made: dict[str, bytes]) -> Path:
     archive = folder.with_name("lab2-student.zip")
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
         for place in sorted(made):
-            entry = zipfile.ZipInfo(f"lab2/{place}", date_time=(1980, 1, 1, 0, 0, 0))
+            name = f"lab2-{edition_of(made)[:6]}/{place}"
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             entry.create_system = 3  # the same on every system
             zipped.writestr(entry, made[place], compresslevel=9)
@@ -110,7 +144,12 @@ def write(folder: Path, made: dict[str, bytes]) -> Path:
 
 
 def put_aside(folder: Path, made: dict[str, bytes]) -> None:
-    """Remove an older edition; if somebody has worked in its folder, rename it instead."""
+    """Remove an older edition; if somebody has worked in its folder, rename it instead.
+
+    Raises LabError if the folder holds something else.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / "lab2.ipynb").exists():
+        raise LabError(f"{folder} is no student's edition. Name a new folder, or an empty one.")
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     own = [
         file for file in files if file.as_posix() not in made and "__pycache__" not in file.parts
@@ -132,15 +171,18 @@ def _worked_in(notebook: Path) -> bool:
         return False
     cells = answers.read(notebook)["cells"]
     found = [(name, one) for name, ones in answers.find(cells).items() for one in ones]
-    filled = any(not answers.is_empty(one.source, ASKED[name]) for name, one in found)
+    filled = any(not answers.is_empty(o.source, ASKED[name], o.question) for name, o in found)
     return filled or any(cell.get("outputs") for cell in cells)
 
 
 def main() -> None:
     """Make the student's edition in the folder that the command line names."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "student"
-    made = contents()
-    archive = write(folder, made)
+    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build" / "student"
+    try:
+        made = contents()
+        archive = write(folder, made)
+    except LabError as error:
+        raise SystemExit(f"{error}") from None
     size = archive.stat().st_size / 1e6
     print(f"Wrote {folder} ({len(made)} files) and {archive.name} ({size:.1f} MB).")
 

@@ -12,7 +12,6 @@ Imports `report.py` beside it, and of `lab/`: `answers.py`, `config.py`, `exerci
 from __future__ import annotations
 
 import argparse
-import ast
 import re
 import sys
 from pathlib import Path
@@ -27,7 +26,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from lab import answers, config, files
 from lab.config import LabError
-from lab.exercises import LAB
+from lab.exercises import ASKED, LAB
 from tools import report
 
 FIGURES = {  # which figures a text reads: name of the file -> caption
@@ -51,6 +50,11 @@ LISTS = {  # tables of runs, as the notebook names them -> what they are called 
     "tuned": "own learning rate",
     "seeds": "own learning rate",
 }
+RECIPES = ("default recipe", "own learning rate")
+SIZES = ("epochs", "max_length", "batch_size")  # by which a run's profile is known
+MACHINE = ("system", "instructions", "device", "python", "torch")
+# columns that a table of the lab's runs has
+RECORDED = {"run", "network", "seed", "learning_rate", "data", "code", *SIZES, *MACHINE}
 CHECKED = re.compile(
     r"^([a-z0-9-]+): (?:right, ([\d.]+) of|not yet, ([\d.]+) of|(not started))", re.M
 )
@@ -64,17 +68,14 @@ class Work:
         content = answers.read(path)
         self.notebook = nbformat.from_dict(_tidied(content))
         found = answers.find(self.notebook.cells)
-        self.answers = {name: ones[-1] for name, ones in found.items()}
-        self.missing = [
-            name for name in LAB
-            if name not in self.answers or answers.is_empty(self.answers[name].source, LAB[name])
-        ]  # fmt: skip
+        self.answers = {name: _last_filled(name, ones) for name, ones in found.items()}
+        self.missing = [name for name in LAB if not _is_written(name, self.answers.get(name))]
 
     @property
     def stopped(self) -> str:
         """Where the notebook stopped at an error, or an answer that Python cannot read; or ""."""
         for name, answer in self.answers.items():
-            if answer.kind == "code" and (line := _unreadable(answer.source)):
+            if answer.kind == "code" and (line := answers.unreadable(answer.source)):
                 return f"The answer {name} cannot be read by Python (line {line})."
         for cell in self.notebook.cells:
             for output in cell.get("outputs", []):
@@ -95,7 +96,8 @@ class Work:
         """Return the text of an answer; headings in it become lines in bold."""
         if name in self.missing:
             return "*(nothing written)*"
-        return re.sub(r"(?m)^#+ +(.*)$", r"**\1**", answers.text_of(self.answers[name].source))
+        one = self.answers[name]
+        return re.sub(r"(?m)^#+ +(.*)$", r"**\1**", answers.text_of(one.source, one.question))
 
     def figure(self, name: str) -> dict[str, Any] | None:
         """Return the picture that the cell which saves a figure has shown; None: it was not run."""
@@ -126,13 +128,13 @@ class Work:
         return {name: float(right or part or 0) for name, right, part, _ in said if name in LAB}
 
 
-def _unreadable(source: str) -> int:
-    """Return the line at which Python cannot read a cell; 0 if it can."""
-    try:
-        ast.parse(source)
-    except SyntaxError as error:
-        return error.lineno or 1
-    return 0
+def _last_filled(name: str, ones: list[answers.Answer]) -> answers.Answer:
+    """Return the last of some cells that is not empty, for a copy below may be a trial."""
+    return ([one for one in ones if _is_written(name, one)] or ones)[-1]
+
+
+def _is_written(name: str, one: answers.Answer | None) -> bool:
+    return one is not None and not answers.is_empty(one.source, ASKED[name], one.question)
 
 
 def _tidied(content: dict[str, Any]) -> dict[str, Any]:
@@ -222,8 +224,8 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
 def predictions(work: Work, folder: Path) -> str:
     """Return a table of predictions and outcomes."""
     try:
-        came = files.read_table("predictions", folder)
-    except LabError:
+        came = files.read_table("predictions", folder)[["id", "part", "outcome"]]
+    except (LabError, KeyError):  # none, or of another version of the lab
         came = pd.DataFrame({"id": [], "part": [], "outcome": []})
     rows = ["| | predicted | came out |", "|---|---|---|"]
     for name, exercise in LAB.items():
@@ -244,7 +246,7 @@ def _short(value: Any) -> str:
     """Return a value for a cell of a table: numbers with three digits."""
     try:
         return f"{float(value):.3g}" if float(value) < 1000 else f"{float(value):,.0f}"
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         text = "" if value is None else " ".join(str(value).split())[:60]
         return text.replace("|", r"\|") or "–"
 
@@ -263,8 +265,9 @@ def experiment(work: Work) -> list[nbformat.NotebookNode]:
 
 
 def _shows(output: Any) -> bool:
-    """Say whether an output is a table or a picture."""
-    return bool({"text/html", "image/png", "image/svg+xml"} & set(output.get("data", {})))
+    """Say whether an output is a table, a picture or a result in text."""
+    kinds = {"text/html", "image/png", "image/svg+xml", "text/plain"}
+    return bool(kinds & set(output.get("data", {})))
 
 
 # ── The runs ────────────────────────────────────────────────────────────────────────────────────
@@ -277,24 +280,40 @@ def all_runs(folder: Path) -> pd.DataFrame:
     for name in [*LISTS, *sorted(set(names) - set(LISTS))]:
         try:
             table = files.read_table(f"{name}_results", folder)
-            tables.append(table.assign(list=LISTS.get(name, "my experiment")))
         except LabError:
             continue
+        if set(table) >= RECORDED:  # a table of the student's own may have any form
+            tables.append(table.assign(list=LISTS.get(name, _other_list(name))))
     if not tables:
         return pd.DataFrame()
     return pd.concat(tables).drop_duplicates(["list", "run"], ignore_index=True)
 
 
+def _other_list(name: str) -> str:
+    """Return what a list of runs is called that is not one of the lab's."""
+    further = name.startswith(("ladder_", "ways", "transfer", "rates"))
+    return "further notebooks" if further else "my experiment"
+
+
 def profile_of(runs: pd.DataFrame) -> str:
-    """Return by which profile the runs were made, in words."""
+    """Return by which profile the lab's six networks were trained, in words."""
     if runs.empty:
         return "no run is finished"
-    own = runs[runs["list"] == "default recipe"]
-    sizes = set(zip(own["epochs"], own["max_length"], own["batch_size"], strict=True))
-    known = {(p.epochs, p.max_length, p.batch_size): p.name for p in config.PROFILES.values()}
-    names = sorted(known.get(size, "another") for size in sizes) or ["only a part was run"]
-    said = ", ".join(names)
-    return f"{said} (not course: the hour was not there)" if names == ["quick"] else said
+    names = {recipe: _profiles(runs[runs["list"] == recipe]) for recipe in RECIPES}
+    said = sorted({name for each in names.values() for name in each})
+    if len(said) > 1:  # one list is newer than the other
+        return "; ".join(f"{recipe}: {', '.join(each)}" for recipe, each in names.items() if each)
+    if said == ["quick"]:
+        return "quick (not course: the hour was not there)"
+    return said[0] if said else "only a part was run"
+
+
+def _profiles(runs: pd.DataFrame) -> list[str]:
+    """Return the names of the profiles that have the sizes of some runs."""
+    profiles = reversed(config.PROFILES.values())  # of two with the same sizes, the first counts
+    known = {tuple(getattr(p, size) for size in SIZES): p.name for p in profiles}
+    sizes = set(runs[list(SIZES)].itertuples(index=False, name=None))
+    return sorted({known.get(size, "another") for size in sizes})
 
 
 def run_table(runs: pd.DataFrame) -> str:
@@ -304,14 +323,13 @@ def run_table(runs: pd.DataFrame) -> str:
     head = ("list", "network", "seed", "rate", "epochs", "words", "result", "data", "code")
     rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for run in runs.to_dict("records"):
-        perplexity = run.get("perplexity")
-        right = f"{100 * run['test_accuracy']:.1f} %" if run.get("test_accuracy") == run.get(
-            "test_accuracy") and run.get("test_accuracy") is not None else ""  # fmt: skip
-        result = right or f"perplexity {perplexity:.1f}"
+        right, perplexity = run.get("test_accuracy"), run.get("perplexity")
+        result = f"{100 * right:.1f} %" if pd.notna(right) else ""
+        result = result or (f"perplexity {perplexity:.1f}" if pd.notna(perplexity) else "–")
         values = (run["list"], run["network"], run["seed"], f"{run['learning_rate']:g}")
         more = (run["epochs"], run["max_length"], result, run["data"][:6], run["code"][:6])
         rows.append("| " + " | ".join(map(str, (*values, *more))) + " |")
-    where = runs[["system", "instructions", "device", "python", "torch"]].drop_duplicates()
+    where = runs[list(MACHINE)].drop_duplicates()
     machines = "; ".join(
         f"{row.system}, {row.instructions}, {row.device}, Python {row.python}, PyTorch {row.torch}"
         for row in where.itertuples()
@@ -333,7 +351,11 @@ def main() -> int:
     author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
     block = report.TitleBlock(author, contents=False)
     content = pages(work, config.output_folder())
-    written = report.write(content, arguments.notebook.parent, arguments.pdf, False, block)
+    try:
+        written = report.write(content, arguments.notebook.parent, arguments.pdf, False, block)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
     print(f"Wrote {written}. Hand it in with {arguments.notebook.name}.")
     if work.missing:
         print(f"Still empty: {', '.join(work.missing)}")

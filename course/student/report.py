@@ -5,7 +5,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tools import student_report
+try:
+    from tools import student_report
+except ModuleNotFoundError as error:  # the system's Python, not the lab's
+    sys.exit(
+        f"{error}. In this folder: .venv/bin/python report.py "
+        r"(Windows: .venv\Scripts\python report.py)."
+    )
 
 if __name__ == "__main__":
     sys.exit(student_report.main())

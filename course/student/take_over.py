@@ -5,7 +5,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tools import take_over
+try:
+    from tools import take_over
+except ModuleNotFoundError as error:  # the system's Python, not the lab's
+    sys.exit(
+        f"{error}. In this folder: .venv/bin/python take_over.py FOLDER "
+        r"(Windows: .venv\Scripts\python take_over.py FOLDER)."
+    )
 
 if __name__ == "__main__":
     sys.exit(take_over.main())

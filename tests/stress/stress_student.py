@@ -4,8 +4,8 @@ import copy
 
 import nbformat
 import pytest
-from helpers import ROOT, execute, said
-from test_student import NOTEBOOK, outputs_of, wrongly
+from helpers import NOTEBOOK, ROOT, execute, said
+from test_student import outputs_of, wrongly
 
 from lab import answers
 from lab.exercises import LAB
