@@ -110,9 +110,11 @@ def check_python() -> List[Line]:
     good = sys.version_info[:2] in PYTHONS and ctypes.sizeof(ctypes.c_void_p) == 8
     fixes = {
         "Windows": "Install Python 3.11 (64-bit) from python.org, then: py -3.11 -m venv .venv",
-        "Darwin": "brew install python@3.11, then: make run",
+        "Darwin": "brew install python@3.11, then install the lab with it (README.md)",
     }
-    fix = fixes.get(platform.system(), "Install Python 3.11, 3.12 or 3.13, then: make run")
+    fix = fixes.get(
+        platform.system(), "Install Python 3.11, 3.12 or 3.13, then the lab with it (README.md)"
+    )
     return [line("python", good, found, why, fix)]
 
 

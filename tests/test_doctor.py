@@ -109,8 +109,8 @@ def test_exit_status_tells_a_fail_from_a_warning(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "name, fix",
     [
-        ("Linux", "Install Python 3.11, 3.12 or 3.13, then: make run"),
-        ("Darwin", "brew install python@3.11, then: make run"),
+        ("Linux", "Install Python 3.11, 3.12 or 3.13, then the lab with it (README.md)"),
+        ("Darwin", "brew install python@3.11, then install the lab with it (README.md)"),
         ("Windows", "Install Python 3.11 (64-bit) from python.org, then: py -3.11 -m venv .venv"),
     ],
 )

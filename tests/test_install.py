@@ -109,3 +109,12 @@ def test_a_failed_installation_ends_in_a_sentence(monkeypatch, capfd):
     monkeypatch.setattr(sys, "argv", ["install.py"])
     assert install.main() == 1
     assert "The installation failed" in capfd.readouterr().out
+
+
+def test_a_python_without_pinned_packages_is_told_before_anything_is_fetched(monkeypatch, capfd):
+    monkeypatch.setattr(install.doctor, "PYTHONS", ((3, 99),))
+    monkeypatch.setattr(install, "watch", None)  # nothing is to be installed
+    monkeypatch.setattr(sys, "argv", ["install.py"])
+    assert install.main() == 1
+    said = capfd.readouterr().out
+    assert f"This is Python {platform.python_version()}" in said and "3.11 to 3.13" in said

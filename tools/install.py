@@ -115,6 +115,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cluster", action="store_true", help="also what a cluster needs")
     options = parser.parse_args()
+    (python,) = doctor.check_python()
+    if python.fix:
+        say(f"This is {python.found}. {python.why} {python.fix}.")
+        return 1
     say(f"Installing about {needed_packages()} packages, some minutes the first time.")
     status = watch(pip_command(options.cluster, torch_index(os.environ.get("TORCH", ""))))
     if status:
