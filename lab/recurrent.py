@@ -13,7 +13,7 @@ So there is no LSTM here. The layers below take and return what those of PyTorch
 parameters under the same names, and hand over to them whatever they cannot do better: another
 device than the CPU, packed sequences, both directions at once.
 
-The formulas are those of section 4 of the notebook; section 5 derives the backward pass of the RNN.
+The formulas are those of section 3 of the lab; `further/gradients` derives the RNN's backward pass.
 The states that a layer returns must not be changed in place, because its backward pass reads them
 again; PyTorch says so if they are.
 

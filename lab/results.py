@@ -147,7 +147,10 @@ def _unpack(
 # ── 3. Stored results: data/reference ───────────────────────────────────────────────────────────
 
 # the lists of runs that are stored, in the order of the files; a ladder's runs have a rung
-REFERENCE_LISTS = ("default", "tuning", "tuned", "matched", "ladder", "language", "transfer")
+REFERENCE_LISTS = (
+    *("default", "tuning", "tuned", "matched", "ladder"),
+    *("language", "transfer", "readers", "past", "best"),
+)
 
 
 def reference_folder(profile: str = "full") -> Path:
@@ -220,6 +223,20 @@ def reference_gradients(kind: str, profile: str = "full") -> pd.DataFrame:
     """Return the stored bands of gradients of one kind, such as "trained"."""
     stored = files.read_table("gradients", reference_folder(profile))
     return stored[stored["kind"] == kind]
+
+
+def reference_lines(profile: str = "full") -> Predictions:
+    """Return what the linear models that read whole reviews said of the test reviews.
+
+    Each line has one row: (1, reviews). Raises LabError if it is missing or damaged.
+    """
+    return read_predictions("lines", reference_folder(profile))
+
+
+def store_lines(probability: dict[str, NDArray[Any]], test: TestSplit, profile: str) -> None:
+    """Store what linear models said of the test reviews: line -> probabilities (reviews,)."""
+    packed = {line: pack_probability(p)[None] for line, p in probability.items()}  # (1, reviews)
+    _save(reference_folder(profile) / "lines.npz", packed, test)
 
 
 def store_reference(

@@ -99,6 +99,8 @@ class Settings:
     keep: str = setting(one_of("end", "start"), "end")
     labelled: int = setting(COUNT_OR_0, 0)  # train on so many reviews only; 0: on all
     pretrained: str = setting(TEXT, "")  # name of the language-model run to start from
+    # the same for a second network, which reads backwards; "": there is none
+    pretrained_back: str = setting(TEXT, "")
 
     def check(self) -> None:
         """Raise LabError, naming the entry and the setting, if no run can have these settings."""

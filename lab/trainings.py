@@ -33,6 +33,8 @@ def training_of(settings: Settings) -> Training:
     if settings.network.endswith(" LM"):
         return Training(lesson.train_language, lesson.language_code)
     if settings.options() & STARTED:
+        if settings.options() & (VARIED | {"pretrained_back"}):
+            return Training(transfer.train_reading, transfer.reading_code)
         return Training(transfer.train_started, transfer.started_code)
     if settings.options() & VARIED:
         return Training(recipes.train_variant, recipes.variant_code)

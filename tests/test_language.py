@@ -354,6 +354,64 @@ def test_classifier_starts_from_the_language_model(
         sweep([settings(cell, pretrained="gone")], transfer.train_started, data, CODE, tmp_path)
 
 
+def test_a_falling_rate_ends_at_zero(
+    lesson, language_data, language_settings, tmp_path, cpu, monkeypatch
+):
+    seen = []
+    descend = given.descend
+
+    def watch(model, loss, optimizer, clip_norm):
+        seen.append(optimizer.param_groups[0]["lr"])
+        descend(model, loss, optimizer, clip_norm)
+
+    monkeypatch.setattr(given, "descend", watch)
+    entry = language_settings(epochs=2, decay=True)
+    record = runs.RunRecord(entry, "data", "code", tmp_path)
+    lesson.train_language(entry, language_data, record, cpu)
+    assert seen[0] == entry.learning_rate and all(rate >= 0 for rate in seen)
+    falls = -np.diff(seen)
+    assert seen[-1] <= falls.max() * 1.001  # the next one would be zero
+    assert (falls > 0).all() and falls.max() < 1.2 * falls.min()  # in a line
+
+
+def test_reading_backwards_is_the_same_text(language_data):
+    back = language.backwards(language_data)
+    assert back.train[::-1].tolist() == language_data.train.tolist()
+    assert back.valid[::-1].tolist() == language_data.valid.tolist()
+    assert back.fingerprint != language_data.fingerprint
+    assert language.backwards(back).fingerprint == language_data.fingerprint
+
+
+def test_two_readers_start_from_their_language_models_and_add_their_logits(
+    lesson, transfer, recipes, data, language_data, settings, language_settings, tmp_path, cpu
+):
+    forth = language_settings(network="GRU-8 LM")
+    back = language_settings(network="GRU-8 back LM")
+    starts = [
+        sweep([run], lesson.train_language, text, CODE, tmp_path, workers=1)[0]
+        for run, text in ((forth, language_data), (back, language.backwards(language_data)))
+    ]
+    names = {"pretrained": starts[0].name, "pretrained_back": starts[1].name}
+    entry = settings(readout="pooled", epochs=1, **names)
+    record = runs.RunRecord(entry, data.fingerprint, "code", tmp_path)
+    model = transfer.build_reading(entry, data.vectors, record)
+    for reader, start in zip((model.forth, model.back), starts, strict=True):
+        learnt = start.checkpoint.weights_of(start.name)
+        assert torch.equal(reader.embedding.weight, learnt["embedding.weight"])
+        assert torch.equal(reader.recurrent.weight_hh_l0, learnt["recurrent.weight_hh_l0"])
+    batch = next(utils.make_batches(data.valid, 16, 10, seed=0))
+    with torch.no_grad():
+        logits = model.eval()(batch.text, batch.text_length)
+        for column, length in enumerate(batch.text_length):
+            words = batch.text[:length, column : column + 1]
+            alone = model.forth(words, length[None]) + model.back(words.flip(0), length[None])
+            assert logits[column].item() == pytest.approx(alone.item(), abs=1e-5)
+    transfer.train_reading(entry, data, record, cpu)
+    assert record.result["parameters"] == sum(p.numel() for p in model.parameters())
+    one = dataclasses.replace(entry, pretrained_back="")
+    assert isinstance(transfer.build_reading(one, data.vectors, record), recipes.Variant)
+
+
 def test_few_labels_are_drawn_evenly_and_nested(data, transfer, settings, tmp_path, cpu):
     small, large = (utils.draw_balanced(data.train, count, seed=1) for count in (10, 40))
     assert small.labels.sum() == 5 and large.labels.sum() == 20

@@ -159,7 +159,7 @@ def test_a_notebook_is_no_longer_than_it_can_be_worked_in(path):
     prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
     lines = sum(len(cell.source.strip().splitlines()) for cell in code_cells(path))
     if path.stem == "lab2":
-        assert len(cells) <= 170 and lines <= 740
+        assert len(cells) <= 170 and lines <= 750
         assert sum(len(text.split()) for text in prose) <= 7000
     else:
         electives = [cell for cell in cells if "exercise" in cell.metadata]

@@ -207,7 +207,7 @@ def test_numbers_of_the_readmes_stand_in_the_stored_results(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     text = text.split("## Working with it")[0] if page == "README.md" else text
     known = {f"{100 * share:.1f}" for share in all_accuracies()}
-    for profile in ("quick", "full"):
+    for profile in ("quick", "course", "full"):
         known |= {f"{number:.1f}" for number in table("claims", profile)["value"].abs()}
         known |= {f"{number:.1f}" for number in table("counting", profile)["perplexity"]}
         known |= {f"{number:.1f}" for number in stored("language", profile)["perplexity"]}
@@ -218,7 +218,7 @@ def test_numbers_of_the_readmes_stand_in_the_stored_results(page):
 
 def all_accuracies():
     """Yield all test accuracies of stored runs, of networks' runs together, and of the lines."""
-    for profile in ("quick", "full"):
+    for profile in ("quick", "course", "full"):
         yield from table("baselines", profile).iloc[:, 1:].to_numpy().ravel()
         for name in results.REFERENCE_LISTS:
             runs = stored(name, profile)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import utils
-from lab import config, files, results, tables
+from lab import config, files, language, results, tables
 from lab.config import LabError
 from lab.fingerprint import Code
 from tools import carry_over, reference
@@ -159,7 +159,9 @@ def test_every_list_can_be_made(maker, folder, monkeypatch):
     table = [{"network": s.network, "learning_rate": s.learning_rate} for s in lists["tuning"]]
     tuning = pd.DataFrame(table).assign(valid_loss=0.5)
     monkeypatch.setattr(results, "find_reference", lambda *_: (tuning, None))
-    monkeypatch.setattr(reference.Maker, "stream", maker.corpus.data)
+    stream = language.make_stream(maker.corpus.data.train)
+    text = language.LanguageData(stream, stream, maker.corpus.data.vectors, 100)
+    monkeypatch.setattr(reference.Maker, "stream", text)
     maker.profile = dataclasses.replace(maker.profile, labelled=(20, 0))
     for name in results.REFERENCE_LISTS:
         lists[name] = maker.runs(name)
@@ -171,11 +173,19 @@ def test_every_list_can_be_made(maker, folder, monkeypatch):
         "ladder": 28,  # the GRU's own rate is the default one here: two rungs less
         "language": 15,
         "transfer": 12,
+        "readers": 4,
+        "past": 6,
+        "best": 3,
     }
     assert all(lists["ladder"].values())
     starts = {run.pretrained for run in lists["transfer"]} - {""}
     readers = maker.records([run for run in lists["language"] if run.seed == 0])
     assert starts == {record.name for record in readers}
+    last = list(lists["past"])[-1]
+    assert last in lists["best"] and lists["past"][last].startswith("+ ")
+    needed = maker.starts_of(maker.records([last]))
+    assert [run.network for run in needed] == ["GRU-512 LM", "GRU-512 back LM"]
+    assert maker.data_of(needed[1]).train.tolist() == stream[::-1].tolist()
 
 
 def test_tables_are_made(maker, folder):
@@ -187,7 +197,11 @@ def test_tables_are_made(maker, folder):
     data = dataclasses.replace(maker.corpus.data, valid=many)
     maker.corpus = dataclasses.replace(maker.corpus, data=data)
     maker.make_table("baselines")
-    assert files.read_table("baselines", folder).shape == (4, 3)
+    baselines = files.read_table("baselines", folder)
+    assert baselines.shape == (4, 3)
+    right = {line: rows.mean() for line, rows in results.reference_lines().correct.items()}
+    whole = baselines.set_index("line")["whole reviews"].iloc[1:]  # not the commoner label
+    assert right == pytest.approx(whole.to_dict(), abs=1e-4)
     maker.make_table("gradients")
     gradients = files.read_table("gradients", folder)
     sizes = gradients.groupby(["kind", "network", "state"]).size()

@@ -45,6 +45,28 @@ def test_official_test_half_is_the_test_split(official, small_profile):
     assert not reviews[reviews["split"] != "test"]["text"].str.startswith("test").any()
 
 
+def test_the_whole_official_test_half_is_the_test(official, small_profile):
+    """What is copied there from the training half, or from itself, stays; the rest goes."""
+    folder = official()
+    tested = (folder / "test" / "pos" / "0_9.txt").read_text()
+    for copy in ("test/pos/5_9.txt", "train/pos/7_9.txt", "train/neg/8_2.txt"):
+        (folder / copy).write_text(tested)
+    (folder / "train" / "pos" / "9_9.txt").write_text("twice in training")
+    (folder / "train" / "pos" / "10_9.txt").write_text("twice in training")
+    reviews = utils.load_reviews(small_profile, folder.parent)
+    learnt, test = (reviews[(reviews["split"] == "test") == part] for part in (False, True))
+    assert len(test) == 240 and (test["text"] == tested).sum() == 2
+    assert tested not in set(learnt["text"]) and learnt["text"].is_unique
+    assert (learnt["text"] == "twice in training").sum() <= 1
+
+
+def test_the_official_profile_asks_for_the_official_test_half(official):
+    profile = dataclasses.replace(config.PROFILES["official"], valid=30)
+    folder = official(halves=["train"]).parent
+    with pytest.raises(LabError, match=f"profile official needs aclImdb/test in {folder}"):
+        utils.load_reviews(profile, folder)
+
+
 def test_order_of_files_on_disk_does_not_matter(official, monkeypatch):
     folder = official(halves=["train"])
     once = imdb.read_official(folder)

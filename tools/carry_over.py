@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORDS = 40  # of a small vocabulary
 
 CELLS = ("RNN", "LSTM", "GRU")
+STARTS = {"pretrained", "pretrained_back"}  # settings that are names of runs
 # of a curve, what is the same on all machines
 COLUMNS = ("epoch", "tokens", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
 KINDS = {  # what the stored runs differ in
@@ -190,7 +191,8 @@ def carry_over(folder: Path, known: list[str]) -> int:
     for row in sorted(table.to_dict("records"), key=lambda row: row["pretrained"] != ""):
         names[row["run"]], made_by[row["run"]] = new_name(row, names)
     table["code"] = table["run"].map(made_by)
-    table["pretrained"] = table["pretrained"].map(lambda name: names.get(name, name))
+    for column in STARTS.intersection(table):
+        table[column] = table[column].map(lambda name: names.get(name, name))
     table["run"] = table["run"].map(names)
     write(folder / "results.csv", table)
     for name in ("curves.csv", "lists.csv"):
@@ -205,8 +207,10 @@ def new_name(row: dict[str, str], names: dict[str, str]) -> tuple[str, str]:
     """Return the name and the code of a stored run as they are now; names: those known already."""
     from lab import runs, trainings
 
-    texts = {field.name: row[field.name] for field in dataclasses.fields(runs.Settings)}
-    texts["pretrained"] = names.get(row["pretrained"], row["pretrained"])
+    # a setting that is newer than the file stands at its default
+    known = [field.name for field in dataclasses.fields(runs.Settings) if field.name in row]
+    texts = {name: row[name] for name in known}
+    texts |= {name: names.get(row[name], row[name]) for name in STARTS if name in row}
     settings = runs.Settings(**{name: typed(name, text) for name, text in texts.items()})
     code = trainings.training_of(settings).code.of(settings)
     return runs.RunRecord(settings, row["data"], code, ROOT).name, code
@@ -261,8 +265,8 @@ def main() -> None:
     print(f"{len(CELLS) * (len(KINDS) + 2)} short runs are the same, bit for bit.")
     if not options.prove:
         sys.path.insert(0, str(ROOT))
-        for folder in sorted((ROOT / "data" / "reference").glob("*/")):
-            print(f"{folder.name}: {carry_over(folder, known)} runs have new names.")
+        for file in sorted((ROOT / "data" / "reference").glob("*/results.csv")):
+            print(f"{file.parent.name}: {carry_over(file.parent, known)} runs have new names.")
 
 
 if __name__ == "__main__":

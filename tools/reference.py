@@ -53,7 +53,7 @@ from lab.sweep import records_of, sweep
 # what is made, in this order: lists of runs, and tables
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
-    *("counting", "language", "transfer", "recall", "claims"),
+    *("counting", "language", "transfer", "readers", "past", "best", "recall", "claims"),
 )
 
 
@@ -77,6 +77,11 @@ class Maker:
         """The text of the language model."""
         return utils.language_data(self.profile, self.corpus)
 
+    @functools.cached_property
+    def stream_back(self) -> language.LanguageData:
+        """The same text for a language model that reads backwards."""
+        return language.backwards(self.stream)
+
     def records(self, runs: Sequence[Settings]) -> list[RunRecord]:
         """Return the records of runs, finished or not, each of the training that makes it."""
         return [
@@ -85,16 +90,19 @@ class Maker:
 
     def carry_out(self, runs: Sequence[Settings]) -> list[RunRecord]:
         """Train what is not finished of some runs, and return their records."""
-        by_training: dict[Any, list[Settings]] = {}
+        groups: dict[Any, list[Settings]] = {}
         for run in runs:
-            by_training.setdefault(trainings.training_of(run).train, []).append(run)
-        for some in by_training.values():
+            key = trainings.training_of(run).train, self.data_of(run).fingerprint
+            groups.setdefault(key, []).append(run)
+        for some in groups.values():
             train, code = trainings.training_of(some[0])
             sweep(some, train, self.data_of(some[0]), code, workers=self.workers)
         return self.records(runs)
 
     def data_of(self, run: Settings) -> utils.LabData | language.LanguageData:
         """Return the data that a run learns from."""
+        if run.network.endswith(" back LM"):
+            return self.stream_back
         return self.stream if run.network.endswith(" LM") else self.corpus.data
 
     # ── Lists of runs ───────────────────────────────────────────────────────────────────────────
@@ -119,6 +127,10 @@ class Maker:
             listed = run_lists.tuned_list(profile, network, rates)
         elif name == "transfer":
             listed = self.transfer_runs()
+        elif name == "readers":
+            listed = transfer.reader_list(profile)
+        elif name in ("past", "best"):
+            return self.past_runs(name)
         else:
             return self.ladders()
         return dict.fromkeys(listed, "")
@@ -148,6 +160,23 @@ class Maker:
         tuned = run_lists.tuned_list(self.profile, lesson.OF_EACH_CELL, self.own_rates)
         return transfer.transfer_list(self.profile, tuned, starts, self.corpus.data.train)
 
+    def past_runs(self, name: str) -> dict[Settings, str]:
+        """Return the rungs past the linear line, or the last of them from some seeds."""
+        readers = self.records(list(self.runs("readers")))
+        starts = {record.settings.network: record.name for record in readers}
+        rate = self.own_rates["GRU-256"]
+        if name == "past":
+            rungs = transfer.rungs(self.profile, rate, starts)
+            return {run: rung for rung, run in rungs.items()}
+        return dict.fromkeys(transfer.best_list(self.profile, rate, starts), "")
+
+    def starts_of(self, records: Sequence[RunRecord]) -> list[Settings]:
+        """Return the language models that some runs start from."""
+        runs = [record.settings for record in records]
+        needed = {name for run in runs for name in (run.pretrained, run.pretrained_back) if name}
+        readers = [*self.runs("language"), *self.runs("readers")] if needed else []
+        return [record.settings for record in self.records(readers) if record.name in needed]
+
     def make(self, name: str, train: bool = True) -> None:
         """Store what is finished of a list, and carry out the rest.
 
@@ -170,8 +199,7 @@ class Maker:
         print(f"{name}, {self.profile.name}: {todo}", flush=True)
         if not (train and waiting):
             return
-        if name == "transfer":
-            self.carry_out(list(self.runs("language")))  # their weights are needed, and not stored
+        self.carry_out(self.starts_of(waiting))  # their weights are needed, and not stored
         try:
             self.carry_out([record.settings for record in waiting])
         finally:
@@ -195,12 +223,20 @@ class Maker:
     def tables(self, name: str) -> dict[str, pd.DataFrame]:
         """Return a table by its name; with the gradients come the Jacobians."""
         if name == "baselines":
-            return {name: linear.baseline_table(self.corpus.data, self.profile.max_length)}
+            return {name: self.baselines()}
         if name == "counting":
             return {name: language.counting_table(self.stream, len(self.corpus.vocab))}
         if name == "recall":
             return self.recall()
         return {name: self.claims()} if name == "claims" else self.gradients()
+
+    def baselines(self) -> pd.DataFrame:
+        """Return the accuracy of the lines to beat, and store what they say of whole reviews."""
+        data, length = self.corpus.data, self.profile.max_length
+        said = linear.baseline_probability(data, length)
+        whole = {line: probability for line, (_, probability) in said.items()}
+        results.store_lines(whole, data.test, self.profile.name)
+        return linear.baseline_table(data, length, said)
 
     def gradients(self) -> dict[str, pd.DataFrame]:
         """Return gradients and Jacobians of one network of each cell, untrained and trained."""
