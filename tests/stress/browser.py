@@ -82,7 +82,7 @@ def students_edition(folder: Path) -> Path:
     command = [sys.executable, str(ROOT / "tools" / "student.py"), str(folder / "student")]
     subprocess.run(command, check=True)
     shutil.unpack_archive(folder / "lab2-student.zip", folder / "unpacked")
-    return folder / "unpacked" / "lab2"
+    return next((folder / "unpacked").glob("lab2-*"))
 
 
 @contextmanager
