@@ -56,7 +56,7 @@ def read(path: Path) -> dict[str, Any]:
 def source_of(cell: dict[str, Any]) -> str:
     """Return the source of a cell, which a file holds as a text or as a list of lines."""
     source = cell.get("source", "")
-    text = source if isinstance(source, str) else "".join(map(str, source))
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -268,6 +268,10 @@ def sources(path):
     return [answers.source_of(cell) for cell in answers.read(path)["cells"]]
 
 
+def test_a_cell_whose_source_is_no_text_stops_nothing():
+    assert answers.find([{"source": 5}, {"source": None}, {"source": [1, 2]}]) == {}
+
+
 def add(path, before, *added):
     """Put cells in front of the one with an id: sources of code, or cells."""
     notebook = answers.read(path)

@@ -100,13 +100,13 @@ def main() -> None:
     try:
         if results.all_reference("official")[0]["run"].any():
             raise LabError(f"There are official runs already, in {where}. It is too late.")
-        copies = copies_of(test_texts(options.archive), config.data_folder())
+        copies, runs = copies_of(test_texts(options.archive), config.data_folder()), announced()
         where.mkdir(parents=True, exist_ok=True)
         files.write_table("copies", copies, where)
-        files.write_table("runs", announced(), where, digits=None)
+        files.write_table("runs", runs, where, digits=None)
     except LabError as error:
         raise SystemExit(f"{error}") from None
-    print(f"{len(announced())} runs announced; copies: {copies['part'].value_counts().to_dict()}")
+    print(f"{len(runs)} runs announced; copies: {copies['part'].value_counts().to_dict()}")
 
 
 if __name__ == "__main__":
