@@ -3,6 +3,7 @@
 #              in the smallest profile
 # make further  the further notebooks, executed, into build/further/
 # make student  the student's edition: build/student/ and build/lab2-student.zip
+# make grade SUBMISSIONS=folder  what students handed in becomes build/grades/: table, feedback, summary
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook;
 #              make report AUTHOR="Your Name" OPTIONS=--no-code NOTEBOOK=other.ipynb
@@ -25,7 +26,7 @@ NOTEBOOK := build/lab2.ipynb
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run student further full figures test lab report doctor data stress browser constraints lint bench clean
+.PHONY: run student grade further full figures test lab report doctor data stress browser constraints lint bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -35,6 +36,10 @@ run: $(STAMP)
 
 student: $(STAMP)
 	$(BIN)/python tools/student.py
+
+grade: $(STAMP)
+	@test -n "$(SUBMISSIONS)" || { echo "Which hand-ins? make grade SUBMISSIONS=folder [ROSTER=list.csv]"; exit 1; }
+	$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $(if $(ROSTER),--roster "$(ROSTER)") $(OPTIONS)
 
 further: $(STAMP)
 	@mkdir -p build/further && cp -r figures build/

@@ -77,7 +77,7 @@ def _cell_cases(cell: str, blocks: int) -> Callable[[Generator], list[Case]]:
             x = torch.randn(reviews, inputs, generator=generator)
             h, c = (torch.randn(reviews, units, generator=generator) for _ in range(2))
             state = (h, c) if cell == "LSTM" else h
-            said = f"{reviews} reviews, E = {inputs}, H = {units}"
+            said = f"{reviews} review{'s' * (reviews > 1)}, E = {inputs}, H = {units}"
             weights = _weights(generator, blocks, inputs, units)
             cases.append(Case(said, (x, state, *weights)))
         return cases

@@ -7,12 +7,14 @@ from statistics import median
 
 import pytest
 
+import grading
 import lab
 
 ROOT = Path(__file__).parents[1]
 LAB = sorted(path for path in (ROOT / "lab").glob("*.py") if path.stem != "__init__")
 TOOLS = sorted((ROOT / "tools").glob("*.py"))
-CODE = [ROOT / "utils.py", ROOT / "doctor.py", ROOT / "conftest.py", *LAB, *TOOLS]
+GRADING = sorted(path for path in (ROOT / "grading").glob("*.py") if path.stem != "__init__")
+CODE = [ROOT / "utils.py", ROOT / "doctor.py", ROOT / "conftest.py", *LAB, *GRADING, *TOOLS]
 
 
 def imported(path):
@@ -40,14 +42,30 @@ def test_every_room_imports_what_the_map_says_and_no_more():
     assert {path.stem: imported(path) for path in LAB} == {k: set(v) for k, v in lab.MAP.items()}
 
 
-def test_arrows_of_the_map_run_one_way():
+@pytest.mark.parametrize("rooms", [lab.MAP, grading.MAP], ids=["lab", "grading"])
+def test_arrows_of_the_map_run_one_way(rooms):
     """A room can be built when all that it imports stands: in the end every room stands."""
     standing = set()
     while ready := {
-        room for room in lab.MAP if room not in standing and set(lab.MAP[room]) <= standing
+        room for room in rooms if room not in standing and set(rooms[room]) <= standing
     }:
         standing |= ready
-    assert standing == set(lab.MAP)
+    assert standing == set(rooms)
+
+
+def test_grading_imports_what_its_map_says_and_of_the_lab_no_training():
+    """What runs behind the wall lies side by side there, and is imported by its bare name."""
+    told = {path.stem: set() for path in GRADING}
+    for path in GRADING:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("grading"):
+                inner = node.module.partition(".")[2]
+                told[path.stem] |= {inner} if inner else {alias.name for alias in node.names}
+            elif isinstance(node, ast.Import):
+                told[path.stem] |= {alias.name for alias in node.names} & set(grading.MAP)
+    assert told == {room: set(rooms) for room, rooms in grading.MAP.items()}
+    allowed = {"answers", "cases", "checks", "config", "exercises", "files", "plays"}
+    assert all(imported(path) - {"tools"} <= allowed for path in GRADING)
 
 
 def test_the_lesson_stands_above_the_machinery_and_the_programs_above_both():

@@ -486,7 +486,7 @@ def test_a_loop_without_end_is_stopped_once_and_told(names):
     assert got == 0 and len(calls) == 2 and sys.getprofile() is None
     assert head == "rnn-cell: not yet, 0 of 3 points."
     assert tried == (
-        "  Tried with 1 reviews, E = 3, H = 2: it had not come to an end when you stopped it; is "
+        "  Tried with 1 review, E = 3, H = 2: it had not come to an end when you stopped it; is "
         "there a loop without end?"
     )
 

@@ -3,12 +3,13 @@
     python tools/student.py [FOLDER]
 
 leaves build/student/, with the notebook at its top, and build/lab2-student.zip; both the same byte
-for byte when they are made again. What goes into it is the list FILES, and nothing else: tests, the
-teacher's folder, outputs and stored notebooks hold answers too.
+for byte when they are made again. What is right in this edition goes to course/keys, for grading.
+What goes into it is the list FILES, and nothing else: tests, the teacher's folder, outputs and
+stored notebooks hold answers too.
 
 To change what a student gets, edit the solved notebooks, FILES, or the files in course/student.
 
-Imports `lab/answers.py`, `lab/config.py` and `lab/exercises.py`.
+Imports `lab/answers.py`, `lab/config.py`, `lab/exercises.py` and `grading/key.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 import lab
+from grading import key
 from lab import answers
 from lab.config import LabError
 from lab.exercises import ASKED
@@ -181,6 +183,7 @@ def main() -> None:
     try:
         made = contents()
         archive = write(folder, made)
+        key.store(edition_of(made))
     except LabError as error:
         raise SystemExit(f"{error}") from None
     size = archive.stat().st_size / 1e6

@@ -1,0 +1,87 @@
+"""A learning platform's own table of marks, with the lab's points filled in.
+
+Moodle gives a "grading worksheet" (Identifier, Full name, Email address, Grade, Feedback comments),
+Canvas a "gradebook" (Student, ID, SIS Login ID, Section, a column an assignment). Rows and columns
+that are not ours stay as they are, and so does the mark of whoever has none here.
+
+Imports, of `grading`: `pages.py`; of `lab`: `config.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from grading import pages
+from lab.config import LabError
+
+PEOPLE = {"identifier", "full name", "email address", "id number", "student", "id", "sis user id",
+          "sis login id", "username"}  # fmt: skip
+MOODLE, COMMENT = "Grade", "Feedback comments"
+
+
+def filled(path: Path, everybody: Sequence[pages.Graded], column: str = "") -> tuple[str, int]:
+    """Return the table with points filled in, as CSV, and how many rows have got them.
+
+    column: of the points; by default Moodle's "Grade", or the one column that names this lab.
+    Raises LabError if the table or its column cannot be read.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+        head = rows[0]
+    except (OSError, UnicodeDecodeError, csv.Error, IndexError) as error:
+        raise LabError(f"The gradebook {path} cannot be read: {error}.") from error
+    place, comment = _column(head, column, path), head.index(COMMENT) if COMMENT in head else -1
+    known = _by_person(everybody)
+    people = [i for i, name in enumerate(head) if name.strip().casefold() in PEOPLE]
+    done = 0
+    for row in rows[1:]:
+        row += [""] * (len(head) - len(row))
+        keys = {key for i in people for key in _keys(row[i])}
+        found = {id(known[key]): known[key] for key in keys if key in known}
+        if len(found) == 1:  # of two that fit, neither is taken
+            (one,) = found.values()
+            row[place] = f"{pages.score_of(one):g}"
+            if comment >= 0:
+                row[comment] = "<br>".join(pages.feedback(one).splitlines()[2:])
+            done += 1
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue(), done
+
+
+def _column(head: Sequence[str], column: str, path: Path) -> int:
+    named = [i for i, name in enumerate(head) if re.search(r"lab ?2", name, re.IGNORECASE)]
+    if column in head:
+        return head.index(column)
+    if not column and MOODLE in head:
+        return head.index(MOODLE)
+    if not column and len(named) == 1:
+        return named[0]
+    raise LabError(
+        f"Which column of {path} takes the points? Say --column NAME; there are: {', '.join(head)}."
+    )
+
+
+def _by_person(everybody: Sequence[pages.Graded]) -> dict[str, pages.Graded]:
+    """Return hand-ins by all that tells whose they are; what two of them share is left out."""
+    known: dict[str, pages.Graded | None] = {}
+    for one in everybody:
+        if pages.score_of(one) is not None:
+            told = one.result.student.values() if one.result else ()
+            for key in {key for text in (one.student, one.number, *told) for key in _keys(text)}:
+                known[key] = one if known.get(key, one) is one else None
+    return {key: one for key, one in known.items() if one is not None}
+
+
+def _keys(text: str) -> set[str]:
+    """Return in which forms a name or number may be written elsewhere.
+
+    Canvas turns "Doe, Jane" into "doejane" in file names; Moodle calls its number "Participant 7".
+    """
+    words = re.findall(r"\w+", text.casefold())
+    numbers = [word for word in words if word.isdigit()]
+    return {"".join(words), " ".join(sorted(words)), *numbers} - {""}

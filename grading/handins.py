@@ -1,0 +1,184 @@
+"""What students have handed in: found in any folder or archive, read as it is, never changed.
+
+A hand-in is a notebook, a folder, or an archive with a notebook in it, as students and learning
+platforms pack them. Nothing is unpacked to the disk and no link is followed.
+
+Imports, of `lab`: `answers.py`, `exercises.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab import answers
+from lab.exercises import ASKED
+
+LARGEST = 100 << 20  # bytes of a notebook
+MEMBERS = 2_000  # files in an archive
+MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_?")
+CANVAS = re.compile(r"^(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_")
+SKIPPED = {".ipynb_checkpoints", "__MACOSX", "__pycache__", ".venv", "venv", ".git"}
+
+
+class Handin(NamedTuple):
+    """One hand-in: by whom, as its file names tell, and the notebook in it.
+
+    student: a name;  number: of the learning platform, or ""
+    file:    where it lies in the folder of submissions
+    content: the notebook's bytes; None where there is none
+    time:    seconds, of the notebook's last change
+    problem: why there is nothing to read; "" if there is
+    flags:   what a person should know
+    """
+
+    student: str
+    number: str
+    file: str
+    content: bytes | None
+    time: float
+    problem: str = ""
+    flags: tuple[str, ...] = ()
+
+
+class Found(NamedTuple):
+    """A notebook in a hand-in."""
+
+    file: str
+    content: bytes | None
+    time: float
+    problem: str = ""
+
+
+def find(submissions: Path) -> list[Handin]:
+    """Return the hand-ins in a folder, or in an archive of a learning platform, by name."""
+    if submissions.is_file():
+        groups: dict[str, list[Found]] = {}
+        for one in _in_archive(submissions.read_bytes(), ""):
+            groups.setdefault(one.file.partition("/")[0], []).append(one)
+        return [_handin(name, notebooks) for name, notebooks in sorted(groups.items())]
+    entries = sorted(path for path in submissions.iterdir() if not path.name.startswith("."))
+    kinds = (".ipynb", ".zip")
+    return [
+        _handin(path.name, list(_notebooks(path, path.name)))
+        for path in entries
+        if path.is_dir() or path.is_symlink() or path.suffix.lower() in kinds
+    ]
+
+
+def _handin(entry: str, notebooks: list[Found]) -> Handin:
+    """Return the hand-in of an entry, with the notebook that has most answers."""
+    student, number = who(entry)
+    if not notebooks:
+        return Handin(student, number, entry, None, 0.0, "there is no notebook in it")
+    best = max(notebooks, key=lambda one: (_answers_in(one), one.time))
+    flags = (f"{len(notebooks)} notebooks; taken is {best.file}",) if len(notebooks) > 1 else ()
+    return Handin(student, number, best.file, best.content, best.time, best.problem, flags)
+
+
+def _answers_in(one: Found) -> int:
+    """Return how many answers were written in a notebook; -1 where it is none."""
+    cells, _ = cells_of(one.content) if one.content is not None else (None, "")
+    if cells is None:
+        return -1
+    return sum(
+        any(not answers.is_empty(cell.source, ASKED[name], cell.question) for cell in ones)
+        for name, ones in answers.find(cells).items()
+    )
+
+
+def who(entry: str) -> tuple[str, str]:
+    """Return name and number that the name of a file or folder tells, as platforms make them."""
+    name = re.sub(r"\.(ipynb|zip)$", "", unicodedata.normalize("NFC", entry), flags=re.IGNORECASE)
+    if match := MOODLE.match(name) or CANVAS.match(name):
+        return match["name"].strip(), match["number"]
+    return name.strip() or "without a name", ""
+
+
+def _notebooks(path: Path, name: str) -> Iterator[Found]:
+    """Yield the notebooks in a file, folder or archive. Links are told, and not followed."""
+    try:
+        if path.is_symlink():
+            yield Found(name, None, 0.0, "it is a link, which is not followed")
+        elif path.is_dir():
+            for inner in sorted(path.iterdir()):
+                if inner.name not in SKIPPED and not inner.name.startswith("."):
+                    yield from _notebooks(inner, f"{name}/{inner.name}")
+        elif path.suffix.lower() == ".ipynb" and path.is_file():
+            state = path.stat()
+            large = f"it has {state.st_size >> 20} MB" if state.st_size > LARGEST else ""
+            yield Found(name, None if large else path.read_bytes(), state.st_mtime, large)
+        elif path.suffix.lower() == ".zip" and path.is_file():
+            yield from _in_archive(path.read_bytes(), name)
+    except OSError as error:
+        yield Found(name, None, 0.0, f"it cannot be read: {error.strerror}")
+
+
+def _in_archive(content: bytes, name: str) -> Iterator[Found]:
+    """Yield the notebooks in an archive, as far as each is small enough when unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.infolist()[:MEMBERS]:
+                parts = member.filename.split("/")
+                if SKIPPED.intersection(parts) or not parts[-1].lower().endswith(".ipynb"):
+                    continue
+                yield _member(archive, member, "/".join(filter(None, (name, *parts))))
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+        yield Found(name, None, 0.0, f"the archive cannot be read: {error}")
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Found:
+    if (member.external_attr >> 16) & 0o170000 == 0o120000:
+        return Found(name, None, 0.0, "it is a link, which is not followed")
+    if member.flag_bits & 1:
+        return Found(name, None, 0.0, "the archive asks for a password")
+    with archive.open(member) as stream:
+        content = stream.read(LARGEST + 1)  # what it claims to be large does not matter
+    large = f"it has more than {LARGEST >> 20} MB" if len(content) > LARGEST else ""
+    year, month, day, hour, minute, second = member.date_time
+    days = (year * 12 + month) * 31 + day  # in the order of time, which is all that is asked
+    time = float(((days * 24 + hour) * 60 + minute) * 60 + second)
+    return Found(name, None if large else content, time, large)
+
+
+# ── A notebook as it is ─────────────────────────────────────────────────────────────────────────
+
+
+def cells_of(content: bytes) -> tuple[list[dict[str, Any]] | None, str]:
+    """Return the cells of a notebook in any state, and its edition; None if it is none.
+
+    Format 3 is read too. A cell that is no cell is left out.
+    """
+    try:
+        notebook = json.loads(_text(content))
+        cells = notebook["cells"] if "cells" in notebook else _of_format_3(notebook)
+        if not isinstance(cells, list):
+            return None, ""
+        metadata = notebook.get("metadata")
+        lab = metadata.get("lab2") if isinstance(metadata, dict) else None
+        edition = lab.get("edition") if isinstance(lab, dict) else ""
+        cells = [cell for cell in cells if isinstance(cell, dict)]
+        return cells, edition if isinstance(edition, str) else ""
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
+        return None, ""
+
+
+def _text(content: bytes) -> str:
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return content.decode("utf-16" if wide else "utf-8-sig")
+
+
+def _of_format_3(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the cells of the older format, where code is an `input` on a worksheet."""
+    cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+    return [
+        {**cell, "source": cell.get("source", cell.get("input", ""))}
+        for cell in cells
+        if isinstance(cell, dict)
+    ]

@@ -1,0 +1,75 @@
+"""What is right in an edition of the lab: the questions' answers, and what each exercise is worth.
+
+The key of the present edition is read from the solved notebooks. `make student` keeps the key of
+each edition that it makes in course/keys, so that a notebook of an older one is graded by its own.
+What is asked in code is tried as `lab/cases.py` has it now.
+
+Imports, of `lab`: `answers.py`, `exercises.py`, `files.py`, `config.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab import answers, files
+from lab.config import ROOT
+from lab.exercises import ASKED, LAB
+
+FOLDER = ROOT / "course" / "keys"
+FURTHER = ("gradients", "recipes", "transfer", "full-size")
+NOTEBOOKS = ("lab2.ipynb", *(f"further/{n}.ipynb" for n in FURTHER))
+
+
+class Right(NamedTuple):
+    """What is right for an exercise, and what it is worth.
+
+    answer: a letter or a number; None where a function is tried, or a person reads
+    stub:   the source of the cell as students get it
+    """
+
+    points: int
+    answer: Any
+    stub: str
+
+
+Key = dict[str, Right]
+
+
+def present() -> Key:
+    """Return the key of the lab as it is."""
+    key = {}
+    for name in NOTEBOOKS:
+        for exercise, ones in answers.find(answers.read(ROOT / name)["cells"]).items():
+            asked, source = ASKED[exercise], ones[0].source
+            right = answers.value_of(source, asked.name) if _asks_for_a_value(exercise) else None
+            if asked.kind == "number" and isinstance(right, str):  # a formula of the solved lab
+                right = eval(right, {"math": math})
+            key[exercise] = Right(asked.points, right, answers.stub(source, exercise, asked))
+    return key
+
+
+def _asks_for_a_value(exercise: str) -> bool:
+    return ASKED[exercise].kind in ("number", "choice")
+
+
+def store(edition: str) -> Path:
+    """Keep the present key as that of an edition; return its file."""
+    content = json.dumps(present(), indent=1, sort_keys=True).encode("utf-8")
+    files.write_atomically(FOLDER / f"{edition}.json", content)
+    return FOLDER / f"{edition}.json"
+
+
+def of_edition(edition: str) -> Key | None:
+    """Return the key of an edition; None if it is not known here."""
+    path = FOLDER / f"{edition}.json"
+    if not edition.isalnum() or not path.exists():
+        return None
+    return {name: Right(*parts) for name, parts in json.loads(path.read_text("utf-8")).items()}
+
+
+def of_lab(key: Key) -> Key:
+    """Return the part of a key that makes the hundred points."""
+    return {name: right for name, right in key.items() if name in LAB}

@@ -1,0 +1,315 @@
+"""One hand-in becomes points, and a line for each that is lost.
+
+The student's functions are called behind the wall, with inputs drawn here; what they return is
+compared here with what the lab's own version gives. So nothing that a student writes can say that
+it is right.
+
+Imports, of `grading`: `handins.py`, `key.py`, `sandbox.py`, `similar.py`, `wire.py`; of `lab`:
+`answers.py`, `cases.py`, `checks.py`, `exercises.py`, `plays.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from grading import similar, wire
+from grading.handins import Handin, cells_of
+from grading.key import Key, Right
+from grading.sandbox import Dead, Program
+from lab import answers, checks
+from lab.cases import TASKS
+from lab.exercises import ASKED, LAB, in_range, letters
+from lab.plays import Attempt
+
+SEED = 7919  # of the inputs; the notebook's own checks draw others
+SHOWN = 2_000  # characters of a student's text that a page shows
+LAYERS = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "_VF", "_thnn_fused_lstm_cell"}
+
+
+class Mark(NamedTuple):
+    """What an answer got. points: None where a person has to read it.
+
+    lines: what is wrong, a line for each call;  came: what came back, to group wrong answers by
+    """
+
+    points: float | None
+    most: int
+    lines: tuple[str, ...] = ()
+    came: str = ""
+    text: str = ""
+
+
+@dataclasses.dataclass
+class Result:
+    """What came of a hand-in.
+
+    status: graded, review (a person should look), unreadable
+    forms:  exercise -> digits that it shares with answers that say the same
+    """
+
+    status: str
+    marks: dict[str, Mark]
+    flags: list[str]
+    student: dict[str, str]
+    edition: str
+    seconds: float
+    sha256: str
+    forms: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Answers:
+    """The answers of a notebook, tried one by one behind a wall.
+
+    sources: exercise -> source of its cell
+    """
+
+    def __init__(self, wall: str, sources: dict[str, str]) -> None:
+        self.wall, self.sources = wall, sources
+        self.program: Program | None = None
+
+    def try_out(
+        self, name: str, questions: Sequence[dict[str, Any]]
+    ) -> tuple[str, list[dict[str, Any]]]:
+        """Execute an answer's cell and those that it names, and ask.
+
+        Returns what is wrong with the cell itself, "" if nothing, and an answer for each question.
+        """
+        cells = [(one, self.sources[one]) for one in self._needed(name)]
+        try:
+            if self.program is None:
+                self.program = Program(self.wall)
+            said = self.program.try_out(cells, questions)
+        except Dead as dead:
+            self.program = None
+            said = [{"dead": str(dead)}]
+        why = str(said[-1].get("dead") or "")[: wire.LONGEST]
+        fault = next((f"{one['error']}" for one in said[: len(cells)] if "error" in one), "")
+        fault = why if len(said) <= len(cells) and why else fault[: wire.LONGEST]
+        said = [one for one in said[len(cells) :] if "dead" not in one]
+        missing = len(questions) - len(said)
+        tried = [{"error": f"{DIED} {why}"}] + [{"error": f"{DIED} not tried"}] * missing
+        return fault, said + tried[:missing]
+
+    def _needed(self, name: str) -> list[str]:
+        """Return an exercise and those whose names its answer uses, in the notebook's order."""
+        needed, waiting = set(), [name]
+        while waiting:
+            one = waiting.pop()
+            needed.add(one)
+            words = set(re.findall(r"\w+", self.sources[one]))
+            waiting += [n for n in self.sources if ASKED[n].name in words and n not in needed]
+        return [one for one in self.sources if one in needed]
+
+    def end(self) -> None:
+        """End the program."""
+        if self.program is not None:
+            self.program.end()
+            self.program = None
+
+
+def mark(handin: Handin, keys: dict[str, Key], present: str, wall: str) -> Result:
+    """Return the points of a hand-in.
+
+    keys: edition -> its key; present: the edition of the lab as it is, for notebooks of none
+    """
+    start = time.monotonic()
+    sha256 = hashlib.sha256(handin.content or b"").hexdigest()
+    flags = list(handin.flags)
+    if wall == "none":
+        flags.append("graded without a wall")
+    cells, edition = cells_of(handin.content) if handin.content is not None else (None, "")
+    if cells is None:
+        flags.insert(0, handin.problem or "it is no notebook")
+        return Result("unreadable", {}, flags, {}, "", time.monotonic() - start, sha256)
+    if edition not in keys:
+        flags.append(f"edition {edition or 'unknown'}: graded by the present key")
+    found = answers.find(cells)
+    key = keys.get(edition, keys[present])
+    sources = {
+        name: _chosen(name, ones, key[name], flags).source
+        for name, ones in found.items()
+        if name in key
+    }
+    flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in sources]
+    marks = marks_of(sources, key, wall)
+    student = answers.value_of(sources.get("about-you", ""), "student")
+    about = student if isinstance(student, dict) else {}
+    about = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
+    status = "review" if flags else "graded"
+    seconds = time.monotonic() - start
+    return Result(status, marks, flags, about, edition, seconds, sha256, forms_of(sources, key))
+
+
+def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:
+    """Return the form of each answer that a student wrote in words of their own."""
+    made = {}
+    for name, source in sources.items():
+        kind = ASKED[name].kind
+        if kind in ("code", "free", "text") and not is_empty(name, source, key[name]):
+            text = answers.text_of(source, _question(name, key[name])) if kind == "text" else source
+            made[name] = similar.form(text, kind)
+    return made
+
+
+def _chosen(
+    name: str, ones: list[answers.Answer], right: Right, flags: list[str]
+) -> answers.Answer:
+    """Return the cell that counts of those with one answer: the last that is not empty."""
+    filled = [one for one in ones if not is_empty(name, one.source, right)]
+    if len({one.source for one in filled}) > 1:
+        flags.append(f"{name}: {len(filled)} cells, the last one counts")
+    chosen = (filled or ones)[-1]
+    if chosen.kind != ("markdown" if ASKED[name].kind == "text" else "code"):
+        flags.append(f"{name}: the type of its cell was changed")
+    return chosen
+
+
+def is_empty(name: str, source: str, right: Right) -> bool:
+    """Say whether nothing was written in an answer's cell."""
+    return answers.is_empty(source, ASKED[name], _question(name, right))
+
+
+def _question(name: str, right: Right) -> str:
+    return answers.question_of(right.stub) if ASKED[name].kind == "text" else ""
+
+
+def marks_of(sources: dict[str, str], key: Key, wall: str) -> dict[str, Mark]:
+    """Return the mark of each exercise of a key; sources: exercise -> source of its cell."""
+    executed = {
+        name: source
+        for name, source in sources.items()
+        if ASKED[name].kind in ("code", "number", "guess") and not is_empty(name, source, key[name])
+    }
+    running = Answers(wall, executed)
+    try:
+        return {
+            name: _mark_of(name, sources.get(name), right, running)
+            for name, right in key.items()
+            if (name in LAB or name in sources) and ASKED[name].kind != "about"
+        }
+    finally:
+        running.end()
+
+
+def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> Mark:
+    exercise = ASKED[name]
+    if source is None:
+        return Mark(0, right.points, ("Its cell is not there.",), "no cell")
+    if is_empty(name, source, right):
+        return Mark(0, right.points, ("Nothing was written.",), "empty")
+    if exercise.kind == "text":
+        return Mark(None, right.points, text=answers.text_of(source, _question(name, right)))
+    if exercise.kind == "free":
+        return Mark(None, right.points, text=source)
+    if exercise.kind == "code":
+        return _mark_of_code(name, source, right.points, running)
+    return _mark_of_value(name, source, right, running)
+
+
+def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Mark:
+    """Mark a letter, a number or a guess. What must be computed is computed behind the wall."""
+    exercise = ASKED[name]
+    value = answers.value_of(source, exercise.name)
+    computed = isinstance(value, str | dict) and exercise.kind in ("number", "guess")
+    if computed and exercise.key is not str:
+        fault, (said,) = running.try_out(name, [{"do": "value", "name": exercise.name}])
+        try:
+            value = wire.decode(said.get("value"))
+        except wire.Unclear as unclear:
+            fault = str(unclear)
+        if fault := fault or said.get("error", ""):
+            return Mark(0, right.points, (f"{exercise.name}: {fault}.",), "no value")
+    if hasattr(value, "numel") or hasattr(value, "size"):
+        value = value.item() if getattr(value, "ndim", 1) == 0 else None
+    shown = repr(value)[:100]
+    if exercise.kind == "guess":
+        good = in_range(value, exercise.key)
+        what = "is no prediction in the range that is asked for"
+    elif exercise.kind == "choice":
+        good = isinstance(value, str) and value == right.answer
+        letter = isinstance(value, str) and value in list(letters(exercise))
+        what = "is not the right letter" if letter else "is none of the letters"
+    else:
+        number = in_range(value, (-checks.LARGEST, checks.LARGEST))
+        good = number and abs(value - right.answer) <= exercise.near + 1e-9
+        what = "is not the number" if number else "is no number"
+    if good:
+        return Mark(right.points, right.points)
+    return Mark(0, right.points, (f"{exercise.name} = {shown} {what}.",), shown)
+
+
+def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark:
+    """Call a function with each case, and compare what comes back."""
+    exercise, task = ASKED[name], TASKS[name]
+    if banned := forbidden_names(source, name):
+        return Mark(0, points, (f"It uses {banned}: write it yourself.",), f"uses {banned}")
+    cases = task.draw(torch.Generator().manual_seed(SEED))
+    question = {"do": "call", "name": exercise.name, "play": task.play.__name__, "seed": SEED}
+    questions = [{**question, "arguments": wire.encode(case.arguments)} for case in cases]
+    fault, said = running.try_out(name, questions)
+    done = [_attempt(one) for one in said]
+    lines = [f"When its cell is executed: {fault}."] if fault else []
+    judgement = checks.judge(task, done, SEED, exercise.name)
+    wrong = [
+        f"Tried with {case.said}: {attempt.error or _differs(task, attempt, i)}"
+        for i, (case, attempt, right) in enumerate(zip(cases, done, judgement.right, strict=True))
+        if not right
+    ]
+    mistakes = [said for said in judgement.said if not said.startswith("Tried with")]
+    got = points * sum(judgement.right) / len(cases)
+    return Mark(
+        round(got, 2), points, (*lines, *wrong, *mistakes) if wrong else (), _group(wrong, mistakes)
+    )
+
+
+DIED = "the call was ended:"
+
+
+def _attempt(said: dict[str, Any]) -> Attempt:
+    """Return what came of one call, as the student's side tells it."""
+    error, used = str(said.get("error") or "")[: wire.LONGEST], said.get("used")
+    used = used[:1000] if isinstance(used, list) else []
+    used = frozenset(one for one in used if isinstance(one, str))
+    try:
+        return Attempt(None if error else wire.decode(said.get("value")), error, used)
+    except wire.Unclear as unclear:
+        return Attempt(error=str(unclear))
+
+
+def _differs(task: Any, attempt: Attempt, place: int) -> str:
+    expected = checks.attempts(task.right, task, SEED)[place].value
+    return checks.difference(attempt.value, expected, task.parts) or "it is not what is asked for"
+
+
+def _group(wrong: list[str], mistakes: list[str]) -> str:
+    """Return by what a wrong answer is grouped with others: the mistake, or what came back."""
+    return (mistakes or [one.partition(": ")[2] for one in wrong] or [""])[0][:200]
+
+
+def forbidden_names(source: str, name: str) -> str:
+    """Return what an answer names that would be the answer itself, or the lab's own; "" if nothing.
+
+    It reads the source alone. Who hides a name gets past it; what they return is right then, and
+    the page shows the source.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    named = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    named |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    imported = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    modules = {a.name for n in imported for a in n.names}
+    modules |= {n.module or "" for n in imported if isinstance(n, ast.ImportFrom)}
+    if "given" in named or any(m.split(".")[0] == "lab" for m in modules):
+        return "the lab's own version"
+    banned = set(TASKS[name].forbidden) | (LAYERS if name.endswith("-cell") else set())
+    return next(iter(sorted(named & banned)), "")

@@ -1,0 +1,686 @@
+"""Grading: what students write gets the points that it earns, and does nothing else.
+
+Each hostile hand-in is graded behind both walls. Where a system lacks one, its tests are skipped
+with that reason; with BOTH_WALLS=1, as `.ci/run` says, they are red instead.
+"""
+
+import csv
+import ctypes
+import functools
+import io
+import json
+import os
+import socket
+import sys
+import zipfile
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from helpers import ROOT
+
+from grading import gradebook, handins, key, marking, pages, sandbox, similar, wire
+from lab import answers
+from lab.config import LabError
+from lab.exercises import LAB
+from tools import grade, student
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="grading needs Linux")
+
+
+@functools.cache
+def why_not(wall):
+    """Return why a wall cannot be tried here; "" if it can."""
+    if os.environ.get("BOTH_WALLS") == "1" or sandbox.stands(wall):
+        return ""
+    return f"this system has no {wall}"
+
+
+@pytest.fixture(params=("bwrap", "landlock"))
+def wall(request):
+    if why := why_not(request.param):
+        pytest.skip(why)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """The answers of the solved lab: id -> source."""
+    found = answers.find(answers.read(ROOT / "lab2.ipynb")["cells"])
+    return {name: ones[0].source for name, ones in found.items()}
+
+
+@pytest.fixture(scope="module")
+def edition():
+    """The student's notebook, as JSON."""
+    return json.loads(student.contents()["lab2.ipynb"])
+
+
+@pytest.fixture(scope="module")
+def keys(edition):
+    return {edition["metadata"]["lab2"]["edition"]: key.present()}
+
+
+def filled(edition, sources):
+    """A student's notebook with some answers in it."""
+    notebook = json.loads(json.dumps(edition))
+    for name, ones in answers.find(notebook["cells"]).items():
+        if name in sources:
+            notebook["cells"][ones[0].place]["source"] = sources[name]
+    return notebook
+
+
+def handin(notebook, name="anna"):
+    content = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
+    return handins.Handin(name, "", f"{name}.ipynb", content, 0.0)
+
+
+def marked(notebook, keys, wall="landlock"):
+    return marking.mark(handin(notebook), keys, next(iter(keys)), wall)
+
+
+def points(result, name):
+    return result.marks[name].points
+
+
+# ── values on their way ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, 3, 2.5, "text", [1, (2.0, None)], {"a": [1], "b": ()},
+        torch.randn(3, 4), torch.tensor(2), torch.tensor([True, False]), torch.zeros(0, 3),
+        torch.tensor([1, 2], dtype=torch.int64), np.arange(6.0).reshape(2, 3), np.float32(0.1),
+    ],
+)  # fmt: skip
+def test_a_value_arrives_as_it_was(value):
+    came = wire.decode(json.loads(json.dumps(wire.encode(value))))
+    if hasattr(value, "shape"):
+        assert type(came) is (torch.Tensor if isinstance(value, torch.Tensor) else np.ndarray)
+        assert np.array_equal(np.asarray(came), np.asarray(value))
+    else:
+        assert came == value and type(came) is type(value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"tensor": {"kind": "float32", "shape": [10**9], "bytes": ""}},
+        {"tensor": {"kind": "float32", "shape": [-1], "bytes": "AAAA"}},
+        {"tensor": {"kind": "object", "shape": [1], "bytes": "AAAAAAAA"}},
+        {"tensor": {"kind": "float32", "shape": [2], "bytes": "AAAA"}},
+        {"tensor": {"kind": "float32", "shape": "x", "bytes": "AAAA"}},
+        {"tensor": 3}, {"other": "Liar"}, {"two": 1, "things": 2}, [1], {"dict": [[1, 2]]},
+        {"list": "abc"}, {"list": [{"list": [{"list": [{"list": [{"list": [{"list": [
+            {"list": [{"list": []}]}]}]}]}]}]}]},
+    ],
+)  # fmt: skip
+def test_what_is_no_plain_value_is_refused(content):
+    with pytest.raises(wire.Unclear):
+        wire.decode(content)
+
+
+# ── honest hand-ins ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_solved_lab_has_all_points_that_a_machine_gives(edition, solved, keys, wall):
+    result = marked(filled(edition, solved), keys, wall)
+    lost = {n: m for n, m in result.marks.items() if n in LAB and m.points not in (None, m.most)}
+    assert lost == {} and result.status == "graded" and result.flags == []
+    assert sum(m.points or 0 for n, m in result.marks.items() if n in LAB) == 70
+    assert {n for n, m in result.marks.items() if m.points is None} == set(pages.ASKED_BY_HAND)
+
+
+def test_an_untouched_notebook_has_none(edition, keys):
+    result = marked(edition, keys)
+    assert {m.points for m in result.marks.values()} == {0}
+
+
+def test_each_point_that_is_lost_has_a_line(edition, solved, keys):
+    wrong = {
+        "rnn-cell": solved["rnn-cell"].replace("torch.tanh", "torch.sigmoid"),
+        "perplexity": "# Exercise perplexity\ndef perplexity(log_probability):\n    return 8.0",
+        "copy": '# Question copy\nanswer_copy = "a"',
+        "vanish": "# Question vanish\nanswer_vanish = 12",
+        "guess-linear": "# Prediction guess-linear\nguess_linear = 400",
+    }
+    result = marked(filled(edition, solved | wrong), keys)
+    assert points(result, "rnn-cell") == 0 and 0 < points(result, "perplexity") < 2
+    said = {name: " ".join(result.marks[name].lines) for name in wrong}
+    assert "4 reviews, E = 5, H = 8" in said["rnn-cell"] and "expected is" in said["rnn-cell"]
+    assert "sigma instead of tanh" in said["rnn-cell"]
+    assert "8 came back, expected is" in said["perplexity"]
+    assert said["copy"] == "answer_copy = 'a' is not the right letter."
+    assert "12" in said["vanish"] and "400" in said["guess-linear"]
+
+
+def test_numbers_may_be_computed(edition, solved, keys):
+    computed = {
+        "five-classes": "# Question five-classes\nn = 5\nanswer_five_classes = math.log(n)",
+        "vanish": "# Question vanish\nanswer_vanish = np.log(1e-6) / np.log(1 / np.sqrt(3))",
+        "guess-gates": '# Prediction guess-gates\nhalf = 50\n'
+        'guess_gates = {"0.50": half, "0.73": half, "0.95": 99}',
+    }  # fmt: skip
+    result = marked(filled(edition, solved | computed), keys)
+    assert {name: points(result, name) for name in computed} == dict.fromkeys(computed, 1)
+
+
+# ── hostile and broken answers ──────────────────────────────────────────────────────────────────
+
+CELL = "def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    "
+EVIL = {
+    # time, memory, processes
+    "a loop": CELL + "while True: pass",
+    "a loop when the cell is executed": "while True: pass",
+    "a loop that catches everything": CELL
+    + "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
+    "sleep": CELL + "import time; time.sleep(1000)",
+    "memory": CELL + "return torch.zeros(20_000_000_000)",
+    "memory, bit by bit": CELL + "kept = []\n    while True: kept.append(bytearray(10_000_000))",
+    "forks": CELL + "import os\n    while True: os.fork()",
+    "programs": CELL + "import subprocess\n    while True: subprocess.Popen(['sleep', '100'])",
+    "threads": CELL + "import threading, time\n    while True: "
+    "threading.Thread(target=time.sleep, args=(1000,)).start()",
+    "a thread that goes on": CELL + "import threading\n    def on():\n        while True: pass\n"
+    "    threading.Thread(target=on, daemon=True).start()\n    return x",
+    "recursion": CELL + "return rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh)",
+    "deep recursion": "import sys; sys.setrecursionlimit(10**9)\n" + CELL
+    + "return rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh)",
+    # ends
+    "exit": CELL + "raise SystemExit",
+    "os._exit": CELL + "import os; os._exit(0)",
+    "exit when the cell is executed": "import os; os._exit(0)",
+    "a segmentation fault": CELL + "import ctypes; ctypes.string_at(0)",
+    "abort": CELL + "import os; os.abort()",
+    "an own signal": CELL + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "signals to all": CELL + "import os, signal; os.kill(-1, signal.SIGKILL)",
+    "a signal to the grader": CELL + "import os, signal; os.kill(os.getppid(), signal.SIGKILL)",
+    "no end of the input": CELL + "import os\n    for n in range(100):\n        try: os.close(n)\n"
+    "        except OSError: pass",
+    # files and network
+    "deletion": CELL + "import os, shutil\n    for f in TARGETS:\n        shutil.rmtree(f, True)\n"
+    "        try: os.remove(f)\n        except OSError: pass\n    return x",
+    "planting": CELL + "import os\n    for f in TARGETS:\n        for g in (f, f + '/planted'):\n"
+    "            try: open(g, 'w').write('evil')\n            except OSError: pass\n    return x",
+    "links": CELL + "import os\n    for f in TARGETS:\n        for how in (os.link, os.symlink):\n"
+    "            try: how(f, f + '-link')\n            except OSError: pass\n    return x",
+    "reading the answers": CELL + "import sys\n    sys.path.insert(0, ROOT)\n"
+    "    import importlib\n    lab = importlib.import_module('la' + 'b.giv' + 'en')\n"
+    "    return lab.CELLS['RNN'](x, h, w_ih, w_hh, b_ih, b_hh)",
+    "reading the key": CELL + "text = open(ROOT + '/lab2.ipynb').read()\n    return x",
+    "network": CELL + "import socket\n    s = socket.create_connection(('127.0.0.1', PORT), 1)\n"
+    "    s.sendall(b'here'); return x",
+    "UDP": CELL + "import socket\n    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+    "    s.sendto(b'here', ('127.0.0.1', PORT)); return x",
+    "a socket that is a file": CELL + "import socket\n    s = socket.socket(socket.AF_UNIX)\n"
+    "    s.connect(SOCKET); s.sendall(b'here'); return x",
+    # forging
+    "results on every channel": CELL + "import os\n    for n in range(64):\n        try:\n"
+    "            os.write(n, b'{\"id\": \"ready\", \"value\": true, \"points\": 3}\\n' * 50)\n"
+    "        except OSError: pass\n    return x",
+    "the grader's own frames": CELL + "import sys\n    f = sys._getframe()\n    while f:\n"
+    "        for k in list(f.f_locals):\n            if k in ('error', 'came', 'reply'): "
+    "f.f_locals[k] = ''\n        f = f.f_back\n    return x",
+    "a lying tensor": "class Liar(torch.Tensor):\n    def __eq__(self, other): return True\n"
+    "    shape = property(lambda self: (4, 8))\n    def __float__(self): return 0.0\n"
+    + CELL + "return torch.zeros(4, 8).as_subclass(Liar)",
+    "a lying object": "class Liar:\n    shape = (4, 8)\n    def __eq__(self, other): return True\n"
+    "    def __float__(self): return 0.0\n    def __len__(self): return 4\n" + CELL
+    + "return Liar()",
+    "a patched torch": "torch.isclose = lambda *a, **k: torch.ones(4, 8).bool()\n"
+    "torch.equal = torch.allclose = lambda *a, **k: True\n" + CELL + "return x",
+    "a patched numpy": "np.allclose = np.array_equal = lambda *a, **k: True\n" + CELL + "return x",
+    "a patched json": "import json\njson.dumps = lambda *a, **k: '{\"right\": true}'\n" + CELL
+    + "return x",
+    "patched builtins": "import builtins\nbuiltins.isinstance = lambda *a: True\n"
+    "builtins.len = lambda x: 4\n" + CELL + "return x",
+    "a patched player": "import plays\nplays.attempt = lambda *a, **k: plays.Attempt(None, '')\n"
+    "plays.PLAYS.clear()\n" + CELL + "return x",
+    "a patched wire": "import wire\nwire.encode = lambda *a: True\n" + CELL + "return x",
+    # output
+    "300 MB of print": CELL + "print('x' * 300_000_000); return x",
+    "control codes": CELL
+    + "raise ValueError('\\x1b[2J\\x1b]0;owned\\x07 <script>alert(1)</script>')",
+    "a huge answer": CELL + "return torch.zeros(5_000, 5_000)",
+    "a long text": CELL + "return 'x' * 100_000_000",
+    "lists in lists": CELL + "a = []\n    for _ in range(10_000): a = [a]\n    return a",
+    "a list in itself": CELL + "a = []; a.append(a); return a",
+    "not a number": CELL + "return x.new_full((4, 8), float('nan'))",
+    "by the clock": CELL + "import time\n    return torch.full((len(x), len(w_hh)), time.time())",
+    "an answer known by heart": CELL + "return torch.full((4, 8), 0.5)",
+    "a generator": CELL + "yield x",
+    "an error without words": "class Evil(Exception):\n    def __str__(self): raise Evil\n" + CELL
+    + "raise Evil",
+    "no Python": "def rnn_cell(x, h:\n",
+    "nulls": "rnn_cell = '\\x00'\n\x00",
+    "another name": "def cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    return x",
+    "no function": "rnn_cell = 3",
+    "interrupts": CELL + "raise KeyboardInterrupt",
+    "other arguments": "def rnn_cell():\n    return 0",
+}  # fmt: skip
+SLOW = 1  # seconds for a question here: each loop takes all of it
+
+
+@pytest.fixture
+def target(tmp_path_factory):
+    """Things that a hostile answer should not reach, and a port that hears if it does."""
+    folder = tmp_path_factory.mktemp("target")
+    folder.chmod(0o777)
+    (folder / "secret.txt").write_text("secret")
+    (folder / "secret.txt").chmod(0o666)
+    heard = []
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_UNIX) as file,
+    ):
+        udp.bind(tcp.getsockname())
+        file.bind(str(folder / "socket"))
+        (folder / "socket").chmod(0o777)
+        file.listen()
+        for one in (tcp, udp, file):
+            one.settimeout(0.05)
+        names = {
+            "TARGETS": [str(folder), str(folder / "secret.txt"), str(ROOT / "tests")],
+            "ROOT": str(ROOT), "PORT": tcp.getsockname()[1], "SOCKET": str(folder / "socket"),
+        }  # fmt: skip
+        yield folder, "".join(f"{name} = {value!r}\n" for name, value in names.items()), heard
+        for one, hear in ((tcp, "accept"), (file, "accept")):
+            with pytest.raises(TimeoutError):
+                getattr(one, hear)()
+        with pytest.raises(TimeoutError):
+            udp.recv(10)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def foster_parent():
+    """Make programs whose parent has died children of this process, so that none is overlooked."""
+    subreaper = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
+    assert ctypes.CDLL(None).prctl(subreaper, 1, 0, 0, 0) == 0
+    yield
+    ctypes.CDLL(None).prctl(subreaper, 0, 0, 0, 0)
+
+
+def alive():
+    """Return the programs that this process, or one that it started, has left running."""
+    own = psutil.Process().children(recursive=True)
+    return [one for one in own if one.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("kind", EVIL)
+def test_a_hostile_answer_costs_its_own_points_and_nothing_else(
+    edition, solved, keys, target, monkeypatch, kind, wall
+):
+    monkeypatch.setattr(sandbox, "SECONDS", SLOW)
+    folder, names, _ = target
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    few = ("rnn-cell", "last-state", "mean-over-reviews", "split", "guess-linear")
+    sources = {name: solved[name] for name in few}
+    sources["rnn-cell"] = f"# Exercise rnn-cell\n{names}{EVIL[kind]}\n"
+    result = marked(filled(edition, sources), keys, wall)
+    got = {name: points(result, name) for name in few}
+    assert got == {"rnn-cell": 0, "last-state": 3, "mean-over-reviews": 2, "split": 1,
+                   "guess-linear": 1}  # fmt: skip
+    assert result.marks["rnn-cell"].lines
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert not list((ROOT / "tests").glob("planted*"))
+    assert alive() == []
+
+
+def test_without_a_wall_it_is_said(edition, solved, keys):
+    result = marked(filled(edition, {"rnn-cell": solved["rnn-cell"]}), keys, "none")
+    assert points(result, "rnn-cell") == 3 and "graded without a wall" in result.flags
+
+
+# ── broken files ────────────────────────────────────────────────────────────────────────────────
+
+
+def as_format_3(notebook):
+    cells = []
+    for cell in notebook["cells"]:
+        old = {k: v for k, v in cell.items() if k not in ("source", "id")}
+        old["input" if cell["cell_type"] == "code" else "source"] = cell["source"]
+        cells.append(old)
+    return {"nbformat": 3, "metadata": notebook["metadata"], "worksheets": [{"cells": cells}]}
+
+
+def without_metadata(notebook):
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+    return notebook
+
+
+def without_anything_but_ids(notebook):
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+        source = answers.source_of(cell)
+        if answers.HEADING.match(source):
+            cell["source"] = source.partition("\n")[2]
+    return notebook
+
+
+def reordered(notebook):
+    notebook["cells"] = notebook["cells"][::-1]
+    return notebook
+
+
+def with_other_checks(notebook):
+    for cell in notebook["cells"]:
+        if answers.source_of(cell).startswith("check("):
+            cell["source"] = "check = lambda *a: print('right, 100 of 100 points')"
+    return notebook
+
+
+def another_kernel(notebook):
+    notebook["metadata"]["kernelspec"] = {"name": "julia-1.9", "display_name": "J", "language": "j"}
+    return notebook
+
+
+def with_huge_outputs(notebook):
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * 20_000_000}
+    next(c for c in notebook["cells"] if c["cell_type"] == "code")["outputs"] = [output]
+    return notebook
+
+
+def with_odd_cells(notebook):
+    notebook["cells"] += [None, 3, {}, {"cell_type": "code"}, {"source": 5, "metadata": 7}]
+    return notebook
+
+
+STILL_READ = {
+    "format 3": lambda n: json.dumps(as_format_3(n)).encode(),
+    "a byte order mark": lambda n: b"\xef\xbb\xbf" + json.dumps(n).encode(),
+    "UTF-16": lambda n: json.dumps(n).encode("utf-16"),
+    "lines as on Windows": lambda n: json.dumps(n).replace("\\n", "\\r\\n").encode(),
+    "reordered": reordered,
+    "without metadata": without_metadata,
+    "without metadata and first lines": without_anything_but_ids,
+    "with other checks": with_other_checks,
+    "another kernel": another_kernel,
+    "huge outputs": with_huge_outputs,
+    "odd cells": with_odd_cells,
+}
+
+
+@pytest.mark.parametrize("kind", STILL_READ)
+def test_a_notebook_in_any_state_is_graded(edition, solved, keys, kind):
+    few = {name: solved[name] for name in ("rnn-cell", "last-state", "split", "memorize")}
+    notebook = STILL_READ[kind](filled(edition, few))
+    result = marked(notebook, keys)
+    assert [points(result, name) for name in ("rnn-cell", "last-state", "split")] == [3, 3, 1]
+    assert result.marks["memorize"].points is None
+
+
+def test_what_a_person_should_look_at_is_flagged(edition, solved, keys):
+    notebook = filled(edition, {name: solved[name] for name in ("rnn-cell", "copy", "last-state")})
+    cells = notebook["cells"]
+    place = answers.find(cells)["rnn-cell"][0].place
+    other = {**cells[place], "source": EVIL["another name"]}
+    cells.insert(place + 1, {**other, "source": f"# Exercise rnn-cell\n{CELL}return x"})
+    del cells[answers.find(cells)["copy"][0].place]
+    cells[answers.find(cells)["last-state"][0].place]["cell_type"] = "markdown"
+    result = marked(notebook, keys)
+    assert result.status == "review"
+    flags = " ".join(result.flags)
+    assert "rnn-cell: 2 cells, the last one counts" in flags and "copy: its cell is gone" in flags
+    assert "last-state: the type of its cell was changed" in flags
+    assert points(result, "rnn-cell") == 0 and points(result, "last-state") == 3
+    assert points(result, "copy") == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x00\x01\x02", b"{", b"[]", b'{"cells": 3}', b'{"cells": {}}', b"no", b"\xff\xfe\x00",
+     b"[" * 200_000, b'{"nbformat": 4}', b"\x89PNG\r\n"],
+)  # fmt: skip
+def test_what_cannot_be_read_has_no_points_and_not_zero(keys, content):
+    result = marked(content, keys)
+    one = pages.Graded("x", "x", "x.ipynb", result, {})
+    assert result.status == "unreadable" and pages.score_of(one) is None
+    row = next(csv.DictReader(io.StringIO(pages.grades([one]))))
+    assert row["score"] == "" and row["status"] == "unreadable" and row["percent"] == ""
+
+
+def test_an_older_edition_is_graded_by_its_own_key(edition, solved, keys):
+    old = dict(next(iter(keys.values())))
+    old["copy"] = old["copy"]._replace(answer="a")
+    notebook = filled(edition, {"copy": '# Question copy\nanswer_copy = "a"'})
+    notebook["metadata"]["lab2"]["edition"] = "0123456789ab"
+    result = marking.mark(handin(notebook), {**keys, "0123456789ab": old}, next(iter(keys)), "none")
+    assert points(result, "copy") == 1
+    assert points(marked(notebook, keys), "copy") == 0
+
+
+# ── folders and archives ────────────────────────────────────────────────────────────────────────
+
+
+def zipped(**members):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def test_hand_ins_are_found_however_they_are_packed(tmp_path, edition, solved):
+    good = json.dumps(filled(edition, {"copy": solved["copy"]})).encode()
+    empty = json.dumps(edition).encode()
+    files = {
+        "doejane_12345_678_lab2.ipynb": good,
+        "roelate_LATE_99_100_lab2-1.ipynb": good,
+        "Max Muster_4711_assignsubmission_file_/lab2.ipynb": good,
+        "two/lab2.ipynb": good,
+        "two/lab2-Copy1.ipynb": empty,
+        "two/.ipynb_checkpoints/lab2-checkpoint.ipynb": empty,
+        "王小明.zip": zipped(**{"lab2-1/lab2.ipynb": good, "../../evil.ipynb": empty}),
+        "report.pdf": b"%PDF",
+        "no notebook/readme.txt": b"",
+        "=cmd|' /C calc'!A0.ipynb": good,
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "link.ipynb").symlink_to("/etc/passwd")
+    found = {one.student: one for one in handins.find(tmp_path)}
+    assert found["doejane"].number == "12345" and found["roelate"].number == "99"
+    assert found["Max Muster"].number == "4711"
+    assert found["two"].file == "two/lab2.ipynb" and "2 notebooks" in found["two"].flags[0]
+    assert found["王小明"].content == good and not list(tmp_path.parent.rglob("evil*"))
+    assert found["no notebook"].content is None and found["link"].content is None
+    assert "not followed" in found["link"].problem and "report" not in found
+
+
+def test_an_archive_that_is_none_or_a_bomb_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(handins, "LARGEST", 1 << 20)
+    (tmp_path / "bomb.zip").write_bytes(zipped(**{"lab2.ipynb": b"0" * (50 << 20)}))
+    (tmp_path / "cut.zip").write_bytes(zipped(**{"lab2.ipynb": b"{}"})[:30])
+    (tmp_path / "large.ipynb").write_bytes(b" " * (2 << 20))
+    problems = {one.student: one.problem for one in handins.find(tmp_path)}
+    assert "more than 1 MB" in problems["bomb"] and "cannot be read" in problems["cut"]
+    assert "2 MB" in problems["large"]
+
+
+def test_an_archive_of_a_learning_platform_is_many_hand_ins(tmp_path, edition):
+    content = json.dumps(edition).encode()
+    names = ("A B_1_assignsubmission_file_/lab2.ipynb", "C D_2_assignsubmission_file_/x.ipynb")
+    (tmp_path / "all.zip").write_bytes(zipped(**dict.fromkeys(names, content)))
+    found = handins.find(tmp_path / "all.zip")
+    assert [(one.student, one.number) for one in found] == [("A B", "1"), ("C D", "2")]
+
+
+# ── the program ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def classroom(tmp_path, edition, solved):
+    """A folder of hand-ins, and where grades go."""
+    folder = tmp_path / "submissions"
+    folder.mkdir()
+    about = '# Answer about-you\nstudent = {{"name": "{}", "number": "{}"}}'
+    texts = {name: solved[name] for name in pages.ASKED_BY_HAND}
+    few = {name: solved[name] for name in ("rnn-cell", "copy")} | texts
+    made = {
+        "anna.ipynb": filled(edition, few | {"about-you": about.format("Anna", 1)}),
+        "anna_again.ipynb": filled(edition, {"about-you": about.format("Anna", 1)}),
+        "ben.ipynb": filled(edition, {"copy": '# Question copy\nanswer_copy = "b"'}),
+    }
+    for i, (name, notebook) in enumerate(made.items()):
+        (folder / name).write_text(json.dumps(notebook))
+        os.utime(folder / name, (1000 + i, 1000 + i))
+    (folder / "broken.ipynb").write_text("{")
+    return folder, tmp_path / "grades"
+
+
+def rows_of(where):
+    text = (where / "grades.csv").read_text(encoding="utf-8")
+    return {row["student"]: row for row in csv.DictReader(io.StringIO(text))}
+
+
+def test_a_class_is_graded_and_nothing_is_written_to_its_hand_ins(classroom, tmp_path):
+    folder, where = classroom
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*")}
+    roster = tmp_path / "roster.csv"
+    roster.write_text("number,name\n1,Anna A\n2,Ben\n3,Zoe\n", encoding="utf-8")
+    grade.grade(folder, where, wall="none", roster=roster)
+    rows = rows_of(where)
+    assert set(rows) == {"anna_again", "ben", "broken", "3, Zoe"}
+    assert rows["anna_again"]["score"] == "0" and "last one counts" in rows["anna_again"]["flags"]
+    assert rows["ben"]["copy"] == "0" and rows["broken"]["score"] == ""
+    assert rows["3, Zoe"]["status"] == "missing" and rows["3, Zoe"]["score"] == ""
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*")} == before
+    assert r"answer\_copy = 'b'" in (where / "feedback" / "ben.md").read_text()
+    summary = (where / "summary.html").read_text()
+    assert "copy" in summary and "it is no notebook" in summary
+    for page in where.rglob("*.html"):
+        text = page.read_text()
+        assert "http://" not in text and "https://" not in text and "src=" not in text
+
+
+def test_only_what_has_changed_is_graded_again(classroom, monkeypatch):
+    folder, where = classroom
+    grade.grade(folder, where, wall="none")
+    seen = []
+    mark = marking.mark
+    monkeypatch.setattr(
+        marking, "mark", lambda one, *rest: seen.append(one.student) or mark(one, *rest)
+    )
+    first = (where / "grades.csv").read_text()
+    grade.grade(folder, where, wall="none")
+    assert seen == [] and (where / "grades.csv").read_text() == first
+    (folder / "ben.ipynb").write_bytes((folder / "ben.ipynb").read_bytes() + b" ")
+    grade.grade(folder, where, wall="none")
+    assert seen == ["ben"]
+    grade.grade(folder, where, wall="none", only="anna")
+    assert seen == ["ben", "anna"]
+    monkeypatch.setattr(grade, "digest", lambda *_: "another grader")
+    grade.grade(folder, where, wall="none")
+    assert sorted(seen[2:]) == ["anna", "anna_again", "ben", "broken"]
+    with pytest.raises(LabError, match="No hand-in is called 'zoe'"):
+        grade.grade(folder, where, wall="none", only="zoe")
+
+
+def test_points_that_a_person_gave_are_taken_in(classroom):
+    folder, where = classroom
+    (folder / "anna_again.ipynb").unlink()
+    grade.grade(folder, where, wall="none")
+    page = (where / "to_read.html").read_text()
+    assert 'data-name="anna" data-exercise="conclusion"' in page and "Rubric" in page
+    before = rows_of(where)["anna"]
+    assert before["conclusion"] == "" and "points are still to be read" in before["flags"]
+    (where / "points_read.csv").write_text(
+        'name,exercise,points\n"anna","conclusion","4.5"\nanna,memorize,99\nanna,copy,5\nx\n'
+    )
+    grade.grade(folder, where, wall="none")
+    after = rows_of(where)["anna"]
+    assert after["conclusion"] == "4.5" and after["memorize"] == ""
+    assert float(after["score"]) == float(before["score"]) + 4.5
+
+
+def test_a_table_holds_no_formulas_and_pages_no_code(edition, keys):
+    evil = '=HYPERLINK("http://x")<script>alert(1)</script>\x1b[2J'
+    about = f"# Answer about-you\nstudent = {{'name': {evil!r}, 'number': '-1'}}"
+    text = f"**Answer memorize · 2 points · 2 minutes**\n\n*What?*\n\n{evil}"
+    result = marked(filled(edition, {"about-you": about, "memorize": text}), keys, "none")
+    one = pages.Graded("evil", evil, evil, result, {})
+    row = list(csv.reader(io.StringIO(pages.grades([one]))))[1]
+    assert not [cell for cell in row if cell.startswith(pages.FORMULA)]
+    for page in (
+        pages.summary([one], {}),
+        pages.to_read([one], ""),
+        pages.as_page(pages.feedback(one)),
+    ):
+        assert "<script>alert" not in page and "\x1b" not in page
+
+
+def test_who_shares_an_unusual_answer_is_listed_once():
+    unusual = (
+        "def f(x, h):\n    total = x\n    for i in range(3):\n        total = total + h * i\n"
+        "    return torch.tanh(total) - x.mean() + h.sum()"
+    )
+    renamed = unusual.replace("total", "s").replace("i ", "k ").replace("* i", "* k  # a comment")
+    other = unusual.replace("h * i", "h - i")
+    assert similar.form(unusual, "code") == similar.form(renamed, "code") != ""
+    assert similar.form(unusual, "code") != similar.form(other, "code")
+    assert similar.form("def f(x):\n    return x", "code") == similar.form("def f(:", "code") == ""
+    own, usual = similar.form(other, "code"), "usual"
+    forms = {f"s{i}": {"a": usual, "b": own} for i in range(20)}
+    forms["s3"] = forms["s7"] = {"a": similar.form(unusual, "code"), "c": "text", "b": own}
+    assert similar.groups(forms, {"b": own}) == [(["s3", "s7"], ["a", "c"])]
+
+
+@pytest.mark.parametrize(
+    ("student", "head", "rows", "column"),
+    [
+        ("Jane Doe", "Identifier,Full name,Email address,Grade,Feedback comments",
+         ["Participant 7,Jane Doe,j@x.org,,", "Participant 8,Zoe Zen,z@x.org,,"], "Grade"),
+        ("doejane", "Student,ID,SIS Login ID,Section,Lab 2 (99),Final",
+         ["    Points Possible,,,,100,", '"Doe, Jane",12,jd,A,,', '"Zen, Zoe",13,zz,A,,'],
+         "Lab 2 (99)"),
+    ],
+)  # fmt: skip
+def test_a_platforms_table_is_filled_in(
+    tmp_path, edition, solved, keys, student, head, rows, column
+):  # fmt: skip
+    path = tmp_path / "book.csv"
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    result = marked(filled(edition, {"copy": solved["copy"]}), keys, "none")
+    jane = pages.Graded("jane", student, "x.ipynb", result, {})
+    text, done = gradebook.filled(path, [jane])
+    found = list(csv.DictReader(io.StringIO(text)))
+    assert done == 1 and [row[column] for row in found if "Zo" in str(row)] == [""]
+    (row,) = [row for row in found if "Jane" in str(row)]
+    assert row[column] == "1" and (column != "Grade" or "rnn-cell" in row["Feedback comments"])
+    with pytest.raises(LabError, match="Which column"):
+        gradebook.filled(path, [jane], "none such")
+
+
+def test_a_wall_that_does_not_hold_grades_nothing(classroom, monkeypatch):
+    folder, where = classroom
+    monkeypatch.setattr(grade, "MALICIOUS", grade.MALICIOUS.replace("(1, len(found))", "(1, 2)"))
+    with pytest.raises(LabError, match="The wall \\(landlock\\) lets through"):
+        grade.grade(folder, where, wall="landlock")
+    assert not (where / "grades.csv").exists()
+
+
+def test_a_grader_that_knows_nothing_grades_nothing(classroom, monkeypatch):
+    folder, where = classroom
+    broken = [{"error": "out of order"}] * 4
+    monkeypatch.setattr(sandbox.Program, "try_out", lambda *_: broken)
+    with pytest.raises(LabError, match="the right answer got 0 of 3 points"):
+        grade.grade(folder, where, wall="landlock")
+
+
+def test_without_a_wall_there_is_one_sentence(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sandbox, "find_wall", lambda: "")
+    monkeypatch.setattr(sys, "argv", ["grade.py", str(tmp_path)])
+    assert grade.main() == 1
+    assert "install bubblewrap" in capsys.readouterr().err
+
+
+def test_both_walls_are_there(wall):
+    with sandbox.Program(wall) as program:
+        _, said = program.try_out([("x", "x = 1")], [{"do": "value", "name": "x"}])
+        assert said["value"] == 1
+    assert not program.folder.exists() and program.process.poll() is not None
