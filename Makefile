@@ -2,7 +2,8 @@
 # make test    install, then lint, unit tests, `pytest --nbval lab2.ipynb`, and the further notebooks
 #              in the smallest profile
 # make further  the further notebooks, executed, into build/further/
-# make student  the student's edition: build/student/ and build/lab2-student.zip
+# make student  the student's edition: build/student/ and build/lab2-student.zip;
+#              EDITION=zh: in Chinese, and so are make run, lab and report with it
 # make grade SUBMISSIONS=folder  what students handed in becomes build/grades/: table, feedback, summary
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook;
@@ -22,7 +23,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
-NOTEBOOK := build/lab2.ipynb
+LANGUAGE := $(if $(EDITION),.$(EDITION))
+LESSON := lab2$(LANGUAGE).ipynb
+NOTEBOOK := build/$(LESSON)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
@@ -31,11 +34,11 @@ export AUTHOR
 
 run: $(STAMP)
 	@mkdir -p build && cp -r figures build/
-	$(BIN)/papermill --kernel python3 lab2.ipynb build/lab2.ipynb
-	$(BIN)/python tools/report.py build/lab2.ipynb build/report.pdf --author "$$AUTHOR"
+	$(BIN)/papermill --kernel python3 $(LESSON) build/$(LESSON)
+	$(BIN)/python tools/report.py build/$(LESSON) build/report$(LANGUAGE).pdf --author "$$AUTHOR"
 
 student: $(STAMP)
-	$(BIN)/python tools/student.py
+	$(BIN)/python tools/student.py $(if $(EDITION),--edition "$(EDITION)")
 
 grade: $(STAMP)
 	@test -n "$(SUBMISSIONS)" || { echo "Which hand-ins? make grade SUBMISSIONS=folder [ROSTER=list.csv]"; exit 1; }
@@ -61,16 +64,16 @@ test: $(STAMP) $(STAMP)-cluster
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest tests -q -n 2 --dist worksteal
-	$(BIN)/python -m pytest --nbval lab2.ipynb -q
+	$(BIN)/python -m pytest --nbval lab2.ipynb lab2.zh.ipynb -q  # one set of runs for both
 	LAB2_PROFILE=tiny $(BIN)/python -m pytest --nbval further -q
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab lab2.ipynb
+	$(BIN)/jupyter lab $(LESSON)
 
 report: $(STAMP)
 	@test -f $(NOTEBOOK) || { echo "There is no $(NOTEBOOK). make run writes build/lab2.ipynb."; exit 1; }
 	@mkdir -p build
-	$(BIN)/python tools/report.py $(NOTEBOOK) build/report.pdf --author "$$AUTHOR" $(OPTIONS)
+	$(BIN)/python tools/report.py $(NOTEBOOK) build/report$(LANGUAGE).pdf --author "$$AUTHOR" $(OPTIONS)
 
 doctor: $(STAMP)
 	$(BIN)/python doctor.py

@@ -642,10 +642,13 @@ FONT_FOLDERS = {
 
 def check_fonts() -> List[Line]:
     """Is there a font with Chinese characters for the PDF? Latin ones come with typst."""
-    why = "The PDF of a report in Chinese needs one; for English it makes no difference."
+    why = "Figures and PDF in Chinese need one; for English it makes no difference."
     folders = [Path(f).expanduser() for f in FONT_FOLDERS.get(platform.system(), ())]
     names = [f.name for folder in folders if folder.is_dir() for f in folder.rglob("*.[tTo][tT]*")]
     chinese = [name for name in names if re.search(CHINESE_FONTS, name.lower())]
+    package = "noto-cjk-sans-otc"
+    if version := installed(package):  # what the lab itself installs for figures and PDF
+        chinese.insert(0, "package {} {}".format(package, version))
     found = chinese[0] if chinese else "no font with Chinese characters found"
     fixes = {"Linux": "sudo apt install fonts-noto-cjk"}
     fix = fixes.get(platform.system(), "Install the font Noto Sans CJK")

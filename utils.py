@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchtext.vocab import Vocab
 
-from lab import config, files, fingerprint, glove, imdb, language, machine, own_texts
+from lab import config, files, fingerprint, glove, imdb, language, machine, own_texts, words
 from lab.config import LabError, Profile
 from lab.language import PADDING_INDEX
 
@@ -76,8 +76,10 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     reviews = reviews[reviews["split"] != ""].reset_index(drop=True)
     reviews.attrs |= {"source": source, "own": bool(own)}
     counts = reviews["split"].value_counts()
-    print(f"Reviews: {source}")
-    print("         " + ", ".join(f"{counts.get(s, 0):,} {s}" for s in ("train", "valid", "test")))
+    words.tell(f"Reviews: {source}")
+    words.tell(
+        "         " + ", ".join(f"{counts.get(s, 0):,} {s}" for s in ("train", "valid", "test"))
+    )
     return reviews
 
 

@@ -4,23 +4,24 @@ The key of the present edition is read from the solved notebooks. `make student`
 each edition that it makes in course/keys, so that a notebook of an older one is graded by its own.
 What is asked in code is tried as `lab/cases.py` has it now.
 
-Imports, of `lab`: `answers.py`, `exercises.py`, `files.py`, `config.py`.
+Imports, of `lab`: `answers.py`, `exercises.py`, `files.py`, `words.py`, `config.py`.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab import answers, files
+from lab import answers, files, words
 from lab.config import ROOT
 from lab.exercises import ASKED, LAB
 
 FOLDER = ROOT / "course" / "keys"
 FURTHER = ("gradients", "recipes", "transfer", "full-size")
-NOTEBOOKS = ("lab2.ipynb", *(f"further/{n}.ipynb" for n in FURTHER))
+OTHERS = tuple(f"further/{name}.ipynb" for name in FURTHER)
 
 
 class Right(NamedTuple):
@@ -38,16 +39,17 @@ class Right(NamedTuple):
 Key = dict[str, Right]
 
 
-def present() -> Key:
-    """Return the key of the lab as it is."""
-    key = {}
-    for name in NOTEBOOKS:
+def present(language: str = words.ENGLISH) -> Key:
+    """Return the key of the lab as it is, in a language."""
+    key, say = {}, functools.partial(words.say, language=language)
+    lesson = "lab2.ipynb" if language == words.ENGLISH else f"lab2.{language}.ipynb"
+    for name in (lesson, *OTHERS):
         for exercise, ones in answers.find(answers.read(ROOT / name)["cells"]).items():
             asked, source = ASKED[exercise], ones[0].source
             right = answers.value_of(source, asked.name) if _asks_for_a_value(exercise) else None
             if asked.kind == "number" and isinstance(right, str):  # a formula of the solved lab
                 right = eval(right, {"math": math})
-            key[exercise] = Right(asked.points, right, answers.stub(source, exercise, asked))
+            key[exercise] = Right(asked.points, right, answers.stub(source, exercise, asked, say))
     return key
 
 
@@ -55,9 +57,9 @@ def _asks_for_a_value(exercise: str) -> bool:
     return ASKED[exercise].kind in ("number", "choice")
 
 
-def store(edition: str) -> Path:
+def store(edition: str, language: str = words.ENGLISH) -> Path:
     """Keep the present key as that of an edition; return its file."""
-    content = json.dumps(present(), indent=1, sort_keys=True).encode("utf-8")
+    content = json.dumps(present(language), indent=1, sort_keys=True).encode("utf-8")
     files.write_atomically(FOLDER / f"{edition}.json", content)
     return FOLDER / f"{edition}.json"
 

@@ -11,9 +11,11 @@ reads the imports and compares them with MAP.
     figures   tables   sweep   results   training   run_lists
     own_texts imdb glove   language linear recurrent   statistics   runs cluster   notebook
     files   fingerprint   source   machine
+    words
     config   (and doctor.py, which uses nothing else)      cases   given   plays   exercises
 
     config       settings, profiles, folders, every LAB2_* variable
+    words        what code shows, in the reader's language
     files        written whole or not at all, read with their damage noticed
     fingerprint  digests of data and code: what makes a run the same run
     source       the source of what runs, in a form without layout
@@ -46,6 +48,7 @@ reads the imports and compares them with MAP.
 
 MAP = {
     "config": (),
+    "words": ("config",),
     "files": ("config",),
     "source": ("config",),
     "fingerprint": ("config", "source"),
@@ -61,17 +64,17 @@ MAP = {
     "linear": (),
     "training": ("runs",),
     "run_lists": ("config", "runs"),
-    "sweep": ("cluster", "config", "files", "fingerprint", "machine", "runs"),
-    "results": ("config", "files", "runs"),
+    "sweep": ("cluster", "config", "files", "fingerprint", "machine", "runs", "words"),
+    "results": ("config", "files", "runs", "words"),
     "tables": ("config", "statistics"),
-    "figures": ("config", "files"),
+    "figures": ("config", "files", "words"),
     "claims": ("config", "files", "linear", "results"),
     "live": ("figures",),
     "plays": (),
     "given": ("plays",),
     "exercises": (),
     "cases": ("given", "plays"),
-    "checks": ("cases", "config", "exercises", "files", "plays"),
+    "checks": ("cases", "config", "exercises", "files", "plays", "words"),
     "answers": ("config", "exercises"),
     "notebook": ("config", "files"),
     "lesson": ("config", "notebook"),

@@ -14,7 +14,7 @@ import ast
 import json
 import re
 import symtable
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,9 +22,11 @@ from lab.config import LabError
 from lab.exercises import ASKED, Exercise, empty_guess
 
 EMPTY_TEXT = "*Write here.*"
-HEADING = re.compile(r"\s*(?:#+|\*\*)\s*(?:Exercise|Question|Prediction|Answer) ([a-z0-9-]+)\b")
+EMPTY_TEXTS = (EMPTY_TEXT, "*写在这里。*")  # as the editions have it
+KINDS = "Exercise|Question|Prediction|Answer|练习|问题|预测|回答"
+HEADING = re.compile(rf"\s*(?:#+|\*\*)\s*(?:{KINDS}) ([a-z0-9-]+)\b")
 HEADING_OF_A_TEXT = re.compile(r"\*\*[^*\n]+\*\*|[^\n]*")
-QUESTION = re.compile(r"\*(?!\*)[^*]*(?:\?|sentences?\.\))[^*]*\*(?!\*)(?=\s*(?:\n|$))")
+QUESTION = re.compile(r"\*(?!\*)[^*]*(?:[?？]|sentences?\.\)|句话。）)[^*]*\*(?!\*)(?=\s*(?:\n|$))")
 COMMAND = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|\S+\?+)$")  # to the notebook: %time, !ls, name?
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what `ast` raises
 
@@ -150,7 +152,9 @@ def text_of(answer: str, question: str = "") -> str:
     in single asterisks, is taken for the question.
     """
     text = _below_heading(answer).removeprefix(question or question_of(answer))
-    return text.replace(EMPTY_TEXT, "").strip()
+    for empty in EMPTY_TEXTS:
+        text = text.replace(empty, "")
+    return text.strip()
 
 
 def question_of(answer: str) -> str:
@@ -278,18 +282,25 @@ def _statements(source: str) -> list[ast.stmt]:
 # ── Taking answers out ──────────────────────────────────────────────────────────────────────────
 
 
-def stub(answer: str, name: str, exercise: Exercise) -> str:
-    """Return the source of an answer's cell without the answer: what a student finds there."""
+def stub(
+    answer: str, name: str, exercise: Exercise, say: Callable[[str], str] = lambda text: text
+) -> str:
+    """Return the source of an answer's cell without the answer: what a student finds there.
+
+    say: puts what is added into the language of the edition
+    """
     if exercise.kind == "text":
         heading, question = re.split(r"\n\s*\n", answer.strip(), maxsplit=2)[:2]
-        return f"{heading}\n\n{question}\n\n{EMPTY_TEXT}"
+        return f"{heading}\n\n{question}\n\n{say(EMPTY_TEXT)}"
     lines = answer.splitlines()
     if exercise.kind == "free":
-        return f"{lines[0]}\n# Your code here."
+        return f"{lines[0]}\n# {say('Your code here.')}"
     if exercise.kind == "code":
         body = ast.parse(answer).body
         function = next(n for n in body if getattr(n, "name", "") == exercise.name)
-        return "\n".join([lines[0], *_signature(lines, function), *_not_written(name, exercise)])
+        return "\n".join(
+            [lines[0], *_signature(lines, function), *_not_written(name, exercise, say)]
+        )
     node = _assignment(answer, exercise.name)
     empty = '{"name": "", "number": ""}' if exercise.kind == "about" else empty_guess(exercise.key)
     empty = empty if exercise.kind in ("about", "guess") else "None"
@@ -302,9 +313,9 @@ def _signature(lines: list[str], function: ast.FunctionDef) -> list[str]:
     return lines[function.lineno - 1 : function.body[0].end_lineno]
 
 
-def _not_written(name: str, exercise: Exercise) -> list[str]:
+def _not_written(name: str, exercise: Exercise, say: Callable[[str], str]) -> list[str]:
     return [
-        f"    # Hint: {exercise.hint}",
+        f"    # {say(f'Hint: {exercise.hint}')}",
         f'    raise NotImplementedError("Exercise {name}: not written yet")',
     ]
 
@@ -319,8 +330,9 @@ def fill(stub: str, answer: str, exercise: Exercise, question: str = "") -> str:
     stop the notebook: it comes below, as comments. question: of the old cell, as for `text_of`.
     """
     if exercise.kind == "text":
-        text = text_of(answer, question) or EMPTY_TEXT
-        return stub.replace(EMPTY_TEXT, text) if EMPTY_TEXT in stub else f"{stub}\n\n{text}"
+        empty = next((one for one in EMPTY_TEXTS if one in stub), "")
+        text = text_of(answer, question) or empty
+        return stub.replace(empty, text) if empty else f"{stub}\n\n{text}".rstrip()
     if unreadable(answer):
         own = [f"# {line}".rstrip() for line in _own_lines(answer, stub)]
         kept = "\n".join(["# Your older answer, which Python cannot read:", *own])

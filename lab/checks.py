@@ -8,8 +8,8 @@ lab's own code (`given.py`), whatever the student's does.
     judge       compares what came back with what the lab's own version gives
     check       both, and says what came of it
 
-Who uses it: the notebooks. Imports `cases.py`, `plays.py`, `exercises.py`, `config.py` and
-`files.py`.
+Who uses it: the notebooks. Imports `cases.py`, `plays.py`, `exercises.py`, `config.py`,
+`files.py` and `words.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from lab import config, files
+from lab import config, files, words
 from lab.cases import TASKS, Case, Task
 from lab.exercises import ASKED, LAB, Exercise, group_of, in_range, letters, plain
 from lab.plays import NOTHING, Attempt, attempt, kind, unwritten
@@ -208,18 +208,18 @@ def check(name: str = "") -> None:
     if isinstance(name, str) and name == "":
         read = sum(e.points for e in LAB.values() if not e.by_machine)
         rest = f"A person reads texts and the experiment: {read} points."
-        print("\n".join([*_still_open(marks), progress(marks), rest]))
+        words.tell("\n".join([*_still_open(marks), progress(marks), rest]))
     elif not isinstance(name, str) or name not in ASKED:
         near = difflib.get_close_matches(name, ASKED, 1) if isinstance(name, str) else []
         meant = f" Do you mean {near[0]!r}?" if near else ""
-        print(f"There is no exercise {_shown(name)}.{meant}")
+        words.tell(f"There is no exercise {_shown(name)}.{meant}")
     else:
         try:
             marks[name], lines = examine(name, scope, ASKED[name])
         except Exception as error:  # an object that cannot even be looked at
             what = f"{ASKED[name].name} cannot be checked ({type(error).__name__})"
             marks[name], lines = 0, [f"{name}: {what}."]
-        print("\n".join([*lines, progress(marks, group_of(name))]))
+        words.tell("\n".join([*lines, progress(marks, group_of(name))]))
 
 
 def _shown(value: Any) -> str:
@@ -310,7 +310,7 @@ def guess(name: str, outcome: Any = None) -> Any:
     if outcome is not None:
         _keep(name, value if made else None, outcome)
     if not made and _begun(value):
-        print(_no_guess(name, value))
+        words.tell(_no_guess(name, value))
     return value if made else None
 
 
@@ -347,4 +347,4 @@ def _keep(name: str, value: Any, outcome: Any) -> None:
     try:
         files.write_table(OUTCOMES, pd.concat([others, new]) if len(others) else new)
     except config.LabError as error:
-        print(f"{name}: not kept for your report. {error}")
+        words.tell(f"{name}: not kept for your report. {error}")

@@ -200,6 +200,16 @@ def text_encoding() -> str:
     return _variable("ENCODING") or "utf-8-sig"
 
 
+def language() -> str:
+    """Return the language in which results are shown: LAB2_LANGUAGE, else English."""
+    return _variable("LANGUAGE") or "en"
+
+
+def name_language(language: str) -> None:
+    """Let this process and its children show what they show in a language."""
+    os.environ["LAB2_LANGUAGE"] = language
+
+
 def scheduler_address() -> str | None:
     """Return the address of the Dask scheduler that takes the runs, if LAB2_DASK names one."""
     return _variable("DASK")

@@ -3,11 +3,12 @@
 Each is drawn from tables and arrays that runs have left; nothing here knows a network. Beside them
 stands the coloured text, which shows a review in the colours of what a network believes.
 
-Who uses it: the notebook. Imports `config.py` and `files.py`.
+Who uses it: the notebook. Imports `config.py`, `files.py` and `words.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import math
@@ -18,12 +19,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import display
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 from scipy import special
 
-from lab import config, files
+from lab import config, files, words
 
 # Colour-blind safe (Okabe and Ito 2008); the dashes tell the networks apart in grey print too.
 NETWORK_STYLE = {
@@ -36,12 +39,35 @@ NETWORK_STYLE = {
 }
 
 
+CHINESE_FONTS = ("Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "Droid Sans Fallback")
+
+
 def use_theme() -> None:
     """Set the one look of all figures: white, quiet grid, text legible on printed A4."""
     import seaborn as sns  # takes a second, and is needed here alone
 
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.95)
     plt.rcParams.update({"figure.dpi": 100, "savefig.dpi": 150, "lines.linewidth": 2.2})
+    if config.language() != words.ENGLISH:
+        plt.rcParams["font.family"] = ["sans-serif", *_other_fonts()]
+        words.show_tables()
+
+
+def _other_fonts() -> list[str]:
+    """Return the fonts of this system that have Chinese characters, the installed one first."""
+    with contextlib.suppress(ImportError):
+        from noto_cjk_sans_otc import FONT_PATH
+
+        font_manager.fontManager.addfont(FONT_PATH)
+    known = set(font_manager.get_font_names())
+    return [name for name in CHINESE_FONTS if name in known]
+
+
+def say(figure: Figure) -> Figure:
+    """Put all texts of a figure into the reader's language; return it."""
+    for text in figure.findobj(Text):
+        text.set_text(words.say(text.get_text()))
+    return figure
 
 
 def save_figure(figure: Figure, name: str) -> None:
@@ -50,7 +76,7 @@ def save_figure(figure: Figure, name: str) -> None:
     It goes to `figures/<name>.png` in the output folder. The description is the alternative text of
     the picture in the notebook's file and in pages made of it.
     """
-    buffer = io.BytesIO()
+    buffer, figure = io.BytesIO(), say(figure)
     figure.savefig(buffer, format="png", metadata={"Description": describe(figure)})
     files.write_atomically(config.output_folder() / "figures" / f"{name}.png", buffer.getvalue())
     display(figure, metadata={"image/png": {"alt": describe(figure)}})
@@ -61,13 +87,15 @@ def describe(figure: Figure) -> str:
     """Return in words what the panels of a figure show: titles, axes, and what is drawn."""
     panels = []
     for axis in figure.axes:
-        axes = {"from left to right": axis.get_xlabel(), "upwards": axis.get_ylabel()}
+        ways = map(words.say, ("from left to right", "upwards"))
+        axes = dict(zip(ways, (axis.get_xlabel(), axis.get_ylabel()), strict=True))
         said = [axis.get_title(), *(f"{way}, {label}" for way, label in axes.items() if label)]
         names = [n for n in axis.get_legend_handles_labels()[1] if not n.startswith("_")]
-        said += [f"drawn are {', '.join(dict.fromkeys(names))}"] if names else []
+        names = list(map(words.say, dict.fromkeys(names)))
+        said += [words.say(f"drawn are {', '.join(names)}")] if names else []
         panels.append("; ".join(filter(None, said)))
     count = f"A figure with {len(panels)} panel{'s' * (len(panels) != 1)}"
-    return ". ".join([count, *filter(None, panels)]) + "."
+    return ". ".join([words.say(count), *filter(None, panels)]) + "."
 
 
 OTHER_STYLE = ("#CC79A7", "solid")  # of a network that is none of the six: rose
@@ -676,7 +704,9 @@ class ColouredText:
             f"<td style='text-align:left'>{self._spans(belief)}</td></tr>"
             for network, belief in self.beliefs.items()
         )
-        head = "<tr><th>network</th><th>end</th><th style='text-align:left'>word by word</th></tr>"
+        network, end, each = map(words.say, ("network", "end", "word by word"))
+        left = "style='text-align:left'"
+        head = f"<tr><th>{network}</th><th>{end}</th><th {left}>{each}</th></tr>"
         return f"<table>{head}{rows}</table>"
 
     def _spans(self, belief: NDArray[Any]) -> str:

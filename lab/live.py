@@ -35,7 +35,7 @@ class LiveReview(widgets.VBox):
         """Let the networks read the text that stands in the box, and show what they believe."""
         tokens, beliefs = self.read_aloud(self.text.value)
         self.colours.value = figures.ColouredText(tokens, beliefs)._repr_html_()
-        figure, picture = figures.plot_beliefs(tokens, beliefs), io.BytesIO()
+        figure, picture = figures.say(figures.plot_beliefs(tokens, beliefs)), io.BytesIO()
         figure.savefig(picture, format="png", dpi=100)
         plt.close(figure)
         self.curves.value = picture.getvalue()

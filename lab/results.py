@@ -4,8 +4,8 @@
     <name>.npz                what several networks said of each test review
     data/reference/<profile>  the stored results of the lab; see data/reference/README.md
 
-Who uses it: the notebook and the program `tools/reference.py`. Imports `runs.py`, `files.py` and
-`config.py`.
+Who uses it: the notebook and the program `tools/reference.py`. Imports `runs.py`, `files.py`,
+`config.py`, and `words.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from lab import config, files
+from lab import config, files, words
 from lab.config import LabError
 from lab.runs import RunRecord
 
@@ -169,7 +169,9 @@ def load_reference(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.D
             f"No stored runs of the list {name!r} in {reference_folder(profile)}. "
             f"Make them: LAB2_PROFILE={profile} python tools/reference.py {name}"
         )
-    print(f"Stored results, not computed here: {len(results)} runs. See data/reference/{profile}.")
+    words.tell(
+        f"Stored results, not computed here: {len(results)} runs. See data/reference/{profile}."
+    )
     return results, curves
 
 

@@ -3,7 +3,7 @@
     Settings -> sweep -> the notebook's training, with a RunRecord -> results.csv, curves.csv
 
 Who uses it: the notebook and the program `tools/reference.py`. Imports `runs.py`, `cluster.py`,
-`fingerprint.py`, `machine.py`, `files.py` and `config.py`.
+`fingerprint.py`, `machine.py`, `files.py`, `words.py` and `config.py`.
 
 Importing this module changes nothing: no thread count, no seed, no folder.
 """
@@ -26,7 +26,7 @@ import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from lab import cluster, config, files, machine
+from lab import cluster, config, files, machine, words
 from lab.config import LabError
 from lab.fingerprint import Code
 from lab.runs import RunRecord, Settings
@@ -293,7 +293,7 @@ def _progress_bar(records: Sequence[RunRecord]) -> Iterator[None]:
         bar.close()
         if show:
             finished = sum(record.result is not None for record in records)
-            show(f"{finished} of {len(records)} runs finished")
+            show(words.say(f"{finished} of {len(records)} runs finished"))
 
 
 def _in_notebook() -> bool:

@@ -9,7 +9,8 @@ not graded again unless the hand-in, a check, the edition or the grader has chan
 person gives in to_read.html are taken in from points_read.csv beside grades.csv. A table of marks
 from Moodle or Canvas is filled in as gradebook.csv there.
 
-Imports the room `grading`, and, of `lab`: `config.py`, `exercises.py`, `files.py`, `machine.py`;
+Imports the room `grading`, and, of `lab`: `answers.py`, `config.py`, `files.py`, `machine.py` and
+`words.py`;
 and `student.py` beside it, for the number of the present edition.
 """
 
@@ -36,7 +37,7 @@ import torch
 
 from grading import gradebook, handins, key, marking, pages, sandbox
 from grading.handins import Handin
-from lab import answers, files, machine
+from lab import answers, files, machine, words
 from lab.config import LabError
 from tools import student
 
@@ -59,7 +60,7 @@ def grade(
     """
     found = _found(submissions)
     present = student.edition_of(student.contents())
-    keys = _keys(found, present)
+    keys = _keys(found)
     check_wall(wall, keys, present)
     grader = digest(keys, wall)
     names = unique_names(found)
@@ -88,9 +89,10 @@ def _found(submissions: Path) -> list[Handin]:
     return found
 
 
-def _keys(found: Sequence[Handin], present: str) -> dict[str, key.Key]:
-    """Return the keys of the present edition and of those that hand-ins name."""
-    keys = {present: key.present()}
+def _keys(found: Sequence[Handin]) -> dict[str, key.Key]:
+    """Return the keys of the present editions and of those that hand-ins name."""
+    editions = {one: student.edition_of(student.contents(one)) for one in words.languages()}
+    keys = {edition: key.present(one) for one, edition in editions.items()}
     for one in found:
         _, edition = handins.cells_of(one.content) if one.content else (None, "")
         if edition not in keys and (old := key.of_edition(edition)):

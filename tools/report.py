@@ -8,7 +8,7 @@ that way is barred, a page in HTML is written instead, and it is said why. Nothi
 A figure's caption is the comment `#| fig-cap: ...` at the top of its cell, as Quarto has it, or for
 a picture in the text the line in italics below it. The comment lines are not printed.
 
-Imports `doctor.py` and `lab/config.py`.
+Imports `doctor.py` and, of `lab`, `config.py`, `files.py` and `words.py`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab, from any folder
 
 import doctor
-from lab import files
+from lab import config, files, words
 from lab.config import ROOT, LabError
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -69,7 +69,7 @@ LINES, LINE_LENGTH = 120, 2000  # of an output that is printed; what is longer i
 STYLE = r"""
 #set document(title: TITLE, author: AUTHOR)
 #set page(paper: "a4", margin: (x: 18mm, y: 20mm), numbering: "1 / 1")
-#set text(size: 10.5pt, lang: "en", font: (
+#set text(size: 10.5pt, lang: LANGUAGE, font: (
   "Libertinus Serif", "Noto Serif CJK SC", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC"))
 #set par(justify: true)
 #show raw: set text(size: 8pt, font: (
@@ -79,6 +79,10 @@ STYLE = r"""
   stroke: (left: if it.lang == "python" { 2pt + blue.lighten(50%) } else { 1pt + luma(200) }),
   inset: (x: 8pt, y: 5pt), width: 100%, breakable: true, it)
 #show raw.where(block: false): box
+#let bolder = if LANGUAGE == "zh" { 0.25pt } else { none }  // there is one weight of the font
+#show strong: set text(stroke: bolder)
+#show heading: set text(stroke: bolder)
+#show emph: it => if LANGUAGE == "zh" { text(stroke: bolder, it.body) } else { it }
 #show table: set text(size: 8.5pt)
 #show table: set par(justify: false)
 #show table: set align(left)
@@ -103,7 +107,7 @@ STYLE = r"""
 CONTENTS = r"""
 #show outline.entry: set text(size: 9.5pt)
 #show outline.entry: set block(above: 0.55em)
-#outline(title: "Contents", depth: 2, indent: 1.2em)
+#outline(title: CONTENTS, depth: 2, indent: 1.2em)
 #pagebreak()
 """
 
@@ -126,6 +130,7 @@ def convert(
     if the file cannot be written: the old PDF is open in another program, say.
     """
     content = read_notebook(notebook)
+    config.name_language(language_of(content))
     return write(content, notebook.parent, pdf, show_code, block or TitleBlock())
 
 
@@ -168,7 +173,24 @@ def write_pdf(
 
     with tempfile.TemporaryDirectory() as name:
         source = write_typst(content, folder, Path(name), show_code, block)
-        files.write_atomically(pdf, typst.compile(str(source), root=name))
+        files.write_atomically(pdf, typst.compile(str(source), root=name, font_paths=own_fonts()))
+
+
+def language_of(content: dict[str, Any]) -> str:
+    """Return the language of a notebook, as its metadata tell."""
+    metadata = content.get("metadata")
+    lab = metadata.get("lab2") if isinstance(metadata, dict) else None
+    language = lab.get("language") if isinstance(lab, dict) else None
+    return language if language in words.languages() else words.ENGLISH
+
+
+def own_fonts() -> list[str]:
+    """Return the folder of the fonts that are installed with the lab, if they are."""
+    try:
+        from noto_cjk_sans_otc import FONT_PATH
+    except ImportError:
+        return []
+    return [str(Path(str(FONT_PATH)).parent)]
 
 
 def write_typst(
@@ -183,8 +205,9 @@ def write_typst(
     parts = re.sub(rf"^# {re.escape(title)}$", "", parts, count=1, flags=re.M)
     options = ["--wrap=none", "--shift-heading-level-by=-1"]
     body = pypandoc.convert_text(parts, "typst", MARKDOWN, extra_args=options)
-    words = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
-    head = "".join(f"#let {word} = {typst_string(text)}\n" for word, text in words.items())
+    names = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
+    names |= {"LANGUAGE": config.language(), "CONTENTS": words.say("Contents")}
+    head = "".join(f"#let {word} = {typst_string(text)}\n" for word, text in names.items())
     head += f"#let NOTICE = [{notice(content) if block.contents else ''}]\n"
     style = STYLE + (CONTENTS if block.contents else "")
     source = build / "report.typ"
@@ -219,10 +242,12 @@ def notice(content: nbformat.NotebookNode) -> str:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 stop = f"{output.ename}: {COLOUR_CODE.sub('', output.evalue)}".splitlines()[0]
-                return box(f"This notebook stopped at an error, in code cell {place}: {stop}")
+                said = f"This notebook stopped at an error, in code cell {place}: {stop}"
+                return box(words.say(said))
     run = [cell for cell in code if cell.get("execution_count")]
     if len(run) < len(code):
-        return box(f"Only {len(run)} of the {len(code)} code cells of this notebook were run.")
+        said = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
+        return box(words.say(said))
     return ""
 
 

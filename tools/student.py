@@ -1,24 +1,27 @@
 """Make the student's edition: the lab without its answers, and just the files that it needs.
 
-    python tools/student.py [FOLDER]
+    python tools/student.py [FOLDER] [--edition LANGUAGE]
 
 leaves build/student/, with the notebook at its top, and build/lab2-student.zip; both the same byte
-for byte when they are made again. What is right in this edition goes to course/keys, for grading.
-What goes into it is the list FILES, and nothing else: tests, the teacher's folder, outputs and
-stored notebooks hold answers too.
+for byte when they are made again. In another language they are build/student-zh/ and so on. What is
+right in this edition goes to course/keys, for grading. What goes into it is the list FILES, and
+nothing else: tests, the teacher's folder, outputs and stored notebooks hold answers too.
 
 To change what a student gets, edit the solved notebooks, FILES, or the files in course/student.
 
-Imports `lab/answers.py`, `lab/config.py`, `lab/exercises.py` and `grading/key.py`.
+Imports, of `lab`: `answers.py`, `config.py`, `exercises.py`, `words.py`; and `grading/key.py`.
 """
 
 from __future__ import annotations
 
+import argparse
+import functools
 import hashlib
 import json
 import shutil
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 import lab
 from grading import key
-from lab import answers
+from lab import answers, words
 from lab.config import LabError
 from lab.exercises import ASKED
 
@@ -54,31 +57,46 @@ FILES = {
     "constraints.txt": "constraints.txt",
     "LICENSE": "LICENSE",
 }
+TRANSLATED = {  # in an edition in another language, before what is there in English
+    "lab2.{language}.ipynb": "lab2.ipynb",
+    "course/student/{language}/README.md": "README.md",
+    "translations/{language}/words.po": "translations/{language}/",
+}
 TAGS = ("define",)
 
 
-def contents() -> dict[str, bytes]:
+def contents(language: str = words.ENGLISH) -> dict[str, bytes]:
     """Return the student's edition: path in its folder -> content.
 
     Raises LabError unless each exercise stands in it once, without its answer.
     """
+    sources = _files(FILES)
+    if language != words.ENGLISH:
+        named = [[text.format(language=language) for text in pair] for pair in TRANSLATED.items()]
+        sources |= _files(dict(named))
+    made = {place: path.read_bytes() for place, path in sources.items()}
+    notebooks = [place for place in made if place.endswith(".ipynb")]
+    for place in notebooks:
+        made[place] = student_notebook(answers.read(sources[place]), "")
+    everything = b"".join(place.encode() + made[place] for place in sorted(made))
+    edition = hashlib.sha256(everything).hexdigest()[:12]
+    for place in notebooks:
+        made[place] = student_notebook(answers.read(sources[place]), edition)
+    check_stubs([json.loads(made[place])["cells"] for place in notebooks])
+    return made
+
+
+def _files(wanted: dict[str, str]) -> dict[str, Path]:
+    """Return the files of some patterns: path in the student's folder -> where it comes from."""
     made = {}
-    for pattern, target in FILES.items():
+    for pattern, target in wanted.items():
         found = [path for path in sorted(ROOT.glob(pattern)) if path.is_file()]
         found = [path for path in found if not path.name.startswith(".")]  # of an editor or system
         if not found:
             raise LabError(f"The student's edition needs {pattern}, and there is none.")
         for path in found:
             place = target if target and not target.endswith("/") else f"{target}{path.name}"
-            made[place] = path.read_bytes()
-    notebooks = [place for place in made if place.endswith(".ipynb")]
-    for place in notebooks:
-        made[place] = student_notebook(answers.read(ROOT / place), "")
-    everything = b"".join(place.encode() + made[place] for place in sorted(made))
-    edition = hashlib.sha256(everything).hexdigest()[:12]
-    for place in notebooks:
-        made[place] = student_notebook(answers.read(ROOT / place), edition)
-    check_stubs([json.loads(made[place])["cells"] for place in notebooks])
+            made[place] = path
     return made
 
 
@@ -100,15 +118,19 @@ def edition_of(made: dict[str, bytes]) -> str:
 
 def student_notebook(notebook: dict[str, Any], edition: str) -> bytes:
     """Return a notebook without answers and outputs, as the bytes of its file."""
+    language = notebook["metadata"].get("lab2", {}).get("language", words.ENGLISH)
+    say = functools.partial(words.say, language=language)
     names = {ones[0].place: name for name, ones in answers.find(notebook["cells"]).items()}
-    cells = [student_cell(cell, names.get(i, "")) for i, cell in enumerate(notebook["cells"])]
+    cells = [student_cell(cell, names.get(i, ""), say) for i, cell in enumerate(notebook["cells"])]
     lab = {"edition": edition, "cells": [cell["id"] for cell in cells]}  # others are the student's
+    if language != words.ENGLISH:
+        lab["language"] = language
     metadata = {"kernelspec": notebook["metadata"]["kernelspec"], "lab2": lab}
     content = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
 
 
-def student_cell(cell: dict[str, Any], name: str) -> dict[str, Any]:
+def student_cell(cell: dict[str, Any], name: str, say: Callable[[str], str]) -> dict[str, Any]:
     """Return a cell without its outputs, and without the answer if it holds one; name: of that."""
     source, metadata = answers.source_of(cell), {}
     if tags := [tag for tag in cell["metadata"].get("tags", ()) if tag in TAGS]:
@@ -117,7 +139,7 @@ def student_cell(cell: dict[str, Any], name: str) -> dict[str, Any]:
         metadata["exercise"] = {"id": name}
         if ASKED[name].kind == "text":  # so that no answer is taken for the question
             metadata["exercise"] |= {"question": answers.question_of(source)}
-        source = answers.stub(source, name, ASKED[name])
+        source = answers.stub(source, name, ASKED[name], say)
     made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
     if cell["cell_type"] == "code":
         made |= {"execution_count": None, "outputs": []}
@@ -134,7 +156,7 @@ def write(folder: Path, made: dict[str, bytes]) -> Path:
     for place, content in made.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_bytes(content)
-    archive = folder.with_name("lab2-student.zip")
+    archive = folder.with_name(f"lab2-{folder.name}.zip")
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
         for place in sorted(made):
             name = f"lab2-{edition_of(made)[:6]}/{place}"
@@ -179,11 +201,16 @@ def _worked_in(notebook: Path) -> bool:
 
 def main() -> None:
     """Make the student's edition in the folder that the command line names."""
-    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build" / "student"
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--edition", default=words.ENGLISH, metavar="LANGUAGE")
+    options = parser.parse_args()
+    other = f"-{options.edition}" if options.edition != words.ENGLISH else ""
+    folder = (options.folder or ROOT / "build" / f"student{other}").resolve()
     try:
-        made = contents()
+        made = contents(options.edition)
         archive = write(folder, made)
-        key.store(edition_of(made))
+        key.store(edition_of(made), options.edition)
     except LabError as error:
         raise SystemExit(f"{error}") from None
     size = archive.stat().st_size / 1e6

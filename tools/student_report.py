@@ -6,7 +6,8 @@ in the student's folder, by default lab2.ipynb and report.pdf. Nothing is execut
 notebook's outputs, numbers the tables that its runs have left in the data folder. A notebook that
 stopped half way gives the report of what there is, and page one says what is missing.
 
-Imports `report.py` beside it, and of `lab/`: `answers.py`, `config.py`, `exercises.py`, `files.py`.
+Imports `report.py` beside it, and of `lab`: `answers.py`, `config.py`, `exercises.py`, `files.py`
+and `words.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import nbformat
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lab import answers, config, files
+from lab import answers, config, files, words
 from lab.config import LabError
 from lab.exercises import ASKED, LAB
 from tools import report
@@ -55,8 +56,10 @@ SIZES = ("epochs", "max_length", "batch_size")  # by which a run's profile is kn
 MACHINE = ("system", "instructions", "device", "python", "torch")
 # columns that a table of the lab's runs has
 RECORDED = {"run", "network", "seed", "learning_rate", "data", "code", *SIZES, *MACHINE}
-CHECKED = re.compile(
-    r"^([a-z0-9-]+): (?:right, ([\d.]+) of|not yet, ([\d.]+) of|(not started))", re.M
+CHECKED = (  # what a check prints: exercise, points
+    "{0}: right, {1} of {2} points (tried with {3} inputs).",
+    "{0}: not yet, {1} of {2} points.",
+    "{0}: not started yet.",
 )
 
 
@@ -66,6 +69,7 @@ class Work:
     def __init__(self, path: Path) -> None:
         """Read a notebook. Raises LabError if it is none."""
         content = answers.read(path)
+        config.name_language(report.language_of(content))
         self.notebook = nbformat.from_dict(_tidied(content))
         found = answers.find(self.notebook.cells)
         self.answers = {name: _last_filled(name, ones) for name, ones in found.items()}
@@ -95,7 +99,7 @@ class Work:
     def text(self, name: str) -> str:
         """Return the text of an answer; headings in it become lines in bold."""
         if name in self.missing:
-            return "*(nothing written)*"
+            return f"*{words.say('(nothing written)')}*"
         one = self.answers[name]
         return re.sub(r"(?m)^#+ +(.*)$", r"**\1**", answers.text_of(one.source, one.question))
 
@@ -124,8 +128,11 @@ class Work:
             for cell in self.notebook.cells if cell.cell_type == "code"
             for output in cell.outputs
         ]  # fmt: skip
-        said = CHECKED.findall("\n".join(map(str, printed)))
-        return {name: float(right or part or 0) for name, right, part, _ in said if name in LAB}
+        told: list[tuple[int, str, str]] = []
+        for pattern in map(words.recognizer, CHECKED):
+            for found in pattern.finditer("\n".join(map(str, printed))):
+                told.append((found.start(), found["s0"], found.groupdict().get("s1") or "0"))
+        return {name: float(points) for _, name, points in sorted(told) if name in LAB}
 
 
 def _last_filled(name: str, ones: list[answers.Answer]) -> answers.Answer:
@@ -173,29 +180,38 @@ def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
     """Return the report as a notebook of texts and pictures; folder: of the tables of runs."""
     runs = all_runs(folder)
     parts = [
-        new_markdown_cell("# Recurrent networks: my report"),
+        heading(1, "Recurrent networks: my report"),
         new_markdown_cell(overview(work, runs)),
-        new_markdown_cell("## Predictions, and what came of them\n\n" + predictions(work, folder)),
-        new_markdown_cell("## What I see"),
+        heading(2, "Predictions, and what came of them"),
+        new_markdown_cell(predictions(work, folder)),
+        heading(2, "What I see"),
     ]
     for name, exercise in LAB.items():
         if exercise.kind == "text" and name not in ("experiment-reading", "conclusion"):
-            parts.append(new_markdown_cell(f"### {exercise.title}"))
+            parts.append(heading(3, exercise.title))
             parts += [shown(work, figure, c) for figure, c in FIGURES.get(name, {}).items()]
             parts += work.tables(TABLES[name]) if name in TABLES else []
             parts.append(new_markdown_cell(work.text(name)))
-    parts += [new_markdown_cell("## An experiment of my own"), *experiment(work)]
-    parts.append(new_markdown_cell(f"## {LAB['conclusion'].title}\n\n{work.text('conclusion')}"))
-    parts.append(new_markdown_cell("## The runs behind this report\n\n" + run_table(runs)))
+    parts += [heading(2, "An experiment of my own"), *experiment(work)]
+    parts += [heading(2, LAB["conclusion"].title), new_markdown_cell(work.text("conclusion"))]
+    parts += [heading(2, "The runs behind this report"), new_markdown_cell(run_table(runs))]
     return new_notebook(cells=parts)
+
+
+def heading(level: int, text: str) -> nbformat.NotebookNode:
+    """Return a heading in the language of the report."""
+    return new_markdown_cell(f"{'#' * level} {words.say(text)}")
 
 
 def shown(work: Work, name: str, caption: str) -> nbformat.NotebookNode:
     """Return a figure of the student's notebook, or a line that says that there is none."""
     picture = work.figure(name)
     if picture is None:
-        return new_markdown_cell(f"*(Figure not there: {caption} Its cell was not run.)*")
-    return new_code_cell(f"#| fig-cap: {caption}\n", outputs=[new_output("display_data", picture)])
+        gone = words.say(f"(Figure not there: {caption} Its cell was not run.)")
+        return new_markdown_cell(f"*{gone}*")
+    return new_code_cell(
+        f"#| fig-cap: {words.say(caption)}\n", outputs=[new_output("display_data", picture)]
+    )
 
 
 def overview(work: Work, runs: pd.DataFrame) -> str:
@@ -205,20 +221,20 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
     reached = sum(checked.get(name, 0) for name in code)
     guesses = [name for name, exercise in LAB.items() if exercise.kind == "guess"]
     made = [name for name in guesses if name not in work.missing]
-    lines = [f"* **{work.stopped}**"] if work.stopped else []
-    lines += [
-        f"* Profile: {profile_of(runs)}",
-        f"* Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
+    lines = [
+        f"Profile: {profile_of(runs)}",
+        f"Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
         "as the notebook's last checks told",
-        f"* Predictions made: {len(made)} of {len(guesses)}",
-        f"* Answers written: {len(LAB) - len(work.missing)} of {len(LAB)}",
+        f"Predictions made: {len(made)} of {len(guesses)}",
+        f"Answers written: {len(LAB) - len(work.missing)} of {len(LAB)}",
     ]
-    less = [f"{n} ({checked[n]:.3g} of {e.points})" for n, e in code.items()
+    less = [f"{n} ({checked[n]:.3g}/{e.points})" for n, e in code.items()
             if n in checked and checked[n] < e.points and n not in work.missing]  # fmt: skip
     if less:
-        lines.append(f"* Not yet right: {', '.join(less)}")
-    lines.append(f"* Still empty: {', '.join(work.missing) or 'nothing'}")
-    return "\n".join(lines)
+        lines.append(f"Not yet right: {', '.join(less)}")
+    lines.append(f"Still empty: {', '.join(work.missing) or 'nothing'}")
+    stop = [f"* **{words.say(work.stopped)}**"] if work.stopped else []
+    return "\n".join([*stop, *(f"* {words.say(line)}" for line in lines)])
 
 
 def predictions(work: Work, folder: Path) -> str:
@@ -227,7 +243,7 @@ def predictions(work: Work, folder: Path) -> str:
         came = files.read_table("predictions", folder)[["id", "part", "outcome"]]
     except (LabError, KeyError):  # none, or of another version of the lab
         came = pd.DataFrame({"id": [], "part": [], "outcome": []})
-    rows = ["| | predicted | came out |", "|---|---|---|"]
+    rows = [row("", "predicted", "came out"), "|---|---|---|"]
     for name, exercise in LAB.items():
         if exercise.kind != "guess":
             continue
@@ -237,9 +253,15 @@ def predictions(work: Work, folder: Path) -> str:
         outcome = {("" if key != key else key): said for key, said in outcome.items()}
         parts = value if isinstance(value, dict) else dict.fromkeys(outcome or [""], value)
         for part in outcome or parts:
-            label = f"{exercise.title}{f': {part}' if part else ''}"
-            rows.append(f"| {label} | {_short(parts.get(part))} | {_short(outcome.get(part))} |")
+            label = words.say(f"{exercise.title}{f': {part}' if part else ''}")
+            values = (_short(values.get(part)) for values in (parts, outcome))
+            rows.append(f"| {label} | {' | '.join(values)} |")
     return "\n".join(rows)
+
+
+def row(*cells: Any) -> str:
+    """Return a row of a table, in the language of the report."""
+    return f"| {' | '.join(words.say(str(cell)) for cell in cells)} |"
 
 
 def _short(value: Any) -> str:
@@ -319,22 +341,22 @@ def _profiles(runs: pd.DataFrame) -> list[str]:
 def run_table(runs: pd.DataFrame) -> str:
     """Return a table of runs: settings, data, code, result; and the machines."""
     if runs.empty:
-        return "*(none)*"
+        return f"*{words.say('(none)')}*"
     head = ("list", "network", "seed", "rate", "epochs", "words", "result", "data", "code")
-    rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    rows = [row(*head), "|" + "---|" * len(head)]
     for run in runs.to_dict("records"):
         right, perplexity = run.get("test_accuracy"), run.get("perplexity")
         result = f"{100 * right:.1f} %" if pd.notna(right) else ""
         result = result or (f"perplexity {perplexity:.1f}" if pd.notna(perplexity) else "–")
         values = (run["list"], run["network"], run["seed"], f"{run['learning_rate']:g}")
         more = (run["epochs"], run["max_length"], result, run["data"][:6], run["code"][:6])
-        rows.append("| " + " | ".join(map(str, (*values, *more))) + " |")
+        rows.append(row(*values, *more))
     where = runs[list(MACHINE)].drop_duplicates()
     machines = "; ".join(
         f"{row.system}, {row.instructions}, {row.device}, Python {row.python}, PyTorch {row.torch}"
         for row in where.itertuples()
     )
-    return "\n".join(rows) + f"\n\nMachine: {machines}."
+    return "\n".join(rows) + "\n\n" + words.say(f"Machine: {machines}.")
 
 
 def main() -> int:

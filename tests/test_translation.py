@@ -1,0 +1,357 @@
+"""Other languages: never out of date, and the same in everything but words."""
+
+import copy
+import json
+import re
+from collections import Counter
+
+import autocorrect_py as autocorrect
+import matplotlib.pyplot as plt
+import nbformat
+import pandas as pd
+import pytest
+from helpers import ROOT
+from pypdf import PdfReader
+
+from grading import key, marking
+from grading.handins import Handin
+from lab import answers, config, figures, words
+from lab.config import LabError
+from lab.exercises import ASKED, LAB
+from tools import report, student, translate
+
+LANGUAGES = [one for one in words.languages() if one != words.ENGLISH]
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+LINK = re.compile(r"\]\(([^)]+)\)")
+TAG = re.compile(r"</?[a-z]+[^>]*>")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+@pytest.fixture
+def chinese(monkeypatch):
+    monkeypatch.setenv("LAB2_LANGUAGE", "zh")
+
+
+@pytest.fixture(scope="module")
+def english():
+    return answers.read(ROOT / "lab2.ipynb")
+
+
+def cells_of(language):
+    return answers.read(translate.path_of(language))["cells"]
+
+
+def source(cell):
+    return answers.source_of(cell)
+
+
+# ── 1. Never out of date ────────────────────────────────────────────────────────────────────────
+
+
+@every_language
+def test_every_text_of_the_lab_has_its_translation(english, language):
+    """Red: the English text of these cells is new, or was changed since it was translated."""
+    assert translate.missing(english, translate.catalogue(language)) == []
+
+
+@every_language
+def test_the_notebook_is_made_of_the_english_one_and_its_translations(english, language):
+    """Red: `python tools/translate.py LANGUAGE` was not run, or somebody edited what it makes."""
+    made = translate.translated(english, translate.catalogue(language), language)
+    stored = {cell["id"]: cell for cell in cells_of(language)}
+    assert [cell["id"] for cell in made["cells"]] == list(stored)
+    differ = [c["id"] for c in made["cells"] if source(c) != source(stored[c["id"]])]
+    assert differ == []
+
+
+@every_language
+def test_a_changed_text_is_named_and_nothing_is_written(english, language):
+    changed = copy.deepcopy(english)
+    cell = next(cell for cell in changed["cells"] if cell["id"] == "intro")
+    cell["source"] = source(cell) + " And more."
+    known = translate.catalogue(language)
+    with pytest.raises(LabError, match=r"have changed since: intro\."):
+        translate.translated(changed, known, language)
+
+
+@every_language
+def test_no_translation_is_left_of_a_text_that_is_gone(english, language):
+    there = {(cell["id"], text) for cell in english["cells"] for text in translate.texts(cell)}
+    known = {(entry.context, entry.id) for entry in translate.catalogue(language) if entry.id}
+    assert known - there == set()
+
+
+def test_new_texts_are_taken_in_and_old_translations_stay(tmp_path, monkeypatch, english):
+    path = tmp_path / "lab2.po"
+    path.write_bytes(words.file_of("zh", "lab2").read_bytes())
+    changed = copy.deepcopy(english)
+    cell = next(cell for cell in changed["cells"] if cell["id"] == "intro")
+    cell["source"] = source(cell) + " And more."
+    monkeypatch.setattr(words, "file_of", lambda *_: path)
+    monkeypatch.setattr(translate, "ROOT", tmp_path)
+    monkeypatch.setattr(answers, "read", lambda _: changed)
+    assert translate.extract("zh") == 1
+    assert translate.missing(changed, translate.catalogue("zh")) == ["intro"]
+    before = path.read_bytes()
+    translate.extract("zh")
+    assert path.read_bytes() == before
+
+
+# ── 2. The same in everything but words ─────────────────────────────────────────────────────────
+
+
+def without_words(cell):
+    """Return a cell's code without comments and docstrings."""
+    return translate.put(source(cell), lambda text: "#" if text.startswith("#") else "")
+
+
+@every_language
+def test_code_is_the_same(english, language):
+    ours = {cell["id"]: cell for cell in cells_of(language)}
+    for cell in english["cells"]:
+        if cell["cell_type"] == "code":
+            assert without_words(cell) == without_words(ours[cell["id"]]), cell["id"]
+    assert len(ours) == len(english["cells"]) + 1  # the cell that says the language
+
+
+def facts(text, look_up=lambda code: code):
+    """Return what a translation must not change: formulas, code, links, tags, numbers.
+
+    look_up: of code, for the text may name heads of tables, which are shown translated
+    """
+    formulas = FORMULA.findall(text)
+    rest = FORMULA.sub("", text)
+    codes = [look_up(code.strip("`")) for code in CODE.findall(rest)]
+    rest = CODE.sub("", rest)
+    links, tags = LINK.findall(rest), TAG.findall(rest)
+    rest = LINK.sub("", rest)
+    rest = re.sub(r"([\d.]+) million", lambda m: f"{float(m[1]) * 1e6:.0f}", rest)
+    rest = re.sub(r"([\d.]+) ?万", lambda m: f"{float(m[1]) * 1e4:.0f}", rest)
+    heads = re.findall(r"(?m)^#+(?= )", rest)
+    return [Counter(part) for part in (formulas, codes, links, tags, NUMBER.findall(rest), heads)]
+
+
+@every_language
+def test_numbers_formulas_code_and_links_are_the_same(english, language):
+    differ = []
+    for entry in translate.catalogue(language):
+        theirs = {code.strip("`") for code in CODE.findall(entry.string)}
+
+        def look_up(code, theirs=theirs):
+            return code if code in theirs else words.say(code, language)
+
+        if entry.id and facts(entry.string) != facts(entry.id, look_up):
+            differ.append(entry.context)
+    assert differ == []
+
+
+# ── 3. The language ─────────────────────────────────────────────────────────────────────────────
+
+
+def chinese_texts():
+    """Yield (where, text) of everything that is written in Chinese."""
+    for name in ("lab2", "words"):
+        with words.file_of("zh", name).open("rb") as file:
+            for entry in translate.read_po(file):
+                if entry.id:
+                    yield f"{name}: {entry.context or entry.id}", str(entry.string)
+    for path in (ROOT / "README.zh.md", ROOT / "course" / "student" / "zh" / "README.md"):
+        yield path.name, path.read_text(encoding="utf-8")
+
+
+def test_punctuation_and_spaces_are_those_of_chinese():
+    """By autocorrect: full-width punctuation in sentences, a space beside Latin words."""
+    wrong = []
+    for where, text in chinese_texts():
+        plain = FORMULA.sub("$x$", text)
+        for line in autocorrect.lint_for(plain, "md").lines:
+            wrong.append((where, line.old, line.new))
+    assert wrong == []
+
+
+def test_every_text_is_chinese():
+    """A sentence that was left in English has no Chinese character."""
+    english = re.compile(r"[a-z]{3,} [a-z]{3,} [a-z]{3,}")
+    left = [text for _, text in chinese_texts() if english.search(text)]
+    assert [text for text in left if not CHINESE.search(text)] == []
+
+
+# ── 4. What code shows ──────────────────────────────────────────────────────────────────────────
+
+
+def test_all_that_the_checks_say_is_said_in_chinese(chinese):
+    """Of every usual mistake; what Python says of an error stays as it is."""
+    left = []
+    for line in (ROOT / "tests" / "check_messages.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("["):
+            said = words.say(line.replace("#", "0.5"))
+            said = re.sub(r"(函数第 \d+ 行出错，).*", r"\1", said)
+            if not CHINESE.search(said) or re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{3,}", said):
+                left.append(said)
+    assert left == []
+
+
+@pytest.mark.parametrize("name", LAB)
+def test_hints_titles_and_headings_are_said_in_chinese(chinese, name):
+    for text in (LAB[name].hint and f"Hint: {LAB[name].hint}", LAB[name].title):
+        assert not text or CHINESE.search(words.say(text)), text
+
+
+KEPT = re.compile(  # English that stays: names, models, what networks read and write
+    r"RNN|LSTM|GRU|LM\b|GloVe|TF-IDF|NB|IMDB|Kneser|Ney|McNemar|Holm|PyTorch|Adam|softmax|tanh"
+)
+
+
+def test_tables_and_pictures_of_the_notebook_are_in_chinese():
+    """Heads and names of lines of all tables, and the words that describe each picture."""
+    shown = []
+    for cell in cells_of("zh"):
+        for output in cell.get("outputs", ()):
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+            shown += re.split(r"[.;,] ", alt)
+            page = "".join(output.get("data", {}).get("text/html", ""))
+            if cell["id"] not in ("my-review", "trap-table", "live"):  # reviews in English
+                shown += re.findall(r"<th[^>]*>([^<]+)</th>", page)
+    left = {text for text in shown if re.search(r"[a-z]{3,}", KEPT.sub("", text))
+            and not CHINESE.search(text)}  # fmt: skip
+    allowed = {
+        "quick",
+        "full",
+        "options",
+        "output",
+        "h_n",
+        "mean",
+        "std",
+        "count",
+        "train_accuracy",
+    }
+    assert left - allowed == set()
+
+
+def test_a_pattern_looks_up_what_is_in_its_slots(monkeypatch):
+    known = words.Catalogue(
+        {"a cat": "猫", "done": "完"},
+        tuple(words._pattern(e, t) for e, t in {"{0} sees {1}.": "{1}被{0}看见。",
+                                                "{0#} of {1#}": "{1#}中{0#}"}.items()),
+    )  # fmt: skip
+    monkeypatch.setattr(words, "catalogue", lambda _: known)
+    assert words.say("a cat sees a dog.") == "a dog被猫看见。"
+    assert words.say("  done\n\na cat") == "  完\n\n猫"
+    assert words.say("3 of 10") == "10中3" and words.say("one of them") == "one of them"
+    assert words.recognizer("{0} sees {1}.").search("狗被猫看见。")["s0"] == "猫"
+
+
+def test_english_is_what_it_was(capsys):
+    table = pd.DataFrame({"accuracy %": [1.5]}, index=pd.Index(["here"], name="network"))
+    assert words.say("Hint: look") == "Hint: look" and words.shown(table).equals(table)
+    words.tell("a", 1, sep="-")
+    assert capsys.readouterr().out == "a-1\n"
+
+
+def test_a_table_is_shown_in_chinese(chinese):
+    index = pd.MultiIndex.from_tuples([("here", 1), ("reference", 2)], names=["network", "epoch"])
+    shown = words.shown(pd.DataFrame({"points": [1.5, 2.5], 3: ["not shown", "x"]}, index=index))
+    assert CHINESE.search(" ".join(map(str, shown.columns))) and 3 in shown.columns
+    assert all(CHINESE.search(name) for name in shown.index.names)
+    assert CHINESE.search(shown.iloc[0, 1]) and shown.iloc[1, 1] == "x" and shown.iloc[1, 0] == 2.5
+
+
+def test_an_unknown_language_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("LAB2_LANGUAGE", "xx")
+    with pytest.raises(
+        LabError, match=r"no translation into 'xx'. Set LAB2_LANGUAGE to one of: en, zh"
+    ):
+        words.say("here")
+
+
+def test_a_figure_has_chinese_letters_and_no_empty_boxes(chinese, recwarn):
+    with plt.rc_context():
+        figures.use_theme()
+        figure, axis = plt.subplots()
+        axis.set(title="here", xlabel="epoch", ylabel="accuracy (%)")
+        axis.plot([1, 2], label="reference")
+        axis.legend()
+        figures.say(figure).canvas.draw()
+        plt.close(figure)
+    texts = [axis.get_title(), axis.get_xlabel(), axis.get_ylabel()]
+    assert all(map(CHINESE.search, [*texts, axis.get_legend().get_texts()[0].get_text()]))
+    assert [str(w.message) for w in recwarn if "missing from font" in str(w.message)] == []
+
+
+def test_a_report_in_chinese_has_a_font_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB2_LANGUAGE", "en")  # what the report sets is put back afterwards
+    cells = [nbformat.v4.new_markdown_cell("# 门控循环单元\n\n**更新门**决定保留多少旧状态。")]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"lab2": {"language": "zh"}})
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    report.convert(tmp_path / "a.ipynb", tmp_path / "a.pdf")
+    page = PdfReader(tmp_path / "a.pdf").pages[0]
+    fonts = page["/Resources"]["/Font"]
+    names = " ".join(str(font.get_object()["/BaseFont"]) for font in fonts.values())
+    assert "门控循环单元" in page.extract_text() and "目录" in page.extract_text()
+    assert "CJK" in names
+
+
+# ── 5. The student's edition ────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def edition():
+    return student.contents("zh")
+
+
+def test_the_edition_in_chinese_has_no_answers_and_chinese_hints(edition):
+    notebook = json.loads(edition["lab2.ipynb"])
+    found = answers.find(notebook["cells"])
+    for name in LAB:
+        (one,) = found[name]
+        assert answers.is_empty(one.source, ASKED[name], one.question), name
+        if LAB[name].kind == "code":
+            (hint,) = re.findall(r"# 提示：.*", one.source)
+            assert CHINESE.search(hint[5:])
+    assert notebook["metadata"]["lab2"]["language"] == "zh"
+    assert "translations/zh/words.po" in edition and "循环" in edition["README.md"].decode()
+
+
+def test_it_is_another_edition_and_graded_like_the_english_one(edition):
+    own = student.edition_of(edition)
+    assert own != student.edition_of(student.contents())
+    keys = {own: key.present("zh")}
+    empty = Handin("li", "", "li.ipynb", edition["lab2.ipynb"], 0.0)
+    result = marking.mark(empty, keys, own, "none")
+    assert {m.points for m in result.marks.values()} == {0} and result.flags == [
+        "graded without a wall"
+    ]
+    notebook = json.loads(edition["lab2.ipynb"])
+    solved = {n: ones[0].source for n, ones in answers.find(cells_of("zh")).items()}
+    for name, ones in answers.find(notebook["cells"]).items():
+        notebook["cells"][ones[0].place]["source"] = solved[name]
+    full = Handin("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
+    marks = marking.mark(full, keys, own, "none").marks
+    assert sum(m.points or 0 for n, m in marks.items() if n in LAB) == 70
+
+
+def test_headings_without_metadata_are_found_in_both_languages():
+    for cell in cells_of("zh"):
+        if exercise := answers.marked(cell):
+            bare = {**cell, "metadata": {}, "id": "x"}
+            assert list(answers.find([bare])) == [exercise["id"]]
+
+
+def test_config_puts_a_language_in_place(monkeypatch):
+    monkeypatch.setenv("LAB2_LANGUAGE", "en")
+    config.name_language("zh")
+    assert config.language() == "zh"
+
+
+@pytest.mark.parametrize("folder", ["", "course/student"])
+def test_the_readmes_say_the_same_numbers(folder):
+    other = {"": "README.zh.md", "course/student": "course/student/zh/README.md"}[folder]
+    texts = [
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in (f"{folder}/README.md".lstrip("/"), other)
+    ]
+    plain = [LINK.sub("", CODE.sub("", text)) for text in texts]
+    assert Counter(NUMBER.findall(plain[0])) == Counter(NUMBER.findall(plain[1]))
