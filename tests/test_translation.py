@@ -1,5 +1,6 @@
 """Other languages: never out of date, and the same in everything but words."""
 
+import ast
 import copy
 import json
 import re
@@ -229,6 +230,30 @@ def test_tables_and_pictures_of_the_notebook_are_in_chinese():
         "train_accuracy",
     }
     assert left - allowed == set()
+
+
+LABELS = {"title", "xlabel", "ylabel", "label"}
+SETTERS = {"set_title", "set_xlabel", "set_ylabel", "supylabel", "supxlabel", "suptitle"}
+
+
+def labels_of_figures():
+    """Yield the labels that stand in the code of figures; a slot of an f-string is 7."""
+    tree = ast.parse((ROOT / "lab" / "figures.py").read_text(encoding="utf-8"))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        values = [k.value for k in call.keywords if k.arg in LABELS]
+        values += call.args[:1] if getattr(call.func, "attr", "") in SETTERS else []
+        for value in values:
+            if isinstance(value, ast.JoinedStr):
+                yield "".join(p.value if isinstance(p, ast.Constant) else "7" for p in value.values)
+            elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value
+
+
+def test_every_label_in_the_code_of_figures_has_its_chinese(chinese):
+    shown = (label for label in labels_of_figures() if not label.startswith("_"))
+    labels = {label for label in shown if re.search(r"[a-z]{3,}", label)} - {"kept"}  # in further/
+    assert len(labels) > 20
+    assert {label for label in labels if not CHINESE.search(words.say(label))} == set()
 
 
 def test_a_pattern_looks_up_what_is_in_its_slots(monkeypatch):
