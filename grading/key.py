@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from lab import answers, files, words
 from lab.config import ROOT
-from lab.exercises import ASKED, LAB
+from lab.exercises import ASKED
 
 FOLDER = ROOT / "course" / "keys"
 FURTHER = ("gradients", "recipes", "transfer", "full-size")
@@ -42,8 +42,7 @@ Key = dict[str, Right]
 def present(language: str = words.ENGLISH) -> Key:
     """Return the key of the lab as it is, in a language."""
     key, say = {}, functools.partial(words.say, language=language)
-    lesson = "lab2.ipynb" if language == words.ENGLISH else f"lab2.{language}.ipynb"
-    for name in (lesson, *OTHERS):
+    for name in (words.lesson(language), *OTHERS):
         for exercise, ones in answers.find(answers.read(ROOT / name)["cells"]).items():
             asked, source = ASKED[exercise], ones[0].source
             right = answers.value_of(source, asked.name) if _asks_for_a_value(exercise) else None
@@ -70,8 +69,3 @@ def of_edition(edition: str) -> Key | None:
     if not edition.isalnum() or not path.exists():
         return None
     return {name: Right(*parts) for name, parts in json.loads(path.read_text("utf-8")).items()}
-
-
-def of_lab(key: Key) -> Key:
-    """Return the part of a key that makes the hundred points."""
-    return {name: right for name, right in key.items() if name in LAB}

@@ -59,6 +59,11 @@ def file_of(language: str, name: str = "words") -> Path:
     return config.ROOT / "translations" / language / f"{name}.po"
 
 
+def lesson(language: str) -> str:
+    """Return the name of the lab's notebook in a language."""
+    return "lab2.ipynb" if language == ENGLISH else f"lab2.{language}.ipynb"
+
+
 def languages() -> list[str]:
     """Return the languages that there are."""
     found = (config.ROOT / "translations").glob("*/words.po")

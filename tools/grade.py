@@ -10,8 +10,7 @@ person gives in to_read.html are taken in from points_read.csv beside grades.csv
 from Moodle or Canvas is filled in as gradebook.csv there.
 
 Imports the room `grading`, and, of `lab`: `answers.py`, `config.py`, `files.py`, `machine.py` and
-`words.py`;
-and `student.py` beside it, for the number of the present edition.
+`words.py`; and `student.py` beside it, for the numbers of the present editions.
 """
 
 from __future__ import annotations

@@ -34,11 +34,10 @@ from lab import answers, words
 from lab.config import LabError
 from lab.exercises import ASKED
 
-FURTHER = ("gradients", "recipes", "transfer", "full-size")
 # where it comes from -> where it goes to, in the student's folder
 FILES = {
     "lab2.ipynb": "lab2.ipynb",
-    **{f"further/{name}.ipynb": "further/" for name in FURTHER},
+    **{f"further/{name}.ipynb": "further/" for name in key.FURTHER},
     "utils.py": "utils.py",
     "doctor.py": "doctor.py",
     **{f"lab/{module}.py": "lab/" for module in ("__init__", *lab.MAP)},

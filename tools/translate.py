@@ -10,7 +10,7 @@ text that has changed since finds no entry, and nothing is written: the cell is 
 Code is the same in both. One cell is added, which says the language; outputs are those of the
 notebook that stands there already, as long as their cell's code is the same.
 
-Imports `lab/answers.py`, `lab/config.py` and `lab/words.py`.
+Imports, of `lab`: `answers.py`, `config.py`, `files.py` and `words.py`.
 """
 
 from __future__ import annotations
@@ -43,26 +43,33 @@ print = words.tell"""
 
 
 class Piece(NamedTuple):
-    """A text in a cell of code: where it begins and ends (line, column), and what it says."""
+    """A comment or docstring: where it begins and ends (line, character), and what it says."""
 
     start: tuple[int, int]
     end: tuple[int, int]
     text: str
+    docstring: bool
 
 
 def pieces(source: str) -> list[Piece]:
     """Return the comments and docstrings of a cell, in order."""
     plain = answers.COMMAND.sub(r"\1pass", source) if source.lstrip().startswith("%") else source
     found = [
-        Piece(token.start, token.end, token.string)
+        Piece(token.start, token.end, token.string, False)
         for token in tokenize.generate_tokens(io.StringIO(plain).readline)
         if token.type == tokenize.COMMENT
     ]
+    lines = plain.encode().split(b"\n")  # `ast` counts bytes
+
+    def place(line: int, column: int) -> tuple[int, int]:
+        return line, len(lines[line - 1][:column].decode())
+
     for node in ast.walk(ast.parse(plain)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
             text = node.body[0].value
-            place = (text.lineno, text.col_offset), (text.end_lineno, text.end_col_offset)
-            found.append(Piece(*place, ast.get_docstring(node, clean=False)))
+            start = place(text.lineno, text.col_offset)
+            end = place(text.end_lineno, text.end_col_offset)
+            found.append(Piece(start, end, ast.get_docstring(node, clean=False), True))
     return sorted(found)
 
 
@@ -77,17 +84,10 @@ def put(source: str, said: Callable[[str], str]) -> str:
     lines = source.split("\n")
     for piece in reversed(pieces(source)):
         (first, left), (last, right) = piece.start, piece.end
-        docstring = not piece.text.startswith("#") or first != last
-        new = said(piece.text)
-        new = f'"""{new}"""' if docstring and _is_docstring(lines[first - 1], left) else new
-        before = lines[first - 1].encode()[:left].decode() if docstring else lines[first - 1][:left]
-        after = lines[last - 1].encode()[right:].decode() if docstring else lines[last - 1][right:]
-        lines[first - 1 : last] = f"{before}{new}{after}".split("\n")
+        new = f'"""{said(piece.text)}"""' if piece.docstring else said(piece.text)
+        new = lines[first - 1][:left] + new + lines[last - 1][right:]
+        lines[first - 1 : last] = new.split("\n")
     return "\n".join(lines)
-
-
-def _is_docstring(line: str, left: int) -> bool:
-    return line.encode()[left:].startswith((b'"', b"r"))
 
 
 def catalogue(language: str) -> Catalog:
@@ -163,7 +163,7 @@ def _code(cell: dict[str, Any]) -> str:
 
 def path_of(language: str) -> Path:
     """Return the file of the notebook in a language."""
-    return ROOT / f"{NAME}.{language}.ipynb"
+    return ROOT / words.lesson(language)
 
 
 def make(language: str) -> Path:
