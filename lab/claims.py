@@ -154,12 +154,19 @@ def stored(profile: str) -> pd.DataFrame:
         return pd.DataFrame({"claim": [], "seed": [], "value": []})
 
 
+def full_size() -> pd.DataFrame:
+    """Return the stored numbers of the full size, of the official test where it has any."""
+    official, film_split = stored("official"), stored("full")
+    others = film_split[~film_split["claim"].isin(official["claim"])]
+    return pd.concat([official, others], ignore_index=True)
+
+
 def table(profile: Profile, values: dict[str, float]) -> pd.DataFrame:
     """Return claims with the reader's number, those of other seeds and of the full size.
 
     values: claim -> number, as from the functions above
     """
-    others, full = stored(profile.name), stored("full")
+    others, full = stored(profile.name), full_size()
     rows = []
     for name, value in values.items():
         claim = CLAIMS[name]
@@ -182,8 +189,7 @@ def closing_table() -> pd.DataFrame:
     for name, claim in CLAIMS.items():
         row = {"claim": claim.sentence}
         said = {}
-        for profile in ("quick", "full"):
-            numbers = stored(profile)
+        for profile, numbers in {"quick": stored("quick"), "full": full_size()}.items():
             own = _of(numbers, name)
             if len(own):
                 said[profile] = own.map(claim.holds).mean() >= 0.9

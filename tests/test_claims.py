@@ -93,3 +93,11 @@ def test_the_closing_table_says_what_depends_on_size(folder):
     assert said["linear-first"] == "fails in both"
     assert said["recall-keep"] == "holds"
     assert said["lm-gated"] == "not measured"
+
+
+def test_at_full_size_the_official_test_comes_first(folder):
+    folder("full", own_rate=[30], lm_gated=[10])
+    folder("official", own_rate=[20, 25])
+    found = claims.full_size()
+    assert found["claim"].tolist() == ["own-rate", "own-rate", "lm-gated"]
+    assert found["value"].tolist() == [20, 25, 10]

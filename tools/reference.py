@@ -270,7 +270,6 @@ class Maker:
         """Return the numbers of all claims, for each seed that has all runs that it needs."""
         where = results.reference_folder(self.profile.name)
         lines = files.read_table("baselines", where).set_index("line")
-        counting = results.reference_counting(self.profile.name)
         default, tuned, read = (
             dict(list(results.find_reference(name, self.profile.name)[0].groupby("seed")))
             for name in ("default", "tuned", "language")
@@ -280,6 +279,7 @@ class Maker:
             if len(default[seed]) == len(tuned[seed]) == len(lesson.SIX):
                 values[seed] |= claims.of_networks(default[seed], tuned[seed], lines)
         for seed, models in read.items():
+            counting = results.reference_counting(self.profile.name)
             perplexity = models.set_index("cell")["perplexity"]
             values[seed] |= claims.of_language(perplexity, counting)
         for seed, (told, learnt) in self.stored_recall().items():
