@@ -461,6 +461,7 @@ def plot_differences(tables: dict[str, pd.DataFrame]) -> Figure:
             fill = "#0072B2" if pair["supported"] == "yes" else "white"
             axis.plot(pair["points"], row, "o", color="#0072B2", markerfacecolor=fill)
         axis.axvline(0, color="black", linewidth=0.8)
+        axis.locator_params(axis="x", nbins=6)  # else labels such as −12.5 touch
         axis.set(title=where, yticks=range(len(table)), yticklabels=table.index)
         axis.set(xlabel="points (95 % interval)", ylim=(len(table) - 0.5, -0.5))
     return figure

@@ -306,7 +306,7 @@ def foster_parent():
 def alive():
     """Return the programs that this process, or one that it started, has left running."""
     own = psutil.Process().children(recursive=True)
-    return [one for one in own if one.status() != psutil.STATUS_ZOMBIE]
+    return {one for one in own if one.status() != psutil.STATUS_ZOMBIE}
 
 
 @pytest.mark.parametrize("kind", EVIL)
@@ -316,6 +316,7 @@ def test_a_hostile_answer_costs_its_own_points_and_nothing_else(
     monkeypatch.setattr(sandbox, "SECONDS", SLOW)
     folder, names, _ = target
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    of_others = alive()  # other tests' workers, say
     few = ("rnn-cell", "last-state", "mean-over-reviews", "split", "guess-linear")
     sources = {name: solved[name] for name in few}
     sources["rnn-cell"] = f"# Exercise rnn-cell\n{names}{EVIL[kind]}\n"
@@ -326,7 +327,7 @@ def test_a_hostile_answer_costs_its_own_points_and_nothing_else(
     assert result.marks["rnn-cell"].lines
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert not list((ROOT / "tests").glob("planted*"))
-    assert alive() == []
+    assert alive() <= of_others
 
 
 def test_without_a_wall_it_is_said(edition, solved, keys):
