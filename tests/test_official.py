@@ -2,11 +2,35 @@
 
 import tarfile
 
+import pandas as pd
 import pytest
 
 from lab import config, results
 from lab.config import LabError
 from tools import official
+
+WHERE = results.reference_folder("official")
+
+
+def as_text(table):
+    return table.fillna("").astype(str)
+
+
+def test_neither_runs_nor_code_have_changed_since_the_announcement():
+    """No choice can follow from what the test says."""
+    announced = as_text(pd.read_csv(WHERE / "runs.csv"))
+    pd.testing.assert_frame_equal(as_text(official.announced()), announced)
+
+
+def test_what_is_stored_was_announced():
+    announced = as_text(pd.read_csv(WHERE / "runs.csv"))
+    stored = results.reference_lists("official").merge(results.all_reference("official")[0])
+    network_of = dict(zip(stored["run"], stored.get("network", []), strict=True))
+    for start in ("pretrained", "pretrained_back"):  # announced by their networks
+        stored[start] = stored.get(start, pd.Series(dtype=str)).map(network_of)
+    rows = announced.to_dict("records")
+    for row in as_text(stored.reindex(columns=announced.columns)).to_dict("records"):
+        assert row in rows
 
 
 def test_each_run_is_announced_with_the_code_that_will_train_it():
