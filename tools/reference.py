@@ -278,8 +278,8 @@ class Maker:
         for seed in set(default) & set(tuned):
             if len(default[seed]) == len(tuned[seed]) == len(lesson.SIX):
                 values[seed] |= claims.of_networks(default[seed], tuned[seed], lines)
+        counting = results.reference_counting(self.profile.name) if read else None
         for seed, models in read.items():
-            counting = results.reference_counting(self.profile.name)
             perplexity = models.set_index("cell")["perplexity"]
             values[seed] |= claims.of_language(perplexity, counting)
         for seed, (told, learnt) in self.stored_recall().items():
