@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lab import files, results, statistics
+from lab import files, linear, results, statistics, transfer
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
@@ -104,6 +104,25 @@ def differences(name, profile):
 def difference(first, second, column, name="tuned", profile="full"):
     """A number of the comparison of two networks, without its sign."""
     return abs(differences(name, profile).loc[f"{first} − {second}", column])
+
+
+@functools.cache
+def together(profile):
+    """What the best network's runs and the weighted line said, alone and together."""
+    said = results.reference_predictions(stored("best", profile), profile)
+    [single] = said.probability.values()
+    line = results.reference_lines(profile).probability[linear.WEIGHTED]
+    return said._replace(probability=transfer.together(single, line)).correct
+
+
+def together_accuracy(name, profile="full"):
+    """Mean test accuracy (%) of the best network's runs, of their mean, or of that and the line."""
+    return 100 * together(profile)[name].mean()
+
+
+def together_difference(first, second, column, profile="full"):
+    compared = statistics.compare(together(profile), transfer.PAIRS_TOGETHER)
+    return abs(compared.loc[f"{first} − {second}", column])
 
 
 def gradient(network, distance, state="h", kind="trained", profile="full"):
