@@ -52,7 +52,6 @@ further: $(STAMP)
 
 full: export LAB2_PROFILE := full
 full: $(STAMP)
-	$(BIN)/python tools/reference.py
 	$(MAKE) run
 
 figures: $(STAMP)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +26,7 @@ LARGEST = 100 << 20  # bytes of a notebook
 MEMBERS = 2_000  # files in an archive
 MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_?")
 CANVAS = re.compile(r"^(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_")
+NOT_READ = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # archives of other kinds
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", "__pycache__", ".venv", "venv", ".git"}
 
 
@@ -59,12 +62,13 @@ class Found(NamedTuple):
 def find(submissions: Path) -> list[Handin]:
     """Return the hand-ins in a folder, or in an archive of a learning platform, by name."""
     if submissions.is_file():
-        groups: dict[str, list[Found]] = {}
-        for one in _in_archive(submissions.read_bytes(), ""):
+        content = submissions.read_bytes()
+        groups: dict[str, list[Found]] = {entry: [] for entry in _entries(content)}
+        for one in _in_archive(content, ""):
             groups.setdefault(one.file.partition("/")[0], []).append(one)
         return [_handin(name, notebooks) for name, notebooks in sorted(groups.items())]
     entries = sorted(path for path in submissions.iterdir() if not path.name.startswith("."))
-    kinds = (".ipynb", ".zip")
+    kinds = (".ipynb", ".zip", *NOT_READ)
     return [
         _handin(path.name, list(_notebooks(path, path.name)))
         for path in entries
@@ -95,7 +99,12 @@ def _answers_in(one: Found) -> int:
 
 def who(entry: str) -> tuple[str, str]:
     """Return name and number that the name of a file or folder tells, as platforms make them."""
-    name = re.sub(r"\.(ipynb|zip)$", "", unicodedata.normalize("NFC", entry), flags=re.IGNORECASE)
+    name = re.sub(
+        r"\.(ipynb|zip|rar|7z|tgz|tar(\.\w+)?)$",
+        "",
+        unicodedata.normalize("NFC", entry),
+        flags=re.IGNORECASE,
+    )
     if match := MOODLE.match(name) or CANVAS.match(name):
         return match["name"].strip(), match["number"]
     return name.strip() or "without a name", ""
@@ -116,20 +125,48 @@ def _notebooks(path: Path, name: str) -> Iterator[Found]:
             yield Found(name, None if large else path.read_bytes(), state.st_mtime, large)
         elif path.suffix.lower() == ".zip" and path.is_file():
             yield from _in_archive(path.read_bytes(), name)
+        elif path.suffix.lower() in NOT_READ and path.is_file():
+            yield _not_read(name, path.stat().st_mtime)
     except OSError as error:
         yield Found(name, None, 0.0, f"it cannot be read: {error.strerror}")
 
 
-def _in_archive(content: bytes, name: str) -> Iterator[Found]:
-    """Yield the notebooks in an archive, as far as each is small enough when unpacked."""
+def _not_read(name: str, time: float) -> Found:
+    return Found(name, None, time, "an archive of a kind that is not read; ask for a .zip")
+
+
+# what a damaged or unusual ZIP file can raise
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError),
+)
+
+
+def _entries(content: bytes) -> list[str]:
+    """Return the first part of each path in an archive: the hand-ins of a class."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            firsts = (m.filename.partition("/")[0] for m in archive.infolist()[:MEMBERS])
+            return [f for f in dict.fromkeys(firsts) if f not in SKIPPED and f[:1] not in ("", ".")]
+    except UNREADABLE:
+        return []  # `_in_archive` says why
+
+
+def _in_archive(content: bytes, name: str, depth: int = 0) -> Iterator[Found]:
+    """Yield the notebooks in an archive, and in archives in it, as far as each is small enough."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for member in archive.infolist()[:MEMBERS]:
                 parts = member.filename.split("/")
-                if SKIPPED.intersection(parts) or not parts[-1].lower().endswith(".ipynb"):
+                path, kind = "/".join(filter(None, (name, *parts))), Path(parts[-1]).suffix.lower()
+                if SKIPPED.intersection(parts) or kind not in (".ipynb", ".zip", *NOT_READ):
                     continue
-                yield _member(archive, member, "/".join(filter(None, (name, *parts))))
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+                one = _not_read(path, 0.0) if kind in NOT_READ else _member(archive, member, path)
+                if kind == ".zip" and one.content is not None and depth == 0:
+                    yield from _in_archive(one.content, path, depth + 1)
+                elif kind != ".zip" or one.problem:
+                    yield one
+    except UNREADABLE as error:
         yield Found(name, None, 0.0, f"the archive cannot be read: {error}")
 
 
@@ -138,8 +175,11 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Fou
         return Found(name, None, 0.0, "it is a link, which is not followed")
     if member.flag_bits & 1:
         return Found(name, None, 0.0, "the archive asks for a password")
-    with archive.open(member) as stream:
-        content = stream.read(LARGEST + 1)  # what it claims to be large does not matter
+    try:
+        with archive.open(member) as stream:
+            content = stream.read(LARGEST + 1)  # what it claims to be large does not matter
+    except UNREADABLE as error:
+        return Found(name, None, 0.0, f"it cannot be unpacked: {error}")
     large = f"it has more than {LARGEST >> 20} MB" if len(content) > LARGEST else ""
     year, month, day, hour, minute, second = member.date_time
     days = (year * 12 + month) * 31 + day  # in the order of time, which is all that is asked

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from grading import similar
 from grading.marking import SHOWN, Mark, Result
 from lab import files
+from lab.config import LabError
 from lab.exercises import ASKED, FURTHER, LAB
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -309,11 +310,24 @@ def _to_read(one: Graded, name: str, mark: Mark) -> str:
 
 
 def points_read(path: Path) -> dict[str, dict[str, float]]:
-    """Return the points that a person gave: name of the hand-in -> exercise -> points."""
+    """Return the points that a person gave: name of the hand-in -> exercise -> points.
+
+    Raises LabError if a program for tables has saved them in another form.
+    """
     given: defaultdict[str, dict[str, float]] = defaultdict(dict)
     if not path.exists():
         return given
-    for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))):
+    try:
+        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        form = rows.fieldnames == ["name", "exercise", "points"]
+    except (UnicodeDecodeError, csv.Error):
+        form = False
+    if not form:
+        raise LabError(
+            f"{path} is not as to_read.html saves it: UTF-8, and name,exercise,points with commas. "
+            "Save it so, or press Save in to_read.html again."
+        )
+    for row in rows:
         try:
             name, exercise, points = row["name"], row["exercise"], float(row["points"])
             if exercise in ASKED_BY_HAND and 0 <= points <= LAB[exercise].points:

@@ -10,12 +10,14 @@ Who uses it: the notebook and the program `tools/reference.py`. Imports `runs.py
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from numpy.typing import NDArray
 from scipy import special
 
@@ -111,7 +113,10 @@ def export_predictions(
     for name, record in zip(names, records, strict=True):
         packed = _packed(record)
         if packed is None:
-            raise LabError(f"Run {record.name} has no predictions. Train it again.")
+            raise LabError(
+                f"Run {record.name} has no predictions. Delete its folder, {record.folder}, and "
+                "run the cell that trains it again."
+            )
         stacks.setdefault(name, []).append(packed)
     _save(config.output_folder() / f"{file}.npz", {n: np.stack(s) for n, s in stacks.items()}, test)
 
@@ -184,27 +189,46 @@ def find_reference(name: str, profile: str) -> tuple[pd.DataFrame, pd.DataFrame]
 
 
 def all_reference(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return all stored results and curves of a profile, empty where there are none."""
-    try:
-        return load_results(reference_folder(profile))
-    except LabError:
+    """Return all stored results and curves of a profile, empty where there are none.
+
+    Raises LabError if there is something that cannot be read.
+    """
+    where = reference_folder(profile)
+    if not any((where / f"{name}.csv").exists() for name in ("results", "curves")):
         nothing = pd.DataFrame({"run": pd.Series(dtype=str)})
         return nothing, nothing
+    try:
+        return load_results(where)
+    except LabError as error:
+        raise LabError(f"{_damaged(where)} ({error.__cause__})") from error
+
+
+def _damaged(path: Path) -> str:
+    """Return what to do about a stored file that cannot be read."""
+    return f"{path}: stored results are damaged. Get them again: git checkout {path}"
 
 
 def reference_lists(profile: str) -> pd.DataFrame:
-    """Return which stored runs belong to which list: a row a run of a list, with its rung."""
-    try:
-        return pd.read_csv(reference_folder(profile) / "lists.csv", keep_default_na=False)
-    except OSError:
+    """Return which stored runs belong to which list: a row a run of a list, with its rung.
+
+    Empty where there are none. Raises LabError if runs are stored and their lists are not.
+    """
+    path = reference_folder(profile) / "lists.csv"
+    if not path.exists() and all_reference(profile)[0].empty:
         return pd.DataFrame(columns=["list", "rung", "run"])
+    try:
+        return pd.read_csv(path, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise LabError(f"{_damaged(path)} ({error})") from error
 
 
 def reference_predictions(results: pd.DataFrame, profile: str = "full") -> Predictions:
     """Return what the runs in `results` said of the test reviews, for each network by seed."""
     packed = files.load_arrays(reference_folder(profile) / "predictions.npz")
     if packed is None:
-        raise LabError(f"No usable predictions.npz in {reference_folder(profile)}.")
+        raise LabError(_damaged(reference_folder(profile) / "predictions.npz"))
+    if missing := set(results["run"]) - set(packed):
+        raise LabError(f"predictions.npz in {reference_folder(profile)} lacks {min(missing)}.")
     runs = results.sort_values("seed", kind="stable").groupby("network", sort=False)["run"]
     rows = {network: np.stack([packed[run] for run in names]) for network, names in runs}
     return _unpack(rows, packed["labels"], packed["lengths"])
@@ -250,44 +274,50 @@ def store_reference(
 ) -> None:
     """Put finished runs of a list beside those already stored; what no list names any more goes.
 
-    runs: all runs of the list, finished or not: name -> rung
+    runs: all runs of the list, finished or not: name -> rung. A run counts as stored when it
+    stands in results.csv, which is therefore written last.
+    Raises LabError, and writes nothing, if what is stored cannot be read.
     """
     where = reference_folder(profile)
     where.mkdir(parents=True, exist_ok=True)
-    lists = _store_list(name, runs, profile)
-    order = {run: place for place, run in enumerate(dict.fromkeys(lists["run"]))}
-    tables = all_reference(profile)
-    if finished:
-        made = export_results(finished, prefix="reference_")
-        tables = [
-            new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
-            for old, new in zip(tables, made, strict=True)
-        ]
-    for kind, table in zip(("results", "curves"), tables, strict=True):
-        if not table.empty:
-            table = table[table["run"].isin(order)]
-            table = table.sort_values("run", key=lambda runs: runs.map(order), kind="stable")
-            files.write_table(kind, table, where, digits=None)
-    _store_predictions(finished, order, test, where)
+    with FileLock(config.output_folder() / "reference.lock"):
+        tables = all_reference(profile)
+        lists = _with_list(name, runs, profile)
+        order = {run: place for place, run in enumerate(dict.fromkeys(lists["run"]))}
+        if finished:
+            with tempfile.TemporaryDirectory() as folder:
+                made = export_results(finished, Path(folder))
+            tables = [
+                new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
+                for old, new in zip(tables, made, strict=True)
+            ]
+        _store_predictions(finished, order, test, where)
+        files.write_table("lists", lists, where)
+        for kind, table in (("curves", tables[1]), ("results", tables[0])):
+            if not table.empty:
+                table = table[table["run"].isin(order)]
+                table = table.sort_values("run", key=lambda runs: runs.map(order), kind="stable")
+                files.write_table(kind, table, where, digits=None)
 
 
-def _store_list(name: str, runs: dict[str, str], profile: str) -> pd.DataFrame:
-    """Write the runs of a list to lists.csv, in place of those it had; return the whole table."""
+def _with_list(name: str, runs: dict[str, str], profile: str) -> pd.DataFrame:
+    """Return lists.csv with the runs of a list in place of those it had."""
     made = pd.DataFrame({"list": name, "rung": list(runs.values()), "run": list(runs)})
     old = reference_lists(profile)
     made = pd.concat([old[old["list"] != name], made])
     place = {each: i for i, each in enumerate(REFERENCE_LISTS)}
-    made = made.sort_values("list", key=lambda names: names.map(place), kind="stable")
-    files.write_table("lists", made, reference_folder(profile))
-    return made
+    return made.sort_values("list", key=lambda names: names.map(place), kind="stable")
 
 
 def _store_predictions(
     finished: Sequence[RunRecord], wanted: Collection[str], test: TestSplit, where: Path
 ) -> None:
     """Put the test predictions of finished classifiers beside those already stored."""
-    stored = files.load_arrays(where / "predictions.npz") or {}
+    path = where / "predictions.npz"
+    stored = files.load_arrays(path) if path.exists() else {}
+    if stored is None:
+        raise LabError(_damaged(path))
     packed = {run: row for run, row in stored.items() if run in wanted}
     made = {record.name: _packed(record) for record in finished}
     packed |= {run: row for run, row in made.items() if row is not None}  # a language model's
-    _save(where / "predictions.npz", packed, test)
+    _save(path, packed, test)

@@ -511,6 +511,41 @@ def test_an_archive_of_a_learning_platform_is_many_hand_ins(tmp_path, edition):
     assert [(one.student, one.number) for one in found] == [("A B", "1"), ("C D", "2")]
 
 
+def test_nothing_in_a_platforms_archive_is_passed_over(tmp_path, edition):
+    content = json.dumps(edition).encode()
+    packed = {
+        "A B_1_assignsubmission_file_/lab2.ipynb": content,
+        "C D_2_assignsubmission_file_/lab2.zip": zipped(**{"lab2/lab2.ipynb": content}),
+        "E F_3_assignsubmission_file_/report.pdf": b"%PDF",
+        "G H_4_assignsubmission_file_/lab2.rar": b"Rar!",
+        "__MACOSX/x": b"",
+    }
+    (tmp_path / "all.zip").write_bytes(zipped(**packed))
+    (tmp_path / "class").mkdir()
+    for name, file in packed.items():
+        (tmp_path / "class" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "class" / name).write_bytes(file)
+    (tmp_path / "class" / "doe_1_2_lab2.tar.gz").write_bytes(b"")
+    archive, folder = (
+        {one.student: one for one in handins.find(tmp_path / name)} for name in ("all.zip", "class")
+    )
+    assert list(archive) == ["A B", "C D", "E F", "G H"] and folder["doe"].number == "1"
+    for found in (archive, folder):
+        assert found["C D"].content == content and found["C D"].file.endswith("lab2/lab2.ipynb")
+        assert found["E F"].problem == "there is no notebook in it"
+        assert found["G H"].problem == "an archive of a kind that is not read; ask for a .zip"
+
+
+def test_a_damaged_member_costs_its_own_hand_in_alone(tmp_path, edition):
+    content = json.dumps(edition).encode()
+    whole = zipped(**{"ann/lab2.ipynb": content, "ben/lab2.ipynb": content})
+    for place in range(60, 400, 5):  # into Ann's notebook
+        (tmp_path / "all.zip").write_bytes(whole[:place] + b"\xff\xff" + whole[place + 2 :])
+        found = {one.student: one for one in handins.find(tmp_path / "all.zip")}
+        assert found["ben"].content == content
+        assert found["ann"].content is None and "cannot be unpacked" in found["ann"].problem
+
+
 # ── the program ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -559,6 +594,28 @@ def test_a_class_is_graded_and_nothing_is_written_to_its_hand_ins(classroom, tmp
         assert "http://" not in text and "https://" not in text and "src=" not in text
 
 
+def test_two_students_with_one_number_are_two(tmp_path, edition):
+    """What students type is no key: nobody's row is dropped for it."""
+    about = '# Answer about-you\nstudent = {{"name": "{}", "number": "{}"}}'
+    written = {
+        "anna": ("Anna", "-"),
+        "ben": ("Ben", "-"),
+        "cleo": ("Cleo", "7"),
+        "dan": ("Dan", "7"),
+    }
+    (tmp_path / "in").mkdir()
+    for name, who in written.items():
+        notebook = filled(edition, {"about-you": about.format(*who)})
+        (tmp_path / "in" / f"{name}.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "roster.csv").write_text("number,name,mail\n3,Zoe Zen,\n", encoding="utf-8")
+    grade.grade(tmp_path / "in", tmp_path, wall="none", roster=tmp_path / "roster.csv")
+    rows = rows_of(tmp_path)
+    assert set(rows) == {*written, "3, Zoe Zen"} and rows["3, Zoe Zen"]["status"] == "missing"
+    for name in ("cleo", "dan"):
+        assert "2 hand-ins give this student number" in rows[name]["flags"]
+    assert "number" not in rows["anna"]["flags"]
+
+
 def test_only_what_has_changed_is_graded_again(classroom, monkeypatch):
     folder, where = classroom
     grade.grade(folder, where, wall="none")
@@ -597,6 +654,10 @@ def test_points_that_a_person_gave_are_taken_in(classroom):
     after = rows_of(where)["anna"]
     assert after["conclusion"] == "4.5" and after["memorize"] == ""
     assert float(after["score"]) == float(before["score"]) + 4.5
+    for other in (b"name;exercise;points\nanna;conclusion;4.5\n", "name,é".encode("cp1252")):
+        (where / "points_read.csv").write_bytes(other)
+        with pytest.raises(LabError, match="not as to_read.html saves it"):
+            grade.grade(folder, where, wall="none")
 
 
 def test_a_table_holds_no_formulas_and_pages_no_code(edition, keys):

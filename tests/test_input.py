@@ -166,17 +166,28 @@ def calls(file):
 
 def sources():
     """Yield name and code of each program of the lesson, and the notebook's."""
-    for path in [*ROOT.glob("*.py"), *(ROOT / "figures").glob("*.py")]:
-        yield path.name, path.read_text(encoding="utf-8")
+    for folder in (".", "lab", "tools", "grading"):
+        for path in sorted((ROOT / folder).glob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
     notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     yield "lab2.ipynb", "\n\n".join(code)
 
 
-@pytest.mark.parametrize("name, code", sources(), ids=lambda value: value[:12])
+# who may, and why: source.py compiles what nobody runs; child.py runs hand-ins behind the wall;
+# key.py reads an expression of the lab's own
+ALLOWED = {
+    "lab/source.py": {"compile"},
+    "grading/child.py": {"exec", "compile"},
+    "grading/key.py": {"eval"},
+}
+
+
+@pytest.mark.parametrize("name, code", list(sources()), ids=lambda value: value[:20])
 def test_nothing_is_executed_from_data_and_no_pickle_is_loaded(name, code):
     forbidden = {"eval", "exec", "compile", "os.system", "os.popen", "pickle.load", "pickle.loads"}
     forbidden |= {"joblib.load", "pd.read_pickle", "dill.load", "marshal.loads", "yaml.load"}
+    forbidden -= ALLOWED.get(name, set())
     for function, options in calls(code):
         assert function not in forbidden, f"{name} calls {function}"
         if function == "torch.load":

@@ -147,6 +147,63 @@ def test_stored_runs_of_other_code_are_dropped_only_if_that_is_meant(
     assert len(np.load(folder / "predictions.npz").files) == 5 + 2
 
 
+@pytest.mark.parametrize("file", ["results.csv", "curves.csv", "lists.csv", "predictions.npz"])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_what_cannot_be_read_is_not_written_over(maker, folder, small_lists, file, damage):
+    maker.make("default")
+    if damage == "missing" and file != "predictions.npz":
+        (folder / file).unlink()
+    else:
+        (folder / file).write_bytes(b"")
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
+    with pytest.raises(LabError, match="damaged. Get them again: git checkout"):
+        maker.make("ladder")
+    assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == before
+
+
+def test_a_stop_while_storing_loses_nothing(maker, folder, small_lists, monkeypatch):
+    write = files.write_table
+
+    def stop(name, table, where=None, **more):
+        if where == folder and name == "curves":
+            raise KeyboardInterrupt
+        write(name, table, where, **more)
+
+    monkeypatch.setattr(files, "write_table", stop)
+    with pytest.raises(KeyboardInterrupt):
+        maker.make("default")
+    monkeypatch.setattr(files, "write_table", write)
+    maker.make("default", train=False)
+    table, _ = results.load_reference("default")
+    assert len(table) == 5 and results.reference_predictions(table).correct["LSTM-8"].any()
+
+
+def test_results_of_other_data_are_not_mixed(maker, small_lists):
+    maker.make("default")
+    maker.check_data()
+    train = dataclasses.replace(maker.corpus.data.train, labels=1 - maker.corpus.data.train.labels)
+    other = dataclasses.replace(maker.corpus.data, train=train)
+    maker.corpus = dataclasses.replace(maker.corpus, data=other)
+    with pytest.raises(LabError, match="of other reviews or vectors than those found here"):
+        maker.check_data()
+    maker.replace = True
+    maker.check_data()
+
+
+def test_of_an_announced_profile_nothing_else_is_made(maker, folder):
+    assert maker.everything() == reference.EVERYTHING
+    folder.mkdir()
+    said = pd.DataFrame({"list": "default", "network": ["GRU-256", "RNN-256"], "seed": [0, 1]})
+    files.write_table("runs", said, folder)
+    maker = dataclasses.replace(maker)
+    runs = maker.runs("default")
+    assert {(run.network, run.seed) for run in runs} == {("GRU-256", 0), ("RNN-256", 1)}
+    assert len(maker.all_runs("default")) > len(runs)
+    assert maker.everything() == ("baselines", "default", "claims")
+    with pytest.raises(LabError, match="'tuning' was not announced .* Announced: default"):
+        maker.runs("tuning")
+
+
 def test_a_list_that_needs_the_tuning_says_so(maker):
     with pytest.raises(LabError, match=r"python tools/reference\.py tuning"):
         maker.runs("tuned")

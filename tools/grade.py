@@ -139,7 +139,7 @@ def _together(
     for name, one in zip(names, found, strict=True):
         if (result := results[name]) is None:
             continue  # not asked for this time, and never graded
-        person = result.student.get("number") or one.number or one.student
+        person = one.number or _typed(result) or one.student
         given = read.get(name, {})
         made[name] = (one, pages.Graded(name, one.student, one.file, result, given, one.number))
         last.setdefault(person.casefold(), []).append((one.time, name))
@@ -151,7 +151,25 @@ def _together(
             for _, name in older:
                 del made[name]
     graded = [one for _, one in made.values()]
+    for several in _sharing_a_number(graded):
+        for one in several:
+            one.result.flags.append(f"{len(several)} hand-ins give this student number")
     return [*graded, *_missing(graded, [h for h, _ in made.values()], roster)]
+
+
+def _typed(result: marking.Result) -> str:
+    """Return number and name as a student has written them; "" without digits in the number."""
+    number, name = (result.student.get(key, "") for key in ("number", "name"))
+    return f"{_same(number)} {_same(name)}" if re.search(r"\d", number) else ""
+
+
+def _sharing_a_number(graded: Sequence[pages.Graded]) -> list[list[pages.Graded]]:
+    """Return the hand-ins of different people, as it seems, that give one student number."""
+    groups: dict[str, list[pages.Graded]] = {}
+    for one in graded:
+        if one.result and _typed(one.result):
+            groups.setdefault(_same(one.result.student["number"]), []).append(one)
+    return [several for several in groups.values() if len(several) > 1]
 
 
 def _missing(
@@ -163,7 +181,7 @@ def _missing(
     there = set()
     for one, handin in zip(graded, found, strict=True):
         told = one.result.student if one.result else {}
-        there |= {_same(x) for x in (handin.student, handin.number, *told.values()) if x}
+        there |= {_same(x) for x in (handin.student, handin.number, *told.values())} - {""}
     try:
         rows = list(csv.reader(io.StringIO(roster.read_text(encoding="utf-8-sig"))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

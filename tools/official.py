@@ -41,13 +41,13 @@ def announced() -> pd.DataFrame:
     """
     profile = config.get_profile("official")
     maker = reference.Maker(profile, corpus=None)
-    readers = list(maker.runs("readers"))
+    readers = list(maker.all_runs("readers"))
     starts = {run.network: run.network for run in readers}
     best = transfer.best_list(profile, maker.own_rates["GRU-256"], starts)
     needed = {best[0].pretrained, best[0].pretrained_back}
     lists = {
-        "default": list(maker.runs("default")),
-        "tuned": list(maker.runs("tuned")),
+        "default": list(maker.all_runs("default")),
+        "tuned": list(maker.all_runs("tuned")),
         "readers": [run for run in readers if run.network in needed],
         "best": best,
     }

@@ -108,7 +108,50 @@ class Maker:
     # ── Lists of runs ───────────────────────────────────────────────────────────────────────────
 
     def runs(self, name: str) -> dict[Settings, str]:
-        """Return the runs of a list, with their rungs. Raises LabError without tuning runs."""
+        """Return the runs of a list, with their rungs, of the announced ones if any are.
+
+        Raises LabError if runs are announced and none is of this list, or without tuning runs.
+        """
+        runs, announced = self.all_runs(name), self.announced
+        if announced is None:
+            return runs
+        if name not in announced:
+            raise LabError(
+                f"The list {name!r} was not announced in data/reference/{self.profile.name} before "
+                f"the test was opened. Announced: {', '.join(announced)}."
+            )
+        return {
+            run: rung for run, rung in runs.items() if (run.network, run.seed) in announced[name]
+        }
+
+    @functools.cached_property
+    def announced(self) -> dict[str, set[tuple[str, int]]] | None:
+        """The runs that `tools/official.py` has announced: list -> network and seed; else None."""
+        if not (results.reference_folder(self.profile.name) / "runs.csv").exists():
+            return None
+        table = files.read_table("runs", results.reference_folder(self.profile.name))
+        return {
+            name: set(zip(rows["network"], rows["seed"], strict=True))
+            for name, rows in table.groupby("list", sort=False)
+        }
+
+    def everything(self) -> tuple[str, ...]:
+        """Return all lists and tables of the profile, in the order in which they are made."""
+        if self.announced is None:
+            return EVERYTHING
+        return ("baselines", *self.announced, "claims")
+
+    def check_data(self) -> None:
+        """Raise LabError if what is stored in the profile is of other data."""
+        stored = set(results.all_reference(self.profile.name)[0].get("data", ()))
+        if stored and self.corpus.data.fingerprint not in stored and not self.replace:
+            raise LabError(
+                f"The stored results of the profile {self.profile.name} are of other reviews or "
+                "vectors than those found here. Add --replace to drop them."
+            )
+
+    def all_runs(self, name: str) -> dict[Settings, str]:
+        """Return the runs of a list, with their rungs, announced or not."""
         profile, seeds = self.profile, range(self.profile.stored_seeds)
         if name == "language":
             rates = lesson.LANGUAGE_RATES
@@ -155,14 +198,14 @@ class Maker:
 
     def transfer_runs(self) -> list[Settings]:
         """Return the runs that start from language models, and those they are compared with."""
-        readers = self.records([run for run in self.runs("language") if run.seed == 0])
+        readers = self.records([run for run in self.all_runs("language") if run.seed == 0])
         starts = {record.settings.cell: record.name for record in readers}
         tuned = run_lists.tuned_list(self.profile, lesson.OF_EACH_CELL, self.own_rates)
         return transfer.transfer_list(self.profile, tuned, starts, self.corpus.data.train)
 
     def past_runs(self, name: str) -> dict[Settings, str]:
         """Return the rungs past the linear line, or the last of them from some seeds."""
-        readers = self.records(list(self.runs("readers")))
+        readers = self.records(list(self.all_runs("readers")))
         starts = {record.settings.network: record.name for record in readers}
         rate = self.own_rates["GRU-256"]
         if name == "past":
@@ -174,7 +217,7 @@ class Maker:
         """Return the language models that some runs start from."""
         runs = [record.settings for record in records]
         needed = {name for run in runs for name in (run.pretrained, run.pretrained_back) if name}
-        readers = [*self.runs("language"), *self.runs("readers")] if needed else []
+        readers = [*self.all_runs("language"), *self.all_runs("readers")] if needed else []
         return [record.settings for record in self.records(readers) if record.name in needed]
 
     def make(self, name: str, train: bool = True) -> None:
@@ -368,7 +411,8 @@ def make_lists(options: argparse.Namespace, profile: Profile) -> None:
     machine.prepare_torch()
     corpus = utils.load_corpus(profile)
     maker = Maker(profile, corpus, options.workers, options.only, options.replace)
-    for name in options.lists or EVERYTHING:
+    maker.check_data()
+    for name in options.lists or maker.everything():
         if name in results.REFERENCE_LISTS:
             maker.make(name, train=not options.collect)
         elif not options.collect:
