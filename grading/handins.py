@@ -99,12 +99,8 @@ def _answers_in(one: Found) -> int:
 
 def who(entry: str) -> tuple[str, str]:
     """Return name and number that the name of a file or folder tells, as platforms make them."""
-    name = re.sub(
-        r"\.(ipynb|zip|rar|7z|tgz|tar(\.\w+)?)$",
-        "",
-        unicodedata.normalize("NFC", entry),
-        flags=re.IGNORECASE,
-    )
+    name = unicodedata.normalize("NFC", entry)
+    name = re.sub(r"\.(ipynb|zip|rar|7z|tgz|tar(\.\w+)?)$", "", name, flags=re.IGNORECASE)
     if match := MOODLE.match(name) or CANVAS.match(name):
         return match["name"].strip(), match["number"]
     return name.strip() or "without a name", ""

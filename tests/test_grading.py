@@ -656,7 +656,7 @@ def test_points_that_a_person_gave_are_taken_in(classroom):
     assert float(after["score"]) == float(before["score"]) + 4.5
     for other in (b"name;exercise;points\nanna;conclusion;4.5\n", "name,é".encode("cp1252")):
         (where / "points_read.csv").write_bytes(other)
-        with pytest.raises(LabError, match="not as to_read.html saves it"):
+        with pytest.raises(LabError, match=r"not as to_read\.html saves it"):
             grade.grade(folder, where, wall="none")
 
 

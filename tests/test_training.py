@@ -223,7 +223,7 @@ def test_damaged_record_starts_the_run_anew_and_says_so(
     whole = record_of(settings(), data, tmp_path / "whole")
     lesson.train_run(whole.settings, data, whole, cpu)
     broken = record_of(settings(), data, tmp_path / "broken")
-    stopped_after(2, lesson, data, broken, cpu)
+    stopped_after(2, lesson.train_run, data, broken, cpu)
     path = broken.folder / file
     content = path.read_bytes()
     if damage is None:
@@ -252,7 +252,7 @@ def test_result_cut_short_starts_the_run_anew_and_says_so(
     assert "starts anew" in capsys.readouterr().out
 
 
-def stopped_after(epochs, lesson, data, record, device):
+def stopped_after(epochs, train, data, record, device):
     """Train until `epochs` are saved, and stop there as a killed process does."""
     save = runs.Checkpoint.save_epoch
 
@@ -264,7 +264,7 @@ def stopped_after(epochs, lesson, data, record, device):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
         with pytest.raises(Killed):
-            lesson.train_run(record.settings, data, record, device)
+            train(record.settings, data, record, device)
 
 
 def test_killed_between_the_last_state_and_its_curve_the_curve_is_whole(
@@ -302,7 +302,8 @@ def test_training_stops_early_also_when_continued(lesson, data, settings, tmp_pa
     lesson.train_run(whole.settings, data, whole, cpu)
     epochs = len(whole.curve)
     assert epochs < 30 and whole.result["best_epoch"] == epochs - 3
-    stopped_after(epochs, lesson, data, broken, cpu)  # killed when nothing but the test was left
+    # killed when nothing but the test was left
+    stopped_after(epochs, lesson.train_run, data, broken, cpu)
     lesson.train_run(broken.settings, data, broken, cpu)
     assert outcome(broken) == outcome(whole)
 
@@ -572,14 +573,17 @@ def test_a_worker_with_a_gpu_computes_there_as_the_notebook_would(
 @pytest.mark.parametrize("resumed", [False, True])
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_all_options_together_go_on_bit_for_bit(
-    lesson, data, settings, tmp_path, cpu, cell, resumed
+    recipes, data, settings, tmp_path, cpu, cell, resumed
 ):
     """Whole or interrupted after the second epoch, with all that draws random numbers."""
     options = {"decay": True, "dropout": 0.3, "embedding_dropout": 0.5, "bidirectional": True}
-    options |= {"readout": "pooled", "vectors": "frozen", "labelled": 20, "num_layers": 2}
+    options |= {"readout": "pooled", "vectors": "frozen", "num_layers": 2}
     whole, other = (record_of(settings(cell, **options), data, tmp_path / n) for n in "ab")
-    lesson.train_run(whole.settings, data, whole, cpu)
+    recipes.train_variant(whole.settings, data, whole, cpu)
     if resumed:
-        stopped_after(2, lesson, data, other, cpu)
-    lesson.train_run(other.settings, data, other, cpu)
+        stopped_after(2, recipes.train_variant, data, other, cpu)
+    recipes.train_variant(other.settings, data, other, cpu)
     assert outcome(other) == outcome(whole)
+    plain = record_of(settings(cell, num_layers=2, decay=True), data, tmp_path / "c")
+    recipes.train_variant(plain.settings, data, plain, cpu)
+    assert outcome(plain) != outcome(whole)  # the options do something
