@@ -8,8 +8,7 @@
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook;
 #              make report AUTHOR="Your Name" OPTIONS=--no-code NOTEBOOK=other.ipynb
-# make full    the stored results of data/reference, then as run, with all data and full length
-#              (many hours on a CPU)
+# make full    as run, with all data and full length (many hours on a CPU)
 # make figures  the figure of the README, as further/full-size drew it last, into figures/
 # make data    fetch the official data, 950 MB; nobody needs it for the quick run
 # make stress  the long tests: 200 kills, a full disk, flipped bits, the full profile (some minutes; Linux, as root)

@@ -161,12 +161,12 @@ def get_profile(name: str | None = None) -> Profile:
 
 def data_folder() -> Path:
     """Return the folder of data and caches: LAB2_DATA if set, else `data` in the lab's folder."""
-    return Path(_variable("DATA") or ROOT / "data")
+    return _path("DATA") or ROOT / "data"
 
 
 def output_folder() -> Path:
     """Return the folder of runs, CSV files and figures: LAB2_OUT if set, else the data folder."""
-    return Path(_variable("OUT") or data_folder())
+    return _path("OUT") or data_folder()
 
 
 def output_is_named() -> bool:
@@ -181,8 +181,7 @@ def name_output(folder: Path) -> None:
 
 def own_texts() -> Path | None:
     """Return the file of the reader's own texts that LAB2_REVIEWS names; None: there is none."""
-    name = _variable("REVIEWS")
-    return Path(name) if name else None
+    return _path("REVIEWS")
 
 
 def text_column() -> str | None:
@@ -213,6 +212,18 @@ def name_language(language: str) -> None:
 def scheduler_address() -> str | None:
     """Return the address of the Dask scheduler that takes the runs, if LAB2_DASK names one."""
     return _variable("DASK")
+
+
+def _path(name: str) -> Path | None:
+    """Return the path that LAB2_<name> holds, if it is set.
+
+    A relative one is looked for in the folder that one works in, then in the lab's: the further
+    notebooks work in a folder of their own, and mean the same path as the lab does.
+    """
+    value = _variable(name)
+    if value is None:
+        return None
+    return Path(value) if Path(value).exists() else ROOT / value
 
 
 def _variable(name: str) -> str | None:

@@ -229,6 +229,18 @@ def test_folders_follow_the_environment(monkeypatch, tmp_path):
     assert config.output_folder() == tmp_path / "out"
 
 
+def test_a_relative_folder_is_the_same_one_for_the_further_notebooks(monkeypatch, tmp_path):
+    monkeypatch.setenv("LAB2_OUT", "tests")
+    for folder in (ROOT, ROOT / "further"):
+        monkeypatch.chdir(folder)
+        assert config.output_folder().resolve() == ROOT / "tests"
+    monkeypatch.setenv("LAB2_DATA", "not there yet")
+    assert config.data_folder() == ROOT / "not there yet"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tests").mkdir()
+    assert config.output_folder().resolve() == tmp_path / "tests"  # where one works comes first
+
+
 def test_an_error_of_the_lab_is_one_line_in_jupyter():
     assert LabError("what, where, what to do")._render_traceback_() == [
         "LabError: what, where, what to do"
