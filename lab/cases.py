@@ -358,7 +358,8 @@ UNROLL = Task(
         "the first step alone: is the return inside of the loop?": lambda *a: given.unroll(*a)[:1],
         "the states before each step, not after it": _one_late,
         "an unrolling that keeps an LSTM's c: its h is state[0]": _memories,
-        "an unrolling that keeps state[0] of all cells: that is for an LSTM alone": _first_of_each,
+        "an unrolling that keeps state[0] of all cells, or of all batches of two: that is for an "
+        "LSTM alone, whose state is a tuple": _first_of_each,
         "the states in one block (T * B, H): torch.stack keeps the steps apart": lambda *a: (
             given.unroll(*a).flatten(0, 1)
         ),
@@ -413,9 +414,9 @@ def _average_cases(draw: Generator) -> list[Case]:
     cases = [Case("three reviews of 5 words", (text, torch.tensor([5, 5, 5]), vectors))]
     short = text.clone()
     short[2:, 1] = short[4:, 2] = 1
-    cases.append(
-        Case("lengths 5, 2, 4, filled with <pad>", (short, torch.tensor([5, 2, 4]), vectors))
-    )
+    short[1, 0] = 0
+    said = "lengths 5, 2, 4, filled with <pad>, one word <unk>"
+    cases.append(Case(said, (short, torch.tensor([5, 2, 4]), vectors)))
     return cases
 
 
@@ -423,11 +424,17 @@ def _average_of_block(text: Tensor, text_length: Tensor, vectors: Tensor) -> Ten
     return F.embedding(text, vectors).mean(0)
 
 
+def _average_of_known(text: Tensor, text_length: Tensor, vectors: Tensor) -> Tensor:
+    known = (text > 1)[:, :, None]  # (T, B, 1)
+    return (F.embedding(text, vectors) * known).sum(0) / known.sum(0)
+
+
 AVERAGE = Task(
     _average_cases,
     given.average_vectors,
     {
         "the mean over the whole block, with its padding": _average_of_block,
+        "the mean of the known words: <unk> is a word and counts": _average_of_known,
         "the sum of the vectors, not their mean": lambda t, n, v: (
             given.average_vectors(t, n, v) * n[:, None]
         ),
@@ -458,6 +465,9 @@ COUNT_WEIGHTS = Task(
         "a count of one block alone": lambda g, e, h: given.count_weights(1, e, h),
         "a count in which W_hh and the biases are there only once": lambda g, e, h: (
             given.count_weights(1, e, h) + (g - 1) * h * e
+        ),
+        "a count with the biases of one block alone": lambda g, e, h: (
+            given.count_weights(g, e, h) - 2 * (g - 1) * h
         ),
         "a count with E and H exchanged": lambda g, e, h: given.count_weights(g, h, e),
         "a count without W_hh": lambda g, e, h: given.count_weights(g, e, h) - g * h * h,
@@ -494,6 +504,12 @@ BINARY_LOSS = Task(
             given.binary_loss(a, y) / math.log(2)
         ),
         "the loss with labels 0 and 1 exchanged": lambda a, y: given.binary_loss(a, 1 - y),
+        "a loss with 1 - ln sigma(a) in the place of ln(1 - sigma(a))": lambda a, y: (
+            -(y * F.logsigmoid(a) + (1 - y) * (1 - F.logsigmoid(a))).mean()
+        ),
+        "a loss whose second term has the wrong sign": lambda a, y: (
+            F.softplus(-a) * y - F.softplus(a) * (1 - y)
+        ).mean(),
         "the loss of the good reviews alone": lambda a, y: (F.softplus(-a) * y).mean(),
         "the loss of the bad reviews alone": lambda a, y: (F.softplus(a) * (1 - y)).mean(),
     },
@@ -556,6 +572,25 @@ def _clips_values(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float
     return given.training_step(model, batch, optimizer, math.inf)
 
 
+def _clips_each(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+    """A step that clips the gradient of each weight matrix by itself."""
+    for weight in model.parameters():
+        weight.register_hook(lambda g: g * (clip_norm / (g.norm() + 1e-6)).clamp(max=1))
+    return given.training_step(model, batch, optimizer, math.inf)
+
+
+def _looks_again(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+    """A step that returns what the changed weights give."""
+    _, loss = given.training_step(model, batch, optimizer, clip_norm)
+    return model(batch.text, batch.text_length), loss
+
+
+def _sure(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+    """A step that returns probabilities for logits."""
+    logits, loss = given.training_step(model, batch, optimizer, clip_norm)
+    return logits.sigmoid(), loss
+
+
 def _only_loss(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
     logits = model(batch.text, batch.text_length)
     return logits, given.binary_loss(logits, batch.label)
@@ -571,6 +606,9 @@ TRAINING_STEP = Task(
             given.training_step(m, b, o, 1.0)
         ),
         "a step that clips each number by itself, not the gradient's length": _clips_values,
+        "a step that clips each weight matrix by itself, not all together": _clips_each,
+        "the right step, with logits of the changed weights": _looks_again,
+        "the right step, with probabilities where logits are wanted": _sure,
         "a step upwards: the loss has its sign turned": _descends(
             lambda a, y: -given.binary_loss(a, y), shown=False
         ),
@@ -709,10 +747,10 @@ def _nucleus_cases(draw: Generator) -> list[Case]:
         return torch.tensor(probabilities).log()
 
     return [
-        Case("p = 0.9, of words with 0.5, 0.3, 0.15, 0.05", (logs(0.5, 0.3, 0.15, 0.05), 1.0, 0.9)),
-        Case("the same in another order", (logs(0.05, 0.3, 0.15, 0.5), 1.0, 0.9)),
+        Case("p = 0.7, of words with 0.45, 0.3, 0.2, 0.05", (logs(0.45, 0.3, 0.2, 0.05), 1.0, 0.7)),
+        Case("the same in another order", (logs(0.05, 0.3, 0.2, 0.45), 1.0, 0.7)),
         Case("p = 0.3 (one word is enough)", (logs(0.12, 0.4, 0.28, 0.2), 1.0, 0.3)),
-        Case("temperature 0.5, p = 0.9", (logs(0.1, 0.35, 0.25, 0.3), 0.5, 0.9)),
+        Case("temperature 0.5, p = 0.7", (logs(0.1, 0.35, 0.25, 0.3), 0.5, 0.7)),
     ]
 
 
@@ -744,6 +782,13 @@ def _from_below(ln_p: Tensor, temperature: float, p: float) -> Tensor:
     return whole * (before < p) / (whole * (before < p)).sum()
 
 
+def _cut(of: Tensor, p: float, weights: Tensor) -> Tensor:
+    """Return weights, normalized, of the likeliest words that together have p of `of`."""
+    ordered, words = of.sort(descending=True)
+    keep = torch.zeros_like(of).scatter(0, words, (ordered.cumsum(0) - ordered < p).to(of.dtype))
+    return weights * keep / (weights * keep).sum()
+
+
 NUCLEUS = Task(
     _nucleus_cases,
     given.nucleus,
@@ -753,6 +798,12 @@ NUCLEUS = Task(
         "a nucleus with one word too many": _one_more,
         "a nucleus of the unlikeliest words: sort from the likeliest down": _from_below,
         "a nucleus of the softmax of p, not of ln p": lambda a, t, p: given.nucleus(a.exp(), t, p),
+        "a nucleus that is cut before the temperature changes the probabilities": lambda a, t, p: (
+            _cut(a.exp(), p, (a / t).exp())
+        ),
+        "a nucleus of numbers that do not add up to 1 before it is cut: softmax": lambda a, t, p: (
+            _cut((a / t).exp(), p, (a / t).exp())
+        ),
         "a nucleus without temperature": lambda a, t, p: given.nucleus(a, 1.0, p),
         "a nucleus that multiplies by the temperature": lambda a, t, p: given.nucleus(a, 1 / t, p),
         "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),
@@ -801,7 +852,7 @@ OPEN_GATE = Task(
         "an amount added twice: to both biases": _opens(1, both=True),
         "a bias that is set to the amount: it must be added": _sets,
         "an amount subtracted": _opens(1, times=-1),
-        "no change: is it done in place?": _opens(),
+        "no change: is it done in place, and is H layer.hidden_size?": _opens(),
     },
     plays.play_gate,
     parts=("the sum of both biases afterwards", "the new weight_ih_l0", "the new weight_hh_l0"),
@@ -818,6 +869,44 @@ def _gradient_cases(draw: Generator) -> list[Case]:
     return cases
 
 
+def _all_states(cell: Function, x: Tensor, h: Tensor, weights: Any) -> list[Tensor]:
+    """Return the state before the first step and after each, each (B, H)."""
+    states = [h.clone().requires_grad_()]
+    for x_t in x:
+        states.append(cell(x_t, states[-1], *weights))
+    return states
+
+
+def _to_inputs(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
+    """Return the lengths of the gradients with respect to the words."""
+    words = x.clone().requires_grad_()
+    last = _all_states(cell, words, h, weights)[-1]
+    return torch.autograd.grad(last.sum(), words)[0].norm(dim=(1, 2))
+
+
+def _by_step(change: Callable[[list[Tensor]], Any]) -> Function:
+    """Return lengths of gradients by step; change: states -> of what, with respect to what."""
+
+    def changed(*arguments: Any) -> Tensor:
+        of, states = change(_all_states(*arguments))
+        return torch.stack([g.norm() for g in torch.autograd.grad(of, states)])
+
+    return changed
+
+
+def _of_copies(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
+    """Return the lengths for a stacked copy of the states, on which no later state hangs."""
+    lengths = torch.zeros(len(x))
+    lengths[-1] = math.sqrt(h.numel())
+    return lengths
+
+
+def _of_each_review(*arguments: Any) -> Tensor:
+    """Return the lengths of each review's gradients (T, B)."""
+    states = _all_states(*arguments)
+    return torch.stack(torch.autograd.grad(states[-1].sum(), states[1:])).norm(dim=2)
+
+
 GRADIENT_BY_STEP = Task(
     _gradient_cases,
     given.gradient_by_step,
@@ -825,6 +914,16 @@ GRADIENT_BY_STEP = Task(
         "the lengths from the last step to the first": lambda *a: given.gradient_by_step(*a).flip(
             0
         ),
+        "0 but for the last step: a stacked copy, on which no later state hangs; keep the states "
+        "of the loop": _of_copies,
+        "the lengths for the sum of all states, not of the last": _by_step(
+            lambda states: (sum(s.sum() for s in states[1:]), states[1:])
+        ),
+        "the lengths for the state before each step": _by_step(
+            lambda states: (states[-1].sum(), states[:-1])
+        ),
+        "a length for each review: one number a step is wanted, of all B x H": _of_each_review,
+        "the lengths of the gradients by the words, not by the states": _to_inputs,
         "the lengths for the last state's mean, not its sum": lambda cell, x, h, w: (
             given.gradient_by_step(cell, x, h, w) / h.numel()
         ),
@@ -844,7 +943,20 @@ def _mcnemar_cases(draw: Generator) -> list[Case]:
         Case("60 reviews, two networks that differ", (first.numpy(), second.numpy())),
         Case("the same two, the other way round", (second.numpy(), first.numpy())),
         Case("a network and itself", (first.numpy(), first.numpy())),
+        Case("400 reviews, of which the two differ on 320", _of_400()),
     ]
+
+
+def _of_400() -> tuple[Any, Any]:
+    """Return two networks: one alone is right on 180 reviews, the other alone on 140."""
+    kinds = torch.tensor([180, 140, 50, 30])
+    firsts, seconds = torch.tensor([[1, 0, 1, 0], [0, 1, 1, 0]]).bool()
+    return firsts.repeat_interleave(kinds).numpy(), seconds.repeat_interleave(kinds).numpy()
+
+
+def _overflowing(first: Any, second: Any) -> float:
+    """A p-value whose 2**n is no more than 64 bits can hold."""
+    return given.mcnemar(first, second) if (first != second).sum() < 63 else 1.0
 
 
 def _one_sided(first: Any, second: Any) -> float:
@@ -883,6 +995,8 @@ MCNEMAR = Task(
         "a p whose k is always the first network's: k is the smaller of two numbers": _tail(
             lambda a, b, _: min(1.0, 2 * _below(a, a + b, 0.5))
         ),
+        "1 where many reviews differ: n is an integer of NumPy, and two to its power overflows; "
+        "write int(n)": _overflowing,
         "1, whatever comes in: is k the smaller of two numbers, and the sum divided by 2**n?": (
             lambda first, second: 1.0
         ),
@@ -933,12 +1047,31 @@ def _by_hand_cases(draw: Generator) -> list[Case]:
     return cases
 
 
+def _by_hand(change: Callable[..., Any]) -> Function:
+    """Return a sum over steps; change: h, dL/dh -> what of each step meets which state."""
+
+    def changed(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
+        deltas, states = change(h, plays.backward_states(h, w_hh, e))
+        return torch.einsum("tbi,tbj->ij", deltas, states)
+
+    return changed
+
+
 WEIGHT_GRADIENT = Task(
     _by_hand_cases,
     given.weight_gradient,
     {
         "the gradient without what comes back from later steps": lambda h, w, e: (
             given.weight_gradient(h, 0 * w, e)
+        ),
+        "a gradient with dL/dh_t in the place of delta_t: the slope 1 - h_t^2 is missing": _by_hand(
+            lambda h, dh: (dh[1:], h[:-1])
+        ),
+        "a gradient whose delta_t meets h_t, not the state before": _by_hand(
+            lambda h, dh: ((1 - h**2) * dh, h)
+        ),
+        "a gradient whose delta_t meets the state after: shifted the wrong way": _by_hand(
+            lambda h, dh: (((1 - h**2) * dh)[:-1], h[1:])
         ),
         "the gradient transposed: rows are of delta_t, columns of the state before": (
             lambda h, w, e: given.weight_gradient(h, w, e).T
@@ -970,8 +1103,13 @@ ADAM = Task(
     given.adam_updates,
     {
         "updates without a correction of m and v for their start at zero": _uncorrected,
-        "updates in the direction of the gradient turned round": lambda g: -given.adam_updates(g),
-        "updates in the weight's own unit: they are wanted in learning rates": lambda g: (
+        "the change of the weight in learning rates; wanted is its opposite": lambda g: (
+            -given.adam_updates(g)
+        ),
+        "the change of the weight; wanted is -(change) / (learning rate)": lambda g: (
+            -0.001 * given.adam_updates(g)
+        ),
+        "a way in the weight's own unit: it is wanted in learning rates": lambda g: (
             0.001 * given.adam_updates(g)
         ),
         "the sign of the gradient: m and v do not remember": lambda g: torch.tensor(g).sign(),
@@ -989,6 +1127,23 @@ def _surprise_cases(draw: Generator) -> list[Case]:
     return cases
 
 
+def _asks_late(model: Any, words: list[int], before: list[int]) -> list[float]:
+    """The surprise of each word once it has been read."""
+    _, state = model.next_word(torch.tensor(before)[:, None])
+    nats = []
+    for word in words:
+        ln_p, state = model.next_word(torch.tensor([[word]]), state)
+        nats.append(-ln_p[word].item())
+    return nats
+
+
+def _forgets(model: Any, words: list[int], before: list[int]) -> list[float]:
+    """The surprise of each word after the one before it alone."""
+    texts = [before, *([word] for word in words[:-1])]
+    pairs = zip(words, texts, strict=True)
+    return [-model.next_word(torch.tensor(text)[:, None])[0][word].item() for word, text in pairs]
+
+
 SURPRISE_OF = Task(
     _surprise_cases,
     given.surprise_of,
@@ -997,6 +1152,8 @@ SURPRISE_OF = Task(
             torch.as_tensor(given.surprise_of(*a)).exp()
         ),
         "ln p: a sign is missing": lambda *a: -given.surprise_of(*a),
+        "the surprise of a word that has just been read: ask before it is fed": _asks_late,
+        "the surprise of a reader that forgets: hand the state on": _forgets,
         "the surprise of words that are not fed back": lambda model, words, before: torch.cat(
             [torch.as_tensor(given.surprise_of(model, [word], before)) for word in words]
         ),

@@ -27,7 +27,7 @@ import torch
 
 from lab import config, files, words
 from lab.cases import TASKS, Case, Task
-from lab.exercises import ASKED, LAB, Exercise, group_of, in_range, letters, plain
+from lab.exercises import ASKED, LAB, PERCENT, Exercise, group_of, in_range, letters, plain
 from lab.plays import NOTHING, Attempt, attempt, kind, unwritten
 
 OWN = "the lab's own version"
@@ -186,13 +186,21 @@ def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor) -> str:
     if not got.isfinite().all():
         return "what came back is not finite (nan or inf)"
     if got.numel() == 1:
-        return f"{got.item():.6g} came back, expected is {right.item():.6g}"
+        one, other = _told_apart(got.item(), right.item(), 6)
+        return f"{one} came back, expected is {other}"
     place = far.nonzero()[0].tolist()
-    one, other = got[tuple(place)].item(), right[tuple(place)].item()
+    one, other = _told_apart(got[tuple(place)].item(), right[tuple(place)].item(), 4)
     return (
         f"{int(far.sum())} of {got.numel()} numbers are wrong; the first of them, at {place}, is "
-        f"{one:.4g}, expected is {other:.4g}"
+        f"{one}, expected is {other}"
     )
+
+
+def _told_apart(one: float, other: float, digits: int) -> tuple[str, str]:
+    """Return two numbers with so many digits, or as many as it takes to see them differ."""
+    while f"{one:.{digits}g}" == f"{other:.{digits}g}" and digits < 12:
+        digits += 1
+    return f"{one:.{digits}g}", f"{other:.{digits}g}"
 
 
 # ── 3. What a student calls ─────────────────────────────────────────────────────────────────────
@@ -311,6 +319,8 @@ def guess(name: str, outcome: Any = None) -> Any:
         _keep(name, value if made else None, outcome)
     if not made and _begun(value):
         words.tell(_no_guess(name, value))
+    elif made and _is_share(value, exercise.key):
+        words.tell(f"{name}: {_shown(value)} is read in per cent. If a share was meant: 0.8 is 80.")
     return value if made else None
 
 
@@ -319,6 +329,13 @@ def _begun(value: Any) -> bool:
     if isinstance(value, dict):
         return any(part is not None for part in value.values())
     return value is not None
+
+
+def _is_share(value: Any, allowed: Any) -> bool:
+    """Say whether a share seems to be written where per cent are asked: nothing above 1."""
+    parts = value.values() if isinstance(value, dict) else [value]
+    asked = allowed.values() if isinstance(allowed, dict) else [allowed]
+    return all(bounds == PERCENT for bounds in asked) and 0 < max(parts) <= 1
 
 
 def _no_guess(name: str, value: Any) -> str:

@@ -97,7 +97,7 @@ LAB = {
         3, 5, "unroll", "Loop over x, hand each new state on, keep its h: an LSTM's is state[0]."
     ),
     "lstm-cell": _code(
-        4, 8, "lstm_cell", "One product of 4H columns, cut by chunk(4, dim=1) into i, f, g, o."
+        4, 8, "lstm_cell", "One sum of 4H columns, of x and of h; chunk(4, dim=1) gives i, f, g, o."
     ),
     "copy": Exercise("choice", 1, 1, "answer_copy", "Put f = 1 and i = 0 into the sum.", key=4),
     "gru-cell": _code(
@@ -118,7 +118,7 @@ LAB = {
         "F.logsigmoid(a) is ln sigma(a), for large a too; and 1 - sigma(a) is sigma(-a).",
     ),
     "five-classes": Exercise(
-        "number", 1, 1, "answer_five_classes", "It gives each class 1/5.", near=0.005
+        "number", 1, 1, "answer_five_classes", "It gives each class 1/5.", near=0.01
     ),
     "training-step": _code(
         4, 6, "training_step", "Forget the old gradient, find the new one, shorten it, step."

@@ -153,9 +153,12 @@ def weight_gradient(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
     return gradient
 
 
-def adam_updates(gradients: Sequence[float], rate: float = 0.001) -> Any:
-    """Return how far Adam moves one weight for each of some gradients, in learning rates (n,)."""
-    weight, moved = nn.Parameter(torch.zeros(1, dtype=torch.float64)), []
+def adam_updates(gradients: Sequence[float]) -> Any:
+    """Return how far Adam moves one weight against each of some gradients, in learning rates (n,).
+
+    That is -(change of the weight) / (learning rate); at the first step the sign of the gradient.
+    """
+    rate, weight, moved = 0.001, nn.Parameter(torch.zeros(1, dtype=torch.float64)), []
     optimizer = torch.optim.Adam([weight], lr=rate)
     for gradient in gradients:
         before, weight.grad = weight.item(), torch.full_like(weight, float(gradient))

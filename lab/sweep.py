@@ -107,7 +107,8 @@ def check_run_list(run_list: Sequence[Settings], code: Code) -> None:
             if (value := getattr(entry, name)) not in known:
                 known_ones = ", ".join(known)
                 raise LabError(
-                    f"Run list, entry {entry.network!r}: no {name} {value!r}, only {known_ones}."
+                    f"Run list, entry {entry.network!r}: no {name} {value!r}, only {known_ones}. "
+                    "If it is registered, note the code again: code = fingerprint.of(train_run)."
                 )
         if code.reads is not None and (unread := entry.options() - code.reads):
             raise LabError(

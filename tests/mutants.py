@@ -34,6 +34,11 @@ MUTANTS = {
         ("not divided", " / text_length[:, None]", ""),
         ("one word too many", "< text_length", "<= text_length"),
         ("one word too few", "< text_length", "< text_length - 1"),
+        ("unknown words do not count",
+         "inside = torch.arange(len(text))[:, None] < text_length  # (T, B): is it a word?\n"
+         "    return (vectors[text] * inside[:, :, None]).sum(0) / text_length[:, None]",
+         "known = text > 1\n"
+         "    return (vectors[text] * known[:, :, None]).sum(0) / known.sum(0)[:, None]"),
         ("sum along the reviews", ".sum(0)", ".sum(1)"),
         ("length not as a column", "/ text_length[:, None]", "/ text_length"),
         ("empties <pad> in the table", "    inside", "    vectors[1] = 0\n    inside"),
@@ -128,6 +133,8 @@ MUTANTS = {
         ("blocks of W_ih alone", "blocks * (units * inputs + units * units + 2 * units)",
          "blocks * units * inputs + units * units + 2 * units"),
         ("no W_hh", " + units * units", ""),
+        ("biases once", "blocks * (units * inputs + units * units + 2 * units)",
+         "blocks * (units * inputs + units * units) + 2 * units"),
         ("biases of length E", "2 * units", "2 * inputs"),
         ("E and H exchanged", "(blocks, inputs, units)", "(blocks, units, inputs)"),
         ("a matrix more", "blocks *", "(blocks + 1) *"),
@@ -156,6 +163,7 @@ MUTANTS = {
         ("the sum", ".mean()", ".sum()"),
         ("each review", ").mean()", ")"),
         ("sign turned", "return (", "return -("),
+        ("1 - ln for ln 1 -", "-F.logsigmoid(-logits)  #", "-(1 - F.logsigmoid(logits))  #"),
         ("a sign too few", "-F.logsigmoid(-logits)", "F.logsigmoid(-logits)"),
         ("labels exchanged", "labels * of_good + (1 - labels) * of_bad",
          "labels * of_bad + (1 - labels) * of_good"),
@@ -173,6 +181,11 @@ MUTANTS = {
         ("no clipping", "    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)\n", ""),
         ("clips at 1", "clip_norm)\n", "1.0)\n"),
         ("clips numbers", "clip_grad_norm_", "clip_grad_value_"),
+        ("clips each matrix", "    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)\n",
+         "    for w in model.parameters():\n        nn.utils.clip_grad_norm_([w], clip_norm)\n"),
+        ("logits of later weights", "return logits, loss",
+         "return model(batch.text, batch.text_length), loss"),
+        ("probabilities", "return logits, loss", "return logits.sigmoid(), loss"),
         ("clips before backward", "    loss.backward()\n"
          "    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)\n",
          "    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)\n    loss.backward()\n"),
@@ -242,6 +255,17 @@ MUTANTS = {
         ("in order", "torch.zeros_like(probability).scatter(0, words, kept / kept.sum())",
          "kept / kept.sum()"),
         ("from the unlikeliest", "sort(descending=True)", "sort()"),
+        ("cut before the temperature",
+         "torch.softmax(log_probability / temperature, dim=0)\n"
+         "    ordered, words = probability.sort(descending=True)\n"
+         "    keep = ordered.cumsum(0) - ordered < p  # the word that reaches p is still kept\n"
+         "    kept = torch.where(keep, ordered, 0)",
+         "log_probability.exp()\n"
+         "    ordered, words = probability.sort(descending=True)\n"
+         "    keep = ordered.cumsum(0) - ordered < p\n"
+         "    kept = torch.where(keep, ordered ** (1 / temperature), 0)"),
+        ("no softmax", "torch.softmax(log_probability / temperature, dim=0)",
+         "(log_probability / temperature).exp()"),
         ("softmax of p", "log_probability / temperature", "log_probability.exp() / temperature"),
         ("all words", "keep = ordered.cumsum(0) - ordered < p", "keep = ordered > 0"),
         ("words with p alone", "keep = ordered.cumsum(0) - ordered < p",
@@ -275,6 +299,9 @@ MUTANTS = {
         ("all states", "h.sum()", "torch.stack(states).sum()"),
         ("from the end", "in states]", "in states[::-1]]"),
         ("each review", "grad.norm()", "grad.norm(dim=1)"),
+        ("of a copy", "    h.sum().backward()\n",
+         "    states = torch.stack(states)\n    states.retain_grad()\n"
+         "    states[-1].sum().backward()\n    return states.grad.norm(dim=(1, 2))\n"),
         ("of the states", "state.grad.norm()", "state.norm()"),
         ("squares", "grad.norm()", "grad.pow(2).sum()"),
         ("a sum for a length", "grad.norm()", "grad.abs().sum()"),
@@ -300,6 +327,7 @@ MUTANTS = {
         ("both right", "(first & ~second).sum()", "(first & second).sum()"),
         ("mid-p", "range(k + 1)) / 2**n)", "range(k + 1)) / 2**n - math.comb(n, k) / 2**n)"),
         ("2 ** k", "2**n", "2**k"),
+        ("too large for NumPy", "int(only_first + only_second)", "only_first + only_second"),
         ("arrays multiplied", "(first & ~second).sum()", "(first - second).sum()"),
     ],
     "beliefs": [
@@ -324,6 +352,8 @@ MUTANTS = {
          "h[:-1].flatten(0, 1).T @ delta[1:].flatten(0, 1)"),
         ("the state itself", "h[:-1]", "h[1:]"),
         ("one step off", "delta[1:]", "delta[:-1]"),
+        ("shifted the wrong way", "delta[1:].flatten(0, 1).T @ h[:-1]",
+         "delta[:-1].flatten(0, 1).T @ h[1:]"),
         ("mean over the reviews", "h[:-1].flatten(0, 1)", "h[:-1].flatten(0, 1) / h.shape[1]"),
         ("W_hh turned", "backward_states(h, w_hh, e)", "backward_states(h, w_hh.T, e)"),
         ("reviews not summed", "delta[1:].flatten(0, 1).T @ h[:-1].flatten(0, 1)",
@@ -337,7 +367,8 @@ MUTANTS = {
         ("rates exchanged", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2",
          "0.999 * m + 0.001 * g, 0.9 * v + 0.1 * g**2"),
         ("steps from 0", "enumerate(gradients, 1)", "enumerate(gradients)"),
-        ("times the rate", "moved.append(m_hat", "moved.append(rate * m_hat"),
+        ("times the rate", "moved.append(m_hat", "moved.append(0.001 * m_hat"),
+        ("the change itself", "moved.append(m_hat", "moved.append(-0.001 * m_hat"),
         ("the last alone", "np.array(moved)", "moved[-1]"),
         ("no memory", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2", "g, g**2"),
         ("turned round", "moved.append(m_hat", "moved.append(-m_hat"),

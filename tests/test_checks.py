@@ -745,6 +745,19 @@ def test_a_guess_may_be_computed_and_comes_back_as_a_plain_number(seventy, out):
     assert not guess("linear", np.True_)[1] and not guess("linear", 2 * seventy)[1]
 
 
+def test_a_share_where_per_cent_are_asked_is_told_and_kept():
+    value, _, said = guess("linear", 0.8)
+    assert value == 0.8 and "0.8 is read in per cent. If a share was meant: 0.8 is 80." in said
+    assert "per cent" in guess("recall", {"RNN": 0.3, "LSTM": 1, "GRU": 1})[2]
+    for name, guessed in (
+        ("linear", 80),
+        ("recall", {"RNN": 0, "LSTM": 0.5, "GRU": 90}),
+        ("gradient", {"RNN": 0.1, "LSTM": 0.5, "GRU": 0.2}),
+        ("spread", 0.5),
+    ):
+        assert "per cent" not in guess(name, guessed)[2]
+
+
 def test_a_guess_with_a_comma_is_told():
     said = "guess-linear: (79, 5) is no prediction; write a point, not a comma: 79.5. Write a num"
     assert guess("linear", (79, 5))[2].startswith(said)

@@ -11,6 +11,7 @@ from torch import nn
 
 import utils
 from lab import config, figures, fingerprint, results, run_lists, statistics, tables
+from lab.config import LabError
 from lab.language import LanguageData
 from lab.sweep import sweep
 
@@ -55,6 +56,15 @@ def small(data):
     )
     stream = np.random.default_rng(0).integers(1, 30, 700)
     return profile, LanguageData(stream[:500], stream[500:], data.vectors, 900, parts=2)
+
+
+def test_code_that_was_noted_before_the_cell_was_there_says_what_to_do(
+    lesson, registered, small, data, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
+    runs = run_lists.default_list(small[0], registered.SIX)
+    with pytest.raises(LabError, match=r"no cell 'Leaky'.* code = fingerprint\.of\(train_run\)"):
+        sweep(of_the_cell(runs), lesson.train_run, data, lesson.code, workers=1)
 
 
 def of_the_cell(run_list):
