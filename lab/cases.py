@@ -349,6 +349,16 @@ def _one_late(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
     return torch.cat([first[None], given.unroll(cell, x, state, weights)[:-1]])
 
 
+def _cut_off(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
+    """Unroll with states that are detached before each step."""
+
+    def detaching(x_t: Tensor, old: Any, *w: Any) -> Any:
+        old = tuple(s.detach() for s in old) if isinstance(old, tuple) else old.detach()
+        return cell(x_t, old, *w)
+
+    return given.unroll(detaching, x, state, weights)
+
+
 UNROLL = Task(
     _unroll_cases,
     given.unroll,
@@ -368,8 +378,12 @@ UNROLL = Task(
             cell, x.flip(0), *a
         ),
         "the states with reviews first, (B, T, H)": lambda *a: given.unroll(*a).transpose(0, 1),
+        "the right states, through which no gradient goes back: is the old state detached?": (
+            _cut_off
+        ),
     },
     plays.play_unroll,
+    parts=("the states", "the gradient of the last state with respect to x"),
 )
 
 

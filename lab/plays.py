@@ -153,9 +153,21 @@ def _detached(value: Any) -> Any:
 # ── 2. The exercises that need more than a call ─────────────────────────────────────────────────
 
 
-def play_unroll(function: Function, cell: str, *arguments: Any) -> Any:
-    """Return what unrolling one of PyTorch's cells gives."""
-    return function(CELLS[cell], *arguments)
+def play_unroll(function: Function, cell: str, x: Tensor, state: Any, weights: Any) -> Any:
+    """Return what unrolling one of PyTorch's cells gives, and how its last state hangs on x."""
+    words = x.clone().requires_grad_()
+    states = function(CELLS[cell], words, state, weights)
+    if not torch.equal(words, x):
+        raise Unfit(CHANGED)
+    return _detached(states), _gradient_of_last(states, words)
+
+
+def _gradient_of_last(states: Any, words: Tensor) -> Tensor:
+    """Return the gradient of the last state's sum with respect to x; zeros if there is none."""
+    if not isinstance(states, Tensor) or not states.requires_grad or states.ndim == 0:
+        return torch.zeros_like(words)
+    (gradient,) = torch.autograd.grad(states[-1].sum(), words, allow_unused=True)
+    return torch.zeros_like(words) if gradient is None else gradient
 
 
 class _Batch(NamedTuple):

@@ -61,6 +61,9 @@ MUTANTS = {
          "torch.rnn_tanh_cell(x, h, w_ih, w_hh, b_ih, b_hh)"),
     ],
     "unroll": [
+        ("detached", "state = cell(x_t, state, *weights)",
+         "state = cell(x_t, tuple(s.detach() for s in state) if isinstance(state, tuple) "
+         "else state.detach(), *weights)"),
         ("the state is not handed on", "        state = cell(x_t, state, *weights)\n"
          "        outputs.append(state[0] if isinstance(state, tuple) else state)",
          "        new = cell(x_t, state, *weights)\n"
