@@ -885,10 +885,8 @@ def _gradient_cases(draw: Generator) -> list[Case]:
 
 def _all_states(cell: Function, x: Tensor, h: Tensor, weights: Any) -> list[Tensor]:
     """Return the state before the first step and after each, each (B, H)."""
-    states = [h.clone().requires_grad_()]
-    for x_t in x:
-        states.append(cell(x_t, states[-1], *weights))
-    return states
+    first = h.clone().requires_grad_()
+    return [first, *_noted(cell, x, first, weights)]
 
 
 def _to_inputs(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:

@@ -66,6 +66,10 @@ def test_the_notebook_is_made_of_the_english_one_and_its_translations(english, l
     assert [cell["id"] for cell in made["cells"]] == list(stored)
     differ = [c["id"] for c in made["cells"] if source(c) != source(stored[c["id"]])]
     assert differ == []
+    again = translate.with_outputs(made, {"cells": list(stored.values())})
+    for cell in again["cells"]:  # made once more, it is as executed as it was
+        for part in ("outputs", "execution_count"):
+            assert cell.get(part) == stored[cell["id"]].get(part), cell["id"]
 
 
 @every_language

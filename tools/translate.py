@@ -145,8 +145,8 @@ def _empty(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_outputs(notebook: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a notebook with the outputs of an older one, where the code is the same."""
-    kept = {cell["id"]: cell for cell in (old or {}).get("cells", ()) if cell.get("outputs")}
+    """Return a notebook executed as an older one was, where the code is the same."""
+    kept = {cell["id"]: cell for cell in (old or {}).get("cells", ()) if "outputs" in cell}
     cells = []
     for cell in notebook["cells"]:
         before = kept.get(cell["id"])
