@@ -493,8 +493,8 @@ def load_corpus(profile: Profile) -> Corpus:
 def language_data(profile: Profile, corpus: Corpus) -> language.LanguageData:
     """Return what a language model of the profile reads and is judged on; no test review is in it.
 
-    With all training reviews come the unlabelled ones, if they are there, but for those of films,
-    and copies of texts, that validation or test reviews have.
+    With all training reviews of IMDB come the unlabelled ones, if they are there, but for those of
+    films, and copies of texts, that validation or test reviews have.
     """
     train, valid = corpus.data.train, corpus.data.valid
     valid_texts = corpus.reviews.loc[corpus.reviews["split"] == "valid", "text"]
@@ -502,7 +502,7 @@ def language_data(profile: Profile, corpus: Corpus) -> language.LanguageData:
     if count is not None and count <= train.balanced:  # with fewer reviews: all
         train = draw_balanced(train, count, seed=0)
     stream = language.make_stream(train, seed=0)
-    if count is None:
+    if count is None and not corpus.reviews.attrs["own"]:
         stream = np.concatenate([stream, *_unlabelled_stream(corpus)])
     if judges is not None and judges <= valid.balanced:
         valid_texts = valid_texts.iloc[balanced_rows(valid, judges, seed=0)]

@@ -308,7 +308,10 @@ class Checkpoint:
         """
         weights = files.load_tensors(self.folder / "best.pt")
         if weights is None:
-            raise LabError(f"Run {self.record.name} has no usable weights. Train it again.")
+            raise LabError(
+                f"Run {self.record.name} has no usable weights. Delete its folder, {self.folder}, "
+                "and run the cell that trains it again."
+            )
         model.load_state_dict(weights)
         return model
 
@@ -321,6 +324,7 @@ class Checkpoint:
         if weights is None:
             raise LabError(
                 f"{self.record.name} starts from the weights of {name}, which are missing or "
-                "damaged. Train that run first."
+                f"damaged. Delete the folder {self.folder.parent / name}, if it is there, and run "
+                "the cell that trains that run again."
             )
         return weights

@@ -122,6 +122,27 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, small_pr
     assert found.characters < held_out.str.len().sum() + 1
 
 
+def test_beside_own_texts_no_film_is_read(official, small_profile, tmp_path, monkeypatch):
+    """The official folder may lie beside the reader's own texts."""
+    unsup = official(halves=("train",)) / "train" / "unsup"
+    unsup.mkdir()
+    (unsup / "0_0.txt").write_text("unlabelled")
+    (unsup.parent / "urls_unsup.txt").write_text("http://www.imdb.com/title/tt9999999/usercomments")
+    own = tmp_path / "mine.csv"
+    own.write_text("text,label\n" + "".join(f"meal number {i},{i % 2}\n" for i in range(400)))
+    monkeypatch.setenv("LAB2_DATA", str(tmp_path))
+    read = {}
+    for source in ("", str(own)):
+        monkeypatch.setenv("LAB2_REVIEWS", source)
+        reviews = utils.load_reviews(small_profile, tmp_path)
+        texts = utils.tokenize_all(reviews["text"].tolist())
+        vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+        vocab.stoi["unlabelled"] = len(vocab)
+        found = utils.language_data(reads(small_profile, None), corpus_of(reviews, texts, vocab))
+        read[source] = vocab.stoi["unlabelled"] in found.train
+    assert read == {"": True, str(own): False}
+
+
 def test_part_of_the_validation_reviews_judges_with_its_own_characters(
     official, small_profile, tmp_path
 ):

@@ -132,8 +132,10 @@ def test_damaged_weights_of_a_finished_run_are_an_error_and_nothing_starts_anew(
     record = record_of(settings(epochs=1), data, tmp_path)
     lesson.train_run(record.settings, data, record, cpu)
     (record.folder / "best.pt").write_bytes(b"no weights")
-    with pytest.raises(LabError, match=r"no usable weights. Train it again"):
+    with pytest.raises(LabError, match=rf"no usable weights\. Delete its folder, {record.folder},"):
         record.checkpoint.load_best(lesson.build_model(record.settings, data.vectors))
+    with pytest.raises(LabError, match=rf"missing or damaged\. Delete the folder {record.folder},"):
+        record.checkpoint.weights_of(record.name)
     assert capsys.readouterr().out == "" and record.result is not None
 
 
