@@ -3,7 +3,7 @@
 `tools/grade.py` is the program. Arrows point one way, as MAP says:
 
     gradebook a learning platform's own table, filled in
-    pages     grades.csv, feedback, summary, what a person has to read
+    pages     grades.csv, feedback in the hand-in's language, summary, what a person has to read
     similar   answers that are the same in several hand-ins
     marking   one notebook -> its points, and why
     handins   what lies in a folder of submissions, whoever packed it; nothing is ever written there

@@ -3,7 +3,7 @@
 A hand-in is a notebook, a folder, or an archive with a notebook in it, as students and learning
 platforms pack them. Nothing is unpacked to the disk and no link is followed.
 
-Imports, of `lab`: `answers.py`, `exercises.py`.
+Imports, of `lab`: `answers.py`, `exercises.py`, `words.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab import answers
+from lab import answers, words
 from lab.exercises import ASKED
 
 LARGEST = 100 << 20  # bytes of a notebook
@@ -88,7 +88,7 @@ def _handin(entry: str, notebooks: list[Found]) -> Handin:
 
 def _answers_in(one: Found) -> int:
     """Return how many answers were written in a notebook; -1 where it is none."""
-    cells, _ = cells_of(one.content) if one.content is not None else (None, "")
+    cells = notebook_of(one.content).cells
     if cells is None:
         return -1
     return sum(
@@ -186,23 +186,37 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Fou
 # ── A notebook as it is ─────────────────────────────────────────────────────────────────────────
 
 
-def cells_of(content: bytes) -> tuple[list[dict[str, Any]] | None, str]:
-    """Return the cells of a notebook in any state, and its edition; None if it is none.
+class Notebook(NamedTuple):
+    """A notebook as it was handed in; cells: None if it is none."""
+
+    cells: list[dict[str, Any]] | None = None
+    edition: str = ""
+    language: str = words.ENGLISH
+
+
+def notebook_of(content: bytes | None) -> Notebook:
+    """Return a notebook in any state.
 
     Format 3 is read too. A cell that is no cell is left out.
     """
+    if content is None:
+        return Notebook()
     try:
         notebook = json.loads(_text(content))
         cells = notebook["cells"] if "cells" in notebook else _of_format_3(notebook)
         if not isinstance(cells, list):
-            return None, ""
+            return Notebook()
         metadata = notebook.get("metadata")
         lab = metadata.get("lab2") if isinstance(metadata, dict) else None
-        edition = lab.get("edition") if isinstance(lab, dict) else ""
-        cells = [cell for cell in cells if isinstance(cell, dict)]
-        return cells, edition if isinstance(edition, str) else ""
+        told = lab if isinstance(lab, dict) else {}
+        edition, language = told.get("edition"), told.get("language")
+        return Notebook(
+            [cell for cell in cells if isinstance(cell, dict)],
+            edition if isinstance(edition, str) else "",
+            language if language in words.languages() else words.ENGLISH,
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
-        return None, ""
+        return Notebook()
 
 
 def _text(content: bytes) -> str:

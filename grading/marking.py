@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import torch
 
 from grading import similar, wire
-from grading.handins import Handin, cells_of
+from grading.handins import Handin, notebook_of
 from grading.key import Key, Right
 from grading.sandbox import Dead, Program
 from lab import answers, checks
@@ -53,6 +53,7 @@ class Result:
 
     status: graded, review (a person should look), unreadable
     forms:  exercise -> digits that it shares with answers that say the same
+    language: of the notebook
     """
 
     status: str
@@ -63,6 +64,7 @@ class Result:
     seconds: float
     sha256: str
     forms: dict[str, str] = dataclasses.field(default_factory=dict)
+    language: str = "en"
 
 
 class Answers:
@@ -125,7 +127,7 @@ def mark(handin: Handin, keys: dict[str, Key], present: str, wall: str) -> Resul
     flags = list(handin.flags)
     if wall == "none":
         flags.append("graded without a wall")
-    cells, edition = cells_of(handin.content) if handin.content is not None else (None, "")
+    cells, edition, language = notebook_of(handin.content)
     if cells is None:
         flags.insert(0, handin.problem or "it is no notebook")
         return Result("unreadable", {}, flags, {}, "", time.monotonic() - start, sha256)
@@ -145,7 +147,8 @@ def mark(handin: Handin, keys: dict[str, Key], present: str, wall: str) -> Resul
     about = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
     status = "review" if flags else "graded"
     seconds = time.monotonic() - start
-    return Result(status, marks, flags, about, edition, seconds, sha256, forms_of(sources, key))
+    forms = forms_of(sources, key)
+    return Result(status, marks, flags, about, edition, seconds, sha256, forms, language)
 
 
 def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:
@@ -258,16 +261,11 @@ def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark
     done = [_attempt(one) for one in said]
     lines = [f"When its cell is executed: {fault}."] if fault else []
     judgement = checks.judge(task, done, SEED, exercise.name)
-    wrong = [
-        f"Tried with {case.said}: {attempt.error or _differs(task, attempt, i)}"
-        for i, (case, attempt, right) in enumerate(zip(cases, done, judgement.right, strict=True))
-        if not right
-    ]
-    mistakes = [said for said in judgement.said if not said.startswith("Tried with")]
+    if all(judgement.right):
+        return Mark(points, points)
     got = points * sum(judgement.right) / len(cases)
-    return Mark(
-        round(got, 2), points, (*lines, *wrong, *mistakes) if wrong else (), _group(wrong, mistakes)
-    )
+    lines += [fault for fault in judgement.faults if fault] + judgement.more
+    return Mark(round(got, 2), points, tuple(dict.fromkeys(lines)), _group(judgement))
 
 
 DIED = "the call was ended:"
@@ -284,14 +282,9 @@ def _attempt(said: dict[str, Any]) -> Attempt:
         return Attempt(error=str(unclear))
 
 
-def _differs(task: Any, attempt: Attempt, place: int) -> str:
-    expected = checks.attempts(task.right, task, SEED)[place].value
-    return checks.difference(attempt.value, expected, task.parts) or "it is not what is asked for"
-
-
-def _group(wrong: list[str], mistakes: list[str]) -> str:
+def _group(judgement: checks.Judgement) -> str:
     """Return by what a wrong answer is grouped with others: the mistake, or what came back."""
-    return (mistakes or [one.partition(": ")[2] for one in wrong] or [""])[0][:200]
+    return (judgement.more or [judgement.said[0].partition(": ")[2]])[0][:200]
 
 
 def forbidden_names(source: str, name: str) -> str:

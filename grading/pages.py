@@ -3,7 +3,8 @@
 Pages in HTML are whole in themselves: no network, no script of others. Whatever a student wrote is
 escaped and cut.
 
-Imports, of `grading`: `marking.py`, `similar.py`; of `lab`: `exercises.py`, `files.py`.
+Imports, of `grading`: `marking.py`, `similar.py`; of `lab`: `exercises.py`, `files.py`,
+`words.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from grading import similar
 from grading.marking import SHOWN, Mark, Result
-from lab import files
+from lab import files, words
 from lab.config import LabError
 from lab.exercises import ASKED, FURTHER, LAB
 
@@ -48,6 +49,11 @@ class Graded(NamedTuple):
     result: Result | None
     read: dict[str, float]
     number: str = ""
+
+    @property
+    def language(self) -> str:
+        """The language of the notebook, in which its author is answered."""
+        return self.result.language if self.result else words.ENGLISH
 
 
 def points_of(graded: Graded, exercise: str) -> float | None:
@@ -122,23 +128,28 @@ def plain(text: str) -> str:
 
 def feedback(one: Graded) -> str:
     """Return what a student is told, in Markdown: each exercise, its points, why some are lost."""
+
+    def said(text: str) -> str:
+        return _in_line(words.sentence(text, one.language))
+
     lines = [f"# {_in_line(one.student)}", ""]
     if one.result is None or one.result.status == "unreadable":
-        why = "; ".join(one.result.flags) if one.result else "nothing was handed in"
-        return "\n".join([*lines, f"Not graded: {_in_line(why)}."]) + "\n"
-    lines.append(
-        f"{_number(score_of(one))} of {sum(e.points for e in LAB.values())} points so far."
-    )
-    lines += [f"* {_in_line(flag)}" for flag in (*one.result.flags, *_unread(one))]
+        flags = one.result.flags if one.result else ["nothing was handed in"]
+        return (
+            "\n".join([*lines, said("Not graded:"), *(f"* {said(flag)}" for flag in flags)]) + "\n"
+        )
+    most = sum(e.points for e in LAB.values())
+    lines.append(said(f"{_number(score_of(one))} of {most} points so far."))
+    lines += [f"* {said(flag)}" for flag in (*one.result.flags, *_unread(one))]
     for name, mark in one.result.marks.items():
         points = points_of(one, name)
-        said = f"{_number(points)} of {mark.most}" if points is not None else "to be read"
         if points is None or points < mark.most:
-            lines += ["", f"## {name}: {said}", *(f"* {_in_line(line)}" for line in mark.lines)]
+            got = "to be read" if points is None else f"{_number(points)} of {mark.most} points"
+            lines += ["", f"## {name}: {said(got)}", *(f"* {said(line)}" for line in mark.lines)]
             if mark.lines and ASKED[name].hint:
-                lines.append(f"* Hint: {_in_line(ASKED[name].hint)}")
+                lines.append(f"* {said(f'Hint: {ASKED[name].hint}')}")
     right = [n for n, m in one.result.marks.items() if points_of(one, n) == m.most]
-    lines += ["", f"Right: {', '.join(right) or 'nothing yet'}."]
+    lines += ["", said(f"Right: {', '.join(right) or 'nothing yet'}.")]
     return "\n".join(lines) + "\n"
 
 
@@ -147,11 +158,11 @@ def _in_line(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(plain(text).split()))
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: str, language: str = words.ENGLISH) -> str:
     """Return a whole page in HTML; the body is HTML already."""
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escaped(title)}</title>'
-        f"<style>{STYLE}</style><body>{body}</body></html>\n"
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
+        f"<title>{escaped(title)}</title><style>{STYLE}</style><body>{body}</body></html>\n"
     )
 
 
@@ -160,7 +171,7 @@ def escaped(text: str) -> str:
     return html.escape(plain(text))
 
 
-def as_page(markdown: str) -> str:
+def as_page(markdown: str, language: str = words.ENGLISH) -> str:
     """Return feedback in Markdown as a page."""
     parts, title = [], ""
     for line in markdown.splitlines():
@@ -174,7 +185,7 @@ def as_page(markdown: str) -> str:
             parts.append(f"<p>• {text}</p>")
         elif line:
             parts.append(f"<p>{text}</p>")
-    return page(title, "\n".join(parts))
+    return page(title, "\n".join(parts), language)
 
 
 # ── What the class did ──────────────────────────────────────────────────────────────────────────

@@ -93,10 +93,21 @@ def _place(code: CodeType | None) -> tuple[str, str] | None:
 
 
 class Judgement(NamedTuple):
-    """Which cases are right, and what there is to say of those that are not."""
+    """What is wrong in each case, in a sentence, "" if nothing; and what else there is to say."""
 
-    right: list[bool]
-    said: list[str]
+    faults: list[str]
+    more: list[str]
+
+    @property
+    def right(self) -> list[bool]:
+        """Which cases are right."""
+        return [not fault for fault in self.faults]
+
+    @property
+    def said(self) -> list[str]:
+        """The first fault, and what else there is to say."""
+        first = [fault for fault in self.faults if fault][:1]
+        return list(dict.fromkeys([*first, *self.more]))
 
     def points(self, exercise: Exercise) -> float:
         """Return the points reached: of each case its share."""
@@ -107,20 +118,14 @@ def judge(task: Task, done: Sequence[Attempt], seed: int, name: str = "it") -> J
     """Compare attempts with what the lab's own version gives for the same cases."""
     cases = _cases(task, seed)
     if what := _no_answer(task, done, cases, name):
-        return Judgement([False] * len(done), [what])
+        return Judgement([what] * len(done), [what])
     expected = [one.value for one in _tried(task.right, task, seed)]
-    faults = [
-        one.error or difference(one.value, e, task.parts)
-        for one, e in zip(done, expected, strict=True)
-    ]
-    right = [not fault for fault in faults]
-    if all(right):
-        return Judgement(right, [])
-    first = right.index(False)
-    said = [_sentence(f"Tried with {cases[first].said}: {faults[first]}")]
-    if mistake := _known_mistake(task, done, seed):
-        said.append(_sentence(f"What comes back equals {mistake}"))
-    return Judgement(right, said)
+    faults = []
+    for case, one, e in zip(cases, done, expected, strict=True):
+        fault = one.error or difference(one.value, e, task.parts)
+        faults.append(fault and _sentence(f"Tried with {case.said}: {fault}"))
+    mistake = any(faults) and _known_mistake(task, done, seed)
+    return Judgement(faults, [_sentence(f"What comes back equals {mistake}")] if mistake else [])
 
 
 def _no_answer(task: Task, done: Sequence[Attempt], cases: Sequence[Case], name: str) -> str:

@@ -8,7 +8,7 @@ An entry of the catalogue is a whole text, or a pattern: "Tried with {0}: {1}" f
 words around any others, and these others are looked up in their turn; {0#} is a number. What has no
 entry is shown as it is.
 
-    say       one text
+    say       one text;  sentence, with the spaces of the language
     tell      what `print` would show
     shown     a table;  `figures.py` looks up the texts of figures
 
@@ -135,10 +135,14 @@ def recognizer(english: str) -> re.Pattern[str]:
     return re.compile(f"^{''.join(parts)}$", re.MULTILINE)
 
 
+def sentence(text: str, language: str | None = None) -> str:
+    """Return a text as `say` does, without a space where the language's marks have their own."""
+    return AFTER_FULL_WIDTH.sub("", say(text, language))
+
+
 def tell(*values: Any, **options: Any) -> None:
     """Print values as Python's `print` does, in the reader's language."""
-    text = say(options.pop("sep", " ").join(map(str, values)))
-    print(AFTER_FULL_WIDTH.sub("", text), **options)
+    print(sentence(options.pop("sep", " ").join(map(str, values))), **options)
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:

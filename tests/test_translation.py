@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import dataclasses
 import json
 import re
 from collections import Counter
@@ -14,7 +15,7 @@ import pytest
 from helpers import ROOT
 from pypdf import PdfReader
 
-from grading import key, marking
+from grading import key, marking, pages
 from grading.handins import Handin
 from lab import answers, config, figures, words
 from lab.config import LabError
@@ -360,6 +361,47 @@ def test_it_is_another_edition_and_graded_like_the_english_one(edition):
     full = Handin("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
     marks = marking.mark(full, keys, own, "none").marks
     assert sum(m.points or 0 for n, m in marks.items() if n in LAB) == 70
+
+
+ENGLISH_WORDS = re.compile(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}")  # three in a row: a sentence
+
+
+def test_who_hands_in_chinese_is_answered_in_chinese(edition):
+    wrong = {
+        "average-vectors": "raise ValueError('x')\n",
+        "rnn-cell": "def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    return x",
+        "lstm-cell": "lstm_cell = torch.lstm_cell",
+        "gru-cell": "def gru_cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    import os; os._exit(1)",
+        "perplexity": "def perplexity(log_probability):\n    return torch.exp(log_probability)",
+        "unroll": "unroll = 3",
+        "clip": "def clip(parameters, longest):\n    return undefined",
+        "copy": 'answer_copy = "z"',
+        "split": 'answer_split = "a"',
+        "vanish": "answer_vanish = -1",
+        "guess-linear": "guess_linear = 400",
+        "memorize": "**回答 memorize · 2 分**\n\n因为。",
+    }
+    notebook = json.loads(edition["lab2.ipynb"])
+    for name, ones in answers.find(notebook["cells"]).items():
+        cell = notebook["cells"][ones[0].place]
+        if name in wrong:
+            first, *_ = cell["source"] if isinstance(cell["source"], list) else [cell["source"]]
+            cell["source"] = (
+                wrong[name] if name == "memorize" else f"{first.rstrip()}\n{wrong[name]}"
+            )
+    notebook["cells"].append(notebook["cells"][answers.find(notebook["cells"])["copy"][0].place])
+    del notebook["cells"][answers.find(notebook["cells"])["beliefs"][0].place]
+    handed_in = Handin("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0, flags=())
+    result = marking.mark(handed_in, {"x": key.present("zh")}, "x", "none")
+    assert result.language == "zh"
+    said = pages.feedback(pages.Graded("li", "李", "li.ipynb", result, {}))
+    assert "满分 100 分" in said and "提示：" in said and "教师批阅" in said
+    assert [line for line in said.splitlines() if ENGLISH_WORDS.search(line)] == []
+    assert 'lang="zh"' in pages.as_page(said, result.language)
+    for problem in ("it is no notebook", "the archive asks for a password"):
+        broken = dataclasses.replace(result, status="unreadable", flags=[problem])
+        said = pages.feedback(pages.Graded("li", "李", "li.ipynb", broken, {}))
+        assert not ENGLISH_WORDS.search(said)
 
 
 def test_headings_without_metadata_are_found_in_both_languages():

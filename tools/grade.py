@@ -93,7 +93,7 @@ def _keys(found: Sequence[Handin]) -> dict[str, key.Key]:
     editions = {one: student.edition_of(student.contents(one)) for one in words.languages()}
     keys = {edition: key.present(one) for one, edition in editions.items()}
     for one in found:
-        _, edition = handins.cells_of(one.content) if one.content else (None, "")
+        edition = handins.notebook_of(one.content).edition
         if edition not in keys and (old := key.of_edition(edition)):
             keys[edition] = old
     return keys
@@ -209,7 +209,7 @@ def write(graded: Sequence[pages.Graded], where: Path) -> None:
             text = pages.feedback(one)
             made |= {
                 f"feedback/{one.name}.md": text,
-                f"feedback/{one.name}.html": pages.as_page(text),
+                f"feedback/{one.name}.html": pages.as_page(text, one.language),
             }
     for name, text in made.items():
         files.write_atomically(where / name, text.encode("utf-8", "replace"))
