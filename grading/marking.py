@@ -5,7 +5,7 @@ compared here with what the lab's own version gives. So nothing that a student w
 it is right.
 
 Imports, of `grading`: `handins.py`, `key.py`, `sandbox.py`, `similar.py`, `wire.py`; of `lab`:
-`answers.py`, `cases.py`, `checks.py`, `exercises.py`, `plays.py`.
+`answers.py`, `cases.py`, `checks.py`, `exercises.py`, `plays.py`, `words.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from grading import similar, wire
 from grading.handins import Handin, notebook_of
 from grading.key import Key, Right
 from grading.sandbox import Dead, Program
-from lab import answers, checks
+from lab import answers, checks, words
 from lab.cases import TASKS
 from lab.exercises import ASKED, LAB, in_range, letters
 from lab.plays import Attempt
@@ -64,7 +64,7 @@ class Result:
     seconds: float
     sha256: str
     forms: dict[str, str] = dataclasses.field(default_factory=dict)
-    language: str = "en"
+    language: str = words.ENGLISH
 
 
 class Answers:
@@ -106,8 +106,8 @@ class Answers:
         while waiting:
             one = waiting.pop()
             needed.add(one)
-            words = set(re.findall(r"\w+", self.sources[one]))
-            waiting += [n for n in self.sources if ASKED[n].name in words and n not in needed]
+            used = set(re.findall(r"\w+", self.sources[one]))
+            waiting += [n for n in self.sources if ASKED[n].name in used and n not in needed]
         return [one for one in self.sources if one in needed]
 
     def end(self) -> None:
@@ -284,7 +284,8 @@ def _attempt(said: dict[str, Any]) -> Attempt:
 
 def _group(judgement: checks.Judgement) -> str:
     """Return by what a wrong answer is grouped with others: the mistake, or what came back."""
-    return (judgement.more or [judgement.said[0].partition(": ")[2]])[0][:200]
+    came = judgement.more[0] if judgement.more else judgement.said[0].partition(": ")[2]
+    return came[:200]
 
 
 def forbidden_names(source: str, name: str) -> str:
