@@ -2,7 +2,8 @@
 
 A stored run is found again by its settings, its data and its code. The digest of the code
 
-* ignores comments, docstrings, formatting, and the version of Python;
+* ignores comments, docstrings, formatting, the version of Python, and `given.beside`, which says on
+  which device a tensor must lie;
 * follows whatever a function or class refers to by name, inside of the lab and of the notebook:
   helpers, base classes, constants, tables. Methods of objects that it is handed are not seen, so
   training code calls functions;

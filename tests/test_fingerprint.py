@@ -16,7 +16,7 @@ import torch
 from helpers import CODE, record_of
 
 import utils
-from lab import config, fingerprint, runs, source, training
+from lab import config, fingerprint, given, runs, source, training
 from lab.config import LabError
 from lab.sweep import sweep
 
@@ -161,6 +161,24 @@ def test_other_pythons_on_this_machine_give_the_same_digits():
         if done.returncode == 0:
             said[python] = done.stdout
     assert sys.executable in said and len(set(said.values())) == 1
+
+
+def test_a_device_is_no_part_of_the_identity():
+    """last_state says where the lengths must be; without that it computes the same."""
+    states, length = torch.zeros(2, 3, 4), torch.tensor([1, 2, 2])
+    assert given.beside(length, states) is length
+    text = source.text_of(given.__file__)
+    shown = ast.unparse(source.definition_of(given.last_state))
+    assert "(length - 1).view(1, -1, 1)" in shown and "beside" not in shown
+    assert "beside(length - 1, states)" in text
+
+
+def test_another_function_of_that_name_counts(load):
+    def of(name):
+        other = TRAINING.replace("helper(self", f"{name}(self").replace("def helper", f"def {name}")
+        return fingerprint.of(load(other).train).digest
+
+    assert of("beside") != of("helper")
 
 
 def test_versions_are_recorded_and_are_no_part_of_the_identity(
