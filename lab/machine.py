@@ -14,10 +14,12 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import torch
+from torch import nn
 
 from lab import config
 
@@ -58,7 +60,30 @@ def prepare_torch(threads: int | None = None) -> torch.device:
     if device.type == "cuda":  # the same numbers each time; the variable is cuBLAS's part in it
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+        _spare_the_adaptive_softmax()
     return device
+
+
+def _spare_the_adaptive_softmax() -> None:
+    """Let nn.AdaptiveLogSoftmaxWithLoss choose its algorithms as PyTorch does without our wish.
+
+    Where one word alone of a batch is in a group, it copies to an index of no dimension, and the
+    deterministic copy of a GPU refuses that (seen with PyTorch 2.11 and CUDA 13.0). No index stands
+    there twice, so that the other copy gives the same numbers each time, too.
+    """
+    if _choose_freely not in nn.modules.module._global_forward_pre_hooks.values():
+        nn.modules.module.register_module_forward_pre_hook(_choose_freely)
+        nn.modules.module.register_module_forward_hook(_choose_again, always_call=True)
+
+
+def _choose_freely(layer: nn.Module, _: Any) -> None:
+    if isinstance(layer, nn.AdaptiveLogSoftmaxWithLoss):
+        torch.use_deterministic_algorithms(False)
+
+
+def _choose_again(layer: nn.Module, *_: Any) -> None:
+    if isinstance(layer, nn.AdaptiveLogSoftmaxWithLoss):
+        torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 # variables that hold a CPU to the instructions of an older one, so that more machines agree

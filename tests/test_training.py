@@ -560,15 +560,33 @@ def test_a_record_keeps_the_limits_set_on_the_cpu(monkeypatch):
 def test_a_worker_with_a_gpu_computes_there_as_the_notebook_would(
     data, settings, tmp_path, monkeypatch
 ):
-    """A worker of a cluster looks for its own device: it needs deterministic algorithms too."""
+    """A worker of a cluster looks for its own device: it needs deterministic algorithms too.
+
+    All but one layer of PyTorch, whose copies a GPU would then refuse.
+    """
     monkeypatch.setattr(machine, "pick_device", lambda: torch.device("cuda"))
+    chosen = []
+    monkeypatch.setattr(
+        torch.nn.functional,
+        "log_softmax",  # the layer calls it
+        lambda x, dim: chosen.append(torch.are_deterministic_algorithms_enabled()) or x,
+    )
+    layer, wrong = torch.nn.AdaptiveLogSoftmaxWithLoss(16, 9, [2, 5]), torch.tensor([9, 0])
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     try:
         device = sweeps._make_ready(None)
         assert device.type == "cuda" and torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        sweeps._make_ready(None)  # again: nothing is done twice
+        layer(torch.zeros(2, 16), torch.tensor([0, 7]))
+        assert chosen and not any(chosen) and torch.are_deterministic_algorithms_enabled()
+        with pytest.raises(RuntimeError, match=r"Target values should be in"):
+            layer(torch.zeros(2, 16), wrong)
+        assert torch.are_deterministic_algorithms_enabled()
     finally:
+        torch.nn.modules.module._global_forward_pre_hooks.clear()
+        torch.nn.modules.module._global_forward_hooks.clear()
         torch.use_deterministic_algorithms(False)
 
 
