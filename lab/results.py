@@ -240,6 +240,11 @@ def reference_recipes(profile: str = "full") -> dict[str, pd.DataFrame]:
     return {recipe: find_reference(name, profile)[0] for recipe, name in lists.items()}
 
 
+def reference_baselines(profile: str = "full") -> pd.DataFrame:
+    """Return the stored accuracies of the lines to beat, by their names."""
+    return files.read_table("baselines", reference_folder(profile)).set_index("line")
+
+
 def reference_counting(profile: str = "full") -> pd.Series:
     """Return the stored perplexities of the models that count, by their names."""
     return files.read_table("counting", reference_folder(profile)).set_index("model")["perplexity"]

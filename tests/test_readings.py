@@ -241,6 +241,8 @@ def all_accuracies():
     for profile in PROFILES:
         if (results.reference_folder(profile) / "baselines.csv").exists():
             yield from table("baselines", profile).iloc[:, 1:].to_numpy().ravel()
+        if len(stored("best", profile)):
+            yield from statistics.accuracy_table(together(profile)).to_numpy().ravel() / 100
         for name in results.REFERENCE_LISTS:
             runs = stored(name, profile)
             if len(runs):

@@ -311,8 +311,7 @@ class Maker:
 
     def claims(self) -> pd.DataFrame:
         """Return the numbers of all claims, for each seed that has all runs that it needs."""
-        where = results.reference_folder(self.profile.name)
-        lines = files.read_table("baselines", where).set_index("line")
+        lines = results.reference_baselines(self.profile.name)
         default, tuned, read = (
             dict(list(results.find_reference(name, self.profile.name)[0].groupby("seed")))
             for name in ("default", "tuned", "language")

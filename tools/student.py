@@ -50,6 +50,7 @@ FILES = {
     "data/README.md": "data/README.md",
     "data/reference/course/*": "data/reference/course/",
     "data/reference/full/*": "data/reference/full/",
+    "data/reference/official/*": "data/reference/official/",
     "data/reference/quick/*": "data/reference/quick/",
     "requirements.txt": "requirements.txt",
     "requirements-cluster.txt": "requirements-cluster.txt",
