@@ -73,7 +73,7 @@ CLAIMS = {
     "own-average": Claim(
         "Own learning rates: LSTM and GRU pass the average of the vectors", "points", least=0
     ),
-    "linear-first": Claim("No network passes the weighted pairs of words", "points", most=0),
+    "linear-first": Claim("None of the six passes the weighted pairs of words", "points", most=0),
 }
 
 # ── 1. The numbers ──────────────────────────────────────────────────────────────────────────────
