@@ -157,10 +157,11 @@ def median_seed(correct: NDArray[Any]) -> int:
 def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """Return one row per pair of networks: the difference in points, and whether it is supported.
 
-    correct: (seeds, reviews) for each network. The interval is `paired_difference`'s; p is
-    McNemar's on the median seeds; Holm's correction keeps the chance of even one false finding in
-    the whole table at 5 %. A difference is supported if zero is outside the interval and the
-    corrected p is below 0.05: neither the seeds nor the reviews explain it.
+    correct: (seeds, reviews) for each network, from the same seed on; a pair is compared by the
+    seeds that both have. The interval is `paired_difference`'s; p is McNemar's on the median seeds;
+    Holm's correction keeps the chance of even one false finding in the whole table at 5 %. A
+    difference is supported if zero is outside the interval and the corrected p is below 0.05:
+    neither the seeds nor the reviews explain it.
     """
     from statsmodels.stats.multitest import (
         multipletests,  # takes a second, and is needed here alone
@@ -168,8 +169,10 @@ def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) 
 
     rows = []
     for a, b in pairs:
-        difference = paired_difference(correct[a], correct[b])
-        medians = [correct[name][median_seed(correct[name])] for name in (a, b)]
+        seeds = min(len(correct[a]), len(correct[b]))
+        both = [correct[name][:seeds] for name in (a, b)]
+        difference = paired_difference(*both)
+        medians = [right[median_seed(right)] for right in both]
         rows.append((f"{a} − {b}", *(100 * value for value in difference), mcnemar(*medians)))
     columns = ["pair", "points", "low", "high", "detectable", "p"]
     table = pd.DataFrame(rows, columns=columns).set_index("pair")
@@ -180,13 +183,8 @@ def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) 
 
 
 def compare_all(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
-    """Return `compare` for every pair of networks, from the seeds that all of them have.
-
-    correct: (seeds, reviews) for each network, the same seeds in the same order.
-    """
-    seeds = min(map(len, correct.values()))
-    paired = {name: right[:seeds] for name, right in correct.items()}
-    return compare(paired, list(itertools.combinations(paired, 2)))
+    """Return `compare` for every pair of networks."""
+    return compare(correct, list(itertools.combinations(correct, 2)))
 
 
 def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) -> pd.DataFrame:
