@@ -8,6 +8,7 @@ Importing this module changes nothing: no thread count, no seed.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import subprocess
@@ -64,6 +65,7 @@ def prepare_torch(threads: int | None = None) -> torch.device:
     return device
 
 
+@functools.cache  # a hook is for all of a process, and once is enough
 def _spare_the_adaptive_softmax() -> None:
     """Let nn.AdaptiveLogSoftmaxWithLoss choose its algorithms as PyTorch does without our wish.
 
@@ -71,9 +73,8 @@ def _spare_the_adaptive_softmax() -> None:
     deterministic copy of a GPU refuses that (seen with PyTorch 2.11 and CUDA 13.0). No index stands
     there twice, so that the other copy gives the same numbers each time, too.
     """
-    if _choose_freely not in nn.modules.module._global_forward_pre_hooks.values():
-        nn.modules.module.register_module_forward_pre_hook(_choose_freely)
-        nn.modules.module.register_module_forward_hook(_choose_again, always_call=True)
+    nn.modules.module.register_module_forward_pre_hook(_choose_freely)
+    nn.modules.module.register_module_forward_hook(_choose_again, always_call=True)
 
 
 def _choose_freely(layer: nn.Module, _: Any) -> None:

@@ -579,6 +579,7 @@ def test_a_worker_with_a_gpu_computes_there_as_the_notebook_would(
         assert device.type == "cuda" and torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
         sweeps._make_ready(None)  # again: nothing is done twice
+        assert len(torch.nn.modules.module._global_forward_pre_hooks) == 1
         layer(torch.zeros(2, 16), torch.tensor([0, 7]))
         assert chosen and not any(chosen) and torch.are_deterministic_algorithms_enabled()
         with pytest.raises(RuntimeError, match=r"Target values should be in"):
@@ -587,6 +588,7 @@ def test_a_worker_with_a_gpu_computes_there_as_the_notebook_would(
     finally:
         torch.nn.modules.module._global_forward_pre_hooks.clear()
         torch.nn.modules.module._global_forward_hooks.clear()
+        machine._spare_the_adaptive_softmax.cache_clear()
         torch.use_deterministic_algorithms(False)
 
 
