@@ -1,6 +1,6 @@
 """Grading: what students have handed in becomes points, with a reason for each that is lost.
 
-`tools/grade.py` is the program. Arrows point one way, as MAP says:
+`tools/teachers/grade.py` is the program. Arrows point one way, as MAP says:
 
     gradebook a learning platform's own table, filled in
     pages     grades.csv, feedback in the hand-in's language, summary, what a person has to read

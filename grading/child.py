@@ -10,9 +10,6 @@ some cells and answers some questions, and dies; so no answer touches another, a
 once. What the copy says is handed on, a line for each cell and each question:
     call    a function's name, how it is played, its arguments: what came of it
     value   a variable's name: its value
-
-Imports `wire.py` and the lab's `plays.py`, which lie beside it behind the wall; both when the
-rights are gone.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Moodle gives a "grading worksheet" (Identifier, Full name, Email address, Grade, Feedback comments),
 Canvas a "gradebook" (Student, ID, SIS Login ID, Section, a column an assignment). Rows and columns
 that are not ours stay as they are, and so does the mark of whoever has none here.
-
-Imports, of `grading`: `pages.py`; of `lab`: `config.py`.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 The key of the present edition is read from the solved notebooks. `make student` keeps the key of
 each edition that it makes in course/keys, so that a notebook of an older one is graded by its own.
-What is asked in code is tried as `lab/cases.py` has it now.
-
-Imports, of `lab`: `answers.py`, `exercises.py`, `files.py`, `words.py`, `config.py`.
+What is asked in code is tried as `lab/exercises/cases.py` has it now.
 """
 
 from __future__ import annotations
@@ -15,9 +13,10 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab import answers, files, words
+from lab.base import files, i18n
 from lab.config import ROOT
-from lab.exercises import ASKED
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED
 
 FOLDER = ROOT / "course" / "keys"
 FURTHER = ("gradients", "recipes", "transfer", "full-size")
@@ -39,16 +38,16 @@ class Right(NamedTuple):
 Key = dict[str, Right]
 
 
-def present(language: str = words.ENGLISH) -> Key:
+def present(language: str = i18n.ENGLISH) -> Key:
     """Return the key of the lab as it is, in a language."""
-    key, say = {}, functools.partial(words.say, language=language)
-    for name in (words.lesson(language), *OTHERS):
-        for exercise, ones in answers.find(answers.read(ROOT / name)["cells"]).items():
+    key, say = {}, functools.partial(i18n.say, language=language)
+    for name in (i18n.lesson(language), *OTHERS):
+        for exercise, ones in answer_cells.find(answer_cells.read(ROOT / name)["cells"]).items():
             asked, source = ASKED[exercise], ones[0].source
-            right = answers.value_of(source, asked.name) if _asks_for_a_value(exercise) else None
+            right = answer_cells.value_of(source, asked.name) if _asks_for_a_value(exercise) else None
             if asked.kind == "number" and isinstance(right, str):  # a formula of the solved lab
                 right = eval(right, {"math": math})
-            key[exercise] = Right(asked.points, right, answers.stub(source, exercise, asked, say))
+            key[exercise] = Right(asked.points, right, answer_cells.stub(source, exercise, asked, say))
     return key
 
 
@@ -56,7 +55,7 @@ def _asks_for_a_value(exercise: str) -> bool:
     return ASKED[exercise].kind in ("number", "choice")
 
 
-def store(edition: str, language: str = words.ENGLISH) -> Path:
+def store(edition: str, language: str = i18n.ENGLISH) -> Path:
     """Keep the present key as that of an edition; return its file."""
     content = json.dumps(present(language), indent=1, sort_keys=True).encode("utf-8")
     files.write_atomically(FOLDER / f"{edition}.json", content)

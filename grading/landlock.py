@@ -6,8 +6,6 @@ folders that it was given, write to one, and start no other program; it has no n
     Landlock   which files are open (kernel 5.13 and later; https://landlock.io, the kernel's
                Documentation/userspace-api/landlock.rst)
     seccomp    which calls of the system (libseccomp, by the package pyseccomp)
-
-Imports nothing of the lab.
 """
 
 from __future__ import annotations

@@ -3,9 +3,6 @@
 The student's functions are called behind the wall, with inputs drawn here; what they return is
 compared here with what the lab's own version gives. So nothing that a student writes can say that
 it is right.
-
-Imports, of `grading`: `handins.py`, `key.py`, `sandbox.py`, `similar.py`, `wire.py`; of `lab`:
-`answers.py`, `cases.py`, `checks.py`, `exercises.py`, `plays.py`, `words.py`.
 """
 
 from __future__ import annotations
@@ -24,10 +21,11 @@ from grading import similar, wire
 from grading.handins import Handin, notebook_of
 from grading.key import Key, Right
 from grading.sandbox import Dead, Program
-from lab import answers, checks, words
-from lab.cases import TASKS
-from lab.exercises import ASKED, LAB, in_range, letters
-from lab.plays import Attempt
+from lab.base import i18n
+from lab.exercises import answer_cells, checks
+from lab.exercises.cases import TASKS
+from lab.exercises.catalogue import ASKED, LAB, in_range, letters
+from lab.exercises.harness import Attempt
 
 SEED = 7919  # of the inputs; the notebook's own checks draw others
 SHOWN = 2_000  # characters of a student's text that a page shows
@@ -64,7 +62,7 @@ class Result:
     seconds: float
     sha256: str
     forms: dict[str, str] = dataclasses.field(default_factory=dict)
-    language: str = words.ENGLISH
+    language: str = i18n.ENGLISH
 
 
 class Answers:
@@ -133,7 +131,7 @@ def mark(handin: Handin, keys: dict[str, Key], present: str, wall: str) -> Resul
         return Result("unreadable", {}, flags, {}, "", time.monotonic() - start, sha256)
     if edition not in keys:
         flags.append(f"edition {edition or 'unknown'}: graded by the present key")
-    found = answers.find(cells)
+    found = answer_cells.find(cells)
     key = keys.get(edition, keys[present])
     sources = {
         name: _chosen(name, ones, key[name], flags).source
@@ -142,7 +140,7 @@ def mark(handin: Handin, keys: dict[str, Key], present: str, wall: str) -> Resul
     }
     flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in sources]
     marks = marks_of(sources, key, wall)
-    student = answers.value_of(sources.get("about-you", ""), "student")
+    student = answer_cells.value_of(sources.get("about-you", ""), "student")
     about = student if isinstance(student, dict) else {}
     about = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
     status = "review" if flags else "graded"
@@ -157,14 +155,14 @@ def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:
     for name, source in sources.items():
         kind = ASKED[name].kind
         if kind in ("code", "free", "text") and not is_empty(name, source, key[name]):
-            text = answers.text_of(source, _question(name, key[name])) if kind == "text" else source
+            text = answer_cells.text_of(source, _question(name, key[name])) if kind == "text" else source
             made[name] = similar.form(text, kind)
     return made
 
 
 def _chosen(
-    name: str, ones: list[answers.Answer], right: Right, flags: list[str]
-) -> answers.Answer:
+    name: str, ones: list[answer_cells.Answer], right: Right, flags: list[str]
+) -> answer_cells.Answer:
     """Return the cell that counts of those with one answer: the last that is not empty."""
     filled = [one for one in ones if not is_empty(name, one.source, right)]
     if len({one.source for one in filled}) > 1:
@@ -177,11 +175,11 @@ def _chosen(
 
 def is_empty(name: str, source: str, right: Right) -> bool:
     """Say whether nothing was written in an answer's cell."""
-    return answers.is_empty(source, ASKED[name], _question(name, right))
+    return answer_cells.is_empty(source, ASKED[name], _question(name, right))
 
 
 def _question(name: str, right: Right) -> str:
-    return answers.question_of(right.stub) if ASKED[name].kind == "text" else ""
+    return answer_cells.question_of(right.stub) if ASKED[name].kind == "text" else ""
 
 
 def marks_of(sources: dict[str, str], key: Key, wall: str) -> dict[str, Mark]:
@@ -209,7 +207,7 @@ def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> M
     if is_empty(name, source, right):
         return Mark(0, right.points, ("Nothing was written.",), "empty")
     if exercise.kind == "text":
-        return Mark(None, right.points, text=answers.text_of(source, _question(name, right)))
+        return Mark(None, right.points, text=answer_cells.text_of(source, _question(name, right)))
     if exercise.kind == "free":
         return Mark(None, right.points, text=source)
     if exercise.kind == "code":
@@ -220,7 +218,7 @@ def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> M
 def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Mark:
     """Mark a letter, a number or a guess. What must be computed is computed behind the wall."""
     exercise = ASKED[name]
-    value = answers.value_of(source, exercise.name)
+    value = answer_cells.value_of(source, exercise.name)
     computed = isinstance(value, str | dict) and exercise.kind in ("number", "guess")
     if computed and exercise.key is not str:
         fault, (said,) = running.try_out(name, [{"do": "value", "name": exercise.name}])

@@ -2,9 +2,6 @@
 
 Pages in HTML are whole in themselves: no network, no script of others. Whatever a student wrote is
 escaped and cut.
-
-Imports, of `grading`: `marking.py`, `similar.py`; of `lab`: `exercises.py`, `files.py`,
-`words.py`.
 """
 
 from __future__ import annotations
@@ -21,9 +18,9 @@ from typing import NamedTuple
 
 from grading import similar
 from grading.marking import SHOWN, Mark, Result
-from lab import files, words
+from lab.base import files, i18n
 from lab.config import LabError
-from lab.exercises import ASKED, FURTHER, LAB
+from lab.exercises.catalogue import ASKED, FURTHER, LAB
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2rem .6rem;text-align:left}
@@ -53,7 +50,7 @@ class Graded(NamedTuple):
     @property
     def language(self) -> str:
         """The language of the notebook, in which its author is answered."""
-        return self.result.language if self.result else words.ENGLISH
+        return self.result.language if self.result else i18n.ENGLISH
 
 
 def points_of(graded: Graded, exercise: str) -> float | None:
@@ -130,7 +127,7 @@ def feedback(one: Graded) -> str:
     """Return what a student is told, in Markdown: each exercise, its points, why some are lost."""
 
     def said(text: str) -> str:
-        return _in_line(words.sentence(text, one.language))
+        return _in_line(i18n.sentence(text, one.language))
 
     lines = [f"# {_in_line(one.student)}", ""]
     if one.result is None or one.result.status == "unreadable":
@@ -158,7 +155,7 @@ def _in_line(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(plain(text).split()))
 
 
-def page(title: str, body: str, language: str = words.ENGLISH) -> str:
+def page(title: str, body: str, language: str = i18n.ENGLISH) -> str:
     """Return a whole page in HTML; the body is HTML already."""
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
@@ -171,7 +168,7 @@ def escaped(text: str) -> str:
     return html.escape(plain(text))
 
 
-def as_page(markdown: str, language: str = words.ENGLISH) -> str:
+def as_page(markdown: str, language: str = i18n.ENGLISH) -> str:
     """Return feedback in Markdown as a page."""
     parts, title = [], ""
     for line in markdown.splitlines():

@@ -8,8 +8,6 @@ folder of its own, from the network, from other programs; limits and a watchdog 
 more memory, time and processes than it is given. Its answers are values, and may be lies.
 
 Linux alone. On Windows, WSL2 is Linux. macOS has neither wall.
-
-Imports, of `grading`: `wire.py`, `landlock.py`.
 """
 
 from __future__ import annotations

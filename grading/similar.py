@@ -3,8 +3,6 @@
 Two answers are the same if nothing but names, comments, layout and docstrings tells them apart; two
 texts, if their words are. What many students wrote, what is short, and what the lab itself has is
 taken out: there is one obvious way to write `torch.tanh(...)`.
-
-Imports nothing of the lab.
 """
 
 from __future__ import annotations

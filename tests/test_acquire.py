@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lab import files
+from lab.base import files
 from lab.config import LabError
-from tools import acquire
+from tools.students import download
 
 ROOT = Path(__file__).parents[1]
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -26,7 +26,7 @@ COUNTS = {"aclImdb/train/pos": 2, "aclImdb/test/neg": 1}
 
 def source_of(url, content=CONTENT, **changes):
     digest = hashlib.sha256(content).hexdigest()
-    source = acquire.Source("archive.bin", (url,), len(content), digest, 0)
+    source = download.Source("archive.bin", (url,), len(content), digest, 0)
     return source._replace(**changes)
 
 
@@ -75,7 +75,7 @@ def send_range(handler):
 
 def fetch_fails(source, folder, match, **options):
     with pytest.raises(LabError, match=match) as error:
-        acquire.fetch(source, folder, **options)
+        download.fetch(source, folder, **options)
     said = str(error.value)
     assert "with a browser" in said and str(folder) in said  # what to do by hand
     assert not (folder / source.file).exists()
@@ -84,17 +84,17 @@ def fetch_fails(source, folder, match, **options):
 def test_an_archive_is_fetched_once(server, tmp_path):
     source = source_of(server(send))
     for _ in range(2):
-        assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
+        assert download.fetch(source, tmp_path).read_bytes() == CONTENT
     assert len(server.requests) == 1 and not list(tmp_path.glob("*.part"))
 
 
 def test_one_that_was_put_there_is_used_without_a_network(tmp_path):
     (tmp_path / "archive.bin").write_bytes(CONTENT)
     source = source_of("http://127.0.0.1:9/nobody")
-    assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
+    assert download.fetch(source, tmp_path).read_bytes() == CONTENT
     (tmp_path / "archive.bin").write_bytes(CONTENT[:-1] + b"x")
     with pytest.raises(LabError, match="not the official archive: its SHA-256"):
-        acquire.fetch(source, tmp_path)
+        download.fetch(source, tmp_path)
     assert (tmp_path / "archive.bin").exists()  # somebody's file is not deleted
 
 
@@ -104,7 +104,7 @@ def test_a_cut_download_goes_on(server, tmp_path, cut, goes_on):
     url = server(lambda handler: send(handler, CONTENT[:cut], Content_Length=len(CONTENT)))
     fetch_fails(source_of(url), tmp_path, "bytes|broke|Incomplete")
     server(send_range if goes_on else send)
-    assert acquire.fetch(source_of(url), tmp_path).read_bytes() == CONTENT
+    assert download.fetch(source_of(url), tmp_path).read_bytes() == CONTENT
     have = (tmp_path / "archive.bin").stat().st_size
     assert have == len(CONTENT)
     if cut >= 65_536:
@@ -124,7 +124,7 @@ def test_every_way_to_cut_it(server, tmp_path):
     source = source_of(server(cut))
     for _ in range(200):
         with contextlib.suppress(LabError):
-            assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
+            assert download.fetch(source, tmp_path).read_bytes() == CONTENT
             return
     pytest.fail("it never ended")
 
@@ -149,7 +149,7 @@ def test_a_server_that_lies(server, tmp_path, answer, match):
 
 def test_wrong_bytes_are_not_kept_to_go_on_from(server, tmp_path):
     fetch_fails(source_of(server(lambda h: send(h, CONTENT[::-1]))), tmp_path, "SHA-256")
-    assert acquire.fetch(source_of(server(send)), tmp_path).read_bytes() == CONTENT
+    assert download.fetch(source_of(server(send)), tmp_path).read_bytes() == CONTENT
 
 
 def test_a_silent_server_is_left(server, tmp_path):
@@ -167,7 +167,7 @@ class Drip:
 
     def __init__(self, monkeypatch, rate):
         self.now, self.given, self.rate, self.raw = 0, 0, rate, self
-        monkeypatch.setattr(acquire, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(download, "time", SimpleNamespace(monotonic=lambda: self.now))
 
     def read1(self, most):
         piece = CONTENT[self.given :][: min(most, self.rate)]
@@ -179,13 +179,13 @@ class Drip:
 @pytest.mark.parametrize("rate", [1, 9000])
 def test_a_slow_drip_is_left_when_patience_ends(tmp_path, monkeypatch, rate):
     drip, part = Drip(monkeypatch, rate), tmp_path / "part"
-    with pytest.raises(acquire.DownloadError, match="too slow"):
-        acquire.append(drip, part, 0, source_of(""), patience=10)
+    with pytest.raises(download.DownloadError, match="too slow"):
+        download.append(drip, part, 0, source_of(""), patience=10)
     assert drip.now == 11 and part.stat().st_size == 11 * rate  # what came is kept, to go on from
 
 
 def test_one_that_is_slow_but_not_too_slow_is_read_to_its_end(tmp_path, monkeypatch):
-    acquire.append(Drip(monkeypatch, 10_000), tmp_path / "part", 0, source_of(""), patience=10)
+    download.append(Drip(monkeypatch, 10_000), tmp_path / "part", 0, source_of(""), patience=10)
     assert (tmp_path / "part").read_bytes() == CONTENT
 
 
@@ -193,7 +193,7 @@ def test_the_next_mirror_is_tried_and_goes_on(server, tmp_path):
     first = server(lambda h: send(h, CONTENT[:1000], Content_Length=len(CONTENT)), "/first")
     second = server(send_range, "/second")
     source = source_of(first, urls=(first, second))
-    assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
+    assert download.fetch(source, tmp_path).read_bytes() == CONTENT
     assert server.requests[1]["Range"] == "bytes=1000-"
 
 
@@ -201,24 +201,24 @@ def test_nobody_leads_away_from_https(monkeypatch, tmp_path):
     class Answer:
         url, status_code, history, headers = "http://elsewhere/archive", 200, (), {}
 
-    monkeypatch.setattr(acquire.requests, "get", lambda *_, **__: Answer)
+    monkeypatch.setattr(download.requests, "get", lambda *_, **__: Answer)
     fetch_fails(source_of("https://host/archive"), tmp_path, "away from HTTPS")
 
 
 def test_the_certificate_is_checked():
-    for source in (acquire.REVIEWS, acquire.VECTORS):
+    for source in (download.REVIEWS, download.VECTORS):
         assert all(url.startswith("https://") for url in source.urls) and len(source.sha256) == 64
-    assert acquire.requests.Session().verify is True
+    assert download.requests.Session().verify is True
 
 
 def test_no_room_is_said(server, tmp_path):
     with pytest.raises(LabError, match="Make room"):
-        acquire.fetch(source_of(server(send), size=10**15), tmp_path)
+        download.fetch(source_of(server(send), size=10**15), tmp_path)
 
 
 def free_bytes(monkeypatch, free):
     """Let the disk have as many free bytes as `free()` says."""
-    monkeypatch.setattr(acquire.shutil, "disk_usage", lambda _: SimpleNamespace(free=free()))
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: SimpleNamespace(free=free()))
 
 
 def test_room_is_needed_only_for_what_is_still_missing(server, tmp_path, monkeypatch):
@@ -227,13 +227,13 @@ def test_room_is_needed_only_for_what_is_still_missing(server, tmp_path, monkeyp
     part.write_bytes(CONTENT[:-8000])
     free_bytes(monkeypatch, lambda: 7999)
     with pytest.raises(LabError, match="Make room"):
-        acquire.fetch(source, tmp_path)
+        download.fetch(source, tmp_path)
     free_bytes(monkeypatch, lambda: 8000)
-    assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
+    assert download.fetch(source, tmp_path).read_bytes() == CONTENT
     (tmp_path / "archive.bin").unlink()
     part.write_bytes(CONTENT * 2)  # too long: it is begun anew, on the bytes that it takes
     free_bytes(monkeypatch, lambda: 0)
-    assert acquire.fetch(source, tmp_path).read_bytes() == CONTENT
+    assert download.fetch(source, tmp_path).read_bytes() == CONTENT
 
 
 # ── Unpacking ───────────────────────────────────────────────────────────────────────────────────
@@ -260,7 +260,7 @@ GOOD = [
 
 
 def test_only_what_the_lab_reads_is_unpacked(tmp_path):
-    made = acquire.unpack_reviews(tar_of(tmp_path, *GOOD), tmp_path, COUNTS)
+    made = download.unpack_reviews(tar_of(tmp_path, *GOOD), tmp_path, COUNTS)
     assert sorted(p.relative_to(made).as_posix() for p in made.rglob("*.txt")) == [
         "test/neg/0_1.txt",
         "train/pos/0_9.txt",
@@ -295,16 +295,16 @@ def special(name, kind, target=""):
 )
 def test_a_bad_archive_of_reviews_is_refused_whole(tmp_path, bad, match):
     with pytest.raises(LabError, match=match):
-        acquire.unpack_reviews(tar_of(tmp_path, *GOOD, bad), tmp_path / "into", COUNTS)
+        download.unpack_reviews(tar_of(tmp_path, *GOOD, bad), tmp_path / "into", COUNTS)
     assert not list((tmp_path / "into").iterdir())  # nothing, and nothing half
     assert not (tmp_path / "evil.txt").exists()
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(acquire, "LARGEST_ARCHIVE", 1_000_000)
+    monkeypatch.setattr(download, "LARGEST_ARCHIVE", 1_000_000)
     bomb = ("aclImdb/imdb.vocab", b"0" * 2_000_000)  # no file that would be read
     with pytest.raises(LabError, match="far too large"):
-        acquire.unpack_reviews(tar_of(tmp_path, bomb, *GOOD), tmp_path / "into", COUNTS)
+        download.unpack_reviews(tar_of(tmp_path, bomb, *GOOD), tmp_path / "into", COUNTS)
 
 
 @pytest.mark.parametrize("keep", [0, 1, 30, 100, 200])
@@ -312,7 +312,7 @@ def test_a_cut_archive_is_said_to_be_damaged(tmp_path, keep):
     path = tar_of(tmp_path, *GOOD)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(LabError, match=r"damaged|expected"):
-        acquire.unpack_reviews(path, tmp_path / "into", COUNTS)
+        download.unpack_reviews(path, tmp_path / "into", COUNTS)
     assert not (tmp_path / "into" / "aclImdb").exists()
 
 
@@ -326,7 +326,7 @@ def zip_of(folder, name="glove.6B.50d.txt", lines=20, fields=51):
 
 
 def test_one_file_of_vectors_is_unpacked(tmp_path):
-    made = acquire.unpack_vectors(zip_of(tmp_path), tmp_path, 50, count=20)
+    made = download.unpack_vectors(zip_of(tmp_path), tmp_path, 50, count=20)
     assert made.name == "glove.6B.50d.txt" and len(made.read_text().splitlines()) == 20
     assert not (tmp_path / "glove.6B.300d.txt").exists()
 
@@ -341,14 +341,14 @@ def test_one_file_of_vectors_is_unpacked(tmp_path):
 )
 def test_other_vectors_are_refused(tmp_path, options, match):
     with pytest.raises(LabError, match=match):
-        acquire.unpack_vectors(zip_of(tmp_path, **options), tmp_path / "into", 50, count=20)
+        download.unpack_vectors(zip_of(tmp_path, **options), tmp_path / "into", 50, count=20)
     assert not list((tmp_path / "into").iterdir())
 
 
 def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(acquire, "LARGEST_VECTORS", 1000)
+    monkeypatch.setattr(download, "LARGEST_VECTORS", 1000)
     with pytest.raises(LabError, match="far too large"):
-        acquire.unpack_vectors(zip_of(tmp_path), tmp_path / "into", 50, count=20)
+        download.unpack_vectors(zip_of(tmp_path), tmp_path / "into", 50, count=20)
 
 
 def test_a_zip_that_understates_its_size_is_refused(tmp_path):
@@ -357,14 +357,14 @@ def test_a_zip_that_understates_its_size_is_refused(tmp_path):
     lie = path.read_bytes().replace(size.to_bytes(4, "little"), (100).to_bytes(4, "little"))
     path.write_bytes(lie)
     with pytest.raises(LabError, match="damaged"):
-        acquire.unpack_vectors(path, tmp_path / "into", 50, count=20)
+        download.unpack_vectors(path, tmp_path / "into", 50, count=20)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>log in</html>" * 50])
 def test_what_is_no_zip_is_said_to_be_damaged(tmp_path, content):
     (tmp_path / "vectors.zip").write_bytes(content)
     with pytest.raises(LabError, match="damaged"):
-        acquire.unpack_vectors(tmp_path / "vectors.zip", tmp_path / "into", 50)
+        download.unpack_vectors(tmp_path / "vectors.zip", tmp_path / "into", 50)
 
 
 # ── One program at a time ───────────────────────────────────────────────────────────────────────
@@ -376,34 +376,34 @@ def reviews(tmp_path, monkeypatch):
     content = tar_of(tmp_path, *GOOD).read_bytes()
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "archive.bin").write_bytes(content)
-    monkeypatch.setattr(acquire, "REVIEWS", source_of("http://127.0.0.1:9/nobody", content))
-    monkeypatch.setattr(acquire, "REVIEW_COUNTS", COUNTS)
+    monkeypatch.setattr(download, "REVIEWS", source_of("http://127.0.0.1:9/nobody", content))
+    monkeypatch.setattr(download, "REVIEW_COUNTS", COUNTS)
     return tmp_path / "data"
 
 
 def test_a_second_program_is_told_while_the_first_fetches(reviews, monkeypatch):
     def fetch_twice(source, folder):
         with pytest.raises(LabError, match="Another program is") as told:
-            acquire.get_reviews(reviews)
+            download.get_reviews(reviews)
         said.append(str(told.value))
         return fetch(source, folder)
 
-    said, fetch = [], acquire.fetch
-    monkeypatch.setattr(acquire, "fetch", fetch_twice)
-    made = acquire.get_reviews(reviews)
+    said, fetch = [], download.fetch
+    monkeypatch.setattr(download, "fetch", fetch_twice)
+    made = download.get_reviews(reviews)
     assert len(list(made.rglob("*_*.txt"))) == 4 and "archive.bin.lock" in said[0]
-    assert acquire.get_reviews(reviews) == made and len(said) == 1
+    assert download.get_reviews(reviews) == made and len(said) == 1
 
 
 def test_a_second_program_leaves_alone_what_the_first_has_unpacked(reviews, monkeypatch):
     def copy_twice(*arguments):
         copy(*arguments)
         with pytest.raises(LabError, match="Another program is"):
-            acquire.get_reviews(reviews)
+            download.get_reviews(reviews)
 
-    copy = acquire.copy
-    monkeypatch.setattr(acquire, "copy", copy_twice)
-    assert len(list(acquire.get_reviews(reviews).rglob("*_*.txt"))) == 4
+    copy = download.copy
+    monkeypatch.setattr(download, "copy", copy_twice)
+    assert len(list(download.get_reviews(reviews).rglob("*_*.txt"))) == 4
 
 
 def test_what_another_program_ends_meanwhile_is_not_fetched_again(reviews, monkeypatch):
@@ -412,25 +412,25 @@ def test_what_another_program_ends_meanwhile_is_not_fetched_again(reviews, monke
         (reviews / "aclImdb").mkdir()
         yield
 
-    monkeypatch.setattr(acquire, "locked", waited)
-    monkeypatch.setattr(acquire, "fetch", None)
-    assert acquire.get_reviews(reviews) == reviews / "aclImdb"
+    monkeypatch.setattr(download, "locked", waited)
+    monkeypatch.setattr(download, "fetch", None)
+    assert download.get_reviews(reviews) == reviews / "aclImdb"
 
 
 def test_what_a_killed_program_has_unpacked_takes_no_room(reviews, monkeypatch):
     left = reviews / ".aclImdb.partial"
     left.mkdir()
     free_bytes(monkeypatch, lambda: 0 if left.exists() else 1000)
-    monkeypatch.setattr(acquire, "REVIEWS", acquire.REVIEWS._replace(room=1000))
-    assert acquire.get_reviews(reviews).exists() and not left.exists()
+    monkeypatch.setattr(download, "REVIEWS", download.REVIEWS._replace(room=1000))
+    assert download.get_reviews(reviews).exists() and not left.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_said(reviews):
     with pytest.raises(LabError, match=r"Cannot write in .*archive\.bin.*LAB2_DATA"):
-        acquire.get_reviews(reviews / "archive.bin" / "deep")
+        download.get_reviews(reviews / "archive.bin" / "deep")
     (reviews / ".aclImdb.partial").touch()  # a file, where the reviews are to be unpacked
     with pytest.raises(LabError, match=r"Cannot make the folder .*run this again"):
-        acquire.get_reviews(reviews)
+        download.get_reviews(reviews)
 
 
 class Scanner:
@@ -450,10 +450,10 @@ class Scanner:
 def obtained(way, folder, server):
     """Fetch an archive, or unpack one of the two; return the file or folder that it gives."""
     if way == "fetch":
-        return acquire.fetch(source_of(server(send)), folder)
+        return download.fetch(source_of(server(send)), folder)
     if way == "reviews":
-        return acquire.unpack_reviews(tar_of(folder, *GOOD), folder / "into", COUNTS)
-    return acquire.unpack_vectors(zip_of(folder), folder / "into", 50, count=20)
+        return download.unpack_reviews(tar_of(folder, *GOOD), folder / "into", COUNTS)
+    return download.unpack_vectors(zip_of(folder), folder / "into", 50, count=20)
 
 
 WAYS = pytest.mark.parametrize("way", ["fetch", "reviews", "vectors"])
@@ -488,7 +488,7 @@ def test_a_scanner_that_holds_on_is_one_sentence(server, tmp_path, monkeypatch, 
     ],
 )
 def test_an_error_that_says_nothing_is_called_by_its_name(error, said):
-    assert acquire.reason(error) == said
+    assert download.reason(error) == said
 
 
 def test_the_program_starts_in_any_folder(tmp_path):
@@ -498,8 +498,8 @@ def test_the_program_starts_in_any_folder(tmp_path):
 
 
 def test_the_command_says_what_to_do(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(acquire, "REVIEWS", source_of("http://127.0.0.1:9/nobody"))
+    monkeypatch.setattr(download, "REVIEWS", source_of("http://127.0.0.1:9/nobody"))
     monkeypatch.setattr("sys.argv", ["acquire.py", "reviews", "--folder", str(tmp_path)])
-    assert acquire.main() == 1
+    assert download.main() == 1
     said = capsys.readouterr().err
     assert "with a browser" in said and "object at" not in said and "Traceback" not in said

@@ -21,10 +21,10 @@ import torch
 from helpers import ROOT
 
 from grading import gradebook, handins, key, marking, pages, sandbox, similar, wire
-from lab import answers
 from lab.config import LabError
-from lab.exercises import LAB
-from tools import grade, student
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import LAB
+from tools.teachers import grade, student_edition
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="grading needs Linux")
 
@@ -47,14 +47,14 @@ def wall(request):
 @pytest.fixture(scope="module")
 def solved():
     """The answers of the solved lab: id -> source."""
-    found = answers.find(answers.read(ROOT / "lab2.ipynb")["cells"])
+    found = answer_cells.find(answer_cells.read(ROOT / "lab2.ipynb")["cells"])
     return {name: ones[0].source for name, ones in found.items()}
 
 
 @pytest.fixture(scope="module")
 def edition():
     """The student's notebook, as JSON."""
-    return json.loads(student.contents()["lab2.ipynb"])
+    return json.loads(student_edition.contents()["lab2.ipynb"])
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def keys(edition):
 def filled(edition, sources):
     """A student's notebook with some answers in it."""
     notebook = json.loads(json.dumps(edition))
-    for name, ones in answers.find(notebook["cells"]).items():
+    for name, ones in answer_cells.find(notebook["cells"]).items():
         if name in sources:
             notebook["cells"][ones[0].place]["source"] = sources[name]
     return notebook
@@ -356,8 +356,8 @@ def without_metadata(notebook):
 def without_anything_but_ids(notebook):
     for cell in notebook["cells"]:
         cell["metadata"] = {}
-        source = answers.source_of(cell)
-        if answers.HEADING.match(source):
+        source = answer_cells.source_of(cell)
+        if answer_cells.HEADING.match(source):
             cell["source"] = source.partition("\n")[2]
     return notebook
 
@@ -369,7 +369,7 @@ def reordered(notebook):
 
 def with_other_checks(notebook):
     for cell in notebook["cells"]:
-        if answers.source_of(cell).startswith("check("):
+        if answer_cells.source_of(cell).startswith("check("):
             cell["source"] = "check = lambda *a: print('right, 100 of 100 points')"
     return notebook
 
@@ -417,11 +417,11 @@ def test_a_notebook_in_any_state_is_graded(edition, solved, keys, kind):
 def test_what_a_person_should_look_at_is_flagged(edition, solved, keys):
     notebook = filled(edition, {name: solved[name] for name in ("rnn-cell", "copy", "last-state")})
     cells = notebook["cells"]
-    place = answers.find(cells)["rnn-cell"][0].place
+    place = answer_cells.find(cells)["rnn-cell"][0].place
     other = {**cells[place], "source": EVIL["another name"]}
     cells.insert(place + 1, {**other, "source": f"# Exercise rnn-cell\n{CELL}return x"})
-    del cells[answers.find(cells)["copy"][0].place]
-    cells[answers.find(cells)["last-state"][0].place]["cell_type"] = "markdown"
+    del cells[answer_cells.find(cells)["copy"][0].place]
+    cells[answer_cells.find(cells)["last-state"][0].place]["cell_type"] = "markdown"
     result = marked(notebook, keys)
     assert result.status == "review"
     flags = " ".join(result.flags)

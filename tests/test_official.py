@@ -5,11 +5,12 @@ import tarfile
 import pandas as pd
 import pytest
 
-from lab import config, results
+from lab import config
 from lab.config import LabError
+from lab.experiments import reference
 from tools import official
 
-WHERE = results.reference_folder("official")
+WHERE = reference.folder_of("official")
 
 
 def as_text(table):
@@ -24,7 +25,7 @@ def test_neither_runs_nor_code_have_changed_since_the_announcement():
 
 def test_what_is_stored_was_announced():
     announced = as_text(pd.read_csv(WHERE / "runs.csv"))
-    stored = results.reference_lists("official").merge(results.all_reference("official")[0])
+    stored = reference.run_table("official").merge(reference.all_runs("official")[0])
     network_of = dict(zip(stored["run"], stored.get("network", []), strict=True))
     for start in ("pretrained", "pretrained_back"):  # announced by their networks
         stored[start] = stored.get(start, pd.Series(dtype=str)).map(network_of)
@@ -38,7 +39,7 @@ def test_each_run_is_announced_with_the_code_that_will_train_it():
     assert runs.groupby("list").size().to_dict() == {
         "default": 30, "tuned": 30, "readers": 2, "best": 3
     }  # fmt: skip
-    stored = results.find_reference("tuned", "full")[0].set_index(["network", "seed"])
+    stored = reference.find("tuned", "full")[0].set_index(["network", "seed"])
     tuned = runs[runs["list"] == "tuned"].set_index(["network", "seed"])
     shared = tuned.index.intersection(stored.index)
     assert len(shared) >= 12 and (tuned.loc[shared, "code"] == stored.loc[shared, "code"]).all()

@@ -15,9 +15,10 @@ import pytest
 import typst
 
 import doctor
-from lab import figures, files
+from lab.analysis import figures
+from lab.base import files
 from lab.config import LabError
-from tools import report
+from tools.students import report
 
 ROOT = Path(__file__).parents[1]
 new_output = nbformat.v4.new_output

@@ -7,9 +7,6 @@ those of the training half and of the unlabelled reviews in the data folder; not
 with them. Two files are left in data/reference/official: runs.csv, a row a run, with its settings
 and the digest of the code that will train it; and copies.csv, the reviews that will be left out
 because a test review has the same text. `tests/test_official.py` holds later code to them.
-
-Imports, of `lab`: `transfer.py`, `trainings.py`, `results.py`, `files.py`, `config.py`; and
-`tools/reference.py`, which makes the runs.
 """
 
 from __future__ import annotations
@@ -25,9 +22,12 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the lab, from any folder
 
-from lab import config, files, results, trainings, transfer
+from lab import config
+from lab.base import files
 from lab.config import LabError
-from tools import reference
+from lab.experiments import reference
+from lab.notebooks import trainers, transfer
+from tools.maintainers import make_reference
 
 TEST_REVIEW = re.compile(r"aclImdb/test/(neg|pos)/\d+_\d+\.txt$")
 FILES = 25_000  # reviews in the official test half
@@ -40,7 +40,7 @@ def announced() -> pd.DataFrame:
     So the language models that the best network starts from are told by their networks.
     """
     profile = config.get_profile("official")
-    maker = reference.Maker(profile, corpus=None)
+    maker = make_reference.Maker(profile, corpus=None)
     readers = list(maker.all_runs("readers"))
     starts = {run.network: run.network for run in readers}
     best = transfer.best_list(profile, maker.own_rates["GRU-256"], starts)
@@ -52,7 +52,7 @@ def announced() -> pd.DataFrame:
         "best": best,
     }
     rows = [
-        {"list": name, **dataclasses.asdict(run), "code": trainings.training_of(run).code.of(run)}
+        {"list": name, **dataclasses.asdict(run), "code": trainers.training_of(run).code.of(run)}
         for name, runs in lists.items()
         for run in runs
     ]
@@ -96,9 +96,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="with aclImdb/test in it")
     options = parser.parse_args()
-    where = results.reference_folder("official")
+    where = reference.folder_of("official")
     try:
-        if results.all_reference("official")[0]["run"].any():
+        if reference.all_runs("official")[0]["run"].any():
             raise LabError(f"There are official runs already, in {where}. It is too late.")
         copies, runs = copies_of(test_texts(options.archive), config.data_folder()), announced()
         where.mkdir(parents=True, exist_ok=True)

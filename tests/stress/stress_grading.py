@@ -19,9 +19,9 @@ from helpers import ROOT
 from mutants import mutants
 from test_grading import EVIL, filled
 
-from lab import answers
-from lab.exercises import LAB
-from tools import student
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import LAB
+from tools.teachers import student_edition
 
 HONEST, WRONG, HOSTILE = 140, 30, 30
 LOOPS = [kind for kind in EVIL if "loop" in kind or "sleep" in kind or "thread" in kind]
@@ -29,13 +29,13 @@ LOOPS = [kind for kind in EVIL if "loop" in kind or "sleep" in kind or "thread" 
 
 @pytest.fixture(scope="module")
 def solved():
-    found = answers.find(answers.read(ROOT / "lab2.ipynb")["cells"])
+    found = answer_cells.find(answer_cells.read(ROOT / "lab2.ipynb")["cells"])
     return {name: ones[0].source for name, ones in found.items()}
 
 
 def hand_ins(solved):
     """Yield (name, notebook) of a class: right or partly right, wrong, hostile."""
-    edition = json.loads(student.contents()["lab2.ipynb"])
+    edition = json.loads(student_edition.contents()["lab2.ipynb"])
     dice = random.Random(0)
     wrong = {}
     for name, _, source in mutants():
@@ -60,7 +60,7 @@ def run(folder, where):
     """Grade a folder as a teacher does; return the rows, the seconds, and the largest child."""
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
-        "from tools import grade; grade.GRADES = Path(sys.argv[2]);"
+        "from tools.teachers import grade; grade.GRADES = Path(sys.argv[2]);"
         "sys.argv[1:] = sys.argv[3:]; sys.exit(grade.main())"
     )
     start, largest = time.monotonic(), 0
