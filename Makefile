@@ -77,7 +77,7 @@ doctor: $(STAMP)
 	$(BIN)/python doctor.py
 
 data: $(STAMP)
-	$(BIN)/python tools/acquire.py
+	$(BIN)/python tools/students/download.py
 
 stress: $(STAMP)
 	$(BIN)/python -m pytest tests/stress/stress_*.py -q
@@ -89,7 +89,7 @@ browser: $(STAMP)
 
 constraints: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv==0.13.9
-	$(BIN)/python tools/constrain.py
+	$(BIN)/python tools/maintainers/constrain.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -4,8 +4,6 @@
 
 uv, which `make constraints` installs, resolves requirements.txt and requirements-cluster.txt at
 once for Linux, macOS and Windows and for all Pythons from 3.11 on. Run it when a pin changes.
-
-Imports nothing of the lab.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LISTS = ("requirements.txt", "requirements-cluster.txt")
 HEAD = """\
 # The version of every package that the lab needs, those included that others ask for: for Linux,
