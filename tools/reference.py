@@ -126,7 +126,7 @@ class Maker:
 
     @functools.cached_property
     def announced(self) -> dict[str, set[tuple[str, int]]] | None:
-        """The runs that `tools/official.py` has announced: list -> network and seed; else None."""
+        """The runs that `runs.csv` announces: list -> network and seed; None without that file."""
         if not (results.reference_folder(self.profile.name) / "runs.csv").exists():
             return None
         table = files.read_table("runs", results.reference_folder(self.profile.name))

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from tools import draw
+from tools.maintainers import draw_figures
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_every_drawing_can_be_made_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(draw, "FOLDER", tmp_path)
-    draw.main()
+    monkeypatch.setattr(draw_figures, "FOLDER", tmp_path)
+    draw_figures.main()
     stored = sorted(path.name for path in (ROOT / "figures").glob("*.svg"))
     assert sorted(path.name for path in tmp_path.iterdir()) == stored
     for name in stored:
