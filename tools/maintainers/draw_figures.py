@@ -1,8 +1,10 @@
-"""Draws the lab's diagrams of cells and networks: `python tools/maintainers/draw_figures.py` writes the SVG files.
+"""Draws the lab's diagrams of cells and networks, the SVG files in `figures/`:
+
+    python tools/maintainers/draw_figures.py
 
 All share one style and the symbols of the notebook's equations. Each drawing brings its own white
 paper, so that it can be read on a dark page too; letters are outlines, so that it looks the same
-everywhere. Imports nothing of the lab, and only matplotlib.
+everywhere.
 
 Time runs from left to right. A yellow box is a learnt layer (weights, then a squashing function), a
 circle works unit by unit, a line carries a vector of H numbers.
@@ -61,12 +63,8 @@ class Drawing:
         x, y = zip(*points, strict=True)
         self.axes.plot(x, y, color=colour, lw=1.8, solid_joinstyle="round", zorder=1)
         if arrow:
-            head = {
-                "arrowstyle": "-|>,head_length=0.45,head_width=0.22",
-                "color": colour,
-                "lw": 1.8,
-            }
-            head |= {"shrinkA": 0, "shrinkB": 0}
+            style = "-|>,head_length=0.45,head_width=0.22"
+            head = {"arrowstyle": style, "color": colour, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
             self.axes.annotate("", points[-1], points[-2], arrowprops=head, zorder=2)
 
     def dot(self, x: float, y: float, colour: str = INK) -> None:
@@ -76,13 +74,12 @@ class Drawing:
     def frame(self, x: float, y: float, width: float, height: float) -> None:
         """Draw the border of a cell."""
         box = FancyBboxPatch(
-            (x, y), width, height, boxstyle="round,pad=0.15", fc="#FAFAFA", ec="#AAAAAA", lw=1.2
+            (x, y), width, height, "round,pad=0.15", fc="#FAFAFA", ec="#AAAAAA", lw=1.2, zorder=0
         )
         self.axes.add_patch(box)
-        box.set_zorder(0)
 
     def save(self, name: str) -> None:
-        """Write the drawing as <name>.svg beside this file."""
+        """Write the drawing as <name>.svg."""
         options = {"svg.hashsalt": name, "svg.fonttype": "path"}  # the same bytes every time
         with plt.rc_context(options):
             self.figure.savefig(FOLDER / f"{name}.svg", facecolor="white", metadata={"Date": None})

@@ -114,7 +114,7 @@ class Maker:
 
     @functools.cached_property
     def announced(self) -> dict[str, set[tuple[str, int]]] | None:
-        """The runs that `tools/official.py` has announced: list -> network and seed; else None."""
+        """The runs that `runs.csv` announces: list -> network and seed; None without that file."""
         if not (reference.folder_of(self.profile.name) / "runs.csv").exists():
             return None
         table = files.read_table("runs", reference.folder_of(self.profile.name))
