@@ -264,10 +264,13 @@ def typst_string(text: str) -> str:
 
 
 def warn_of_fonts(text: str) -> None:
-    """Say so if a text has Chinese characters and no font for them is known to be installed."""
-    (font,) = doctor.check_fonts()
-    if CHINESE.search(text) and font.status != "ok":
-        print(f"Chinese characters will be empty boxes: {font.found}. {font.fix}", file=sys.stderr)
+    """Say so if a text has Chinese characters and the lab's own font for them is missing."""
+    if CHINESE.search(text) and not own_fonts():
+        print(
+            "Chinese characters may be empty boxes: the package noto-cjk-sans-otc is missing. "
+            f"{doctor.INSTALL}",
+            file=sys.stderr,
+        )
 
 
 # ── Cells as Markdown ───────────────────────────────────────────────────────────────────────────
