@@ -332,8 +332,8 @@ def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(maker, f
     rekey_results.rename_predictions(folder / "predictions.npz", renamed)
     files.write_table("runs", pd.DataFrame({"list": ["default"], "code": ["old code"]}), folder)
     with pytest.raises(SystemExit, match="stored runs of code old code, which is another"):
-        rekey_results.carry_over(folder, ["another code"])
-    assert rekey_results.carry_over(folder, ["old code"]) == 5
+        rekey_results.rekey(folder, ["another code"])
+    assert rekey_results.rekey(folder, ["old code"]) == 5
     for name, table in before.items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / name, dtype=str), table)
     assert read_code(folder / "runs.csv") <= read_code(folder / "results.csv")  # announced

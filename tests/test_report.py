@@ -339,7 +339,7 @@ def test_what_is_no_notebook_is_one_sentence(tmp_path, content):
     path = tmp_path / "none.ipynb"
     if content is not None:
         path.write_bytes(content)
-    program = [sys.executable, ROOT / "tools" / "report.py", "none.ipynb"]
+    program = [sys.executable, ROOT / "tools" / "students" / "report.py", "none.ipynb"]
     run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)  # in any folder
     assert run.returncode == 1 and "Traceback" not in run.stderr
     assert ("make run" if content is None else "is not a notebook") in run.stderr
