@@ -495,7 +495,7 @@ class Data:
     fingerprint = "data"
 
 runs = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
-sweep(runs, endless, Data(), Code("code"), pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+sweep(runs, endless, Data(), CodeHash("code"), pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
 """
     kernel = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
