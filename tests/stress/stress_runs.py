@@ -219,7 +219,7 @@ class Data:
 runs = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
 try:
     where = pathlib.Path({str(tmp_path / "runs")!r})
-    sweep(runs, slow, Data(), Code("code"), where, workers=2)
+    sweep(runs, slow, Data(), CodeHash("code"), where, workers=2)
 except LabError as error:
     print(error)
 """
