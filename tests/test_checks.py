@@ -138,9 +138,11 @@ def test_solved_guesses_are_in_range_and_letters_are_letters(names):
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_the_solved_answer_gets_all_points(names, name):
-    for seed in range(5):
-        assert points(name, names[ASKED[name].name], seed) == ASKED[name].points
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 5))]
+)
+def test_the_solved_answer_gets_all_points(names, name, seed):
+    assert points(name, names[ASKED[name].name], seed) == ASKED[name].points
     got, said = check_code(name, names[ASKED[name].name])
     assert got == ASKED[name].points and f"{name}: right, {got:g} of {got:g} points" in said
 
@@ -153,11 +155,19 @@ def test_there_are_mistakes_of_every_exercise():
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_each_mistake_loses_points_of_its_exercise_and_of_no_other(
+def test_each_mistake_loses_points_of_its_exercise(names, cells, name, nothing_named):
+    for label, old, new in mutants.MUTANTS[name]:
+        assert cells[name].count(old) == 1, label
+        with answered(names, cells[name].replace(old, new)):
+            assert checks.examine(name, names, ASKED[name])[0] < ASKED[name].points, label
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", CODE)
+def test_each_mistake_loses_points_with_any_seed_and_of_no_other_exercise(
     names, cells, name, nothing_named
 ):
     for label, old, new in mutants.MUTANTS[name]:
-        assert cells[name].count(old) == 1, label
         with answered(names, cells[name].replace(old, new)):
             reached = {n: checks.examine(n, names, ASKED[n])[0] for n in CODE}
             again = [points(name, names[ASKED[name].name], seed) for seed in (1, 2)]
