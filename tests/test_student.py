@@ -279,6 +279,9 @@ def outputs_of(notebook):
     return kept
 
 
+one_process = pytest.mark.xdist_group("notebooks")  # these tests look at the same three runs
+
+
 @pytest.fixture(scope="module")
 def runs(edition, solved, tmp_path_factory):
     """The solved notebook, the untouched student's one and one with all answers wrong, executed."""
@@ -312,6 +315,7 @@ def trained_in(folder):
     return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
 
 
+@one_process
 def test_run_all_on_an_untouched_notebook_ends_without_an_error_and_no_points(runs):
     text = said(runs["untouched"])
     for name in CODE:
@@ -319,6 +323,7 @@ def test_run_all_on_an_untouched_notebook_ends_without_an_error_and_no_points(ru
     assert not re.search(r"\] [1-9]", text)  # the bar of points
 
 
+@one_process
 def test_run_all_with_every_answer_wrong_ends_without_an_error(runs):
     text = said(runs["wrong"])
     for name in CODE:
@@ -326,6 +331,7 @@ def test_run_all_with_every_answer_wrong_ends_without_an_error(runs):
     assert "answer_split" not in text and "'z' is no answer" in text
 
 
+@one_process
 def test_run_all_on_the_solved_notebook_gives_all_points(runs):
     text = said(runs["solved"])
     for name in CODE:
@@ -333,6 +339,7 @@ def test_run_all_on_the_solved_notebook_gives_all_points(runs):
     assert "61 of 61 points; 9 recorded" in text and "Still open" not in text
 
 
+@one_process
 @pytest.mark.parametrize("name", ["untouched", "wrong"])
 def test_what_does_not_show_an_answer_is_the_same_as_in_the_solved_run(runs, name):
     ours, solved_ones = (outputs_of(runs[one]) for one in (name, "solved"))
@@ -340,6 +347,7 @@ def test_what_does_not_show_an_answer_is_the_same_as_in_the_solved_run(runs, nam
     assert [cell for cell in ours if ours[cell] != solved_ones[cell]] == []
 
 
+@one_process
 def test_nothing_was_trained_again_for_a_wrong_answer(runs):
     """All three notebooks have found the same runs: no answer is part of the code that trains."""
     assert len(runs["trained by solved"]) > 10
@@ -361,6 +369,7 @@ def report_of(runs, notebook, name):
     return [page.extract_text() for page in pypdf.PdfReader(folder / f"{name}.pdf").pages], done
 
 
+@one_process
 def test_a_report_has_answers_predictions_figures_and_runs_and_nothing_of_our_prose(runs, solved):
     pages, _ = report_of(runs, runs["solved"], "solved")
     text = " ".join(" ".join(pages).split())
@@ -376,6 +385,7 @@ def test_a_report_has_answers_predictions_figures_and_runs_and_nothing_of_our_pr
                 assert len(sentence) < 40 or sentence not in text
 
 
+@one_process
 def test_a_report_of_an_untouched_notebook_says_what_is_empty_on_page_one(runs):
     pages, done = report_of(runs, runs["untouched"], "untouched")
     empty = re.sub(r"\s", "", pages[0])  # a name may be broken at its hyphen
@@ -384,6 +394,7 @@ def test_a_report_of_an_untouched_notebook_says_what_is_empty_on_page_one(runs):
     assert "0of50points" in empty
 
 
+@one_process
 def test_a_report_of_a_notebook_that_stopped_half_way_is_of_what_there_is(runs):
     notebook = copy.deepcopy(runs["solved"])
     place = next(i for i, cell in enumerate(notebook.cells) if cell.id == "tuned-sweep")

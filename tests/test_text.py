@@ -37,12 +37,6 @@ def test_tokens():
     assert utils.tokenize("  \n\t ") == []
 
 
-def test_tokenize_all_equals_tokenize(texts):
-    for i, text in enumerate(TEXTS):
-        tokens = texts.tokens[texts.starts[i] : texts.starts[i + 1]]
-        assert [texts.words[token] for token in tokens] == utils.tokenize(text)
-
-
 def test_cache_hit_equals_cache_miss(tmp_path, texts, monkeypatch):
     utils.tokenize_all(TEXTS, cache=tmp_path)
     monkeypatch.setattr(utils, "_tokenize_in_parallel", None)  # a hit must not need it
@@ -213,20 +207,6 @@ def test_cut_compressed_vector_file_is_named(tmp_path, vocab):
 
 
 # ── batches ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("seed", [None, 0])
-def test_batches_hold_each_review_once_with_its_last_words(data, seed):
-    reviews, seen = data.train, []
-    for text, length, label, index in utils.make_batches(reviews, 16, 10, seed):
-        assert text.shape == (length.max(), len(index))
-        for column, i in enumerate(index):
-            words = reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]][-10:]
-            assert text[: length[column], column].tolist() == words.tolist()
-            assert (text[length[column] :, column] == utils.PADDING_INDEX).all()
-            assert label[column] == reviews.labels[i]
-        seen.extend(index)
-    assert sorted(seen) == list(range(len(reviews)))
 
 
 def test_batches_are_repeatable_and_shuffled(data):
