@@ -4,12 +4,13 @@ import copy
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from nbclient import NotebookClient
 
 from lab import answers, files
 from lab.fingerprint import Code
-from lab.runs import RunRecord
+from lab.runs import Checkpoint, RunRecord
 from tools import student
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +34,21 @@ def outcome(record):
     weights = torch.load(record.folder / "best.pt", weights_only=True)
     probability = files.load_arrays(record.folder / "test.npz")["probability"]
     return curve, {k: v.tolist() for k, v in weights.items()}, probability.tolist()
+
+
+def stopped_after(epochs, train, data, record, device):
+    """Train until so many epochs are saved, and stop there as a killed process does."""
+    save = Checkpoint.save_epoch
+
+    def save_and_die(self, model, optimizer, curve):
+        save(self, model, optimizer, curve)
+        if len(curve) == epochs:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "save_epoch", save_and_die)
+        with pytest.raises(Killed):
+            train(record.settings, data, record, device)
 
 
 def execute(notebook, folder=ROOT):

@@ -17,7 +17,6 @@ pytest.importorskip("distributed", reason="Dask is not installed: requirements-c
 
 from distributed import Client, LocalCluster
 
-
 pytestmark = pytest.mark.xdist_group("cluster")  # one cluster, not one for each process of pytest
 
 

@@ -211,22 +211,6 @@ def test_a_stub_keeps_heading_signature_docstring_and_checks_and_is_empty(editio
             assert exercise.hint in one.source
 
 
-def test_what_a_student_computes_is_an_answer_too():
-    number = "# Question five-classes\nanswer_five_classes = math.log(5)\ncheck('five-classes')"
-    assert not answers.is_empty(number, LAB["five-classes"])
-    assert answers.value_of(number, "answer_five_classes") == "math.log(5)"
-    guesses = 'guess_gates = {"0.50": 100 * 0.5**50, "0.73": 50, "0.95": None}'
-    assert not answers.is_empty(guesses, LAB["guess-gates"])
-    assert answers.value_of(guesses, "guess_gates")["0.73"] == 50
-
-
-def test_a_text_is_found_with_and_without_its_heading_and_question():
-    text = "**Answer memorize · 2 points**\n\n*What does it show?*\n\nFirst.\n\nSecond."
-    for lost in ("", "**Answer memorize · 2 points**\n\n", "*What does it show?*\n\n"):
-        assert answers.text_of(text.replace(lost, "")) == "First.\n\nSecond."
-    assert answers.text_of(f"{text}\n\n*Write here.*") == "First.\n\nSecond."
-
-
 @pytest.mark.parametrize("place", [NOTEBOOK, *(f"further/{name}.ipynb" for name in ELECTIVES)])
 def test_later_cells_do_not_use_what_a_student_writes(edition, place):
     """Only checks, guesses and the cell itself read an answer, so a wrong one stays where it is."""

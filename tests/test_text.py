@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import utils
-from lab import files, glove
+from lab import glove
 from lab.config import LabError
 
 TEXTS = [
@@ -74,26 +74,6 @@ def test_corrupt_cache_is_rebuilt_and_said_so(tmp_path, texts, capsys, damage):
     assert utils.tokenize_all(TEXTS, cache=tmp_path).words == texts.words
     assert "damaged" in capsys.readouterr().out
     assert file.read_bytes() == whole
-
-
-def test_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
-    file = tmp_path / "state"
-    files.write_atomically(file, b"old")
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(LabError, match="No space left on device"):
-        files.write_atomically(file, b"new")
-    assert file.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["state"]
-
-
-def test_written_files_have_the_usual_permissions(tmp_path):
-    (tmp_path / "usual").touch()
-    files.write_atomically(tmp_path / "ours", b"x")
-    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_vocabulary_specials_come_first_and_differ(vocab):

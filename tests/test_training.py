@@ -4,7 +4,6 @@ import dataclasses
 import errno
 import json
 import math
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import CODE, Killed, outcome, record_of
+from helpers import CODE, Killed, outcome, record_of, stopped_after
 
 import utils
 from lab import files, machine, runs
@@ -149,31 +148,6 @@ def test_numbers_of_numpy_in_a_curve_can_be_read_again(lesson, data, settings, t
     assert curve == [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.25}]
 
 
-@needs_posix
-@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
-def test_run_killed_at_random_moments_ends_bit_for_bit(lesson, data, settings, tmp_path, cpu, cell):
-    """SIGKILL to the process itself, in mid-batch or mid-write, until the run is through."""
-    whole = record_of(settings(cell, epochs=12), data, tmp_path / "whole")
-    for _ in range(2):  # the first time warms up
-        whole.clear()
-        start = time.perf_counter()
-        lesson.train_run(whole.settings, data, whole, cpu)
-        duration = time.perf_counter() - start
-    broken = record_of(whole.settings, data, tmp_path / "broken")
-    chance = np.random.default_rng(0)
-    kills = 0
-    while broken.result is None:
-        job = (broken.settings, data, broken, cpu)
-        process = multiprocessing.get_context("fork").Process(target=lesson.train_run, args=job)
-        process.start()
-        process.join(chance.uniform(0.1, 0.5) * duration if kills < 5 else None)
-        kills += process.is_alive()
-        process.kill()
-        process.join()
-    assert kills > 0
-    assert outcome(broken) == outcome(whole)
-
-
 def test_best_epoch_is_the_one_with_the_lowest_validation_loss(
     lesson, data, settings, tmp_path, cpu
 ):
@@ -252,21 +226,6 @@ def test_result_cut_short_starts_the_run_anew_and_says_so(
     lesson.train_run(record.settings, data, record, cpu)
     assert outcome(record) == before
     assert "starts anew" in capsys.readouterr().out
-
-
-def stopped_after(epochs, train, data, record, device):
-    """Train until `epochs` are saved, and stop there as a killed process does."""
-    save = runs.Checkpoint.save_epoch
-
-    def save_and_die(self, model, optimizer, curve):
-        save(self, model, optimizer, curve)
-        if len(curve) == epochs:
-            raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
-        with pytest.raises(Killed):
-            train(record.settings, data, record, device)
 
 
 def test_killed_between_the_last_state_and_its_curve_the_curve_is_whole(

@@ -17,7 +17,7 @@ from pypdf import PdfReader
 
 from grading import key, marking, pages
 from grading.handins import Handin
-from lab import answers, config, figures, words
+from lab import answers, figures, words
 from lab.config import LabError
 from lab.exercises import ASKED, LAB
 from tools import report, student, translate
@@ -407,12 +407,6 @@ def test_headings_without_metadata_are_found_in_both_languages():
         if exercise := answers.marked(cell):
             bare = {**cell, "metadata": {}, "id": "x"}
             assert list(answers.find([bare])) == [exercise["id"]]
-
-
-def test_config_puts_a_language_in_place(monkeypatch):
-    monkeypatch.setenv("LAB2_LANGUAGE", "en")
-    config.name_language("zh")
-    assert config.language() == "zh"
 
 
 @pytest.mark.parametrize(

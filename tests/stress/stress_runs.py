@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import CODE, execute, outcome, record_of, said
+from helpers import CODE, execute, outcome, record_of, said, stopped_after
 
-from lab import files, imdb, runs
+from lab import files, imdb
 from lab import sweep as sweeps
 from lab.config import LabError
 from tools import carry_over
@@ -84,7 +84,8 @@ def test_any_flipped_bit_in_a_broken_run(lesson, data, settings, tmp_path, cpu, 
     whole = record_of(run, data, tmp_path / "whole")
     lesson.train_run(run, data, whole, cpu)
     broken = record_of(run, data, tmp_path / "broken")
-    stop_after_one_epoch(lesson, data, broken, cpu)
+    stopped_after(1, lesson.train_run, data, broken, cpu)
+    shutil.copytree(broken.folder, tmp_path / "broken-copy")
     content = (broken.folder / file).read_bytes()
     for place in np.random.default_rng(0).integers(0, 8 * len(content), 60):
         put_back(broken.folder, tmp_path / "broken-copy")
@@ -122,23 +123,6 @@ def flipped(content, place):
     changed = bytearray(content)
     changed[place // 8] ^= 1 << place % 8
     return bytes(changed)
-
-
-def stop_after_one_epoch(lesson, data, record, device):
-    class Killed(BaseException):
-        pass
-
-    save = runs.Checkpoint.save_epoch
-
-    def save_and_die(self, *arguments):
-        save(self, *arguments)
-        raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
-        with pytest.raises(Killed):
-            lesson.train_run(record.settings, data, record, device)
-    shutil.copytree(record.folder, record.folder.parent.parent / "broken-copy")
 
 
 def put_back(folder, copy):
