@@ -65,7 +65,8 @@ NOTEBOOKS := lab2.ipynb lab2.zh.ipynb further
 # A notebook stays in one process, and so do tests that share what is dear (xdist_group).
 test: lint $(STAMP)-cluster
 	$(BIN)/python -m pytest tests -q -m "not long" -n 2 --dist loadgroup
-	LAB2_PROFILE=tiny $(BIN)/python -m pytest --nbval $(NOTEBOOKS) -q -n 2 --dist loadfile
+	LAB2_PROFILE=tiny LOKY_MAX_CPU_COUNT=1 \
+	  $(BIN)/python -m pytest --nbval $(NOTEBOOKS) -q -n 2 --dist loadfile
 
 test-all: test
 	$(BIN)/python -m pytest --nbval lab2.ipynb -q

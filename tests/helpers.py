@@ -27,6 +27,13 @@ def record_of(settings, data, folder):
     return RunRecord(settings, data.fingerprint, CODE.of(settings), folder)
 
 
+def trained(lesson, settings, data, folder):
+    """Return the record of a small run that is finished."""
+    record = record_of(settings, data, folder)
+    lesson.train_run(settings, data, record, torch.device("cpu"))
+    return record
+
+
 def outcome(record):
     """Return everything a run leaves that must not depend on how it came about."""
     timing = ("seconds", "tokens_per_second")

@@ -82,6 +82,13 @@ def corpus_of(reviews, texts, vocab):
     return utils.Corpus(reviews, texts, vocab, vectors, utils.LabData(*encoded, zeros))
 
 
+def stages(profile, folder):
+    """Return the reviews of a folder, their tokens, and the vocabulary of all of them."""
+    reviews = utils.load_reviews(profile, folder)
+    texts = utils.tokenize_all(reviews["text"].tolist())
+    return reviews, texts, utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+
+
 def reads(profile, count):
     """Return a profile whose language model reads, and is judged on, so many reviews."""
     return dataclasses.replace(profile, stream_train=count, stream_valid=count, stream_parts=1)
@@ -103,9 +110,7 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, small_pr
         for film in [*films, *["tt9999999"] * 240]
     )
     (folder / "train" / "urls_unsup.txt").write_text(urls)
-    reviews = utils.load_reviews(small_profile, tmp_path)
-    texts = utils.tokenize_all(reviews["text"].tolist())
-    vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+    reviews, texts, vocab = stages(small_profile, tmp_path)
     words = {f"unlabelled{film}": len(vocab) + i for i, film in enumerate(films)}
     vocab.stoi.update(words)
     vocab.itos.extend(words)
@@ -134,9 +139,7 @@ def test_beside_own_texts_no_film_is_read(official, small_profile, tmp_path, mon
     read = {}
     for source in ("", str(own)):
         monkeypatch.setenv("LAB2_REVIEWS", source)
-        reviews = utils.load_reviews(small_profile, tmp_path)
-        texts = utils.tokenize_all(reviews["text"].tolist())
-        vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+        reviews, texts, vocab = stages(small_profile, tmp_path)
         vocab.stoi["unlabelled"] = len(vocab)
         found = utils.language_data(reads(small_profile, None), corpus_of(reviews, texts, vocab))
         read[source] = vocab.stoi["unlabelled"] in found.train
@@ -147,9 +150,7 @@ def test_part_of_the_validation_reviews_judges_with_its_own_characters(
     official, small_profile, tmp_path
 ):
     official(halves=("train",))
-    reviews = utils.load_reviews(small_profile, tmp_path)
-    texts = utils.tokenize_all(reviews["text"].tolist())
-    vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+    reviews, texts, vocab = stages(small_profile, tmp_path)
     corpus = corpus_of(reviews, texts, vocab)
     found = utils.language_data(reads(small_profile, 4), corpus)
     ends = [0, *np.flatnonzero(found.valid == language.END)]

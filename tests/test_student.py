@@ -5,7 +5,6 @@ import copy
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -128,15 +127,15 @@ def test_a_notebook_is_handed_out_without_outputs_and_hints_for_programs(edition
                 assert set(cell["metadata"]) <= {"exercise", "tags"}
 
 
-def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(tmp_path):
+def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(edition, tmp_path):
     digests = []
-    for folder in ("first", "second"):
-        archive = student.write(tmp_path / folder / "student", student.contents())
+    for folder, content in (("first", edition), ("second", student.contents())):
+        archive = student.write(tmp_path / folder / "student", content)
         digests.append(archive.read_bytes())
         with zipfile.ZipFile(archive) as zipped:
             for name in zipped.namelist():
                 top, _, place = name.partition("/")
-                assert top == f"lab2-{student.edition_of(student.contents())[:6]}"
+                assert top == f"lab2-{student.edition_of(edition)[:6]}"
                 assert (tmp_path / folder / "student" / place).read_bytes() == zipped.read(name)
     assert digests[0] == digests[1]
 
@@ -164,28 +163,29 @@ def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
         student.contents()
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
+def test_a_folder_of_something_else_is_left_alone(edition, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(LabError, match="is no student's edition"):
-        student.write(tmp_path, student.contents())
+        student.write(tmp_path, edition)
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_a_folder_in_which_somebody_has_worked_is_renamed_and_not_removed(tmp_path, capsys):
+def test_a_folder_in_which_somebody_has_worked_is_renamed_and_not_removed(
+    edition, tmp_path, capsys
+):
     folder = tmp_path / "student"
-    made = student.contents()
-    student.write(folder, made)
-    student.write(folder, made)
+    student.write(folder, edition)
+    student.write(folder, edition)
     assert not (tmp_path / "student-1").exists()
     (folder / "data" / "runs").mkdir()
     (folder / "data" / "runs" / "mine.csv").write_text("work")
-    student.write(folder, made)
+    student.write(folder, edition)
     assert (tmp_path / "student-1" / "data" / "runs" / "mine.csv").exists()
     notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
     cell = next(c for c in notebook.cells if c.metadata.get("exercise") == {"id": "split"})
     cell.source = cell.source.replace("None", '"a"')
     nbformat.write(notebook, folder / NOTEBOOK)
-    student.write(folder, made)
+    student.write(folder, edition)
     assert '\\"a\\"' in (tmp_path / "student-2" / NOTEBOOK).read_text(encoding="utf-8")
     assert "is now" in capsys.readouterr().out
 
@@ -258,7 +258,7 @@ def outputs_of(notebook):
         if cell.cell_type == "code" and "exercise" not in cell.metadata and not asks:
             printed = "".join(o.text for o in cell.outputs if o.output_type == "stream")
             shown = [printed, *(dict(o.data) for o in cell.outputs if "data" in o)]
-            if not cell.source.startswith(("import doctor", "live.")):  # a time, a widget's number
+            if not cell.source.startswith("live."):  # a widget's number
                 kept[cell.id] = shown
     return kept
 
@@ -268,7 +268,10 @@ one_process = pytest.mark.xdist_group("notebooks")  # these tests look at the sa
 
 @pytest.fixture(scope="module")
 def runs(edition, solved, tmp_path_factory):
-    """The solved notebook, the untouched student's one and one with all answers wrong, executed."""
+    """The solved notebook, the untouched student's one and one with all answers wrong, executed.
+
+    But for the first cell: the doctor takes long, and does not look at answers.
+    """
     folder = tmp_path_factory.mktemp("student")
     student.write(folder / "student", edition)
     variables = {"LAB2_PROFILE": "tiny", "LAB2_OUT": str(folder / "out")}
@@ -287,9 +290,10 @@ def runs(edition, solved, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
-        done = {"folder": folder}
-        for name, content in notebooks.items():
-            done[name] = execute(*content)
+        done = {"folder": folder, "variables": variables}
+        for name, (notebook, where) in notebooks.items():
+            notebook.cells = [cell for cell in notebook.cells if cell.id != "doctor"]
+            done[name] = execute(notebook, where)
             done[f"trained by {name}"] = trained_in(folder / "out" / "runs")
         return done
 
@@ -337,6 +341,22 @@ def test_nothing_was_trained_again_for_a_wrong_answer(runs):
     assert len(runs["trained by solved"]) > 10
     for name in ("untouched", "wrong"):
         assert runs[f"trained by {name}"] == runs["trained by solved"]
+
+
+@one_process
+@pytest.mark.long
+@pytest.mark.parametrize("name", LAB)
+def test_one_wrong_answer_stops_nothing_and_costs_no_other(runs, solved, name, monkeypatch):
+    for variable, value in runs["variables"].items():
+        monkeypatch.setenv(variable, value)
+    notebook = copy.deepcopy(runs["solved"])
+    cell = next(c for c in notebook.cells if c.metadata.get("exercise") == {"id": name})
+    cell.source = wrongly(solved[name], name)
+    done = execute(notebook, runs["folder"] / "student")
+    ours, theirs = outputs_of(done), outputs_of(runs["solved"])
+    assert [cell for cell in ours if ours[cell] != theirs[cell]] == []
+    lost = LAB[name].points if LAB[name].kind in ("code", "guess") else 0
+    assert f"] {61 - lost} of 61 points" in said(done)
 
 
 # ── the student's own report ────────────────────────────────────────────────────────────────────
@@ -497,16 +517,13 @@ def test_runs_come_along_and_nothing_is_overwritten(tmp_path):
     assert (new / "runs" / "gru" / "best.pt").read_text() == "weights"
 
 
-def test_taking_over_says_in_a_sentence_what_is_wrong(edition, tmp_path):
-    folder = tmp_path / "student"
-    student.write(folder, edition)
+@pytest.mark.parametrize("name", ["", "empty", "notes.ipynb"])
+def test_taking_over_says_in_a_sentence_what_is_wrong(tmp_path, monkeypatch, capsys, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.ipynb").write_text("no notebook")
-    for argument in ([], [str(tmp_path / "empty")], [str(tmp_path / "notes.ipynb")], [str(folder)]):
-        command = [sys.executable, "take_over.py", *argument]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
-    shutil.rmtree(folder)
+    monkeypatch.setattr(sys, "argv", ["take_over.py", *([str(tmp_path / name)] if name else [])])
+    assert take_over.main() == 1
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
 # ── the teacher's folder ────────────────────────────────────────────────────────────────────────

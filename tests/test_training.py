@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import CODE, Killed, outcome, record_of, stopped_after
+from helpers import CODE, Killed, outcome, record_of, stopped_after, trained
 
 import utils
 from lab import files, machine, runs
@@ -81,8 +81,7 @@ def test_another_seed_gives_other_numbers(lesson, data, settings, tmp_path, cpu)
 @pytest.mark.parametrize("killed_at", [1, 3, 5, 7])
 def test_killed_run_continues_bit_for_bit(lesson, data, settings, tmp_path, cpu, cell, killed_at):
     """Killed at each kind of moment: between batches, and before and after each file."""
-    whole = record_of(settings(cell), data, tmp_path / "whole")
-    lesson.train_run(whole.settings, data, whole, cpu)
+    whole = trained(lesson, settings(cell), data, tmp_path / "whole")
     broken = record_of(settings(cell), data, tmp_path / "broken")
     writes = 0
 
@@ -128,8 +127,7 @@ def test_whole_epochs_are_not_repeated(lesson, data, settings, tmp_path, cpu, ca
 def test_damaged_weights_of_a_finished_run_are_an_error_and_nothing_starts_anew(
     lesson, data, settings, tmp_path, cpu, capsys
 ):
-    record = record_of(settings(epochs=1), data, tmp_path)
-    lesson.train_run(record.settings, data, record, cpu)
+    record = trained(lesson, settings(epochs=1), data, tmp_path)
     (record.folder / "best.pt").write_bytes(b"no weights")
     with pytest.raises(LabError, match=rf"no usable weights\. Delete its folder, {record.folder},"):
         record.checkpoint.load_best(lesson.build_model(record.settings, data.vectors))
@@ -153,8 +151,7 @@ def test_best_epoch_is_the_one_with_the_lowest_validation_loss(
 ):
     wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
     data = dataclasses.replace(data, valid=wrong)  # the better a network, the worse its loss here
-    record = record_of(settings(epochs=6), data, tmp_path)
-    lesson.train_run(record.settings, data, record, cpu)
+    record = trained(lesson, settings(epochs=6), data, tmp_path)
     losses = [row["valid_loss"] for row in record.curve]
     best = record.result["best_epoch"]
     assert losses[best - 1] == min(losses) and best < 6
@@ -196,8 +193,7 @@ def test_damaged_record_starts_the_run_anew_and_says_so(
     """Gone, cut short at several places, or overwritten: the outcome is the same."""
     wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
     data = dataclasses.replace(data, valid=wrong)  # the best epoch is the first: it must not go
-    whole = record_of(settings(), data, tmp_path / "whole")
-    lesson.train_run(whole.settings, data, whole, cpu)
+    whole = trained(lesson, settings(), data, tmp_path / "whole")
     broken = record_of(settings(), data, tmp_path / "broken")
     stopped_after(2, lesson.train_run, data, broken, cpu)
     path = broken.folder / file
@@ -217,8 +213,7 @@ def test_damaged_record_starts_the_run_anew_and_says_so(
 def test_result_cut_short_starts_the_run_anew_and_says_so(
     lesson, data, settings, tmp_path, cpu, capsys
 ):
-    record = record_of(settings(), data, tmp_path)
-    lesson.train_run(record.settings, data, record, cpu)
+    record = trained(lesson, settings(), data, tmp_path)
     before = outcome(record)
     path = record.folder / "result.json"
     path.write_bytes(path.read_bytes()[:20])
@@ -338,8 +333,7 @@ def test_duplicate_in_the_run_list_is_refused_before_anything_starts(
 def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
     lesson, data, settings, tmp_path, cpu
 ):
-    whole = record_of(settings(), data, tmp_path / "whole")
-    lesson.train_run(whole.settings, data, whole, cpu)
+    whole = trained(lesson, settings(), data, tmp_path / "whole")
     broken = record_of(settings(), data, tmp_path)
 
     def no_space_after_an_epoch(descriptor, sync=os.fsync):
@@ -434,13 +428,13 @@ def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
 
 
 @needs_posix
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
 def test_workers_end_with_the_kernel(tmp_path, name):
-    """Their parent is killed while two workers train; they are not to go on unseen."""
+    """Their parent is killed while two workers train, or stopped as by Jupyter's stop button."""
     script = f"""
 import os, pathlib, time, sys
-import numpy as np
 sys.path.insert(0, {str(ROOT)!r})
+from lab.config import LabError
 from lab.fingerprint import Code
 from lab.runs import Settings
 from lab.sweep import sweep
@@ -453,9 +447,13 @@ class Data:
     fingerprint = "data"
 
 runs = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
-sweep(runs, endless, Data(), Code("code"), pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+try:
+    sweep(runs, endless, Data(), Code("code"), pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+except LabError as error:
+    print(error)
 """
-    kernel = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    command, pipe = [sys.executable, "-c", script], subprocess.PIPE
+    kernel = subprocess.Popen(command, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
     deadline = time.monotonic() + 60
     while len(workers := [p.name for p in tmp_path.iterdir() if p.name.isdigit()]) < 2:
         assert time.monotonic() < deadline and kernel.poll() is None
@@ -467,6 +465,9 @@ sweep(runs, endless, Data(), Code("code"), pathlib.Path({str(tmp_path / "runs")!
             while time.monotonic() < deadline:
                 os.kill(int(worker), 0)  # only asks
                 time.sleep(0.1)
+    said = kernel.communicate()[0]
+    stopped = said.startswith("Stopped. Finished runs and whole epochs are kept")
+    assert stopped == (name == "SIGINT")
 
 
 def test_a_second_kernel_waits_and_does_not_train_again(lesson, data, settings, tmp_path):
@@ -490,8 +491,7 @@ def test_a_second_kernel_waits_and_does_not_train_again(lesson, data, settings, 
 
 
 def test_settings_are_written_with_the_run(lesson, data, settings, tmp_path, cpu):
-    record = record_of(settings(), data, tmp_path)
-    lesson.train_run(record.settings, data, record, cpu)
+    record = trained(lesson, settings(), data, tmp_path)
     written = json.loads((record.folder / "settings.json").read_text())
     assert written == {
         **dataclasses.asdict(settings()),

@@ -179,42 +179,6 @@ def test_two_kernels_at_once_train_each_run_once(lesson, data, sweep_runs, tmp_p
     assert [outcome(record) for record in records] == [outcome(record) for record in whole]
 
 
-def test_a_script_stopped_by_its_user_says_so_in_one_line(tmp_path):
-    """SIGINT to a whole process, as Jupyter's stop button sends it, with two workers."""
-    root = Path(__file__).parents[2]
-    script = f"""
-import sys, time
-sys.path.insert(0, {str(root)!r})
-import pathlib
-from lab.config import LabError
-from lab.fingerprint import Code
-from lab.runs import Settings
-from lab.sweep import sweep
-
-def slow(settings, data, record, device):
-    pathlib.Path({str(tmp_path)!r}, "started").touch()
-    time.sleep(60)
-
-class Data:
-    fingerprint = "data"
-
-runs = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
-try:
-    where = pathlib.Path({str(tmp_path / "runs")!r})
-    sweep(runs, slow, Data(), Code("code"), where, workers=2)
-except LabError as error:
-    print(error)
-"""
-    command = [sys.executable, "-c", script]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
-    assert said.startswith("Stopped. Finished runs and whole epochs are kept")
-
-
 def test_own_texts_run_through_the_whole_notebook(notebook, tmp_path, monkeypatch):
     """A small TSV with German labels and a bad row, in the profile `tiny`."""
     chance = np.random.default_rng(0)
