@@ -162,9 +162,7 @@ def test_each_mistake_loses_points_of_its_exercise(names, cells, name, nothing_n
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", CODE)
-def test_each_mistake_loses_points_with_any_seed_and_of_no_other_exercise(
-    names, cells, name, nothing_named
-):
+def test_each_mistake_loses_points_of_no_other_exercise(names, cells, name, nothing_named):
     for label, old, new in mutants.MUTANTS[name]:
         with answered(names, cells[name].replace(old, new)):
             reached = {n: checks.examine(n, names, ASKED[n])[0] for n in CODE}
@@ -174,9 +172,7 @@ def test_each_mistake_loses_points_with_any_seed_and_of_no_other_exercise(
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_each_change_without_thought_loses_points_or_is_no_mistake(
-    names, cells, name, nothing_named
-):
+def test_each_change_without_thought_loses_points(names, cells, name, nothing_named):
     solved = ast.unparse(ast.parse(cells[name])).splitlines()
     right = []
     for source in mutants.automatic(cells[name]):

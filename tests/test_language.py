@@ -146,9 +146,7 @@ def test_beside_own_texts_no_film_is_read(official, small_profile, tmp_path, mon
     assert read == {"": True, str(own): False}
 
 
-def test_part_of_the_validation_reviews_judges_with_its_own_characters(
-    official, small_profile, tmp_path
-):
+def test_part_of_the_reviews_judges_with_its_own_characters(official, small_profile, tmp_path):
     official(halves=("train",))
     reviews, texts, vocab = stages(small_profile, tmp_path)
     corpus = corpus_of(reviews, texts, vocab)
@@ -272,7 +270,7 @@ def test_reading_without_an_optimizer_changes_nothing(lesson, data, settings, st
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
-def test_nucleus_of_a_known_distribution(lesson):
+def test_nucleus_of_a_known_distribution():
     log_probability = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]).log()
     found = given.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
     torch.testing.assert_close(found, torch.tensor([0, 0.5 / 0.8, 0, 0.3 / 0.8, 0]))

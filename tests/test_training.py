@@ -124,9 +124,7 @@ def test_whole_epochs_are_not_repeated(lesson, data, settings, tmp_path, cpu, ca
     assert capsys.readouterr().out == ""
 
 
-def test_damaged_weights_of_a_finished_run_are_an_error_and_nothing_starts_anew(
-    lesson, data, settings, tmp_path, cpu, capsys
-):
+def test_damaged_weights_of_a_finished_run_are_an_error(lesson, data, settings, tmp_path, capsys):
     record = trained(lesson, settings(epochs=1), data, tmp_path)
     (record.folder / "best.pt").write_bytes(b"no weights")
     with pytest.raises(LabError, match=rf"no usable weights\. Delete its folder, {record.folder},"):
@@ -146,9 +144,7 @@ def test_numbers_of_numpy_in_a_curve_can_be_read_again(lesson, data, settings, t
     assert curve == [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.25}]
 
 
-def test_best_epoch_is_the_one_with_the_lowest_validation_loss(
-    lesson, data, settings, tmp_path, cpu
-):
+def test_best_epoch_has_the_lowest_validation_loss(lesson, data, settings, tmp_path):
     wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
     data = dataclasses.replace(data, valid=wrong)  # the better a network, the worse its loss here
     record = trained(lesson, settings(epochs=6), data, tmp_path)
@@ -210,9 +206,7 @@ def test_damaged_record_starts_the_run_anew_and_says_so(
     assert "starts anew" in capsys.readouterr().out
 
 
-def test_result_cut_short_starts_the_run_anew_and_says_so(
-    lesson, data, settings, tmp_path, cpu, capsys
-):
+def test_result_cut_short_starts_the_run_anew(lesson, data, settings, tmp_path, cpu, capsys):
     record = trained(lesson, settings(), data, tmp_path)
     before = outcome(record)
     path = record.folder / "result.json"
@@ -223,9 +217,7 @@ def test_result_cut_short_starts_the_run_anew_and_says_so(
     assert "starts anew" in capsys.readouterr().out
 
 
-def test_killed_between_the_last_state_and_its_curve_the_curve_is_whole(
-    lesson, data, settings, tmp_path, cpu
-):
+def test_killed_before_its_curve_the_curve_is_whole(lesson, data, settings, tmp_path, cpu):
     whole, broken = (record_of(settings(), data, tmp_path / name) for name in "ab")
     lesson.train_run(whole.settings, data, whole, cpu)
 
@@ -264,9 +256,7 @@ def test_training_stops_early_also_when_continued(lesson, data, settings, tmp_pa
     assert outcome(broken) == outcome(whole)
 
 
-def test_training_stops_at_the_update_whose_loss_is_not_finite(
-    lesson, data, settings, tmp_path, monkeypatch
-):
+def test_training_stops_where_the_loss_is_not_finite(lesson, data, settings, tmp_path):
     """A network that explodes is named with epoch and step, and its record says it."""
     vectors = data.vectors.copy()
     vectors[2] = np.inf  # the word of the positive reviews
@@ -279,9 +269,7 @@ def test_training_stops_at_the_update_whose_loss_is_not_finite(
     assert not is_running(record) and record.curve == []
 
 
-def test_loss_that_is_not_finite_stops_the_run_and_keeps_the_epoch_before(
-    lesson, data, settings, tmp_path
-):
+def test_loss_that_is_not_finite_keeps_the_epoch_before(lesson, data, settings, tmp_path):
     record = record_of(settings(), data, tmp_path)
     model = lesson.build_model(record.settings, data.vectors)
     optimizer = torch.optim.Adam(model.parameters())
@@ -322,17 +310,13 @@ def test_finished_runs_are_not_repeated_unless_asked(lesson, data, run_list, tmp
     assert [record.settings for record in records] == run_list
 
 
-def test_duplicate_in_the_run_list_is_refused_before_anything_starts(
-    lesson, data, settings, tmp_path
-):
+def test_duplicate_in_the_run_list_is_refused(lesson, data, settings, tmp_path):
     with pytest.raises(LabError, match=r"GRU-8, seed 0, 2 times"):
         sweep([settings(), settings()], lesson.train_run, data, CODE, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
-    lesson, data, settings, tmp_path, cpu
-):
+def test_full_disk_stops_a_run_and_keeps_the_epoch_before(lesson, data, settings, tmp_path):
     whole = trained(lesson, settings(), data, tmp_path / "whole")
     broken = record_of(settings(), data, tmp_path)
 
@@ -364,18 +348,14 @@ def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
         ({"network": "Elman", "cell": "CNN"}, "entry 'Elman': no cell 'CNN', only RNN, LSTM, GRU"),
     ],
 )
-def test_impossible_setting_is_refused_before_anything_starts(
-    lesson, data, settings, tmp_path, wrong, message
-):
+def test_impossible_setting_is_refused(lesson, data, settings, tmp_path, wrong, message):
     run_list = [settings("RNN"), dataclasses.replace(settings(), **wrong)]
     with pytest.raises(LabError, match=message):
         sweep(run_list, lesson.train_run, data, lesson.code, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_workers_print_appears_in_order_after_the_runs(
-    lesson, data, run_list, tmp_path, capfd
-):
+def test_what_workers_print_appears_after_the_runs(lesson, data, run_list, tmp_path, capfd):
     def talking(settings, data, record, device):
         print(f"{settings.cell} speaks")
         lesson.train_run(settings, data, record, device)
@@ -410,9 +390,7 @@ def test_a_failing_run_is_named_and_the_others_finish(lesson, data, run_list, tm
 
 
 @needs_posix
-def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
-    lesson, data, run_list, tmp_path
-):
+def test_a_killed_worker_is_named_and_the_others_finish(lesson, data, run_list, tmp_path):
     def killed(settings, data, record, device):
         if settings.cell == "LSTM":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -490,7 +468,7 @@ def test_a_second_kernel_waits_and_does_not_train_again(lesson, data, settings, 
     assert len(trained) == 1
 
 
-def test_settings_are_written_with_the_run(lesson, data, settings, tmp_path, cpu):
+def test_settings_are_written_with_the_run(lesson, data, settings, tmp_path):
     record = trained(lesson, settings(), data, tmp_path)
     written = json.loads((record.folder / "settings.json").read_text())
     assert written == {
@@ -516,9 +494,7 @@ def test_a_record_keeps_the_limits_set_on_the_cpu(monkeypatch):
     assert machine.circumstances()["limits"] == "ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2"
 
 
-def test_a_worker_with_a_gpu_computes_there_as_the_notebook_would(
-    data, settings, tmp_path, monkeypatch
-):
+def test_a_worker_with_a_gpu_computes_as_the_notebook_would(monkeypatch):
     """A worker of a cluster looks for its own device: it needs deterministic algorithms too.
 
     All but one layer of PyTorch, whose copies a GPU would then refuse.

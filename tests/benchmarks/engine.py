@@ -221,7 +221,7 @@ def main() -> None:
     if arguments.long:
         figures = benchmark(NETWORKS, 12, 4, LONG_ROUNDS)
     else:
-        figures = benchmark(SOME, 6, 2, ROUNDS)
+        figures = benchmark(SOME, 4, 2, ROUNDS)
     path = ROOT / "build" / "bench.json"
     files.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
     print(json.dumps({k: v for k, v in figures.items() if k != "networks"}, indent=1))
