@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import CODE
+from helpers import CODE, stopped_after
 from torch import nn
 
 import utils
 from lab.config import LabError
 from lab.datasets import imdb, token_stream
 from lab.exercises import solutions
-from lab.experiments.run import Checkpoint, RunRecord
+from lab.experiments import run
 from lab.experiments.sweep import sweep
 from lab.models import ngrams
 
@@ -85,6 +85,13 @@ def corpus_of(reviews, texts, vocab):
     return utils.Corpus(reviews, texts, vocab, vectors, utils.LabData(*encoded, zeros))
 
 
+def stages(profile, folder):
+    """Return the reviews of a folder, their tokens, and the vocabulary of all of them."""
+    reviews = utils.load_reviews(profile, folder)
+    texts = utils.tokenize_all(reviews["text"].tolist())
+    return reviews, texts, utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+
+
 def reads(profile, count):
     """Return a profile whose language model reads, and is judged on, so many reviews."""
     return dataclasses.replace(profile, stream_train=count, stream_valid=count, stream_parts=1)
@@ -106,9 +113,7 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, small_pr
         for film in [*films, *["tt9999999"] * 240]
     )
     (folder / "train" / "urls_unsup.txt").write_text(urls)
-    reviews = utils.load_reviews(small_profile, tmp_path)
-    texts = utils.tokenize_all(reviews["text"].tolist())
-    vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+    reviews, texts, vocab = stages(small_profile, tmp_path)
     words = {f"unlabelled{film}": len(vocab) + i for i, film in enumerate(films)}
     vocab.stoi.update(words)
     vocab.itos.extend(words)
@@ -137,22 +142,16 @@ def test_beside_own_texts_no_film_is_read(official, small_profile, tmp_path, mon
     read = {}
     for source in ("", str(own)):
         monkeypatch.setenv("LAB2_REVIEWS", source)
-        reviews = utils.load_reviews(small_profile, tmp_path)
-        texts = utils.tokenize_all(reviews["text"].tolist())
-        vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+        reviews, texts, vocab = stages(small_profile, tmp_path)
         vocab.stoi["unlabelled"] = len(vocab)
         found = utils.language_data(reads(small_profile, None), corpus_of(reviews, texts, vocab))
         read[source] = vocab.stoi["unlabelled"] in found.train
     assert read == {"": True, str(own): False}
 
 
-def test_part_of_the_validation_reviews_judges_with_its_own_characters(
-    official, small_profile, tmp_path
-):
+def test_part_of_the_reviews_judges_with_its_own_characters(official, small_profile, tmp_path):
     official(halves=("train",))
-    reviews = utils.load_reviews(small_profile, tmp_path)
-    texts = utils.tokenize_all(reviews["text"].tolist())
-    vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+    reviews, texts, vocab = stages(small_profile, tmp_path)
     corpus = corpus_of(reviews, texts, vocab)
     found = utils.language_data(reads(small_profile, 4), corpus)
     ends = [0, *np.flatnonzero(found.valid == token_stream.END)]
@@ -276,7 +275,7 @@ def test_reading_without_an_optimizer_changes_nothing(lesson, data, settings, st
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
-def test_nucleus_of_a_known_distribution(lesson):
+def test_nucleus_of_a_known_distribution():
     log_probability = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]).log()
     found = solutions.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
     torch.testing.assert_close(found, torch.tensor([0, 0.5 / 0.8, 0, 0.3 / 0.8, 0]))
@@ -340,20 +339,12 @@ def test_language_model_learns_and_continues_bit_for_bit(
     lesson, language_data, language_settings, tmp_path, cpu, cell
 ):
     records = [
-        RunRecord(language_settings(cell), "data", "code", tmp_path / name)
+        run.RunRecord(language_settings(cell), "data", "code", tmp_path / name)
         for name in ("whole", "broken")
     ]
     lesson.train_language(records[0].settings, language_data, records[0], cpu)
-    save = Checkpoint.save_epoch
-
-    def save_and_die(self, model, optimizer, curve):
-        save(self, model, optimizer, curve)
-        raise InterruptedError
-
-    for _ in range(3):
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
-            patch.setattr(Checkpoint, "save_epoch", save_and_die)
-            lesson.train_language(records[1].settings, language_data, records[1], cpu)
+    for epochs in (1, 2, 3):
+        stopped_after(epochs, lesson.train_language, language_data, records[1], cpu)
     lesson.train_language(records[1].settings, language_data, records[1], cpu)
     losses = [[row["valid_loss"] for row in record.curve] for record in records]
     assert losses[0] == losses[1]
@@ -392,7 +383,7 @@ def test_a_falling_rate_ends_at_zero(
 
     monkeypatch.setattr(solutions, "descend", watch)
     entry = language_settings(epochs=2, decay=True)
-    record = RunRecord(entry, "data", "code", tmp_path)
+    record = run.RunRecord(entry, "data", "code", tmp_path)
     lesson.train_language(entry, language_data, record, cpu)
     assert seen[0] == entry.learning_rate and all(rate >= 0 for rate in seen)
     falls = -np.diff(seen)
@@ -419,7 +410,7 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
     ]
     names = {"pretrained": starts[0].name, "pretrained_back": starts[1].name}
     entry = settings(readout="pooled", epochs=1, **names)
-    record = RunRecord(entry, data.fingerprint, "code", tmp_path)
+    record = run.RunRecord(entry, data.fingerprint, "code", tmp_path)
     model = transfer.build_reading(entry, data.vectors, record)
     for reader, start in zip((model.forth, model.back), starts, strict=True):
         learnt = start.checkpoint.weights_of(start.name)
@@ -448,7 +439,7 @@ def test_few_labels_are_drawn_evenly_and_nested(data, transfer, settings, tmp_pa
     with pytest.raises(LabError, match="Cannot draw 98 reviews"):
         utils.draw_balanced(data.train, 98, seed=1)
     entry = settings(epochs=1, labelled=10)
-    record = RunRecord(entry, data.fingerprint, "code", tmp_path)
+    record = run.RunRecord(entry, data.fingerprint, "code", tmp_path)
     transfer.train_started(entry, data, record, cpu)
     assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
 

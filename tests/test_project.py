@@ -109,12 +109,6 @@ def code_cells(path):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-def test_there_are_four_further_notebooks():
-    assert {path.stem for path in NOTEBOOKS[1:]} == {
-        *("gradients", "recipes", "transfer", "full-size")
-    }
-
-
 @pytest.mark.parametrize(
     "path", [*NOTEBOOKS, *ROOT.glob("lab2.*.ipynb")], ids=lambda path: path.stem
 )
@@ -137,13 +131,6 @@ def test_a_notebook_runs_anywhere(path):
 
 
 @every_notebook
-def test_code_cells_are_short(path):
-    lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(path))
-    assert lengths[-1] <= 25
-    assert lengths[len(lengths) // 2] <= 12
-
-
-@every_notebook
 def test_a_notebook_says_why_an_output_is_not_compared(path):
     code = code_cells(path)
     ignored = [c for c in code if "nbval-ignore-output" in c.metadata.get("tags", [])]
@@ -157,16 +144,10 @@ def test_a_notebook_says_why_an_output_is_not_compared(path):
 
 
 @every_notebook
-def test_a_notebook_is_no_longer_than_it_can_be_worked_in(path):
-    cells = nbformat.read(path, as_version=4).cells
-    prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
-    lines = sum(len(cell.source.strip().splitlines()) for cell in code_cells(path))
-    if path.stem == "lab2":
-        assert len(cells) <= 170 and lines <= 750
-        assert sum(len(text.split()) for text in prose) <= 7000
-    else:
-        electives = [cell for cell in cells if "exercise" in cell.metadata]
-        assert 20 <= len(cells) - len(electives) <= 60
+def test_a_notebook_can_be_worked_in(path):
+    """Its cells fit on a screen, and an elective is done in an evening."""
+    assert all(len(cell.source.splitlines()) <= 25 for cell in code_cells(path))
+    assert len(nbformat.read(path, as_version=4).cells) <= (170 if path.stem == "lab2" else 61)
 
 
 def test_the_minutes_of_the_sections_add_up_to_two_sessions(notebook):
@@ -251,6 +232,8 @@ def test_an_error_of_the_lab_is_one_line_in_jupyter():
     ]
 
 
-def test_subnormal_numbers_are_rounded_to_zero():
-    machine.prepare_torch(1)
+def test_subnormal_numbers_are_rounded_to_zero_and_one_thread_computes():
+    utils.torch.set_num_threads(2)
+    machine.prepare_torch()
     assert (utils.torch.tensor([1e-30]) * 1e-10).item() == 0.0
+    assert utils.torch.get_num_threads() == 1

@@ -34,45 +34,60 @@ def test_mcnemar_worked_example():
     assert statistics.mcnemar(first, first) == 1
 
 
-def test_mcnemar_false_positives_and_power():
+def draws(count):
+    """A quarter of the draws of a simulation by default, all of them in the long tests."""
+    return pytest.mark.parametrize(
+        "draws", [count // 4, pytest.param(count, marks=pytest.mark.long)]
+    )
+
+
+def near(found, share, draws, spreads=2):
+    """Is a share that was found in so many draws the true one, up to some standard deviations?"""
+    return abs(found - share) <= spreads * math.sqrt(share * (1 - share) / draws)
+
+
+@draws(2000)
+def test_mcnemar_false_positives_and_power(draws):
     generator = np.random.default_rng(0)
-    equal = [statistics.mcnemar(*coins(generator, 0.8, (2, 500))) for _ in range(2000)]
-    assert 0.04 <= np.mean(np.array(equal) < 0.05) <= 0.06
-    better = coins(generator, 0.85, (2000, 500))
-    worse = coins(generator, 0.80, (2000, 500))
+    equal = [statistics.mcnemar(*coins(generator, 0.8, (2, 500))) for _ in range(draws)]
+    assert near(np.mean(np.array(equal) < 0.05), 0.05, draws)
+    better = coins(generator, 0.85, (draws, 500))
+    worse = coins(generator, 0.80, (draws, 500))
     found = np.mean([statistics.mcnemar(a, b) < 0.05 for a, b in zip(better, worse, strict=True)])
     # independent errors: the two differ on share d = .85 * .20 + .15 * .80 of the reviews
     differ = 0.85 * 0.20 + 0.15 * 0.80
     spread = math.sqrt((differ - 0.05**2) / 500)
     power = stats.norm.sf(1.96 * math.sqrt(differ / 500) / spread - 0.05 / spread)
-    assert abs(found - power) < 0.04
+    assert near(found, power, draws, 3)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3, 10])
 @pytest.mark.parametrize("difficulty", [0.0, 0.25])
-def test_interval_covers_the_true_difference(seeds, difficulty):
+@draws(400)
+def test_interval_covers_the_true_difference(seeds, difficulty, draws):
     """Networks that differ from seed to seed, and reviews that are hard for all of them, or not."""
     generator = np.random.default_rng(seeds)
     spread = 0.0 if seeds == 1 else 0.02
     answers = []
-    for _ in range(400):
+    for _ in range(draws):
         effect = generator.normal(0, spread, (2, seeds)) + np.array([[0.01], [-0.01]])
         review = np.clip(generator.normal(0.75, difficulty, 500), 0.1, 0.9)
         first, second = generator.random((2, seeds, 500)) < review + effect[:, :, None]
         answers.append(statistics.paired_difference(first, second, draws=400))
     covered = [answer.low <= 0.02 <= answer.high for answer in answers]
-    assert 0.92 <= np.mean(covered) <= 0.98
+    assert near(np.mean(covered), 0.95, draws, 2.75)
 
 
-def test_detectable_difference_is_found_four_times_in_five():
+@draws(400)
+def test_detectable_difference_is_found_four_times_in_five(draws):
     generator = np.random.default_rng(0)
     found = 0
-    for _ in range(400):
+    for _ in range(draws):
         size = statistics.paired_difference(*coins(generator, 0.8, (2, 1, 2000)), 400).detectable
         first = coins(generator, 0.8 + size / 2, (1, 2000))
         second = coins(generator, 0.8 - size / 2, (1, 2000))
         found += statistics.paired_difference(first, second, draws=400).low > 0
-    assert 0.75 <= found / 400 <= 0.85
+    assert near(found / draws, 0.8, draws, 2.5)
 
 
 def test_difference_refuses_what_is_not_paired():
