@@ -41,7 +41,7 @@ student: $(STAMP)
 
 grade: $(STAMP)
 	@test -n "$(SUBMISSIONS)" || { echo "Which hand-ins? make grade SUBMISSIONS=folder [ROSTER=list.csv]"; exit 1; }
-	$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $(if $(ROSTER),--roster "$(ROSTER)") $(OPTIONS)
+	$(BIN)/python tools/teachers/grade.py "$(SUBMISSIONS)" $(if $(ROSTER),--roster "$(ROSTER)") $(OPTIONS)
 
 further: $(STAMP)
 	@mkdir -p build/further && cp -r figures build/

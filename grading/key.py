@@ -2,9 +2,7 @@
 
 The key of the present edition is read from the solved notebooks. `make student` keeps the key of
 each edition that it makes in course/keys, so that a notebook of an older one is graded by its own.
-What is asked in code is tried as `lab/cases.py` has it now.
-
-Imports, of `lab`: `answers.py`, `exercises.py`, `files.py`, `words.py`, `config.py`.
+What is asked in code is tried as the lab has it now.
 """
 
 from __future__ import annotations
@@ -44,16 +42,19 @@ def present(language: str = words.ENGLISH) -> Key:
     key, say = {}, functools.partial(words.say, language=language)
     for name in (words.lesson(language), *OTHERS):
         for exercise, ones in answers.find(answers.read(ROOT / name)["cells"]).items():
-            asked, source = ASKED[exercise], ones[0].source
-            right = answers.value_of(source, asked.name) if _asks_for_a_value(exercise) else None
-            if asked.kind == "number" and isinstance(right, str):  # a formula of the solved lab
+            entry, source = ASKED[exercise], ones[0].source
+            is_value = entry.kind in ("number", "choice")
+            right = answers.value_of(source, entry.name) if is_value else None
+            if entry.kind == "number" and isinstance(right, str):  # a formula of the solved lab
                 right = eval(right, {"math": math})
-            key[exercise] = Right(asked.points, right, answers.stub(source, exercise, asked, say))
+            key[exercise] = Right(entry.points, right, answers.stub(source, exercise, entry, say))
     return key
 
 
-def _asks_for_a_value(exercise: str) -> bool:
-    return ASKED[exercise].kind in ("number", "choice")
+def solved() -> dict[str, str]:
+    """Return the answers of the solved lab: exercise -> source of its cell."""
+    cells = answers.read(ROOT / "lab2.ipynb")["cells"]
+    return {name: ones[0].source for name, ones in answers.find(cells).items()}
 
 
 def store(edition: str, language: str = words.ENGLISH) -> Path:

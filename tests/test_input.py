@@ -166,7 +166,8 @@ def calls(file):
 
 def sources():
     """Yield name and code of each program of the lesson, and the notebook's."""
-    for folder in (".", "lab", "tools", "grading"):
+    folders = (".", "lab", "tools", "tools/teachers", "grading", "grading/sandbox")
+    for folder in folders:
         for path in sorted((ROOT / folder).glob("*.py")):
             yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
     notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
@@ -178,7 +179,7 @@ def sources():
 # key.py reads an expression of the lab's own
 ALLOWED = {
     "lab/source.py": {"compile"},
-    "grading/child.py": {"exec", "compile"},
+    "grading/sandbox/child.py": {"exec", "compile"},
     "grading/key.py": {"eval"},
 }
 

@@ -2,8 +2,6 @@
 
 Both sides use it. What comes from the student's side is not trusted: `decode` takes nothing but
 numbers, texts, tensors and lists of them, and none that are too many.
-
-Imports of the lab: nothing.
 """
 
 from __future__ import annotations
