@@ -98,12 +98,12 @@ EVIL = {
     "other arguments": "def rnn_cell():\n    return 0",
 }  # fmt: skip
 
-BEYOND = {  # what reaches for files, the network, or other programs
+BEYOND = (  # what reaches for files, the network, or other programs
     *("forks", "programs", "threads", "a thread that goes on"),
     *("an own signal", "signals to all", "a signal to the grader"),
     *("deletion", "planting", "links", "reading the answers", "reading the key"),
     *("network", "UDP", "a socket that is a file"),
-}
+)
 
 
 def hostile_cell(kind, folder, port):

@@ -76,7 +76,7 @@ def programs():
     kept = Programs()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(marking, "Program", kept.take)
-        patch.setattr(marking.Answers, "end", kept.give_back)
+        patch.setattr(marking.Answers, "end", lambda running: kept.give_back(running))
         yield kept
     for one in kept.started:
         one.end()
@@ -255,16 +255,12 @@ def alive(parent=None):
     return {one for one in below if one.status() != psutil.STATUS_ZOMBIE}
 
 
-def attacks():
-    """Yield each kind behind one wall, and behind the other what reaches beyond its program.
-
-    The rest behind the other wall takes long, and is marked so.
-    """
-    for kind in EVIL:
-        yield pytest.param(FIRST, kind)
-        yield pytest.param(SECOND, kind, marks=[] if kind in BEYOND else pytest.mark.long)
-
-
+# each kind behind one wall; behind the other what reaches beyond its program; the rest is long
+ATTACKS = [
+    *(pytest.param(FIRST, kind) for kind in EVIL),
+    *(pytest.param(SECOND, kind) for kind in BEYOND),
+    *(pytest.param(SECOND, kind, marks=pytest.mark.long) for kind in EVIL if kind not in BEYOND),
+]
 FEW = {"rnn-cell": 0, "last-state": 3, "mean-over-reviews": 2, "split": 1, "guess-linear": 1}
 
 
@@ -274,7 +270,7 @@ def attacked(edition, solved, kind, target):
     return filled(edition, sources | {"rnn-cell": hostile_cell(kind, *target)})
 
 
-@pytest.mark.parametrize("wall, kind", attacks(), indirect=["wall"])
+@pytest.mark.parametrize("wall, kind", ATTACKS, indirect=["wall"])
 def test_a_hostile_answer_costs_its_own_points_and_nothing_else(
     edition, solved, keys, target, monkeypatch, programs, kind, wall
 ):
