@@ -120,14 +120,11 @@ def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) 
     keys: edition -> its key; present: the edition of the lab as it is, for notebooks of none
     """
     start = time.monotonic()
-    sha256 = submission.sha256
-    flags = list(submission.flags)
-    if wall == "none":
-        flags.append("graded without a wall")
+    flags = [*submission.flags, *(["graded without a wall"] if wall == "none" else [])]
     cells, edition, language = notebook_of(submission.content)
     if cells is None:
         flags.insert(0, submission.problem or "it is no notebook")
-        return Result("unreadable", {}, flags, {}, "", time.monotonic() - start, sha256)
+        return Result("unreadable", {}, flags, {}, "", time.monotonic() - start, submission.sha256)
     if edition not in keys:
         flags.append(f"edition {edition or 'unknown'}: graded by the present key")
     key = keys.get(edition, keys[present])
@@ -142,9 +139,10 @@ def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) 
     about = student if isinstance(student, dict) else {}
     about = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
     status = "review" if flags else "graded"
-    seconds = time.monotonic() - start
-    forms = forms_of(sources, key)
-    return Result(status, marks, flags, about, edition, seconds, sha256, forms, language)
+    return Result(
+        status, marks, flags, about, edition, time.monotonic() - start, submission.sha256,
+        forms_of(sources, key), language,
+    )  # fmt: skip
 
 
 def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:

@@ -87,7 +87,7 @@ def _submission(entry: str, notebooks: list[NotebookFile]) -> Submission:
         return Submission(student, number, entry, None, 0.0, "there is no notebook in it")
     best = max(notebooks, key=lambda one: (_answers_in(one), one.time))
     flags = (f"{len(notebooks)} notebooks; taken is {best.file}",) if len(notebooks) > 1 else ()
-    return Submission(student, number, best.file, best.content, best.time, best.problem, flags)
+    return Submission(student, number, *best, flags)
 
 
 def _answers_in(one: NotebookFile) -> int:
@@ -135,11 +135,9 @@ def _not_read(name: str, time: float) -> NotebookFile:
     return NotebookFile(name, None, time, "an archive of a kind that is not read; ask for a .zip")
 
 
-# what a damaged or unusual ZIP file can raise
-UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
-    *(NotImplementedError, RuntimeError, ValueError),
-)
+# what a damaged or unusual ZIP file can raise; RuntimeError: also NotImplementedError
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError,
+              ValueError)  # fmt: skip
 
 
 def _entries(content: bytes) -> list[str]:
@@ -206,7 +204,7 @@ def notebook_of(content: bytes | None) -> Notebook:
     if content is None:
         return Notebook()
     try:
-        notebook = json.loads(_text(content))
+        notebook = json.loads(content)  # UTF-8 or UTF-16, with or without a mark of it
         cells = notebook["cells"] if "cells" in notebook else _of_format_3(notebook)
         if not isinstance(cells, list):
             return Notebook()
@@ -223,16 +221,8 @@ def notebook_of(content: bytes | None) -> Notebook:
         return Notebook()
 
 
-def _text(content: bytes) -> str:
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return content.decode("utf-16" if wide else "utf-8-sig")
-
-
 def _of_format_3(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the cells of the older format, where code is an `input` on a worksheet."""
     cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
-    return [
-        {**cell, "source": cell.get("source", cell.get("input", ""))}
-        for cell in cells
-        if isinstance(cell, dict)
-    ]
+    cells = [cell for cell in cells if isinstance(cell, dict)]
+    return [{**cell, "source": cell.get("source", cell.get("input", ""))} for cell in cells]

@@ -286,9 +286,7 @@ def test_a_hostile_answer_costs_its_own_points_and_nothing_else(
 
 
 @pytest.mark.parametrize("kind", ["programs", "a signal to the grader"])
-def test_a_submission_leaves_no_program(
-    edition, solved, keys, target, monkeypatch, kind, wall
-):  # fmt: skip
+def test_a_submission_leaves_no_program(edition, solved, keys, target, monkeypatch, kind, wall):
     """Outside of these tests each submission has a program of its own, which ends with it."""
     monkeypatch.setattr(program, "SECONDS", SLOW)
     monkeypatch.setattr(marking, "Program", program.Program)
@@ -316,61 +314,38 @@ def as_format_3(notebook):
     return {"nbformat": 3, "metadata": notebook["metadata"], "worksheets": [{"cells": cells}]}
 
 
-def without_metadata(notebook):
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-    return notebook
+def with_cells(change):
+    """Make a notebook whose cells are changed, or put into another order."""
+    return lambda notebook: notebook | {"cells": change(notebook["cells"])}
 
 
-def without_anything_but_ids(notebook):
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-        source = answers.source_of(cell)
-        if answers.HEADING.match(source):
-            cell["source"] = source.partition("\n")[2]
-    return notebook
+def only_with_ids(cell):
+    source = answers.source_of(cell)
+    source = source.partition("\n")[2] if answers.HEADING.match(source) else cell["source"]
+    return cell | {"metadata": {}, "source": source}
 
 
-def reordered(notebook):
-    notebook["cells"] = notebook["cells"][::-1]
-    return notebook
+def with_other_check(cell):
+    check = "check = lambda *a: print('right, 100 of 100 points')"
+    return cell | ({"source": check} if answers.source_of(cell).startswith("check(") else {})
 
 
-def with_other_checks(notebook):
-    for cell in notebook["cells"]:
-        if answers.source_of(cell).startswith("check("):
-            cell["source"] = "check = lambda *a: print('right, 100 of 100 points')"
-    return notebook
-
-
-def another_kernel(notebook):
-    notebook["metadata"]["kernelspec"] = {"name": "julia-1.9", "display_name": "J", "language": "j"}
-    return notebook
-
-
-def with_huge_outputs(notebook):
-    output = {"output_type": "stream", "name": "stdout", "text": "x" * 20_000_000}
-    next(c for c in notebook["cells"] if c["cell_type"] == "code")["outputs"] = [output]
-    return notebook
-
-
-def with_odd_cells(notebook):
-    notebook["cells"] += [None, 3, {}, {"cell_type": "code"}, {"source": 5, "metadata": 7}]
-    return notebook
-
-
+JULIA = {"kernelspec": {"name": "julia-1.9", "display_name": "J", "language": "j"}}
+HUGE = {"output_type": "stream", "name": "stdout", "text": "x" * 20_000_000}
+HUGE_CELL = {"cell_type": "code", "metadata": {}, "source": "print()", "outputs": [HUGE]}
+ODD_CELLS = [None, 3, {}, {"cell_type": "code"}, {"source": 5, "metadata": 7}]
 STILL_READ = {
     "format 3": lambda n: json.dumps(as_format_3(n)).encode(),
     "a byte order mark": lambda n: b"\xef\xbb\xbf" + json.dumps(n).encode(),
     "UTF-16": lambda n: json.dumps(n).encode("utf-16"),
     "lines as on Windows": lambda n: json.dumps(n).replace("\\n", "\\r\\n").encode(),
-    "reordered": reordered,
-    "without metadata": without_metadata,
-    "without metadata and first lines": without_anything_but_ids,
-    "with other checks": with_other_checks,
-    "another kernel": another_kernel,
-    "huge outputs": with_huge_outputs,
-    "odd cells": with_odd_cells,
+    "another kernel": lambda n: n | {"metadata": n["metadata"] | JULIA},
+    "reordered": with_cells(lambda cells: cells[::-1]),
+    "without metadata": with_cells(lambda cells: [cell | {"metadata": {}} for cell in cells]),
+    "without metadata and first lines": with_cells(lambda cells: [*map(only_with_ids, cells)]),
+    "with other checks": with_cells(lambda cells: [*map(with_other_check, cells)]),
+    "huge outputs": with_cells(lambda cells: [HUGE_CELL, *cells]),
+    "odd cells": with_cells(lambda cells: [*cells, *ODD_CELLS]),
 }
 
 
