@@ -34,10 +34,10 @@ export AUTHOR
 run: $(STAMP)
 	@mkdir -p build && cp -r figures build/
 	$(BIN)/papermill --kernel python3 $(LESSON) build/$(LESSON)
-	$(BIN)/python tools/report.py build/$(LESSON) build/report$(LANGUAGE).pdf --author "$$AUTHOR"
+	$(BIN)/python tools/students/report.py build/$(LESSON) build/report$(LANGUAGE).pdf --author "$$AUTHOR"
 
 student: $(STAMP)
-	$(BIN)/python tools/student.py $(if $(EDITION),--edition "$(EDITION)")
+	$(BIN)/python tools/teachers/student_edition.py $(if $(EDITION),--edition "$(EDITION)")
 
 grade: $(STAMP)
 	@test -n "$(SUBMISSIONS)" || { echo "Which hand-ins? make grade SUBMISSIONS=folder [ROSTER=list.csv]"; exit 1; }
@@ -71,13 +71,13 @@ lab: $(STAMP)
 report: $(STAMP)
 	@test -f $(NOTEBOOK) || { echo "There is no $(NOTEBOOK). make run writes build/lab2.ipynb."; exit 1; }
 	@mkdir -p build
-	$(BIN)/python tools/report.py $(NOTEBOOK) build/report$(LANGUAGE).pdf --author "$$AUTHOR" $(OPTIONS)
+	$(BIN)/python tools/students/report.py $(NOTEBOOK) build/report$(LANGUAGE).pdf --author "$$AUTHOR" $(OPTIONS)
 
 doctor: $(STAMP)
 	$(BIN)/python doctor.py
 
 data: $(STAMP)
-	$(BIN)/python tools/acquire.py
+	$(BIN)/python tools/students/download.py
 
 stress: $(STAMP)
 	$(BIN)/python -m pytest tests/stress/stress_*.py -q
@@ -89,7 +89,7 @@ browser: $(STAMP)
 
 constraints: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv==0.13.9
-	$(BIN)/python tools/constrain.py
+	$(BIN)/python tools/maintainers/constrain.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import pytest
 
 from lab import config as lab_config
 from lab.config import ROOT
-from lab.glove import find_vector_file
+from lab.datasets.glove import find_vector_file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

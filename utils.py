@@ -12,9 +12,6 @@ Contents, with the section of the notebook that uses each part
     4. Batches                 length-bucketed, right-padded, time-first                (2)
     5. The corpus              all of this for a profile, and the language model's text (2, 9)
 
-Who uses it: the notebook, the programs in `tools`. Imports, of `lab`: `config.py`, `files.py`,
-`fingerprint.py`, `machine.py`, `imdb.py`, `own_texts.py`, `glove.py`, `language.py`.
-
 Importing this module changes nothing: no thread count, no seed, no folder.
 """
 
@@ -38,9 +35,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchtext.vocab import Vocab
 
-from lab import config, files, fingerprint, glove, imdb, language, machine, own_texts, words
+from lab import config
+from lab.base import files, hashing, i18n, machine
 from lab.config import LabError, Profile
-from lab.language import PADDING_INDEX
+from lab.datasets import glove, imdb, token_stream, user_file
+from lab.datasets.token_stream import PADDING_INDEX
 
 # ── 1. Reviews ──────────────────────────────────────────────────────────────────────────────────
 
@@ -62,8 +61,8 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     """
     official = (folder or config.data_folder()) / "aclImdb"
     if own := config.own_texts():
-        reviews = own_texts.read_own(own)
-        profile = own_texts.fitting(profile, len(reviews))
+        reviews = user_file.read_own(own)
+        profile = user_file.fitting(profile, len(reviews))
     else:
         reviews = imdb.read_official(official) if official.exists() else imdb.read_packaged()
     source = reviews.attrs["source"]
@@ -76,8 +75,8 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     reviews = reviews[reviews["split"] != ""].reset_index(drop=True)
     reviews.attrs |= {"source": source, "own": bool(own)}
     counts = reviews["split"].value_counts()
-    words.tell(f"Reviews: {source}")
-    words.tell(
+    i18n.tell(f"Reviews: {source}")
+    i18n.tell(
         "         " + ", ".join(f"{counts.get(s, 0):,} {s}" for s in ("train", "valid", "test"))
     )
     return reviews
@@ -154,7 +153,7 @@ def tokenize_all(texts: Sequence[str], cache: Path | None = None) -> TokenizedTe
     """
     path = None
     if cache is not None:
-        key = fingerprint.digest(metadata.version("spacy"), fingerprint.of(tokenize).digest, *texts)
+        key = hashing.digest(metadata.version("spacy"), hashing.hash_code(tokenize).digest, *texts)
         path = cache / f"tokens-{key}.npz"
         if (stored := files.load_arrays(path)) is not None:
             words = stored["words"].tobytes().decode("utf-8").split("\n")
@@ -300,7 +299,7 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
         source, status = path.name, path.stat()  # not st_atime: reading a file changes it
         read = functools.partial(glove.read_vector_file, path)
         state = f"{status.st_size} {status.st_mtime_ns}"
-    cache = folder / "cache" / f"vectors-{fingerprint.digest(source, state, *vocab.itos)}.npz"
+    cache = folder / "cache" / f"vectors-{hashing.digest(source, state, *vocab.itos)}.npz"
     stored = files.load_arrays(cache)
     if stored is None:
         rows, vectors = read({word: i for i, word in enumerate(vocab.itos)})
@@ -421,7 +420,7 @@ def write(
         log_probability, state = model.next_word(text, state)
         log_probability[vocab.stoi[UNKNOWN]] = -torch.inf
         word = torch.multinomial(choose(log_probability, temperature), 1, generator=generator)
-        if word == language.END:
+        if word == token_stream.END:
             break
         words.append(word.item())
         text = word[:, None]  # (1,) -> (1, 1)
@@ -452,7 +451,7 @@ class LabData:
     def fingerprint(self) -> str:
         """16 digits that change with any token, label or vector."""
         splits = (self.train, self.valid, self.test)
-        return fingerprint.digest(
+        return hashing.digest(
             *(a for s in splits for a in (s.tokens, s.starts, s.labels)), self.vectors
         )
 
@@ -490,7 +489,7 @@ def load_corpus(profile: Profile) -> Corpus:
     return Corpus(reviews, texts, vocab, vectors, LabData(*encoded, vectors.matrix))
 
 
-def language_data(profile: Profile, corpus: Corpus) -> language.LanguageData:
+def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData:
     """Return what a language model of the profile reads and is judged on; no test review is in it.
 
     With all training reviews of IMDB come the unlabelled ones, if they are there, but for those of
@@ -501,7 +500,7 @@ def language_data(profile: Profile, corpus: Corpus) -> language.LanguageData:
     count, judges = profile.stream_train, profile.stream_valid
     if count is not None and count <= train.balanced:  # with fewer reviews: all
         train = draw_balanced(train, count, seed=0)
-    stream = language.make_stream(train, seed=0)
+    stream = token_stream.make_stream(train, seed=0)
     if count is None and not corpus.reviews.attrs["own"]:
         stream = np.concatenate([stream, *_unlabelled_stream(corpus)])
     if judges is not None and judges <= valid.balanced:
@@ -509,7 +508,9 @@ def language_data(profile: Profile, corpus: Corpus) -> language.LanguageData:
         valid = draw_balanced(valid, judges, seed=0)
     characters = int(valid_texts.map(lambda text: len(LINE_BREAK.sub(" ", text))).sum())
     vectors, parts = corpus.vectors.matrix, profile.stream_parts
-    return language.LanguageData(stream, language.make_stream(valid), vectors, characters, parts)
+    return token_stream.LanguageData(
+        stream, token_stream.make_stream(valid), vectors, characters, parts
+    )
 
 
 def _unlabelled_stream(corpus: Corpus) -> list[NDArray[np.int64]]:
@@ -523,4 +524,4 @@ def _unlabelled_stream(corpus: Corpus) -> list[NDArray[np.int64]]:
     tokens = tokenize_all(texts, cache=config.data_folder() / "cache")
     everything = np.ones(len(texts), dtype=bool)
     reviews = encode(tokens, np.zeros(len(texts)), everything, corpus.vocab)
-    return [language.make_stream(reviews, seed=0)]
+    return [token_stream.make_stream(reviews, seed=0)]

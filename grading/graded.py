@@ -23,9 +23,9 @@ from typing import NamedTuple
 
 from grading.key import Key
 from grading.marking import Mark, Result
-from lab import files, words
+from lab.base import files, i18n
 from lab.config import LabError
-from lab.exercises import ASKED, FURTHER, LAB, Exercise
+from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 SHOWN = 2_000  # characters of a student's text that a page shows
@@ -52,7 +52,7 @@ class Graded(NamedTuple):
     @property
     def language(self) -> str:
         """The language of the notebook, in which its author is answered."""
-        return self.result.language if self.result else words.ENGLISH
+        return self.result.language if self.result else i18n.ENGLISH
 
     @property
     def problems(self) -> list[str]:

@@ -13,9 +13,10 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab import answers, files, words
+from lab.base import files, i18n
 from lab.config import ROOT
-from lab.exercises import ASKED
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED
 
 FOLDER = ROOT / "course" / "keys"
 FURTHER = ("gradients", "recipes", "transfer", "full-size")
@@ -37,27 +38,28 @@ class Right(NamedTuple):
 Key = dict[str, Right]
 
 
-def present(language: str = words.ENGLISH) -> Key:
+def present(language: str = i18n.ENGLISH) -> Key:
     """Return the key of the lab as it is, in a language."""
-    key, say = {}, functools.partial(words.say, language=language)
-    for name in (words.lesson(language), *OTHERS):
-        for exercise, ones in answers.find(answers.read(ROOT / name)["cells"]).items():
+    key, say = {}, functools.partial(i18n.say, language=language)
+    for name in (i18n.lesson(language), *OTHERS):
+        for exercise, ones in answer_cells.find(answer_cells.read(ROOT / name)["cells"]).items():
             entry, source = ASKED[exercise], ones[0].source
             is_value = entry.kind in ("number", "choice")
-            right = answers.value_of(source, entry.name) if is_value else None
+            right = answer_cells.value_of(source, entry.name) if is_value else None
             if entry.kind == "number" and isinstance(right, str):  # a formula of the solved lab
                 right = eval(right, {"math": math})
-            key[exercise] = Right(entry.points, right, answers.stub(source, exercise, entry, say))
+            stub = answer_cells.stub(source, exercise, entry, say)
+            key[exercise] = Right(entry.points, right, stub)
     return key
 
 
 def solved() -> dict[str, str]:
     """Return the answers of the solved lab: exercise -> source of its cell."""
-    cells = answers.read(ROOT / "lab2.ipynb")["cells"]
-    return {name: ones[0].source for name, ones in answers.find(cells).items()}
+    cells = answer_cells.read(ROOT / "lab2.ipynb")["cells"]
+    return {name: ones[0].source for name, ones in answer_cells.find(cells).items()}
 
 
-def store(edition: str, language: str = words.ENGLISH) -> Path:
+def store(edition: str, language: str = i18n.ENGLISH) -> Path:
     """Keep the present key as that of an edition; return its file."""
     content = json.dumps(present(language), indent=1, sort_keys=True).encode("utf-8")
     files.write_atomically(FOLDER / f"{edition}.json", content)

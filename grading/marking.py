@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,11 +22,14 @@ from grading.key import Key, Right
 from grading.sandbox import protocol
 from grading.sandbox.program import Dead, Program
 from grading.submissions import Submission, notebook_of
-from lab import answers, checks, words
-from lab.cases import TASKS
-from lab.exercises import ASKED, LAB, in_range, letters
-from lab.plays import Attempt
+from lab.base import i18n
+from lab.exercises import answer_cells
+from lab.exercises.cases import TASKS
+from lab.exercises.catalogue import ASKED, LAB, in_range, letters
+from lab.exercises.harness import Attempt
+from lab.exercises.judge import Judgement, judge
 
+FINITE = (-sys.float_info.max, sys.float_info.max)
 SEED = 7919  # of the inputs; the notebook's own checks draw others
 SHOWN = 2_000  # characters of a student's text that a page shows
 LAYERS = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "_VF", "_thnn_fused_lstm_cell"}
@@ -61,7 +65,7 @@ class Result:
     seconds: float
     sha256: str
     forms: dict[str, str] = dataclasses.field(default_factory=dict)
-    language: str = words.ENGLISH
+    language: str = i18n.ENGLISH
 
 
 class Answers:
@@ -130,12 +134,12 @@ def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) 
     key = keys.get(edition, keys[present])
     sources = {
         name: _chosen(name, ones, key[name], flags).source
-        for name, ones in answers.find(cells).items()
+        for name, ones in answer_cells.find(cells).items()
         if name in key
     }
     flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in sources]
     marks = marks_of(sources, key, wall)
-    student = answers.value_of(sources.get("about-you", ""), "student")
+    student = answer_cells.value_of(sources.get("about-you", ""), "student")
     about = student if isinstance(student, dict) else {}
     about = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
     status = "review" if flags else "graded"
@@ -150,15 +154,17 @@ def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:
     forms = {}
     for name, source in sources.items():
         kind = ASKED[name].kind
-        if kind in ("code", "free", "text") and not is_empty(name, source, key[name]):
-            text = answers.text_of(source, _question(name, key[name])) if kind == "text" else source
-            forms[name] = similarity.form(text, kind)
+        if kind not in ("code", "free", "text") or is_empty(name, source, key[name]):
+            continue
+        if kind == "text":
+            source = answer_cells.text_of(source, _question(name, key[name]))
+        forms[name] = similarity.form(source, kind)
     return forms
 
 
 def _chosen(
-    name: str, ones: list[answers.Answer], right: Right, flags: list[str]
-) -> answers.Answer:
+    name: str, ones: list[answer_cells.Answer], right: Right, flags: list[str]
+) -> answer_cells.Answer:
     """Return the cell that counts of those with one answer: the last that is not empty."""
     filled = [one for one in ones if not is_empty(name, one.source, right)]
     if len({one.source for one in filled}) > 1:
@@ -171,11 +177,11 @@ def _chosen(
 
 def is_empty(name: str, source: str, right: Right) -> bool:
     """Say whether nothing was written in an answer's cell."""
-    return answers.is_empty(source, ASKED[name], _question(name, right))
+    return answer_cells.is_empty(source, ASKED[name], _question(name, right))
 
 
 def _question(name: str, right: Right) -> str:
-    return answers.question_of(right.stub) if ASKED[name].kind == "text" else ""
+    return answer_cells.question_of(right.stub) if ASKED[name].kind == "text" else ""
 
 
 def marks_of(sources: dict[str, str], key: Key, wall: str) -> dict[str, Mark]:
@@ -203,7 +209,7 @@ def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> M
     if is_empty(name, source, right):
         return Mark(0, right.points, ("Nothing was written.",), "empty")
     if exercise.kind == "text":
-        return Mark(None, right.points, text=answers.text_of(source, _question(name, right)))
+        return Mark(None, right.points, text=answer_cells.text_of(source, _question(name, right)))
     if exercise.kind == "free":
         return Mark(None, right.points, text=source)
     if exercise.kind == "code":
@@ -214,7 +220,7 @@ def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> M
 def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Mark:
     """Mark a letter, a number or a guess. What must be computed is computed behind the wall."""
     exercise = ASKED[name]
-    value = answers.value_of(source, exercise.name)
+    value = answer_cells.value_of(source, exercise.name)
     computed = isinstance(value, str | dict) and exercise.kind in ("number", "guess")
     if computed and exercise.key is not str:
         fault, (reply,) = running.try_out(name, [{"do": "value", "name": exercise.name}])
@@ -235,7 +241,7 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
         letter = isinstance(value, str) and value in list(letters(exercise))
         what = "is not the right letter" if letter else "is none of the letters"
     else:
-        number = in_range(value, (-checks.LARGEST, checks.LARGEST))
+        number = in_range(value, FINITE)
         good = number and abs(value - right.answer) <= exercise.near + 1e-9
         what = "is not the number" if number else "is no number"
     if good:
@@ -253,7 +259,7 @@ def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark
     questions = [{**question, "arguments": protocol.encode(case.arguments)} for case in cases]
     fault, replies = running.try_out(name, questions)
     lines = [f"When its cell is executed: {fault}."] if fault else []
-    judgement = checks.judge(task, [*map(_attempt, replies)], SEED, exercise.name)
+    judgement = judge(task, [*map(_attempt, replies)], SEED, exercise.name)
     if all(judgement.right):
         return Mark(points, points)
     share = sum(judgement.right) / len(cases)
@@ -275,7 +281,7 @@ def _attempt(reply: dict[str, Any]) -> Attempt:
         return Attempt(error=str(unclear))
 
 
-def _group(judgement: checks.Judgement) -> str:
+def _group(judgement: Judgement) -> str:
     """Return by what a wrong answer is grouped with others: the mistake, or what came back."""
     group = judgement.more[0] if judgement.more else judgement.said[0].partition(": ")[2]
     return group[:200]

@@ -17,9 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from grading import graded, key, marking, similarity
 from grading.graded import ASKED_BY_HAND, MOST, Graded, number, plain, points_of, score_of
-from lab import files, words
+from lab.base import files, i18n
 from lab.config import ROOT
-from lab.exercises import ASKED, LAB
+from lab.exercises.catalogue import ASKED, LAB
 
 Lines = list[tuple[str, str]]  # (what Markdown writes before a line, its text)
 
@@ -54,7 +54,7 @@ def _shown(value: Any) -> Any:
     return value if hasattr(value, "__html__") else plain(str(value))
 
 
-def _page(name: str, title: str, language: str = words.ENGLISH, **values: Any) -> str:
+def _page(name: str, title: str, language: str = i18n.ENGLISH, **values: Any) -> str:
     template = _templates().get_template(f"{name}.html.j2")
     return template.render(title=title, language=language, **values)
 
@@ -78,7 +78,7 @@ def feedback_page(one: Graded) -> str:
 
 def _feedback(one: Graded) -> list[Lines]:
     """Return the sections of what a student is told, in the student's language."""
-    say = functools.partial(words.sentence, language=one.language)
+    say = functools.partial(i18n.sentence, language=one.language)
     title = ("#", one.student)
     flags = [("*", say(flag)) for flag in (*one.problems, *graded.still_to_read(one))]
     if score_of(one) is None:

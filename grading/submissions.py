@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab import answers, words
-from lab.exercises import ASKED
+from lab.base import i18n
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED
 
 LARGEST = 100 << 20  # bytes of a notebook
 MEMBERS = 2_000  # files in an archive
@@ -96,8 +97,8 @@ def _answers_in(one: NotebookFile) -> int:
     if cells is None:
         return -1
     return sum(
-        any(not answers.is_empty(cell.source, ASKED[name], cell.question) for cell in ones)
-        for name, ones in answers.find(cells).items()
+        any(not answer_cells.is_empty(cell.source, ASKED[name], cell.question) for cell in ones)
+        for name, ones in answer_cells.find(cells).items()
     )
 
 
@@ -193,7 +194,7 @@ class Notebook(NamedTuple):
 
     cells: list[dict[str, Any]] | None = None
     edition: str = ""
-    language: str = words.ENGLISH
+    language: str = i18n.ENGLISH
 
 
 def notebook_of(content: bytes | None) -> Notebook:
@@ -215,7 +216,7 @@ def notebook_of(content: bytes | None) -> Notebook:
         return Notebook(
             [cell for cell in cells if isinstance(cell, dict)],
             edition if isinstance(edition, str) else "",
-            language if language in words.languages() else words.ENGLISH,
+            language if language in i18n.languages() else i18n.ENGLISH,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
         return Notebook()

@@ -1,8 +1,5 @@
 """Settings of the lab: its profiles, its folders, and every LAB2_* variable of the environment.
 
-Who uses it: everybody, the doctor too. Imports the standard library alone, and runs on Python 3.8,
-because the doctor must be able to explain what is wrong where nothing else runs.
-
 To add a profile, add one entry to PROFILES: nothing elsewhere asks for a profile's name.
 """
 

@@ -11,8 +11,12 @@ import pytest
 import torch
 
 import utils
-from lab import answers, config, imdb, machine, runs
-from tools import student
+from lab import config
+from lab.base import machine
+from lab.datasets import imdb
+from lab.exercises import answer_cells
+from lab.experiments.settings import Settings
+from tools.teachers import student_edition
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,31 +29,31 @@ def notebook():
 @pytest.fixture(scope="session")
 def lesson():
     """The notebook's own definitions, as a module."""
-    return importlib.import_module("lab.lesson")
+    return importlib.import_module("lab.notebooks.lesson")
 
 
 @pytest.fixture(scope="session")
 def recipes():
     """The definitions of further/recipes.ipynb, as a module."""
-    return importlib.import_module("lab.recipes")
+    return importlib.import_module("lab.notebooks.recipes")
 
 
 @pytest.fixture(scope="session")
 def transfer():
     """The definitions of further/transfer.ipynb, as a module."""
-    return importlib.import_module("lab.transfer")
+    return importlib.import_module("lab.notebooks.transfer")
 
 
 @pytest.fixture(scope="session")
 def gradients():
     """The definitions of further/gradients.ipynb, as a module."""
-    return importlib.import_module("lab.gradients")
+    return importlib.import_module("lab.notebooks.gradients")
 
 
 @pytest.fixture(scope="session")
 def edition():
     """The files of the student's edition: path -> content."""
-    return student.contents()
+    return student_edition.contents()
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +61,7 @@ def solved():
     """The answers of the solved notebooks: id -> source."""
     made = {}
     for path in (ROOT / "lab2.ipynb", *(ROOT / "further").glob("*.ipynb")):
-        found = answers.find(answers.read(path)["cells"])
+        found = answer_cells.find(answer_cells.read(path)["cells"])
         made |= {name: ones[0].source for name, ones in found.items()}
     return made
 
@@ -99,7 +103,7 @@ def settings():
     def make(cell="GRU", seed=0, epochs=3, **changes):
         base = {"network": f"{cell}-8", "cell": cell, "hidden_dim": 8, "num_layers": 1}
         run = {"learning_rate": 0.02, "seed": seed, "epochs": epochs, "batch_size": 16}
-        return runs.Settings(**{**base, **run, "max_length": 10, **changes})
+        return Settings(**{**base, **run, "max_length": 10, **changes})
 
     return make
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 from nbclient import NotebookClient
 
-from lab import answers, files
-from lab.fingerprint import Code
-from lab.runs import RunRecord
-from tools import student
+from lab.base import files
+from lab.base.hashing import CodeHash
+from lab.exercises import answer_cells
+from lab.experiments.run import RunRecord
+from tools.teachers import student_edition
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = "lab2.ipynb"
-CODE = Code("code")  # where the code of a training is not what is tested
+CODE = CodeHash("code")  # where the code of a training is not what is tested
 
 
 class Killed(BaseException):
@@ -55,10 +56,10 @@ def said(notebook):
 
 def folder_with(edition, folder, **sources):
     """Write a student's folder, with some answers in its notebooks; return the first notebook."""
-    student.write(folder, edition)
+    student_edition.write(folder, edition)
     for path in (folder / NOTEBOOK, *(folder / "further").glob("*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        for name, (one,) in answers.find(notebook["cells"]).items():
+        for name, (one,) in answer_cells.find(notebook["cells"]).items():
             if name in sources:
                 notebook["cells"][one.place]["source"] = sources[name]
         path.write_text(json.dumps(notebook), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from helpers import ROOT
 
-from lab import given as solutions
+from lab.exercises import solutions
 
 CELL = "def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    "
 EVIL = {

@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 import torch
 
-from lab.exercises import ASKED
+from lab.exercises.catalogue import ASKED
 
 ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"(?<=is )-?\d*\.?\d+(e[+-]?\d+)?|-?\d[\d.]*(e[+-]?\d+)?(?= came back)")

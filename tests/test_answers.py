@@ -9,10 +9,10 @@ import sys
 import pytest
 from helpers import NOTEBOOK, folder_with
 
-from lab import answers
 from lab.config import LabError
-from lab.exercises import ASKED, LAB, empty_guess, heading
-from tools import student_report, take_over
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED, LAB, empty_guess, heading
+from tools.students import migrate, my_report
 
 HEADING = "**Answer memorize · 2 points · 2 minutes**"
 QUESTION = "*What does it show? (Two sentences.)*"
@@ -61,21 +61,21 @@ def run(source):
     ],
 )
 def test_a_text_is_all_that_stands_below_heading_and_question(cell, text):
-    assert answers.text_of(cell) == text
-    assert answers.text_of(cell, QUESTION) == text
-    assert answers.is_empty(cell, LAB["memorize"]) == (not text)
+    assert answer_cells.text_of(cell) == text
+    assert answer_cells.text_of(cell, QUESTION) == text
+    assert answer_cells.is_empty(cell, LAB["memorize"]) == (not text)
 
 
 def test_where_the_question_is_known_nothing_else_is_taken_for_it():
-    assert answers.text_of(f"{HEADING}\n\n{ITALICS}", QUESTION) == ITALICS
-    assert answers.text_of(f"{HEADING}\n\n{QUESTION}\n\n{ITALICS}", QUESTION) == ITALICS
-    assert answers.text_of(f"{HEADING}\n\n*Explain.* It fits.", "*Explain.*") == "It fits."
+    assert answer_cells.text_of(f"{HEADING}\n\n{ITALICS}", QUESTION) == ITALICS
+    assert answer_cells.text_of(f"{HEADING}\n\n{QUESTION}\n\n{ITALICS}", QUESTION) == ITALICS
+    assert answer_cells.text_of(f"{HEADING}\n\n*Explain.* It fits.", "*Explain.*") == "It fits."
 
 
 def test_the_students_edition_knows_the_question_of_each_text(edition, solved):
     found = {}
     for place in [place for place in edition if place.endswith(".ipynb")]:
-        found |= answers.find(json.loads(edition[place])["cells"])
+        found |= answer_cells.find(json.loads(edition[place])["cells"])
     for name, (one,) in found.items():
         if ASKED[name].kind == "text":
             assert (
@@ -134,12 +134,12 @@ EMPTY = {
     ("name", "body"), [(n, b) for n, bodies in WRITTEN.items() for b in bodies]
 )
 def test_code_that_a_student_wrote_is_an_answer(name, body):
-    assert not answers.is_empty(cell_of(name, body), ASKED[name])
+    assert not answer_cells.is_empty(cell_of(name, body), ASKED[name])
 
 
 @pytest.mark.parametrize(("name", "body"), [(n, b) for n, bodies in EMPTY.items() for b in bodies])
 def test_code_in_which_nothing_was_written_is_none(name, body):
-    assert answers.is_empty(cell_of(name, body), ASKED[name])
+    assert answer_cells.is_empty(cell_of(name, body), ASKED[name])
 
 
 DEEP = "(" * 5000 + ")" * 5000
@@ -170,7 +170,7 @@ LONG = "+".join(["1"] * 20_000)
     ],
 )
 def test_a_value_is_read_however_it_is_given_and_whatever_it_is(body, value):
-    assert answers.value_of(body, "guess") == value
+    assert answer_cells.value_of(body, "guess") == value
 
 
 @pytest.mark.parametrize("value", ["{{1}}", "9" * 4000, "{[1]: 2}", "1e999", DEEP])
@@ -178,12 +178,12 @@ def test_no_prediction_keeps_the_report_from_being_made(edition, tmp_path, value
     path = folder_with(
         edition, tmp_path / "student", **{"guess-counting": f"guess_counting = {value}"}
     )
-    assert "predicted" in student_report.predictions(student_report.Work(path), tmp_path)
+    assert "predicted" in my_report.predictions(my_report.Work(path), tmp_path)
 
 
 def test_the_report_has_an_answer_that_took_the_place_of_the_question(edition, tmp_path):
     mine = {"memorize": f"{HEADING}\n\n{ITALICS}", "conclusion": "No heading at all."}
-    work = student_report.Work(folder_with(edition, tmp_path / "student", **mine))
+    work = my_report.Work(folder_with(edition, tmp_path / "student", **mine))
     for name, text in zip(mine, (ITALICS, "No heading at all.")):
         assert name not in work.missing and work.text(name) == text
 
@@ -209,7 +209,7 @@ NUMBERS = {
 def test_all_lines_of_a_number_a_choice_or_a_guess_come_along(name, body, join):
     exercise, called = ASKED[name], f'check("{name}")'
     old = cell_of(name, f"{body}{join}{called}" if LAB[name].kind != "guess" else body)
-    filled = answers.fill(stub_of(name), old, exercise)
+    filled = answer_cells.fill(stub_of(name), old, exercise)
     assert filled.splitlines()[0] == heading(name, exercise)
     assert filled.count(heading(name, exercise)) == 1
     (new, checks), (before, _) = run(filled), run(old)
@@ -218,7 +218,7 @@ def test_all_lines_of_a_number_a_choice_or_a_guess_come_along(name, body, join):
 
 
 def test_what_stands_behind_a_check_comes_along_and_a_name_that_is_spelt_wrongly_is_kept():
-    filled = answers.fill(
+    filled = answer_cells.fill(
         stub_of("split"), cell_of("split", 'check("split"); x = "é"\nanswer_splt = x'), LAB["split"]
     )
     scope, checks = run(filled)
@@ -228,17 +228,19 @@ def test_what_stands_behind_a_check_comes_along_and_a_name_that_is_spelt_wrongly
 @pytest.mark.parametrize("name", ["guess-gates", "split", "rnn-cell"])
 def test_what_python_cannot_read_is_kept_as_comments(name):
     old = cell_of(name, f'{ASKED[name].name} = {{"0.50": 12.5,\n    "0.73": 50', True)
-    filled = answers.fill(stub_of(name), old, ASKED[name])
-    assert filled.startswith(stub_of(name)) and answers.is_empty(filled, ASKED[name])
+    filled = answer_cells.fill(stub_of(name), old, ASKED[name])
+    assert filled.startswith(stub_of(name)) and answer_cells.is_empty(filled, ASKED[name])
     for line in old.splitlines()[1:]:
         assert f"\n# {line}" in filled
-    assert answers.fill(filled, old, ASKED[name]) == filled  # a second time, nothing is doubled
+    assert (
+        answer_cells.fill(filled, old, ASKED[name]) == filled
+    )  # a second time, nothing is doubled
 
 
 def test_an_answer_is_put_where_heading_or_place_are_gone():
     stub = stub_of("rnn-cell").split("\n", 1)[1]
-    assert answers.fill(stub, "rnn_cell = len", LAB["rnn-cell"]) == "rnn_cell = len"
-    assert answers.fill(HEADING, "It fits.", LAB["memorize"]) == f"{HEADING}\n\nIt fits."
+    assert answer_cells.fill(stub, "rnn_cell = len", LAB["rnn-cell"]) == "rnn_cell = len"
+    assert answer_cells.fill(HEADING, "It fits.", LAB["memorize"]) == f"{HEADING}\n\nIt fits."
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ def test_an_answer_to_another_question_is_told(name, old, another):
     stub = (
         stub_of(name) if LAB[name].kind == "code" else f"{HEADING}\n\n{QUESTION}\n\n*Write here.*"
     )
-    assert answers.asks_for_another(stub, old, LAB[name]) == another
+    assert answer_cells.asks_for_another(stub, old, LAB[name]) == another
 
 
 # ── into a new edition ──────────────────────────────────────────────────────────────────────────
@@ -265,16 +267,16 @@ def test_an_answer_to_another_question_is_told(name, old, another):
 
 def sources(path):
     """The sources of a notebook's cells, in order."""
-    return [answers.source_of(cell) for cell in answers.read(path)["cells"]]
+    return [answer_cells.source_of(cell) for cell in answer_cells.read(path)["cells"]]
 
 
 def test_a_cell_whose_source_is_no_text_stops_nothing():
-    assert answers.find([{"source": 5}, {"source": None}, {"source": [1, 2]}]) == {}
+    assert answer_cells.find([{"source": 5}, {"source": None}, {"source": [1, 2]}]) == {}
 
 
 def add(path, before, *added):
     """Put cells in front of the one with an id: sources of code, or cells."""
-    notebook = answers.read(path)
+    notebook = answer_cells.read(path)
     place = next(i for i, cell in enumerate(notebook["cells"]) if cell["id"] == before)
     notebook["cells"][place:place] = [
         {"cell_type": "code", "id": f"{place}-{i}", "metadata": {}, "outputs": [], "source": one}
@@ -295,7 +297,7 @@ def old(edition, tmp_path):
 def new(edition, tmp_path, monkeypatch):
     """A new folder, into which the program takes over."""
     folder = folder_with(edition, tmp_path / "new" / "student").parent
-    monkeypatch.setattr(take_over, "ROOT", folder)
+    monkeypatch.setattr(migrate, "ROOT", folder)
     monkeypatch.setenv("LAB2_DATA", str(folder / "data"))
     return folder
 
@@ -303,7 +305,7 @@ def new(edition, tmp_path, monkeypatch):
 def called_with(path, monkeypatch, capsys):
     """Call the program; return its exit status and what it has printed."""
     monkeypatch.setattr(sys, "argv", ["take_over.py", str(path)])
-    status = take_over.main()
+    status = migrate.main()
     printed = capsys.readouterr()
     return status, printed.out, printed.err
 
@@ -313,10 +315,10 @@ def test_names_that_a_cell_gives_and_needs():
         "import a.b, c as d\nfrom e import f\n@g\ndef h(i=j):\n    k = l\n    return m(k)\n"
         "class N(O):\n    p = q\nr = [s for s in t if u]\nfor v in w: x += 1\n%time pass"
     )
-    given, needed = answers.names(cell)
+    given, needed = answer_cells.names(cell)
     assert given - {"s"} == set("adfhNrvx")  # from 3.12 on, s of a comprehension counts too
     assert needed == set("gjOqtuw")
-    assert answers.names("def f(x:") == (set(), set())
+    assert answer_cells.names("def f(x:") == (set(), set())
 
 
 def test_only_what_was_placed_is_counted_and_the_rest_is_named(old, new, solved):
@@ -324,28 +326,30 @@ def test_only_what_was_placed_is_counted_and_the_rest_is_named(old, new, solved)
         "split": solved["split"],
         "guess-gates": cell_of("guess-gates", 'guess_gates = {"a": 1'),
     }
-    done = take_over.take_over(old(**mine) / NOTEBOOK, new / NOTEBOOK)
+    done = migrate.take_over(old(**mine) / NOTEBOOK, new / NOTEBOOK)
     assert done[0].startswith("1 answers") and len(done) == 2
     assert done[1].startswith("guess-gates: Python cannot read") and "line 2 " in done[1]
     assert '# guess_gates = {"a": 1' in "\n".join(sources(new / NOTEBOOK))
-    for cell in answers.read(new / NOTEBOOK)["cells"]:
-        assert cell["cell_type"] == "markdown" or not answers.unreadable(answers.source_of(cell))
+    for cell in answer_cells.read(new / NOTEBOOK)["cells"]:
+        assert cell["cell_type"] == "markdown" or not answer_cells.unreadable(
+            answer_cells.source_of(cell)
+        )
 
 
 def test_empty_answers_are_not_told_and_pictures_come_along(old, new, monkeypatch):
     folder = old()
-    notebook = answers.read(folder / NOTEBOOK)
-    (one,) = answers.find(notebook["cells"])["memorize"]
+    notebook = answer_cells.read(folder / NOTEBOOK)
+    (one,) = answer_cells.find(notebook["cells"])["memorize"]
     notebook["cells"][one.place] |= {
         "source": "![](attachment:a.png)",
         "attachments": {"a.png": {}},
     }
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    notebook = answers.read(new / NOTEBOOK)
-    del notebook["cells"][answers.find(notebook["cells"])["split"][0].place]
+    notebook = answer_cells.read(new / NOTEBOOK)
+    del notebook["cells"][answer_cells.find(notebook["cells"])["split"][0].place]
     (new / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    assert len(take_over.take_over(folder / NOTEBOOK, new / NOTEBOOK)) == 1
-    cell = next(c for c in answers.read(new / NOTEBOOK)["cells"] if c["id"] == "memorize")
+    assert len(migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)) == 1
+    cell = next(c for c in answer_cells.read(new / NOTEBOOK)["cells"] if c["id"] == "memorize")
     assert cell["attachments"] == {"a.png": {}}
 
 
@@ -354,13 +358,13 @@ def test_own_cells_stand_before_the_answer_that_they_stood_before(old, new):
     first, second = "def twice(x):\n    return 2 * x", "def steps(x):\n    return twice(x)"
     text = {"cell_type": "markdown", "id": "mine", "metadata": {}, "source": "Mine."}
     add(folder / NOTEBOOK, "vanish", second, first, text)
-    done = take_over.take_over(folder / NOTEBOOK, new / NOTEBOOK)
+    done = migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)
     assert done[1:] == ["3 cells of your own taken over, before the answer that came next."]
     made = sources(new / NOTEBOOK)
     place = made.index(second)
     assert made[place : place + 3] == [second, first, "Mine."]
     assert "answer_vanish = steps(3)" in made[place + 3]
-    take_over.take_over(folder / NOTEBOOK, new / NOTEBOOK)
+    migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)
     assert sources(new / NOTEBOOK) == made  # a second time, nothing is doubled
 
 
@@ -372,12 +376,12 @@ def test_own_cells_that_could_stop_the_notebook_or_have_no_place_are_named(old, 
     gone["source"] = "# Exercise gone\nx = 1"
     add(folder / NOTEBOOK, "vanish", "print(not_here)", "def f(x:", failed, gone)
     add(folder / NOTEBOOK, "copy", "answer_vanish2 = h")  # a name inside of a function above
-    notebook = answers.read(folder / NOTEBOOK)
+    notebook = answer_cells.read(folder / NOTEBOOK)
     notebook["cells"].append({"cell_type": "code", "id": "z", "metadata": {}, "source": "last = 1"})
     notebook["metadata"]["lab2"]["cells"].append("gone")
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     before = sources(new / NOTEBOOK)
-    (said,) = take_over.take_over(folder / NOTEBOOK, new / NOTEBOOK)[1:]
+    (said,) = migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)[1:]
     assert said.startswith("6 cells of your own were not taken over: 'answer_vanish2 = h', 'print(")
     for line in ("def f(x:", "1 / 0", "# Exercise gone", "last = 1", str(folder)):
         assert line in said
@@ -387,27 +391,27 @@ def test_own_cells_that_could_stop_the_notebook_or_have_no_place_are_named(old, 
 def test_where_the_old_edition_is_not_known_other_cells_are_only_named(old, new):
     folder = old()
     add(folder / NOTEBOOK, "vanish", "mine = 1")
-    notebook = answers.read(folder / NOTEBOOK)
+    notebook = answer_cells.read(folder / NOTEBOOK)
     next(cell for cell in notebook["cells"] if cell["id"] == "tokenize")["source"] = "changed = 1"
     notebook["metadata"] = {}
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    said, changed = take_over.take_over(folder / NOTEBOOK, new / NOTEBOOK)[1:]
+    said, changed = migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)[1:]
     assert said.startswith("1 cell of your own was not taken over: 'mine = 1'.")
     assert changed.endswith("different: tokenize.")
 
 
 def test_a_cell_that_the_new_edition_has_dropped_is_not_the_students(old, new):
-    notebook = answers.read(new / NOTEBOOK)
+    notebook = answer_cells.read(new / NOTEBOOK)
     notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != "tokenize"]
     (new / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    assert len(take_over.take_over(old() / NOTEBOOK, new / NOTEBOOK)) == 1
+    assert len(migrate.take_over(old() / NOTEBOOK, new / NOTEBOOK)) == 1
 
 
 def test_of_two_cells_with_one_answer_the_other_is_named(old, new, solved):
     folder = old(split=solved["split"])
     cell = {"cell_type": "code", "id": "y", "metadata": {"exercise": {"id": "split"}}}
     add(folder / NOTEBOOK, "split", cell | {"source": "reason = 'titles'\nanswer_split = 'a'"})
-    done = take_over.take_over(folder / NOTEBOOK, new / NOTEBOOK)
+    done = migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)
     assert done[0].startswith("1 answers") and "own was not taken over: \"reason = 't" in done[1]
     assert solved["split"] in sources(new / NOTEBOOK)
 
@@ -489,14 +493,14 @@ def test_copying_that_was_stopped_leaves_no_damage_and_goes_on(tmp_path, monkeyp
 
     with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, LabError)) as raised:
         patch.setattr(shutil, "copyfile", copy)
-        take_over.take_runs(tmp_path / "old", tmp_path / "new")
+        migrate.take_runs(tmp_path / "old", tmp_path / "new")
     if isinstance(stop, OSError):
         assert "No space left. Mend that" in str(raised.value) and "\n" not in str(raised.value)
         assert not list(target.glob(".*"))
     there = [path for path in target.iterdir() if path.suffix != ".part"]
     assert all(path.read_text() == (run / path.name).read_text() for path in there)
     assert not (target / "result.json").exists()
-    take_over.take_runs(tmp_path / "old", tmp_path / "new")
+    migrate.take_runs(tmp_path / "old", tmp_path / "new")
     assert {k: v for k, v in content(target).items() if not k.endswith(".part")} == {
         k: v for k, v in content(run).items() if k != "lock"
     }
@@ -511,7 +515,7 @@ def test_half_a_copy_is_mended(tmp_path, name, cut):
         (target / name).unlink()
     else:
         (target / name).write_text((run / name).read_text()[:cut])
-    assert take_over.take_runs(tmp_path / "old", tmp_path / "new")
+    assert migrate.take_runs(tmp_path / "old", tmp_path / "new")
     assert content(target) == content(run)
 
 
@@ -530,7 +534,7 @@ def test_of_two_runs_the_one_that_has_come_further_stays(tmp_path, old_files, ne
     run = a_run(tmp_path / "old" / "runs" / "gru", *old_files)
     target = a_run(tmp_path / "new" / "runs" / "gru", *new_files, text="of ours")
     before = content(target)
-    done = take_over.take_runs(tmp_path / "old", tmp_path / "new")
+    done = migrate.take_runs(tmp_path / "old", tmp_path / "new")
     assert bool(done) == comes
     if not comes:
         assert content(target) == before

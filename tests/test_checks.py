@@ -17,9 +17,11 @@ import pytest
 import torch
 from torch import nn
 
-from lab import answers, checks, exercises, files, given, plays
-from lab.cases import TASKS
-from lab.exercises import ASKED, LAB
+from lab.base import files
+from lab.exercises import answer_cells, catalogue, harness, judge, solutions
+from lab.exercises import check as check_module
+from lab.exercises.cases import TASKS
+from lab.exercises.catalogue import ASKED, LAB
 
 CODE = [name for name, exercise in ASKED.items() if exercise.kind == "code"]
 QUESTIONS = [name for name, exercise in LAB.items() if exercise.kind in ("choice", "number")]
@@ -53,28 +55,28 @@ def answered(names, source):
 @pytest.fixture
 def nothing_named(monkeypatch):
     """Let no usual mistake be looked for, which takes most of the time of a check."""
-    monkeypatch.setattr(checks, "_known_mistake", lambda *a: "")
+    monkeypatch.setattr(judge, "_known_mistake", lambda *a: "")
 
 
 def points(name, function, seed=0):
     task = TASKS[name]
-    done = checks.attempts(function, task, seed)
-    return checks.judge(task, done, seed, ASKED[name].name).points(ASKED[name])
+    done = judge.attempts(function, task, seed)
+    return judge.judge(task, done, seed, ASKED[name].name).points(ASKED[name])
 
 
 def check(name, **answers):
     """Return what `check` prints where a notebook holds some names."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(f"check({name!r})", {"check": checks.check, **answers})
+        exec(f"check({name!r})", {"check": check_module.check, **answers})
     return out.getvalue()
 
 
 def check_code(name, function):
     """Return the points that `check` gives a function, and what it prints."""
-    scope = {"check": checks.check, ASKED[name].name: function}
+    scope = {"check": check_module.check, ASKED[name].name: function}
     with contextlib.redirect_stdout(io.StringIO()) as out:
         exec(f"check({name!r})", scope)
-    return scope[checks.MARKS][name], out.getvalue()
+    return scope[check_module.MARKS][name], out.getvalue()
 
 
 # ── The list of exercises and the notebook ──────────────────────────────────────────────────────
@@ -85,11 +87,11 @@ def test_every_exercise_has_one_cell_with_its_heading(notebook):
         cells = [cell for n in notebooks for cell in n.cells if "exercise" in cell.metadata]
         return [(cell.metadata["exercise"]["id"], cell) for cell in cells]
 
-    assert sorted(name for name, _ in answers(notebook)) == sorted(LAB)
-    found = answers(*mutants.notebooks())
+    assert sorted(name for name, _ in answer_cells(notebook)) == sorted(LAB)
+    found = answer_cells(*mutants.notebooks())
     assert sorted(name for name, _ in found) == sorted(ASKED)
     for name, cell in found:
-        assert cell.source.splitlines()[0] == exercises.heading(name, ASKED[name])
+        assert cell.source.splitlines()[0] == catalogue.heading(name, ASKED[name])
         assert cell.cell_type == ("markdown" if ASKED[name].kind == "text" else "code"), name
 
 
@@ -128,10 +130,10 @@ def test_every_answer_is_checked_and_every_guess_is_shown():
 
 def test_solved_guesses_are_in_range_and_letters_are_letters(names):
     for name in GUESSES:
-        assert exercises.in_range(names[ASKED[name].name], ASKED[name].key), name
+        assert catalogue.in_range(names[ASKED[name].name], ASKED[name].key), name
     for name in QUESTIONS:
         answer = names[ASKED[name].name]
-        assert ASKED[name].kind == "number" or answer in exercises.letters(ASKED[name])
+        assert ASKED[name].kind == "number" or answer in catalogue.letters(ASKED[name])
 
 
 # ── Right answers and mistakes ──────────────────────────────────────────────────────────────────
@@ -159,7 +161,7 @@ def test_each_mistake_loses_points_of_its_exercise_and_of_no_other(
     for label, old, new in mutants.MUTANTS[name]:
         assert cells[name].count(old) == 1, label
         with answered(names, cells[name].replace(old, new)):
-            reached = {n: checks.examine(n, names, ASKED[n])[0] for n in CODE}
+            reached = {n: check_module.examine(n, names, ASKED[n])[0] for n in CODE}
             again = [points(name, names[ASKED[name].name], seed) for seed in (1, 2)]
         lost = {n for n in CODE if reached[n] < ASKED[n].points}
         assert lost == {name} and max(again) < ASKED[name].points, label
@@ -173,7 +175,7 @@ def test_each_change_without_thought_loses_points_or_is_no_mistake(
     right = []
     for source in mutants.automatic(cells[name]):
         with answered(names, source):
-            if checks.examine(name, names, ASKED[name])[0] == ASKED[name].points:
+            if check_module.examine(name, names, ASKED[name])[0] == ASKED[name].points:
                 right += [line.strip() for line in source.splitlines() if line not in solved]
     known = mutants.SURVIVORS.get(name, {})
     assert sorted(right) == sorted(ast.unparse(ast.parse(line)) for line in known)
@@ -183,9 +185,9 @@ def test_each_change_without_thought_loses_points_or_is_no_mistake(
 def test_each_usual_mistake_is_told_by_its_name(name):
     task = TASKS[name]
     for said, wrong in task.wrong.items():
-        done = [one._replace(used=frozenset()) for one in checks.attempts(wrong, task, 0)]
+        done = [one._replace(used=frozenset()) for one in judge.attempts(wrong, task, 0)]
         assert not any(one.error for one in done), said
-        judgement = checks.judge(task, done, 0)
+        judgement = judge.judge(task, done, 0)
         assert not all(judgement.right) and said in " ".join(judgement.said), said
 
 
@@ -206,13 +208,16 @@ def test_no_case_is_right_by_chance(names):
 
 def stub(cells, name):
     """Return a cell as the student's edition has it."""
-    return answers.stub(cells[name], name, ASKED[name])
+    return answer_cells.stub(cells[name], name, ASKED[name])
 
 
 @pytest.mark.parametrize("name", CODE)
 def test_a_stub_is_not_started(names, cells, name):
     with answered(names, stub(cells, name)):
-        assert checks.examine(name, names, ASKED[name]) == (0, [f"{name}: {checks.STARTED}."])
+        assert check_module.examine(name, names, ASKED[name]) == (
+            0,
+            [f"{name}: {check_module.STARTED}."],
+        )
 
 
 def test_a_function_that_calls_another_stub_was_started(names, cells):
@@ -242,7 +247,7 @@ def raises_what_is_not_implemented(*arguments):
 )
 def test_what_pytorch_has_not_implemented_was_started(function, words):
     got, said = check_code("rnn-cell", function)
-    assert got == 0 and words in said and checks.STARTED not in said
+    assert got == 0 and words in said and check_module.STARTED not in said
 
 
 @pytest.mark.parametrize("name", CODE)
@@ -359,9 +364,9 @@ CHANGES_INPUTS = {
 @pytest.mark.parametrize("name", CHANGES_INPUTS)
 def test_a_function_that_changes_its_inputs_is_told(name):
     got, said = check_code(name, CHANGES_INPUTS[name])
-    assert got == 0 and plays.CHANGED in said
-    first, again = (checks.attempts(TASKS[name].right, TASKS[name], 0) for _ in range(2))
-    assert [checks.difference(a.value, b.value) for a, b in zip(first, again, strict=True)] == [
+    assert got == 0 and harness.CHANGED in said
+    first, again = (judge.attempts(TASKS[name].right, TASKS[name], 0) for _ in range(2))
+    assert [judge.difference(a.value, b.value) for a, b in zip(first, again, strict=True)] == [
         "" for _ in first
     ]
 
@@ -406,20 +411,20 @@ def test_what_pytorch_has_ready_made_gets_no_points(name, function, called):
 
 
 WAYS_ROUND = {
-    "itself": "mcnemar = given.mcnemar",
-    "a call": "mcnemar = lambda a, b: given.mcnemar(a, b)",
-    "another name": "import lab.given as g\nmcnemar = lambda a, b: g.mcnemar(a, b)",
-    "its own name": "from lab.given import mcnemar as p\nmcnemar = lambda a, b: p(a, b)",
-    "a helper": "helper = lambda a, b: given.mcnemar(a, b)\nmcnemar = lambda a, b: helper(a, b)",
-    "inside": "def mcnemar(a, b):\n    f = lambda: given.mcnemar(a, b)\n    return f()",
-    "an object": "from functools import partial\nmcnemar = partial(given.mcnemar)",
-    "loaded again": "import runpy\nmcnemar = runpy.run_path(given.__file__)['mcnemar']",
+    "itself": "mcnemar = solutions.mcnemar",
+    "a call": "mcnemar = lambda a, b: solutions.mcnemar(a, b)",
+    "another name": "import lab.exercises.solutions as g\nmcnemar = lambda a, b: g.mcnemar(a, b)",
+    "its own name": "from lab.exercises.solutions import mcnemar as p\nmcnemar = lambda *a: p(*a)",
+    "a helper": "helper = lambda *a: solutions.mcnemar(*a)\nmcnemar = lambda a, b: helper(a, b)",
+    "inside": "def mcnemar(a, b):\n    f = lambda: solutions.mcnemar(a, b)\n    return f()",
+    "an object": "from functools import partial\nmcnemar = partial(solutions.mcnemar)",
+    "loaded again": "import runpy\nmcnemar = runpy.run_path(solutions.__file__)['mcnemar']",
 }
 
 
 @pytest.mark.parametrize("way", WAYS_ROUND)
 def test_the_labs_own_version_gets_no_points_whatever_it_is_called(way):
-    scope = {"given": given}
+    scope = {"given": solutions}
     exec(WAYS_ROUND[way], scope)
     got, said = check_code("mcnemar", scope["mcnemar"])
     assert got == 0 and "  mcnemar calls the lab's own version. Write yours.\n" in said
@@ -427,18 +432,18 @@ def test_the_labs_own_version_gets_no_points_whatever_it_is_called(way):
     assert points("mcnemar", scope["mcnemar"]) == 0 and sys.getprofile() is None
 
 
-@pytest.mark.parametrize("name", [name for name in CODE if hasattr(given, ASKED[name].name)])
+@pytest.mark.parametrize("name", [name for name in CODE if hasattr(solutions, ASKED[name].name)])
 def test_the_labs_own_version_of_each_exercise_gets_no_points(name):
-    got, said = check_code(name, lambda *a: getattr(given, ASKED[name].name)(*a))
+    got, said = check_code(name, lambda *a: getattr(solutions, ASKED[name].name)(*a))
     assert got == 0 and "calls the lab's own version" in said
 
 
 def test_what_the_lab_has_for_another_exercise_may_be_called(cells):
     own = "F.binary_cross_entropy_with_logits(logits, batch.label)"
-    source = cells["training-step"].replace(own, "given.binary_loss(logits, batch.label)")
-    scope = {"given": given, "nn": nn}
+    source = cells["training-step"].replace(own, "solutions.binary_loss(logits, batch.label)")
+    scope = {"given": solutions, "nn": nn}
     exec(source, scope)
-    assert "given.binary_loss" in source
+    assert "solutions.binary_loss" in source
     assert check_code("training-step", scope["training_step"])[0] == 4
 
 
@@ -448,7 +453,7 @@ def test_a_profiler_at_work_is_left_there():
 
     sys.setprofile(profiler)
     try:
-        check_code("mcnemar", given.mcnemar)
+        check_code("mcnemar", solutions.mcnemar)
         assert sys.getprofile() is profiler
     finally:
         sys.setprofile(None)
@@ -495,9 +500,9 @@ def test_a_check_that_is_stopped_itself_says_nothing_of_the_answer(names):
     def stopped(*arguments):
         raise KeyboardInterrupt
 
-    done = checks.attempts(names["rnn_cell"], TASKS["rnn-cell"], 0)
+    done = judge.attempts(names["rnn_cell"], TASKS["rnn-cell"], 0)
     with pytest.raises(KeyboardInterrupt):
-        checks.judge(dataclasses.replace(TASKS["rnn-cell"], right=stopped), done, 0)
+        judge.judge(dataclasses.replace(TASKS["rnn-cell"], right=stopped), done, 0)
 
 
 def test_random_numbers_inside_are_the_same_each_time():
@@ -607,8 +612,8 @@ def test_what_is_no_exercise_is_told():
 def test_whatever_is_no_exercise_is_told_in_a_line():
     table = pd.DataFrame({"a": [1, 2]})
     others = [value for value in VALUES if not isinstance(value, str)]
-    for value in [[1], checks.check, None, np.array([1, 2]), np.array([]), table, *others]:
-        scope = {"check": checks.check, "value": value}
+    for value in [[1], check_module.check, None, np.array([1, 2]), np.array([]), table, *others]:
+        scope = {"check": check_module.check, "value": value}
         with contextlib.redirect_stdout(io.StringIO()) as out:
             exec("check(value)", scope)
         assert re.fullmatch(r"There is no exercise .+\.\n", out.getvalue()), value
@@ -616,7 +621,7 @@ def test_whatever_is_no_exercise_is_told_in_a_line():
 
 def test_progress_counts_what_checks_can_give(names):
     scope = dict(names)
-    scope[checks.MARKS] = {}
+    scope[check_module.MARKS] = {}
     with contextlib.redirect_stdout(io.StringIO()) as out:
         for name in CODE + QUESTIONS:
             exec(f"check({name!r})", scope)
@@ -633,7 +638,7 @@ def test_progress_counts_what_checks_can_give(names):
 
 
 def test_without_a_name_check_says_what_is_still_open(names):
-    scope = {"check": checks.check}
+    scope = {"check": check_module.check}
     with contextlib.redirect_stdout(io.StringIO()) as out:
         exec("check()", scope)
     first, bar, read = out.getvalue().splitlines()
@@ -653,7 +658,7 @@ def test_without_a_name_check_says_what_is_still_open(names):
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_an_answer_is_recorded_and_not_judged(name):
     exercise = ASKED[name]
-    answers = exercises.letters(exercise) if exercise.kind == "choice" else (1.609, -3, 10**6)
+    answers = catalogue.letters(exercise) if exercise.kind == "choice" else (1.609, -3, 10**6)
     for answer in answers:
         said = check_code(name, answer)[1]
         assert said.startswith(f"{name}: recorded ({answer}). Your teacher will mark it.\n")
@@ -664,7 +669,7 @@ def test_an_answer_is_recorded_and_not_judged(name):
 def test_what_is_no_letter_or_number_is_told(name):
     for answer in (None, ...):
         assert check_code(name, answer) == (0, check_code(name, None)[1])
-        assert f"{name}: {checks.STARTED}." in check_code(name, answer)[1]
+        assert f"{name}: {check_module.STARTED}." in check_code(name, answer)[1]
     if ASKED[name].kind == "choice":
         for answer in ("B", "e", "ab", "", " b", 1, ["a"], "a, b"):
             got, said = check_code(name, answer)
@@ -708,10 +713,10 @@ def out(tmp_path, monkeypatch):
 
 def guess(name, value=None, outcome=None):
     """Return what `guess` returns, the points it gives, and what it prints."""
-    scope = {"guess": checks.guess, "outcome": outcome, f"guess_{name}": value}
+    scope = {"guess": check_module.guess, "outcome": outcome, f"guess_{name}": value}
     with contextlib.redirect_stdout(io.StringIO()) as said:
         exec(f"value = guess({name!r}, outcome)", scope)
-    return scope["value"], scope[checks.MARKS][f"guess-{name}"], said.getvalue()
+    return scope["value"], scope[check_module.MARKS][f"guess-{name}"], said.getvalue()
 
 
 def stored(folder):
@@ -738,7 +743,7 @@ def test_a_guess_in_range_comes_back_and_has_its_point(name, value):
 def test_a_guess_may_be_computed_and_comes_back_as_a_plain_number(seventy, out):
     for name, value in (("linear", seventy), ("recall", dict.fromkeys(CELLS, seventy))):
         came, got, said = guess(name, value, 5.0 if name == "linear" else None)
-        assert (got, said) == (1, "") and came == exercises.plain(value)
+        assert (got, said) == (1, "") and came == catalogue.plain(value)
         for number in came.values() if name == "recall" else [came]:
             assert number == 70 and type(number) in (int, float)
     assert stored(out) == [("guess-linear", "", 70.0, 5.0)]
@@ -792,10 +797,10 @@ def test_a_guess_out_of_range_is_none_and_is_told(name, value, wanted):
 
 @pytest.mark.parametrize("name", GUESSES)
 def test_a_guess_that_is_not_made_is_none_without_a_word(name, out):
-    empty = eval(exercises.empty_guess(ASKED[name].key))
+    empty = eval(catalogue.empty_guess(ASKED[name].key))
     assert guess(name.removeprefix("guess-"), empty, 5.0) == (None, 0, "")
     assert stored(out) == [(name, "", "", 5.0)]
-    scope = {"guess": checks.guess}
+    scope = {"guess": check_module.guess}
     exec(f"value = guess({name.removeprefix('guess-')!r})", scope)  # the name is not there at all
     assert scope["value"] is None
 
@@ -806,7 +811,7 @@ def test_a_guess_that_is_not_made_is_none_without_a_word(name, out):
 def test_whatever_a_guess_is_nothing_is_raised(value, out):
     for name in ("linear", "six", "word"):
         came, got, said = guess(name, value, 3.0)
-        assert (came, got) in ((None, 0), (exercises.plain(value), 1)) and len(said) < 300
+        assert (came, got) in ((None, 0), (catalogue.plain(value), 1)) and len(said) < 300
 
 
 def test_guesses_and_outcomes_are_kept_once_each(out):

@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 
-from lab import claims, config, linear, results
+from lab import config
+from lab.analysis import findings
+from lab.experiments import reference
+from lab.models import baselines
 
 NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-256")
 
@@ -11,7 +14,7 @@ NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-25
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Let the stored claims be elsewhere; write numbers of a profile."""
-    monkeypatch.setattr(results, "reference_folder", lambda profile="full": tmp_path / profile)
+    monkeypatch.setattr(reference, "folder_of", lambda profile="full": tmp_path / profile)
 
     def write(profile, **numbers):
         rows = [(c, seed, v) for c, values in numbers.items() for seed, v in enumerate(values)]
@@ -28,11 +31,11 @@ def accuracies(*shares):
 
 
 def test_numbers_of_networks_by_hand():
-    lines = pd.DataFrame({"last": [0.5, 0.6, 0.7, 0.75]}, index=["", linear.AVERAGE, "", ""])
-    lines.index = ["always", linear.AVERAGE, linear.PAIRS, linear.WEIGHTED]
+    lines = pd.DataFrame({"last": [0.5, 0.6, 0.7, 0.75]}, index=["", baselines.AVERAGE, "", ""])
+    lines.index = ["always", baselines.AVERAGE, baselines.PAIRS, baselines.WEIGHTED]
     default = accuracies(0.65, 0.55, 0.6, 0.5, 0.72, 0.7)
     tuned = accuracies(0.66, 0.68, 0.67, 0.64, 0.78, 0.74)
-    found = claims.of_networks(default, tuned, lines)
+    found = findings.of_networks(default, tuned, lines)
     expected = {
         "default-gated": 5,
         "default-size": 15,
@@ -45,12 +48,12 @@ def test_numbers_of_networks_by_hand():
         "linear-first": 3,
     }
     assert found == pytest.approx(expected)
-    assert set(found) <= set(claims.CLAIMS)
+    assert set(found) <= set(findings.CLAIMS)
 
 
 def test_numbers_of_language_models_by_hand():
     counting = pd.Series({"unigrams": 400.0, "Kneser-Ney trigrams": 200.0})
-    found = claims.of_language(pd.Series({"RNN": 200.0, "LSTM": 150.0, "GRU": 160.0}), counting)
+    found = findings.of_language(pd.Series({"RNN": 200.0, "LSTM": 150.0, "GRU": 160.0}), counting)
     assert found == pytest.approx({"lm-unigrams": 50, "lm-gated": 20, "lm-trigrams": 20})
 
 
@@ -60,25 +63,25 @@ def test_numbers_of_the_recall_task_by_hand():
     rows += [("LSTM", 200, 0.85), ("GRU", 200, 0.95)]
     told = pd.DataFrame(rows, columns=["network", "length", "share"])
     learnt = pd.DataFrame({"gate": [0.0, 0.0, 3.0], "share": [0.5, 0.1, 0.9]})
-    found = claims.of_recall(told, learnt, longest=100)
+    found = findings.of_recall(told, learnt, longest=100)
     assert found == pytest.approx({"recall-keep": 85, "recall-turn": 20, "recall-gate": 80})
 
 
 def test_a_claim_holds_up_to_its_bound():
-    assert claims.CLAIMS["own-rate"].holds(5) and not claims.CLAIMS["own-rate"].holds(4.9)
-    assert claims.CLAIMS["own-size"].holds(5) and not claims.CLAIMS["own-size"].holds(5.1)
-    assert claims.CLAIMS["own-size"].bound == "at most 5 points behind"
+    assert findings.CLAIMS["own-rate"].holds(5) and not findings.CLAIMS["own-rate"].holds(4.9)
+    assert findings.CLAIMS["own-size"].holds(5) and not findings.CLAIMS["own-size"].holds(5.1)
+    assert findings.CLAIMS["own-size"].bound == "at most 5 points behind"
 
 
 def test_the_readers_number_stands_beside_the_stored_ones(folder):
     folder("quick", own_rate=[4, 6, 10])
     folder("full", own_rate=[30])
-    row = claims.table(config.PROFILES["quick"], {"own-rate": 7.04}).iloc[0]
+    row = findings.table(config.PROFILES["quick"], {"own-rate": 7.04}).iloc[0]
     assert row.tolist() == [
         *("at least 5 points", 7.0, "6.0 (4.0 to 10.0)", "2 of 3", "30.0 (one run)"),
         "holds here",
     ]
-    nowhere = claims.table(config.PROFILES["tiny"], {"own-rate": 1}).iloc[0]
+    nowhere = findings.table(config.PROFILES["tiny"], {"own-rate": 1}).iloc[0]
     assert nowhere["holds in"] == "" and nowhere["in this run"] == "not in this run"
 
 
@@ -86,8 +89,8 @@ def test_the_closing_table_says_what_depends_on_size(folder):
     nine = [6] * 9 + [0]
     folder("quick", own_rate=nine, own_size=[9] * 10, linear_first=[1], recall_keep=[90])
     folder("full", own_rate=[30], own_size=[1, 2], linear_first=[2])
-    table = claims.closing_table()
-    said = {name: table.loc[claims.CLAIMS[name].sentence, ""] for name in claims.CLAIMS}
+    table = findings.closing_table()
+    said = {name: table.loc[findings.CLAIMS[name].sentence, ""] for name in findings.CLAIMS}
     assert said["own-rate"] == "holds in both"
     assert said["own-size"] == "depends on size"
     assert said["linear-first"] == "fails in both"
@@ -98,6 +101,6 @@ def test_the_closing_table_says_what_depends_on_size(folder):
 def test_at_full_size_the_official_test_comes_first(folder):
     folder("full", own_rate=[30], lm_gated=[10])
     folder("official", own_rate=[20, 25])
-    found = claims.full_size()
+    found = findings.full_size()
     assert found["claim"].tolist() == ["own-rate", "own-rate", "lm-gated"]
     assert found["value"].tolist() == [20, 25, 10]

@@ -9,9 +9,9 @@ import time
 import pytest
 from helpers import CODE, outcome
 
-from lab import cluster as cluster_of_the_lab
 from lab.config import LabError
-from lab.sweep import sweep
+from lab.experiments import cluster as cluster_of_the_lab
+from lab.experiments.sweep import sweep
 
 pytest.importorskip("distributed", reason="Dask is not installed: requirements-cluster.txt")
 

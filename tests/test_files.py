@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import config, files, machine
+from lab import config
+from lab.base import files, machine
 from lab.config import LabError
 
 

@@ -25,9 +25,9 @@ from hostile import BEYOND, CELL, EVIL, hostile_cell
 
 from grading import gradebook, graded, key, marking, pages, self_test, similarity, submissions
 from grading.sandbox import program, protocol
-from lab import answers
 from lab.config import LabError
-from lab.exercises import LAB
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import LAB
 from tools.teachers import grade
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="grading needs Linux")
@@ -96,7 +96,7 @@ def keys(edition):
 def filled(edition, sources):
     """A student's notebook with some answers in it."""
     notebook = json.loads(json.dumps(edition))
-    for name, ones in answers.find(notebook["cells"]).items():
+    for name, ones in answer_cells.find(notebook["cells"]).items():
         if name in sources:
             notebook["cells"][ones[0].place]["source"] = sources[name]
     return notebook
@@ -320,14 +320,14 @@ def with_cells(change):
 
 
 def only_with_ids(cell):
-    source = answers.source_of(cell)
-    source = source.partition("\n")[2] if answers.HEADING.match(source) else cell["source"]
+    source = answer_cells.source_of(cell)
+    source = source.partition("\n")[2] if answer_cells.HEADING.match(source) else cell["source"]
     return cell | {"metadata": {}, "source": source}
 
 
 def with_other_check(cell):
     check = "check = lambda *a: print('right, 100 of 100 points')"
-    return cell | ({"source": check} if answers.source_of(cell).startswith("check(") else {})
+    return cell | ({"source": check} if answer_cells.source_of(cell).startswith("check(") else {})
 
 
 JULIA = {"kernelspec": {"name": "julia-1.9", "display_name": "J", "language": "j"}}
@@ -361,11 +361,11 @@ def test_a_notebook_in_any_state_is_graded(edition, solved, keys, kind):
 def test_what_a_person_should_look_at_is_flagged(edition, solved, keys):
     notebook = filled(edition, {name: solved[name] for name in ("rnn-cell", "copy", "last-state")})
     cells = notebook["cells"]
-    place = answers.find(cells)["rnn-cell"][0].place
+    place = answer_cells.find(cells)["rnn-cell"][0].place
     other = {**cells[place], "source": EVIL["another name"]}
     cells.insert(place + 1, {**other, "source": f"# Exercise rnn-cell\n{CELL}return x"})
-    del cells[answers.find(cells)["copy"][0].place]
-    cells[answers.find(cells)["last-state"][0].place]["cell_type"] = "markdown"
+    del cells[answer_cells.find(cells)["copy"][0].place]
+    cells[answer_cells.find(cells)["last-state"][0].place]["cell_type"] = "markdown"
     result = marked(notebook, keys)
     assert result.status == "review"
     flags = " ".join(result.flags)

@@ -12,22 +12,25 @@ from helpers import CODE
 from torch import nn
 
 import utils
-from lab import given, imdb, language, runs
 from lab.config import LabError
-from lab.sweep import sweep
+from lab.datasets import imdb, token_stream
+from lab.exercises import solutions
+from lab.experiments.run import Checkpoint, RunRecord
+from lab.experiments.sweep import sweep
+from lab.models import ngrams
 
 CELLS = ("RNN", "LSTM", "GRU")
 
 
 @pytest.fixture
 def stream(data):
-    return language.make_stream(data.train, seed=0)
+    return token_stream.make_stream(data.train, seed=0)
 
 
 @pytest.fixture
 def language_data(data):
-    streams = (language.make_stream(data.train, 0), language.make_stream(data.valid))
-    return language.LanguageData(*streams, data.vectors, characters=1000, parts=2)
+    streams = (token_stream.make_stream(data.train, 0), token_stream.make_stream(data.valid))
+    return token_stream.LanguageData(*streams, data.vectors, characters=1000, parts=2)
 
 
 def model_of(lesson, settings, data, cell="GRU", **others):
@@ -41,8 +44,8 @@ def model_of(lesson, settings, data, cell="GRU", **others):
 
 def test_stream_holds_each_review_once_with_its_end_marked(data):
     for seed in (None, 3):
-        stream = language.make_stream(data.valid, seed)
-        reviews = np.split(stream, np.flatnonzero(stream == language.END) + 1)[:-1]
+        stream = token_stream.make_stream(data.valid, seed)
+        reviews = np.split(stream, np.flatnonzero(stream == token_stream.END) + 1)[:-1]
         found = sorted(tuple(review[:-1]) for review in reviews)
         pairs = zip(data.valid.starts[:-1], data.valid.starts[1:])
         assert found == sorted(tuple(data.valid.tokens[a:b]) for a, b in pairs)
@@ -50,7 +53,7 @@ def test_stream_holds_each_review_once_with_its_end_marked(data):
 
 @pytest.mark.parametrize("columns, steps", [(1, 1), (3, 7), (4, 1000)])
 def test_batches_are_contiguous_and_targets_are_the_next_words(stream, columns, steps):
-    batches = list(language.stream_batches(stream, columns, steps))
+    batches = list(token_stream.stream_batches(stream, columns, steps))
     text = torch.cat([batch.text for batch in batches])  # (length, columns)
     target = torch.cat([batch.target for batch in batches])
     assert all(batch.text.shape[0] <= steps for batch in batches)
@@ -63,13 +66,13 @@ def test_batches_are_contiguous_and_targets_are_the_next_words(stream, columns, 
 
 def test_too_short_stream_is_refused():
     with pytest.raises(LabError, match="3 words are too few for 4 columns"):
-        list(language.stream_batches(np.array([5, 6, 7]), 4, 10))
+        list(token_stream.stream_batches(np.array([5, 6, 7]), 4, 10))
 
 
 def test_parts_together_are_the_whole_stream(language_data):
-    parts = [language.part_of(language_data, epoch) for epoch in (1, 2)]
+    parts = [token_stream.part_of(language_data, epoch) for epoch in (1, 2)]
     np.testing.assert_array_equal(np.concatenate(parts), language_data.train)
-    np.testing.assert_array_equal(language.part_of(language_data, 3), parts[0])
+    np.testing.assert_array_equal(token_stream.part_of(language_data, 3), parts[0])
 
 
 def corpus_of(reviews, texts, vocab):
@@ -152,9 +155,9 @@ def test_part_of_the_validation_reviews_judges_with_its_own_characters(
     vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
     corpus = corpus_of(reviews, texts, vocab)
     found = utils.language_data(reads(small_profile, 4), corpus)
-    ends = [0, *np.flatnonzero(found.valid == language.END)]
+    ends = [0, *np.flatnonzero(found.valid == token_stream.END)]
     stretches = [found.valid[start:end] for start, end in itertools.pairwise(ends)]
-    read = [[vocab.itos[i] for i in words if i != language.END] for words in stretches]
+    read = [[vocab.itos[i] for i in words if i != token_stream.END] for words in stretches]
     held_out = reviews[reviews["split"] == "valid"]
     clean = held_out["text"].str.replace("<br />", " ")
     judges = clean.map(utils.tokenize).isin([words for words in read if words])
@@ -178,13 +181,13 @@ def test_unlabelled_reviews_that_do_not_fit_their_list_are_named(official, tmp_p
 
 
 def test_unigrams_add_up_to_one_and_follow_the_counts():
-    found = language.unigram_probabilities(np.array([0, 0, 0, 2]), 4)
+    found = ngrams.unigram_probabilities(np.array([0, 0, 0, 2]), 4)
     np.testing.assert_allclose(found, [4 / 8, 1 / 8, 2 / 8, 1 / 8])
 
 
 def test_kneser_ney_adds_up_to_one_after_any_two_words():
     train = np.random.default_rng(0).zipf(1.5, 2000) % 7
-    model = language.KneserNey(train, 9)  # words 7 and 8 never occur
+    model = ngrams.KneserNey(train, 9)  # words 7 and 8 never occur
     for a in range(9):
         for b in range(9):
             total = sum(model.probabilities(np.array([a, b, c]))[0] for c in range(9))
@@ -199,12 +202,14 @@ def test_kneser_ney_equals_a_calculation_by_hand():
     p(1 | 0) = (1 - 2/3) / 2 + 2/3 * 2 / 2 * 3/5 = 17/30
     p(0 | 1) = (2 - 2/3) / 3 + 2/3 * 2 / 3 * 1/5 = 8/15
     """
-    model = language.KneserNey(np.array([0, 1, 0, 2, 1, 1, 0]), words=3, order=2)
+    model = ngrams.KneserNey(np.array([0, 1, 0, 2, 1, 1, 0]), words=3, order=2)
     assert model.probabilities(np.array([0, 1, 0])) == pytest.approx([17 / 30, 8 / 15])
 
 
 def test_bits_per_character():
-    assert language.bits_per_character(math.log(8), tokens=10, characters=30) == pytest.approx(1)
+    assert token_stream.bits_per_character(math.log(8), tokens=10, characters=30) == pytest.approx(
+        1
+    )
 
 
 # ── the model ───────────────────────────────────────────────────────────────────────────────────
@@ -244,8 +249,8 @@ def test_adaptive_softmax_adds_up_to_one_and_equals_its_full_evaluation(
 @pytest.mark.parametrize("cell", CELLS)
 def test_carried_state_equals_one_long_pass(lesson, data, settings, stream, cell):
     model = model_of(lesson, settings, data, cell)
-    whole, _ = lesson.read_stream(model, language.stream_batches(stream, 2, 10_000))
-    parts, words = lesson.read_stream(model, language.stream_batches(stream, 2, 7))
+    whole, _ = lesson.read_stream(model, token_stream.stream_batches(stream, 2, 10_000))
+    parts, words = lesson.read_stream(model, token_stream.stream_batches(stream, 2, 7))
     assert parts == pytest.approx(whole, abs=1e-5)
     assert words == (len(stream) - 1) // 2 * 2
 
@@ -255,7 +260,7 @@ def test_truncation_stops_the_gradient_not_the_state(lesson, data, settings, cel
     model = model_of(lesson, settings, data, cell)
     text = torch.tensor([[3], [4]])
     _, state = model.log_probability(text, text)
-    cut = given.detached(state)
+    cut = solutions.detached(state)
     pairs = zip(state, cut) if cell == "LSTM" else [(state, cut)]
     for ours, theirs in pairs:
         assert torch.equal(ours, theirs) and not theirs.requires_grad
@@ -265,7 +270,7 @@ def test_reading_without_an_optimizer_changes_nothing(lesson, data, settings, st
     model = model_of(lesson, settings, data)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     first, second = (
-        lesson.read_stream(model, language.stream_batches(stream, 2, 7)) for _ in range(2)
+        lesson.read_stream(model, token_stream.stream_batches(stream, 2, 7)) for _ in range(2)
     )
     assert first == second
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
@@ -273,11 +278,11 @@ def test_reading_without_an_optimizer_changes_nothing(lesson, data, settings, st
 
 def test_nucleus_of_a_known_distribution(lesson):
     log_probability = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]).log()
-    found = given.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
+    found = solutions.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
     torch.testing.assert_close(found, torch.tensor([0, 0.5 / 0.8, 0, 0.3 / 0.8, 0]))
-    torch.testing.assert_close(given.nucleus(log_probability, p=1.0), log_probability.exp())
-    assert given.nucleus(log_probability, p=0.01).tolist() == [0, 1, 0, 0, 0]
-    cold = given.nucleus(log_probability, temperature=0.5, p=1.0)
+    torch.testing.assert_close(solutions.nucleus(log_probability, p=1.0), log_probability.exp())
+    assert solutions.nucleus(log_probability, p=0.01).tolist() == [0, 1, 0, 0, 0]
+    cold = solutions.nucleus(log_probability, temperature=0.5, p=1.0)
     torch.testing.assert_close(cold, log_probability.exp() ** 2 / 0.355)
     drawn = torch.multinomial(
         found, 20_000, replacement=True, generator=torch.Generator().manual_seed(0)
@@ -290,15 +295,15 @@ def test_writing_follows_the_seed_and_never_writes_unknown(lesson, data, setting
     model = model_of(lesson, settings, data)
 
     def everything(log_probability, temperature):
-        return given.nucleus(log_probability, temperature, p=1.0)
+        return solutions.nucleus(log_probability, temperature, p=1.0)
 
     texts = [
         utils.write(
             model,
-            lambda p, _: given.nucleus(p, p=1.0),
+            lambda p, _: solutions.nucleus(p, p=1.0),
             "w3 w4",
             vocab,
-            [language.END],
+            [token_stream.END],
             length=12,
             seed=seed,
         )
@@ -306,15 +311,15 @@ def test_writing_follows_the_seed_and_never_writes_unknown(lesson, data, setting
     ]
     assert texts[0] == texts[1] != texts[2]
     assert texts[0].startswith("w3 w4 ") and utils.UNKNOWN not in " ".join(texts)
-    assert utils.write(model, given.nucleus, "", vocab, [language.END], length=3)
+    assert utils.write(model, solutions.nucleus, "", vocab, [token_stream.END], length=3)
 
 
 def test_surprise_is_the_probability_of_each_word(lesson, transfer, data, settings):
     vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
     model = model_of(lesson, settings, data)
-    table = transfer.surprise(model, "w3 w4 nonsense", vocab, [language.END])
+    table = transfer.surprise(model, "w3 w4 nonsense", vocab, [token_stream.END])
     words = [vocab.stoi["w3"], vocab.stoi["w4"], vocab.stoi[utils.UNKNOWN]]
-    text, target = torch.tensor([language.END, *words[:-1]]), torch.tensor(words)
+    text, target = torch.tensor([token_stream.END, *words[:-1]]), torch.tensor(words)
     expected, _ = model.log_probability(text[:, None], target[:, None])
     np.testing.assert_allclose(table["probability"], expected.exp().squeeze().tolist(), rtol=1e-4)
 
@@ -335,11 +340,11 @@ def test_language_model_learns_and_continues_bit_for_bit(
     lesson, language_data, language_settings, tmp_path, cpu, cell
 ):
     records = [
-        runs.RunRecord(language_settings(cell), "data", "code", tmp_path / name)
+        RunRecord(language_settings(cell), "data", "code", tmp_path / name)
         for name in ("whole", "broken")
     ]
     lesson.train_language(records[0].settings, language_data, records[0], cpu)
-    save = runs.Checkpoint.save_epoch
+    save = Checkpoint.save_epoch
 
     def save_and_die(self, model, optimizer, curve):
         save(self, model, optimizer, curve)
@@ -347,7 +352,7 @@ def test_language_model_learns_and_continues_bit_for_bit(
 
     for _ in range(3):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
-            patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
+            patch.setattr(Checkpoint, "save_epoch", save_and_die)
             lesson.train_language(records[1].settings, language_data, records[1], cpu)
     lesson.train_language(records[1].settings, language_data, records[1], cpu)
     losses = [[row["valid_loss"] for row in record.curve] for record in records]
@@ -379,15 +384,15 @@ def test_a_falling_rate_ends_at_zero(
     lesson, language_data, language_settings, tmp_path, cpu, monkeypatch
 ):
     seen = []
-    descend = given.descend
+    descend = solutions.descend
 
     def watch(model, loss, optimizer, clip_norm):
         seen.append(optimizer.param_groups[0]["lr"])
         descend(model, loss, optimizer, clip_norm)
 
-    monkeypatch.setattr(given, "descend", watch)
+    monkeypatch.setattr(solutions, "descend", watch)
     entry = language_settings(epochs=2, decay=True)
-    record = runs.RunRecord(entry, "data", "code", tmp_path)
+    record = RunRecord(entry, "data", "code", tmp_path)
     lesson.train_language(entry, language_data, record, cpu)
     assert seen[0] == entry.learning_rate and all(rate >= 0 for rate in seen)
     falls = -np.diff(seen)
@@ -396,11 +401,11 @@ def test_a_falling_rate_ends_at_zero(
 
 
 def test_reading_backwards_is_the_same_text(language_data):
-    back = language.backwards(language_data)
+    back = token_stream.backwards(language_data)
     assert back.train[::-1].tolist() == language_data.train.tolist()
     assert back.valid[::-1].tolist() == language_data.valid.tolist()
     assert back.fingerprint != language_data.fingerprint
-    assert language.backwards(back).fingerprint == language_data.fingerprint
+    assert token_stream.backwards(back).fingerprint == language_data.fingerprint
 
 
 def test_two_readers_start_from_their_language_models_and_add_their_logits(
@@ -410,11 +415,11 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
     back = language_settings(network="GRU-8 back LM")
     starts = [
         sweep([run], lesson.train_language, text, CODE, tmp_path, workers=1)[0]
-        for run, text in ((forth, language_data), (back, language.backwards(language_data)))
+        for run, text in ((forth, language_data), (back, token_stream.backwards(language_data)))
     ]
     names = {"pretrained": starts[0].name, "pretrained_back": starts[1].name}
     entry = settings(readout="pooled", epochs=1, **names)
-    record = runs.RunRecord(entry, data.fingerprint, "code", tmp_path)
+    record = RunRecord(entry, data.fingerprint, "code", tmp_path)
     model = transfer.build_reading(entry, data.vectors, record)
     for reader, start in zip((model.forth, model.back), starts, strict=True):
         learnt = start.checkpoint.weights_of(start.name)
@@ -443,7 +448,7 @@ def test_few_labels_are_drawn_evenly_and_nested(data, transfer, settings, tmp_pa
     with pytest.raises(LabError, match="Cannot draw 98 reviews"):
         utils.draw_balanced(data.train, 98, seed=1)
     entry = settings(epochs=1, labelled=10)
-    record = runs.RunRecord(entry, data.fingerprint, "code", tmp_path)
+    record = RunRecord(entry, data.fingerprint, "code", tmp_path)
     transfer.train_started(entry, data, record, cpu)
     assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import utils
-from lab import given
+from lab.exercises import solutions
 
 LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
@@ -68,7 +68,7 @@ def test_one_step_of_each_cell_unrolled_equals_the_layer(lesson, cell):
     zeros = torch.zeros(4, 8)
     state = (zeros, zeros) if cell == "LSTM" else zeros
     layer, x = LAYERS[cell](5, 8), torch.randn(7, 4, 5)  # (T, B, E)
-    states = given.unroll(lesson.SCRATCH[cell], x, state, layer.all_weights[0])
+    states = solutions.unroll(lesson.SCRATCH[cell], x, state, layer.all_weights[0])
     torch.testing.assert_close(states, layer(x)[0], atol=1e-6, rtol=0)
 
 
@@ -158,7 +158,7 @@ def test_belief_after_each_word_is_the_prediction_of_that_beginning(lesson, name
     torch.manual_seed(0)
     model = lesson.CELLS[name](50, 6, 8, 2)
     words = torch.randint(2, 50, (300,))
-    belief = given.beliefs(model, words)
+    belief = solutions.beliefs(model, words)
     for heard in (1, 2, 77, 300):
         whole = model.eval().predict(words[:heard, None], torch.tensor([heard])).item()
         assert belief[heard - 1] == pytest.approx(whole, abs=1e-6)

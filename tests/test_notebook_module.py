@@ -10,8 +10,9 @@ import joblib
 import pytest
 import torch
 
-from lab import config, notebook
+from lab import config
 from lab.config import LabError
+from lab.notebooks import loader
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,7 +38,7 @@ def test_a_traceback_names_the_line_of_a_real_file(lesson):
 
 
 def test_classes_have_their_source_and_their_module(lesson):
-    assert lesson.GRU.__module__ == "lab.lesson"
+    assert lesson.GRU.__module__ == "lab.notebooks.lesson"
     assert inspect.getsource(lesson.GRU).startswith("class GRU(")
 
 
@@ -52,18 +53,18 @@ def test_cells_that_are_not_tagged_are_left_out(tmp_path):
     path = write(
         tmp_path / "small.ipynb", ("x = 1", True), ("raise SystemExit", False), ("y = x", True)
     )
-    text = notebook.cells_text(path)
+    text = loader.cells_text(path)
     assert "# %% cell 0\nx = 1\n" in text and "# %% cell 2\ny = x\n" in text
     assert "SystemExit" not in text
 
 
 def test_a_changed_notebook_is_written_anew_and_an_unchanged_one_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "ROOT", tmp_path)
-    file = notebook.write_cells(write(tmp_path / "small.ipynb", ("x = 1", True)))
+    file = loader.write_cells(write(tmp_path / "small.ipynb", ("x = 1", True)))
     before = file.stat().st_mtime_ns
-    assert notebook.write_cells(tmp_path / "small.ipynb").stat().st_mtime_ns == before
+    assert loader.write_cells(tmp_path / "small.ipynb").stat().st_mtime_ns == before
     write(tmp_path / "small.ipynb", ("x = 2", True))
-    assert "x = 2" in notebook.write_cells(tmp_path / "small.ipynb").read_text(encoding="utf-8")
+    assert "x = 2" in loader.write_cells(tmp_path / "small.ipynb").read_text(encoding="utf-8")
 
 
 def test_a_module_can_be_filled_from_any_notebook(tmp_path, monkeypatch):
@@ -71,7 +72,7 @@ def test_a_module_can_be_filled_from_any_notebook(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     module = type(sys)("small_lesson")
     monkeypatch.setitem(sys.modules, "small_lesson", module)
-    notebook.fill("small_lesson", write(tmp_path / "small.ipynb", ("def f(): return 7", True)))
+    loader.fill("small_lesson", write(tmp_path / "small.ipynb", ("def f(): return 7", True)))
     assert module.f() == 7 and module.f.__module__ == "small_lesson"
 
 
@@ -80,4 +81,4 @@ def test_what_is_no_notebook_is_said(tmp_path, content):
     path = tmp_path / "none.ipynb"
     path.write_text(content)
     with pytest.raises(LabError, match=r"none\.ipynb cannot be read as a notebook"):
-        notebook.cells_text(path)
+        loader.cells_text(path)

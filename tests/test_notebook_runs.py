@@ -20,8 +20,10 @@ def tiny(tmp_path, monkeypatch):
 
 
 SWEEPING = """
-from lab import lesson, machine, runs, sweep
-from lab.fingerprint import Code
+from lab.base import machine
+from lab.experiments import sweep
+from lab.notebooks import lesson
+from lab.base.hashing import CodeHash
 machine.prepare_torch(1)
 
 class Data:
@@ -31,7 +33,7 @@ def talking(settings, data, record, device):
     print("a run speaks")
 
 print("before the sweep")
-run_list = [runs.Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
+run_list = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
 records = sweep.sweep(run_list, talking, Data(), Code("code"), workers=1)
 """
 

@@ -10,10 +10,13 @@ import torch
 from torch import nn
 
 import utils
-from lab import config, figures, fingerprint, results, run_lists, statistics, tables
+from lab import config
+from lab.analysis import figures, statistics, tables
+from lab.base import hashing
 from lab.config import LabError
-from lab.language import LanguageData
-from lab.sweep import sweep
+from lab.datasets.token_stream import LanguageData
+from lab.experiments import reference, results, run_lists
+from lab.experiments.sweep import sweep
 
 LEAK = 0.3
 
@@ -63,8 +66,10 @@ def test_code_that_was_noted_before_the_cell_was_there_says_what_to_do(
 ):
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
     runs = run_lists.default_list(small[0], registered.SIX)
-    with pytest.raises(LabError, match=r"no cell 'Leaky'.* code = fingerprint\.of\(train_run\)"):
-        sweep(of_the_cell(runs), lesson.train_run, data, lesson.code, workers=1)
+    with pytest.raises(
+        LabError, match=r"no cell 'Leaky'.* code_hash = hashing\.hash_code\(train_run\)"
+    ):
+        sweep(of_the_cell(runs), lesson.train_run, data, lesson.code_hash, workers=1)
 
 
 def of_the_cell(run_list):
@@ -76,8 +81,8 @@ def of_the_cell(run_list):
 def test_every_list_figure_and_table_has_it(registered, small, data, tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
     lesson, (profile, _) = registered, small
-    tuning, _ = results.find_reference("tuning", "quick")  # which does not know it
-    code = fingerprint.of(lesson.train_run)
+    tuning, _ = reference.find("tuning", "quick")  # which does not know it
+    code = hashing.hash_code(lesson.train_run)
 
     def train(run_list):
         return sweep(of_the_cell(run_list), lesson.train_run, data, code, workers=1)
@@ -112,25 +117,25 @@ def test_the_further_notebooks_know_it_too(
     monkeypatch.setattr(recipes, "CELLS", lesson.CELLS)
     rungs = recipes.ladder(profile, "Leaky-256", 3e-4)
     pooled = [rungs["+ pooled readout"]]
-    assert sweep(pooled, recipes.train_variant, data, fingerprint.of(recipes.train_variant))
+    assert sweep(pooled, recipes.train_variant, data, hashing.hash_code(recipes.train_variant))
     models = {"Leaky-256": lesson.build_model(rungs["default recipe"], data.vectors)}
     assert gradients.inside(models["Leaky-256"], "Leaky", torch.ones(4, 1).long())
     read = run_lists.language_list(profile, lesson.OF_EACH_CELL, lesson.LANGUAGE_RATES)
     train = lesson.train_language
-    (reader,) = sweep(of_the_cell(read), train, stream, fingerprint.of(train), workers=1)
+    (reader,) = sweep(of_the_cell(read), train, stream, hashing.hash_code(train), workers=1)
     starts = dict.fromkeys(("RNN", "LSTM", "GRU"), "") | {"Leaky": reader.name}
     own = dict.fromkeys(lesson.OF_EACH_CELL, 1e-3)
     tuned = run_lists.tuned_list(profile, lesson.OF_EACH_CELL, own)
     pairs = transfer.transfer_list(profile, tuned, starts, data.train)
     train = transfer.train_started
-    pair = sweep(of_the_cell(pairs)[-2:], train, data, fingerprint.of(train), workers=1)
+    pair = sweep(of_the_cell(pairs)[-2:], train, data, hashing.hash_code(train), workers=1)
     assert len(pair) == 2
 
 
 def test_the_runs_of_the_other_cells_stay_what_they_were(lesson, registered):
-    code = fingerprint.of(registered.train_run)
+    code = hashing.hash_code(registered.train_run)
     for run in run_lists.default_list(config.get_profile("tiny"), registered.SIX):
         if run.cell != "Leaky":
-            assert code.of(run) == lesson.code.of(run)
+            assert code.of(run) == lesson.code_hash.of(run)
     assert isinstance(pd.Series(code.choices["cell"])["Leaky"], str)
     assert utils.PADDING_INDEX == 1

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import utils
-from lab import config, own_texts
+from lab import config
 from lab.config import LabError
+from lab.datasets import user_file
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def table(rows=200, head="text,label", line="film number {i},{label}", names=("b
     ],
 )
 def test_columns_and_labels_are_found(write, name, content):
-    reviews = own_texts.read_own(write(name, content))
+    reviews = user_file.read_own(write(name, content))
     assert reviews["text"].tolist() == [f"film number {i}" for i in range(200)]
     assert reviews["label"].tolist() == [0, 1] * 100
 
@@ -62,15 +63,15 @@ def test_columns_and_labels_are_found(write, name, content):
 def test_columns_can_be_named(write, monkeypatch):
     path = write("a.csv", table(head="what they wrote,stars", names=("1", "5")))
     with pytest.raises(LabError, match="columns what they wrote, stars; none has"):
-        own_texts.read_own(path)
+        user_file.read_own(path)
     monkeypatch.setenv("LAB2_TEXT", "what they wrote")
     with pytest.raises(LabError, match="Set LAB2_LABEL"):
-        own_texts.read_own(path)
+        user_file.read_own(path)
     monkeypatch.setenv("LAB2_LABEL", "stars")
-    assert own_texts.read_own(path)["label"].tolist() == [0, 1] * 100
+    assert user_file.read_own(path)["label"].tolist() == [0, 1] * 100
     monkeypatch.setenv("LAB2_LABEL", "star")
     with pytest.raises(LabError, match="LAB2_LABEL=star is none of them"):
-        own_texts.read_own(path)
+        user_file.read_own(path)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_columns_can_be_named(write, monkeypatch):
 )
 def test_which_label_is_the_good_one(write, names, first):
     """Known names tell; else the first in the alphabet, or the fewer stars, is 0."""
-    assert own_texts.read_own(write("a.csv", table(names=names)))["label"][0] == first
+    assert user_file.read_own(write("a.csv", table(names=names)))["label"][0] == first
 
 
 @pytest.mark.parametrize(
@@ -87,14 +88,14 @@ def test_which_label_is_the_good_one(write, names, first):
     [(("2", "10"), "2", "10"), (("+1", "-1"), "-1", "+1"), (("0.5", "1e1"), "0.5", "1e1")],
 )
 def test_labels_that_are_numbers_are_in_the_order_of_numbers(write, names, bad, good):
-    reviews = own_texts.read_own(write("a.csv", table(names=names)))
+    reviews = user_file.read_own(write("a.csv", table(names=names)))
     assert f"100 {bad!r} (0), 100 {good!r} (1)" in reviews.attrs["source"]
 
 
 @pytest.mark.parametrize("sign", ["\u2028", "\x0c", "\x85", "\x1c", "\u2029", "\v"])
 def test_signs_that_only_python_takes_for_ends_of_lines_cut_no_row(write, capsys, sign):
     text = f"film{sign}number"
-    reviews = own_texts.read_own(write("a.csv", table(line=f"{text} {{i}},{{label}}")))
+    reviews = user_file.read_own(write("a.csv", table(line=f"{text} {{i}},{{label}}")))
     assert reviews["text"][0] == f"{text} 0" and len(reviews) == 200
     assert "left out" not in capsys.readouterr().out
 
@@ -110,7 +111,7 @@ def test_signs_that_only_python_takes_for_ends_of_lines_cut_no_row(write, capsys
 )
 def test_what_parts_the_columns_is_found_whatever_the_texts_hold(write, monkeypatch, head, line):
     monkeypatch.setenv("LAB2_TEXT", next(n for n in head.replace("|", ";").split(";") if "t" in n))
-    reviews = own_texts.read_own(write("a.csv", table(head=head, line=line)))
+    reviews = user_file.read_own(write("a.csv", table(head=head, line=line)))
     assert len(reviews) == 200
 
 
@@ -118,11 +119,11 @@ def test_a_quotation_mark_that_is_never_closed_is_named_with_its_line(write, cap
     lines = table().splitlines()
     lines[50] = '"film number 49,good'
     with pytest.raises(LabError, match=r"line 51: a quotation mark is opened and never closed"):
-        own_texts.read_own(write("a.csv", "\n".join(lines)))
+        user_file.read_own(write("a.csv", "\n".join(lines)))
     with pytest.raises(LabError, match=r"line 1: a quotation mark is opened"):
-        own_texts.read_own(write("a.csv", '"' + table()))
+        user_file.read_own(write("a.csv", '"' + table()))
     end = table() + '"cut off,good'
-    assert len(own_texts.read_own(write("a.csv", end))) == 200
+    assert len(user_file.read_own(write("a.csv", end))) == 200
     assert "line 202: a quotation mark is never closed" in capsys.readouterr().out
 
 
@@ -132,7 +133,7 @@ def test_bad_rows_are_counted_with_their_lines(write, capsys):
     lines[7] = ",good"
     lines[9] = "text without a label,"
     lines[11:13] = ['"two', 'lines",good']
-    reviews = own_texts.read_own(write("a.csv", "\n".join(lines)))
+    reviews = user_file.read_own(write("a.csv", "\n".join(lines)))
     said = capsys.readouterr().out
     assert "3 rows left out" in said
     assert "line 4: 3 fields instead of 2; line 8: no text; line 10: no label" in said
@@ -143,7 +144,7 @@ def test_bad_json_is_counted_with_its_line(write, capsys):
     lines = [json.dumps({"text": f"film {i}", "label": i % 2}) for i in range(150)]
     lines[4], lines[6], lines[8] = '{"text": "cut', "[1, 2]", '{"text": "no label", "label": null}'
     lines += ['{"text": "film", "label": 1' for _ in range(5)]
-    assert len(own_texts.read_own(write("a.jsonl", "\n".join(lines)))) == 147
+    assert len(user_file.read_own(write("a.jsonl", "\n".join(lines)))) == 147
     said = capsys.readouterr().out
     assert "8 rows left out (line 5: no JSON" in said and "and 3 more" in said
     assert "line 7: no JSON object" in said and "line 9: no label" in said
@@ -164,22 +165,22 @@ def test_bad_json_is_counted_with_its_line(write, capsys):
 )
 def test_what_cannot_be_read_is_said(write, name, content, match):
     with pytest.raises(LabError, match=match):
-        own_texts.read_own(write(name, content))
+        user_file.read_own(write(name, content))
 
 
 def test_a_missing_file_and_a_wrong_encoding_are_said(write, monkeypatch, tmp_path):
     with pytest.raises(LabError, match="cannot be read: No such file"):
-        own_texts.read_own(tmp_path / "none.csv")
+        user_file.read_own(tmp_path / "none.csv")
     path = write("a.csv", table().encode("cp1252"))
     monkeypatch.setenv("LAB2_ENCODING", "no-such")
     with pytest.raises(LabError, match="no such encoding"):
-        own_texts.read_own(path)
+        user_file.read_own(path)
 
 
 def test_another_encoding_can_be_named(write, monkeypatch):
     monkeypatch.setenv("LAB2_ENCODING", "cp1252")
     path = write("a.csv", table(line="café {i},{label}").encode("cp1252"))
-    assert own_texts.read_own(path)["text"][0] == "café 0"
+    assert user_file.read_own(path)["text"][0] == "café 0"
 
 
 def test_own_texts_go_the_way_of_all_reviews(write, monkeypatch, tmp_path, capsys):
@@ -195,7 +196,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content, name):
     path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(b"text,label\n" + content)
     try:
-        own_texts.read_own(path)
+        user_file.read_own(path)
     except LabError as error:
         assert len(str(error)) > 20
 
@@ -207,4 +208,4 @@ def test_any_text_comes_back_from_json(tmp_path_factory, texts):
     path.write_text("\n".join(lines), encoding="utf-8")
     expected = [text.replace("\0", " ").strip() for text in texts]
     if all(expected):
-        assert own_texts.read_own(path)["text"].tolist() == expected
+        assert user_file.read_own(path)["text"].tolist() == expected

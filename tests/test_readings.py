@@ -11,7 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lab import files, linear, results, statistics, transfer
+from lab.analysis import statistics
+from lab.base import files
+from lab.experiments import reference
+from lab.models import baselines
+from lab.notebooks import transfer
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
@@ -51,12 +55,12 @@ KNOWN = {
 
 @functools.cache
 def stored(name, profile):
-    return results.find_reference(name, profile)[0]
+    return reference.find(name, profile)[0]
 
 
 @functools.cache
 def table(name, profile):
-    return files.read_table(name, results.reference_folder(profile))
+    return files.read_table(name, reference.folder_of(profile))
 
 
 def run(name, network, seed=None, profile="full", **where):
@@ -97,7 +101,7 @@ def line(name, profile="full", whole=False):
 
 @functools.cache
 def differences(name, profile):
-    said = results.reference_predictions(stored(name, profile), profile)
+    said = reference.predictions(stored(name, profile), profile)
     return statistics.compare_all(said.correct)
 
 
@@ -109,9 +113,9 @@ def difference(first, second, column, name="tuned", profile="full"):
 @functools.cache
 def together(profile):
     """What the best network's runs and the weighted line said, alone and together."""
-    said = results.reference_predictions(stored("best", profile), profile)
+    said = reference.predictions(stored("best", profile), profile)
     [single] = said.probability.values()
-    line = results.reference_lines(profile).probability[linear.WEIGHTED]
+    line = reference.lines(profile).probability[baselines.WEIGHTED]
     return said._replace(probability=transfer.together(single, line)).correct
 
 
@@ -160,10 +164,10 @@ def gate(start, how="median"):
 
 def held(claim, profile="quick"):
     """In how many stored runs a claim holds."""
-    from lab import claims
+    from lab.analysis import findings
 
     rows = table("claims", profile)
-    return rows[rows["claim"] == claim]["value"].map(claims.CLAIMS[claim].holds).sum()
+    return rows[rows["claim"] == claim]["value"].map(findings.CLAIMS[claim].holds).sum()
 
 
 # ── the tests ───────────────────────────────────────────────────────────────────────────────────
@@ -217,7 +221,7 @@ def words_of(output):
     return re.sub(r"<[^>]+>", " ", page) + " " + data.get("text/plain", "")
 
 
-PROFILES = [path.name for path in sorted(results.reference_folder("full").parent.glob("*/"))]
+PROFILES = [path.name for path in sorted(reference.folder_of("full").parent.glob("*/"))]
 
 
 @pytest.mark.parametrize("page", ["README.md", "data/reference/README.md"])
@@ -228,7 +232,7 @@ def test_numbers_of_the_readmes_stand_in_the_stored_results(page):
     known = {f"{100 * share:.1f}" for share in all_accuracies()}
     for profile in PROFILES:
         for name, column in (("claims", "value"), ("counting", "perplexity")):
-            if (results.reference_folder(profile) / f"{name}.csv").exists():
+            if (reference.folder_of(profile) / f"{name}.csv").exists():
                 known |= {f"{number:.1f}" for number in table(name, profile)[column].abs()}
         known |= {f"{number:.1f}" for number in stored("language", profile).get("perplexity", ())}
         for name in ("default", "tuned"):
@@ -243,11 +247,11 @@ def test_numbers_of_the_readmes_stand_in_the_stored_results(page):
 def all_accuracies():
     """Yield all test accuracies of stored runs, of networks' runs together, and of the lines."""
     for profile in PROFILES:
-        if (results.reference_folder(profile) / "baselines.csv").exists():
+        if (reference.folder_of(profile) / "baselines.csv").exists():
             yield from table("baselines", profile).iloc[:, 1:].to_numpy().ravel()
         if len(stored("best", profile)):
             yield from statistics.accuracy_table(together(profile)).to_numpy().ravel() / 100
-        for name in results.REFERENCE_LISTS:
+        for name in reference.LISTS:
             runs = stored(name, profile)
             if len(runs):
                 groups = runs.groupby("network")["test_accuracy"]
@@ -255,9 +259,7 @@ def all_accuracies():
                 yield from groups.mean()
                 yield from (
                     statistics.accuracy_table(
-                        results.reference_predictions(
-                            runs.dropna(subset="test_accuracy"), profile
-                        ).correct
+                        reference.predictions(runs.dropna(subset="test_accuracy"), profile).correct
                     )[["low", "high"]]
                     .to_numpy()
                     .ravel()

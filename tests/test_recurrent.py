@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from lab import recurrent
+from lab.models import recurrent
 
 PAIRS = [(nn.RNN, recurrent.RNN), (nn.GRU, recurrent.GRU)]
 

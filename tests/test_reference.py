@@ -1,4 +1,4 @@
-"""`tools/reference.py` and its files: stored as runs finish, found again, never edited by hand."""
+"""`make_reference.py` and its files: stored as runs finish, found again, never edited by hand."""
 
 import dataclasses
 import sys
@@ -9,10 +9,14 @@ import pandas as pd
 import pytest
 
 import utils
-from lab import config, files, language, results, tables
+from lab import config
+from lab.analysis import tables
+from lab.base import files
+from lab.base.hashing import CodeHash
 from lab.config import LabError
-from lab.fingerprint import Code
-from tools import carry_over, reference
+from lab.datasets import token_stream
+from lab.experiments import reference
+from tools.maintainers import make_reference, rekey_results
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,16 +24,16 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Let the stored results and the output folder be elsewhere."""
-    monkeypatch.setattr(results, "reference_folder", lambda profile="full": tmp_path / profile)
+    monkeypatch.setattr(reference, "folder_of", lambda profile="full": tmp_path / profile)
     monkeypatch.setenv("LAB2_OUT", str(tmp_path / "out"))
-    return results.reference_folder("full")
+    return reference.folder_of("full")
 
 
 @pytest.fixture
 def maker(data, folder):
     """A maker with small data."""
     corpus = utils.Corpus(None, None, None, None, data)
-    return reference.Maker(config.PROFILES["full"], corpus, workers=1)
+    return make_reference.Maker(config.PROFILES["full"], corpus, workers=1)
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def small_lists(maker, settings, monkeypatch):
         "default": dict.fromkeys([*four, settings("LSTM", epochs=1)], ""),
         "ladder": {four[0]: "below", settings("RNN", readout="pooled", epochs=1): "above"},
     }
-    monkeypatch.setattr(reference.Maker, "runs", lambda self, name: runs[name])
+    monkeypatch.setattr(make_reference.Maker, "runs", lambda self, name: runs[name])
     return runs
 
 
@@ -48,7 +52,7 @@ def test_runs_from_outside_of_git_can_be_read(maker, folder, small_lists, capsys
     maker.make("default")
     file = folder / "results.csv"
     pd.read_csv(file).assign(commit=np.nan).to_csv(file, index=False)
-    assert len(results.load_reference("default")[0]) == 5
+    assert len(reference.load("default")[0]) == 5
     assert "not computed here: 5 runs. See data/reference/full." in capsys.readouterr().out
 
 
@@ -98,18 +102,18 @@ def test_a_run_of_two_lists_is_stored_once_and_found_in_both(maker, folder, smal
     maker.make("ladder")
     assert "1 of 2 runs to do" in capsys.readouterr().out
     assert len(pd.read_csv(folder / "results.csv")) == 6
-    ladder, curves = results.load_reference("ladder")
+    ladder, curves = reference.load("ladder")
     assert ladder["rung"].tolist() == ["below", "above"] and len(curves) == 2
-    default, _ = results.load_reference("default")
+    default, _ = reference.load("default")
     assert default["run"][0] == ladder["run"][0] and (default["rung"] == "").all()
     assert "Stored results, not computed here: 5 runs" in capsys.readouterr().out
 
 
 def test_predictions_are_those_of_the_runs(maker, folder, small_lists):
     maker.make("default")
-    table, _ = results.load_reference("default")
+    table, _ = reference.load("default")
     classifiers = table[table["cell"] != "LSTM"]
-    said = results.reference_predictions(classifiers)
+    said = reference.predictions(classifiers)
     shapes = {name: rows.shape for name, rows in said.probability.items()}
     assert shapes == {"RNN-8": (2, 40), "GRU-8": (2, 40)}
     assert np.array_equal(said.labels, maker.corpus.data.test.labels)
@@ -124,7 +128,7 @@ def test_counts_stay_whole_beside_language_models(maker, folder, small_lists):
     table = pd.read_csv(folder / "results.csv")
     model = table.iloc[:1].assign(run="a language model", test_reviews=None, perplexity=100.0)
     pd.concat([table, model]).to_csv(folder / "results.csv", index=False)
-    found, _ = results.find_reference("default", "full")
+    found, _ = reference.find("default", "full")
     assert pd.api.types.is_integer_dtype(found["test_reviews"])
     assert found["test_reviews"].tolist() == table["test_reviews"].tolist() == [40] * 5
     assert len(tables.ladder_table(found)) == 5  # its intervals need whole counts
@@ -137,7 +141,7 @@ def test_stored_runs_of_other_code_are_dropped_only_if_that_is_meant(
 ):
     maker.make("default")
     before = (folder / "results.csv").read_bytes()
-    monkeypatch.setattr(lesson, "code", Code("other code"))
+    monkeypatch.setattr(lesson, "code_hash", CodeHash("other code"))
     with pytest.raises(LabError, match="5 stored runs of the list 'default' are of other settings"):
         maker.make("default", train=False)
     assert (folder / "results.csv").read_bytes() == before
@@ -174,8 +178,8 @@ def test_a_stop_while_storing_loses_nothing(maker, folder, small_lists, monkeypa
         maker.make("default")
     monkeypatch.setattr(files, "write_table", write)
     maker.make("default", train=False)
-    table, _ = results.load_reference("default")
-    assert len(table) == 5 and results.reference_predictions(table).correct["LSTM-8"].any()
+    table, _ = reference.load("default")
+    assert len(table) == 5 and reference.predictions(table).correct["LSTM-8"].any()
 
 
 def test_results_of_other_data_are_not_mixed(maker, small_lists):
@@ -191,7 +195,7 @@ def test_results_of_other_data_are_not_mixed(maker, small_lists):
 
 
 def test_of_an_announced_profile_nothing_else_is_made(maker, folder):
-    assert maker.everything() == reference.EVERYTHING
+    assert maker.everything() == make_reference.EVERYTHING
     folder.mkdir()
     said = pd.DataFrame({"list": "default", "network": ["GRU-256", "RNN-256"], "seed": [0, 1]})
     files.write_table("runs", said, folder)
@@ -205,22 +209,24 @@ def test_of_an_announced_profile_nothing_else_is_made(maker, folder):
 
 
 def test_a_list_that_needs_the_tuning_says_so(maker):
-    with pytest.raises(LabError, match=r"python tools/reference\.py tuning"):
+    with pytest.raises(LabError, match=r"python tools/maintainers/make_reference\.py tuning"):
         maker.runs("tuned")
-    with pytest.raises(LabError, match=r"LAB2_PROFILE=full python tools/reference\.py tuned"):
-        results.load_reference("tuned")
+    with pytest.raises(
+        LabError, match=r"LAB2_PROFILE=full python tools/\w+/make_reference\.py tuned"
+    ):
+        reference.load("tuned")
 
 
 def test_every_list_can_be_made(maker, folder, monkeypatch):
     lists = {"tuning": maker.runs("tuning")}
     table = [{"network": s.network, "learning_rate": s.learning_rate} for s in lists["tuning"]]
     tuning = pd.DataFrame(table).assign(valid_loss=0.5)
-    monkeypatch.setattr(results, "find_reference", lambda *_: (tuning, None))
-    stream = language.make_stream(maker.corpus.data.train)
-    text = language.LanguageData(stream, stream, maker.corpus.data.vectors, 100)
-    monkeypatch.setattr(reference.Maker, "stream", text)
+    monkeypatch.setattr(reference, "find", lambda *_: (tuning, None))
+    stream = token_stream.make_stream(maker.corpus.data.train)
+    text = token_stream.LanguageData(stream, stream, maker.corpus.data.vectors, 100)
+    monkeypatch.setattr(make_reference.Maker, "stream", text)
     maker.profile = dataclasses.replace(maker.profile, labelled=(20, 0))
-    for name in results.REFERENCE_LISTS:
+    for name in reference.LISTS:
         lists[name] = maker.runs(name)
     assert {name: len(runs) for name, runs in lists.items()} == {
         "default": 30,
@@ -256,7 +262,7 @@ def test_tables_are_made(maker, folder):
     maker.make_table("baselines")
     baselines = files.read_table("baselines", folder)
     assert baselines.shape == (4, 3)
-    right = {line: rows.mean() for line, rows in results.reference_lines().correct.items()}
+    right = {line: rows.mean() for line, rows in reference.lines().correct.items()}
     whole = baselines.set_index("line")["whole reviews"].iloc[1:]  # not the commoner label
     assert right == pytest.approx(whole.to_dict(), abs=1e-4)
     maker.make_table("gradients")
@@ -275,10 +281,10 @@ def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, m
     sizes["stored_seeds"] = 2
     small = dataclasses.replace(config.PROFILES["full"], **sizes)
     monkeypatch.setitem(config.PROFILES, "full", small)
-    monkeypatch.setattr(results, "reference_folder", lambda profile="full": tmp_path / profile)
-    command = ["reference.py", "baselines", "default", "--only", "GRU-256", "--workers", "1"]
+    monkeypatch.setattr(reference, "folder_of", lambda profile="full": tmp_path / profile)
+    command = ["make_reference.py", "baselines", "default", "--only", "GRU-256", "--workers", "1"]
     monkeypatch.setattr(sys, "argv", command)
-    reference.main()
+    make_reference.main()
     said = capsys.readouterr().out
     assert "official test half" in said and "120 test" in said
     table = pd.read_csv(tmp_path / "full" / "results.csv")
@@ -291,15 +297,15 @@ def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, m
     "profile, least", [("quick", 100), ("course", 15), ("full", 90), ("official", 10)]
 )
 def test_stored_runs_were_made_by_the_code_that_stands_in_the_notebooks(profile, least):
-    rows = carry_over.read(results.reference_folder(profile) / "results.csv")
+    rows = rekey_results.read(reference.folder_of(profile) / "results.csv")
     for row in rows.to_dict("records"):
-        assert carry_over.new_name(row, {})[1] == row["code"], row["run"]
+        assert rekey_results.new_name(row, {})[1] == row["code"], row["run"]
     assert len(rows) >= least
 
 
 def test_stored_quick_runs_were_made_on_the_data_that_are_there_now(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_DATA", str(tmp_path))  # what is packaged, and not the reader's own
-    table, _ = results.all_reference("quick")
+    table, _ = reference.all_runs("quick")
     corpus = utils.load_corpus(config.get_profile("quick"))
     read = utils.language_data(config.get_profile("quick"), corpus)
     assert set(table["data"]) == {corpus.data.fingerprint, read.fingerprint}
@@ -307,7 +313,7 @@ def test_stored_quick_runs_were_made_on_the_data_that_are_there_now(tmp_path, mo
 
 def test_the_readme_has_the_stored_table():
     readme = (ROOT / "data" / "reference" / "README.md").read_text(encoding="utf-8")
-    assert reference.summary() in readme
+    assert make_reference.summary() in readme
 
 
 def read_code(file):
@@ -323,14 +329,14 @@ def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(maker, f
         table = table.assign(run=table["run"].map(renamed))
         table = table.assign(code="old code") if name == "results.csv" else table
         table.to_csv(folder / name, index=False)
-    carry_over.rename_predictions(folder / "predictions.npz", renamed)
+    rekey_results.rename_predictions(folder / "predictions.npz", renamed)
     files.write_table("runs", pd.DataFrame({"list": ["default"], "code": ["old code"]}), folder)
     with pytest.raises(SystemExit, match="stored runs of code old code, which is another"):
-        carry_over.carry_over(folder, ["another code"])
-    assert carry_over.carry_over(folder, ["old code"]) == 5
+        rekey_results.carry_over(folder, ["another code"])
+    assert rekey_results.carry_over(folder, ["old code"]) == 5
     for name, table in before.items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / name, dtype=str), table)
     assert read_code(folder / "runs.csv") <= read_code(folder / "results.csv")  # announced
     (folder / "runs.csv").unlink()
     maker.make("default", train=False)  # found again
-    assert len(results.reference_predictions(results.load_reference("default")[0]).correct) == 3
+    assert len(reference.predictions(reference.load("default")[0]).correct) == 3

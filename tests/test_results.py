@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from helpers import CODE
 
-from lab import figures, results, runs, statistics, tables
+from lab.analysis import figures, statistics, tables
 from lab.config import LabError
-from lab.sweep import sweep
+from lab.experiments import results
+from lab.experiments.run import RunRecord
+from lab.experiments.sweep import sweep
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_export_has_a_row_a_run_and_a_row_an_epoch(exported):
 
 def test_unfinished_runs_are_left_out(exported, data, settings, tmp_path):
     _, records = exported
-    waiting = runs.RunRecord(settings("LSTM"), data.fingerprint, "code", tmp_path / "runs")
+    waiting = RunRecord(settings("LSTM"), data.fingerprint, "code", tmp_path / "runs")
     results.export_results([*records, waiting], tmp_path)
     assert len(results.load_results(tmp_path)[0]) == 2
 

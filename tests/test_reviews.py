@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import utils
-from lab import config, imdb
+from lab import config
 from lab.config import LabError
+from lab.datasets import imdb
 
 
 def test_packaged_reviews_are_the_official_training_half():

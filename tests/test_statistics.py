@@ -13,7 +13,9 @@ from scipy import stats
 from torch import nn
 
 import utils
-from lab import config, figures, run_lists, statistics, tables
+from lab import config
+from lab.analysis import figures, statistics, tables
+from lab.experiments import run_lists
 
 
 def coins(generator, accuracy, shape):

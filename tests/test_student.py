@@ -16,11 +16,14 @@ import pypdf
 import pytest
 from helpers import NOTEBOOK, ROOT, execute, folder_with, said
 
-from lab import answers, config, results
-from lab.cases import TASKS
+from lab import config
 from lab.config import LabError
-from lab.exercises import ASKED, LAB
-from tools import student, student_report, take_over
+from lab.exercises import answer_cells
+from lab.exercises.cases import TASKS
+from lab.exercises.catalogue import ASKED, LAB
+from lab.experiments import reference
+from tools.students import migrate, my_report
+from tools.teachers import student_edition
 
 ELECTIVES = ("gradients", "recipes", "transfer", "full-size")
 
@@ -73,7 +76,7 @@ def code_texts(edition):
         elif place.endswith(".ipynb"):
             for cell in cells_of(edition, place):
                 if cell["cell_type"] == "code":
-                    yield f"{place}, {cell['id']}", ast.parse(answers.source_of(cell))
+                    yield f"{place}, {cell['id']}", ast.parse(answer_cells.source_of(cell))
 
 
 def size(*nodes):
@@ -112,7 +115,7 @@ def test_no_text_number_or_letter_of_the_solved_notebook_is_handed_out(edition, 
     for name, source in solved.items():
         exercise = ASKED[name]
         if exercise.kind == "text":
-            for sentence in re.split(r"(?<=[.?!])\s", answers.text_of(source)):
+            for sentence in re.split(r"(?<=[.?!])\s", answer_cells.text_of(source)):
                 assert len(sentence) < 20 or sentence not in everything, (name, sentence)
         elif exercise.kind in ("number", "choice"):
             line = next(x for x in source.splitlines() if x.startswith(exercise.name))
@@ -131,19 +134,19 @@ def test_a_notebook_is_handed_out_without_outputs_and_hints_for_programs(edition
 def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(tmp_path):
     digests = []
     for folder in ("first", "second"):
-        archive = student.write(tmp_path / folder / "student", student.contents())
+        archive = student_edition.write(tmp_path / folder / "student", student_edition.contents())
         digests.append(archive.read_bytes())
         with zipfile.ZipFile(archive) as zipped:
             for name in zipped.namelist():
                 top, _, place = name.partition("/")
-                assert top == f"lab2-{student.edition_of(student.contents())[:6]}"
+                assert top == f"lab2-{student_edition.edition_of(student_edition.contents())[:6]}"
                 assert (tmp_path / folder / "student" / place).read_bytes() == zipped.read(name)
     assert digests[0] == digests[1]
 
 
 def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
     """It is found by its first line; and a cell that is missing or there twice is told."""
-    read = student.answers.read
+    read = student_edition.answers.read
 
     def bare(path):
         notebook = read(path)
@@ -151,41 +154,41 @@ def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
             cell["metadata"].pop("exercise", None)
         return notebook
 
-    monkeypatch.setattr(student.answers, "read", bare)
-    assert "torch.tanh(x @ w_ih.T" not in student.contents()[NOTEBOOK].decode("utf-8")
+    monkeypatch.setattr(student_edition.answers, "read", bare)
+    assert "torch.tanh(x @ w_ih.T" not in student_edition.contents()[NOTEBOOK].decode("utf-8")
 
     def twice(path):
         notebook = read(path)
         copies = [c for c in notebook["cells"] if c["metadata"].get("exercise") == {"id": "copy"}]
         return {**notebook, "cells": notebook["cells"] + copies}
 
-    monkeypatch.setattr(student.answers, "read", twice)
+    monkeypatch.setattr(student_edition.answers, "read", twice)
     with pytest.raises(LabError, match="have 2 cells for copy; there must be one"):
-        student.contents()
+        student_edition.contents()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(LabError, match="is no student's edition"):
-        student.write(tmp_path, student.contents())
+        student_edition.write(tmp_path, student_edition.contents())
     assert (tmp_path / "thesis.txt").exists()
 
 
 def test_a_folder_in_which_somebody_has_worked_is_renamed_and_not_removed(tmp_path, capsys):
     folder = tmp_path / "student"
-    made = student.contents()
-    student.write(folder, made)
-    student.write(folder, made)
+    made = student_edition.contents()
+    student_edition.write(folder, made)
+    student_edition.write(folder, made)
     assert not (tmp_path / "student-1").exists()
     (folder / "data" / "runs").mkdir()
     (folder / "data" / "runs" / "mine.csv").write_text("work")
-    student.write(folder, made)
+    student_edition.write(folder, made)
     assert (tmp_path / "student-1" / "data" / "runs" / "mine.csv").exists()
     notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
     cell = next(c for c in notebook.cells if c.metadata.get("exercise") == {"id": "split"})
     cell.source = cell.source.replace("None", '"a"')
     nbformat.write(notebook, folder / NOTEBOOK)
-    student.write(folder, made)
+    student_edition.write(folder, made)
     assert '\\"a\\"' in (tmp_path / "student-2" / NOTEBOOK).read_text(encoding="utf-8")
     assert "is now" in capsys.readouterr().out
 
@@ -196,13 +199,13 @@ def test_a_folder_in_which_somebody_has_worked_is_renamed_and_not_removed(tmp_pa
 def test_a_stub_keeps_heading_signature_docstring_and_checks_and_is_empty(edition, solved):
     found = {}
     for place in [place for place in edition if place.endswith(".ipynb")]:
-        found |= answers.find(cells_of(edition, place))
+        found |= answer_cells.find(cells_of(edition, place))
     assert set(found) == set(ASKED) == set(solved)
     for name, (one,) in found.items():
         exercise = ASKED[name]
         assert one.source.splitlines()[0] == solved[name].splitlines()[0]
-        assert answers.is_empty(one.source, exercise), name
-        assert not answers.is_empty(solved[name], exercise), name
+        assert answer_cells.is_empty(one.source, exercise), name
+        assert not answer_cells.is_empty(solved[name], exercise), name
         assert ('check("' in one.source) == ('check("' in solved[name])
         if exercise.kind == "code":
             stub, full = (ast.parse(s).body[0] for s in (one.source, solved[name]))
@@ -213,28 +216,28 @@ def test_a_stub_keeps_heading_signature_docstring_and_checks_and_is_empty(editio
 
 def test_what_a_student_computes_is_an_answer_too():
     number = "# Question five-classes\nanswer_five_classes = math.log(5)\ncheck('five-classes')"
-    assert not answers.is_empty(number, LAB["five-classes"])
-    assert answers.value_of(number, "answer_five_classes") == "math.log(5)"
+    assert not answer_cells.is_empty(number, LAB["five-classes"])
+    assert answer_cells.value_of(number, "answer_five_classes") == "math.log(5)"
     guesses = 'guess_gates = {"0.50": 100 * 0.5**50, "0.73": 50, "0.95": None}'
-    assert not answers.is_empty(guesses, LAB["guess-gates"])
-    assert answers.value_of(guesses, "guess_gates")["0.73"] == 50
+    assert not answer_cells.is_empty(guesses, LAB["guess-gates"])
+    assert answer_cells.value_of(guesses, "guess_gates")["0.73"] == 50
 
 
 def test_a_text_is_found_with_and_without_its_heading_and_question():
     text = "**Answer memorize · 2 points**\n\n*What does it show?*\n\nFirst.\n\nSecond."
     for lost in ("", "**Answer memorize · 2 points**\n\n", "*What does it show?*\n\n"):
-        assert answers.text_of(text.replace(lost, "")) == "First.\n\nSecond."
-    assert answers.text_of(f"{text}\n\n*Write here.*") == "First.\n\nSecond."
+        assert answer_cells.text_of(text.replace(lost, "")) == "First.\n\nSecond."
+    assert answer_cells.text_of(f"{text}\n\n*Write here.*") == "First.\n\nSecond."
 
 
 @pytest.mark.parametrize("place", [NOTEBOOK, *(f"further/{name}.ipynb" for name in ELECTIVES)])
 def test_later_cells_do_not_use_what_a_student_writes(edition, place):
     """Only checks, guesses and the cell itself read an answer, so a wrong one stays where it is."""
     cells = [cell for cell in cells_of(edition, place) if cell["cell_type"] == "code"]
-    names = {ASKED[name].name: name for name in answers.find(cells) if ASKED[name].name}
+    names = {ASKED[name].name: name for name in answer_cells.find(cells) if ASKED[name].name}
     for cell in cells:
         own = cell["metadata"].get("exercise", {}).get("id")
-        tree = ast.parse(answers.source_of(cell))
+        tree = ast.parse(answer_cells.source_of(cell))
         found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         bound = {node.id for node in found if isinstance(node.ctx, ast.Store)}
         bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
@@ -256,14 +259,16 @@ def wrongly(source, name):
     """Return an answer's cell with a wrong answer in it."""
     exercise = LAB[name]
     if exercise.kind == "text":
-        return answers.stub(source, name, exercise).replace(answers.EMPTY_TEXT, "No idea.")
+        return answer_cells.stub(source, name, exercise).replace(
+            answer_cells.EMPTY_TEXT, "No idea."
+        )
     if exercise.kind == "free":
         return source.splitlines()[0] + "\nx = 1"
     if exercise.kind == "code":
         wrong = f"def {exercise.name}(*arguments, **options):\n    return torch.ones(2, 2)"
         return source.splitlines()[0] + "\n" + wrong
-    empty = answers.stub(source, name, exercise)
-    return answers.fill(empty, f"{exercise.name} = {WRONG[exercise.kind]}", exercise)
+    empty = answer_cells.stub(source, name, exercise)
+    return answer_cells.fill(empty, f"{exercise.name} = {WRONG[exercise.kind]}", exercise)
 
 
 def outputs_of(notebook):
@@ -283,7 +288,7 @@ def outputs_of(notebook):
 def runs(edition, solved, tmp_path_factory):
     """The solved notebook, the untouched student's one and one with all answers wrong, executed."""
     folder = tmp_path_factory.mktemp("student")
-    student.write(folder / "student", edition)
+    student_edition.write(folder / "student", edition)
     variables = {"LAB2_PROFILE": "tiny", "LAB2_OUT": str(folder / "out")}
     variables["LAB2_DATA"] = str(ROOT / "data")  # for its caches
     variables["LOKY_MAX_CPU_COUNT"] = "1"  # the other tests want a core, too
@@ -369,7 +374,7 @@ def test_a_report_has_answers_predictions_figures_and_runs_and_nothing_of_our_pr
     assert "50 of 50 points" in pages[0]
     for name, exercise in LAB.items():
         if exercise.kind == "text":
-            assert " ".join(answers.text_of(solved[name]).split())[:40] in text, name
+            assert " ".join(answer_cells.text_of(solved[name]).split())[:40] in text, name
     for cell in runs["solved"].cells:
         if cell.cell_type == "markdown" and "exercise" not in cell.metadata:
             for sentence in re.split(r"(?<=[.?!])\s", " ".join(cell.source.split())):
@@ -408,13 +413,13 @@ def test_a_report_of_what_is_no_notebook_is_refused_in_a_sentence(
     if content is not None:
         path.write_bytes(content)
     monkeypatch.setattr(sys, "argv", ["report.py", str(path), str(tmp_path / "report.pdf")])
-    assert student_report.main() == 1
+    assert my_report.main() == 1
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
 def runs_of(profile, lists):
     """Stored runs that look as if some lists had been made in a profile."""
-    stored = results.find_reference("default", "quick")[0].head(2)
+    stored = reference.find("default", "quick")[0].head(2)
     sizes = config.PROFILES[profile]
     sized = {size: getattr(sizes, size) for size in ("epochs", "max_length", "batch_size")}
     return {name: stored.assign(**sized) for name in lists}
@@ -423,17 +428,17 @@ def runs_of(profile, lists):
 def write_lists(folder, lists):
     for name, table in lists.items():
         table.to_csv(folder / f"{name}_results.csv", index=False)
-    return student_report.all_runs(folder)
+    return my_report.all_runs(folder)
 
 
 def test_a_report_says_which_list_is_of_which_profile(tmp_path):
     runs = write_lists(tmp_path, runs_of("quick", ["default", "tuned", "seeds"]))
-    assert student_report.profile_of(runs) == "quick (not course: the hour was not there)"
+    assert my_report.profile_of(runs) == "quick (not course: the hour was not there)"
     runs = write_lists(tmp_path, runs_of("course", ["default"]))
-    assert student_report.profile_of(runs) == "default recipe: course; own learning rate: quick"
+    assert my_report.profile_of(runs) == "default recipe: course; own learning rate: quick"
     runs = write_lists(tmp_path, runs_of("course", ["tuned", "seeds"]))
-    assert student_report.profile_of(runs) == "course"
-    assert student_report.profile_of(write_lists(tmp_path, runs_of("full", ["default"]))) == (
+    assert my_report.profile_of(runs) == "course"
+    assert my_report.profile_of(write_lists(tmp_path, runs_of("full", ["default"]))) == (
         "default recipe: full; own learning rate: course"
     )
 
@@ -444,29 +449,29 @@ def test_tables_of_the_student_s_own_stop_no_report(tmp_path):
     lists["notes"] = pd.DataFrame({"rate": [0.1], "accuracy": [0.7]})
     runs = write_lists(tmp_path, lists)
     assert sorted(set(runs["list"])) == ["default recipe", "further notebooks", "my experiment"]
-    assert student_report.run_table(runs).count("| – |") == 2  # a result that is not there
+    assert my_report.run_table(runs).count("| – |") == 2  # a result that is not there
     (tmp_path / "predictions.csv").write_text("name,value\nlinear,60\n")
-    work = student_report.Work(ROOT / NOTEBOOK)
-    assert "| predicted | came out |" in student_report.predictions(work, tmp_path)
+    work = my_report.Work(ROOT / NOTEBOOK)
+    assert "| predicted | came out |" in my_report.predictions(work, tmp_path)
 
 
 def test_a_report_takes_the_cell_that_is_filled_and_forgives_jupyter_s_magics(tmp_path):
-    notebook = answers.read(ROOT / NOTEBOOK)
-    place = answers.find(notebook["cells"])["rnn-cell"][0].place
+    notebook = answer_cells.read(ROOT / NOTEBOOK)
+    place = answer_cells.find(notebook["cells"])["rnn-cell"][0].place
     cell = notebook["cells"][place]
-    empty = answers.stub(answers.source_of(cell), "rnn-cell", LAB["rnn-cell"])
+    empty = answer_cells.stub(answer_cells.source_of(cell), "rnn-cell", LAB["rnn-cell"])
     notebook["cells"].insert(place + 1, {**cell, "source": empty})
-    last = answers.find(notebook["cells"])["experiment"][0].place
+    last = answer_cells.find(notebook["cells"])["experiment"][0].place
     notebook["cells"][last]["source"] = "# Answer experiment\n%timeit 1\n!ls"
     path = tmp_path / NOTEBOOK
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    work = student_report.Work(path)
+    work = my_report.Work(path)
     assert "rnn-cell" not in work.missing and work.stopped == ""
 
 
 @pytest.mark.parametrize("program", ["report.py", "take_over.py"])
 def test_the_system_s_python_is_told_which_one_to_take(tmp_path, edition, program):
-    student.write(tmp_path / "student", edition)
+    student_edition.write(tmp_path / "student", edition)
     bare = [sys.executable, "-S", program, "x"]  # without packages
     done = subprocess.run(bare, cwd=tmp_path / "student", capture_output=True, text=True)
     assert done.returncode == 1 and ".venv/bin/python " + program in done.stderr
@@ -481,13 +486,13 @@ def test_answers_are_taken_over_into_a_corrected_edition(edition, solved, tmp_pa
     mine["rnn-cell"] = solved["rnn-cell"].replace("x, h,", "x, old, h,")
     old = folder_with(edition, tmp_path / "old" / "student", **mine)
     new = folder_with(edition, tmp_path / "new" / "student")
-    done = take_over.take_over(old, new)
-    found = answers.find(answers.read(new)["cells"])
+    done = migrate.take_over(old, new)
+    found = answer_cells.find(answer_cells.read(new)["cells"])
     for name, source in mine.items():
         assert found[name][0].source == source, name
     assert done[0].startswith(f"{len(mine)} answers") and "rnn-cell: asks for something" in done[1]
     assert (new.parent / "lab2.before.ipynb").exists()
-    again = take_over.take_over(old, new)
+    again = migrate.take_over(old, new)
     assert again[0].startswith("0 answers") and "Answered here already" in again[1]
 
 
@@ -497,14 +502,14 @@ def test_runs_come_along_and_nothing_is_overwritten(tmp_path):
         (folder / "runs" / "gru").mkdir(parents=True)
         (folder / "results.csv").write_text(text)
     (old / "runs" / "gru" / "best.pt").write_text("weights")
-    assert take_over.take_runs(old, new) == ["1 files of finished runs copied."]
+    assert migrate.take_runs(old, new) == ["1 files of finished runs copied."]
     assert (new / "results.csv").read_text() == "new"
     assert (new / "runs" / "gru" / "best.pt").read_text() == "weights"
 
 
 def test_taking_over_says_in_a_sentence_what_is_wrong(edition, tmp_path):
     folder = tmp_path / "student"
-    student.write(folder, edition)
+    student_edition.write(folder, edition)
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.ipynb").write_text("no notebook")
     for argument in ([], [str(tmp_path / "empty")], [str(tmp_path / "notes.ipynb")], [str(folder)]):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import utils
-from lab import files, glove
+from lab.base import files
 from lab.config import LabError
+from lab.datasets import glove
 
 TEXTS = [
     "Good, GOOD film.<br />Don't miss!",

@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from helpers import CODE, Killed, outcome, record_of
 
 import utils
-from lab import files, machine, runs
-from lab import sweep as sweeps
+from lab.base import files, machine
 from lab.config import LabError
-from lab.sweep import is_running, sweep
+from lab.experiments import sweep as sweeps
+from lab.experiments.run import Checkpoint, RunRecord
+from lab.experiments.sweep import is_running, sweep
 
 ROOT = Path(__file__).parents[1]
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals, and no fork")
@@ -110,7 +111,7 @@ def test_whole_epochs_are_not_repeated(lesson, data, settings, tmp_path, cpu, ca
     record = record_of(settings(epochs=4), data, tmp_path)
     saves = []
 
-    def save_or_die(self, *args, save=runs.Checkpoint.save_epoch):
+    def save_or_die(self, *args, save=Checkpoint.save_epoch):
         if len(saves) == 2:
             saves.append("killed")
             raise Killed
@@ -118,7 +119,7 @@ def test_whole_epochs_are_not_repeated(lesson, data, settings, tmp_path, cpu, ca
         saves.append("saved")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs.Checkpoint, "save_epoch", save_or_die)
+        patch.setattr(Checkpoint, "save_epoch", save_or_die)
         with pytest.raises(Killed):
             lesson.train_run(record.settings, data, record, cpu)
         lesson.train_run(record.settings, data, record_of(record.settings, data, tmp_path), cpu)
@@ -207,7 +208,7 @@ def test_changed_data_or_code_is_another_run(data, settings, tmp_path):
     other = dataclasses.replace(data, train=train)
     assert other.fingerprint != data.fingerprint
     names = {
-        runs.RunRecord(settings(), d.fingerprint, code, tmp_path).name
+        RunRecord(settings(), d.fingerprint, code, tmp_path).name
         for d in (data, other)
         for code in ("code", "other code")
     }
@@ -256,7 +257,7 @@ def test_result_cut_short_starts_the_run_anew_and_says_so(
 
 def stopped_after(epochs, train, data, record, device):
     """Train until `epochs` are saved, and stop there as a killed process does."""
-    save = runs.Checkpoint.save_epoch
+    save = Checkpoint.save_epoch
 
     def save_and_die(self, model, optimizer, curve):
         save(self, model, optimizer, curve)
@@ -264,7 +265,7 @@ def stopped_after(epochs, train, data, record, device):
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
+        patch.setattr(Checkpoint, "save_epoch", save_and_die)
         with pytest.raises(Killed):
             train(record.settings, data, record, device)
 
@@ -275,13 +276,13 @@ def test_killed_between_the_last_state_and_its_curve_the_curve_is_whole(
     whole, broken = (record_of(settings(), data, tmp_path / name) for name in "ab")
     lesson.train_run(whole.settings, data, whole, cpu)
 
-    def save_and_die(self, curve, save=runs.RunRecord.save_curve):
+    def save_and_die(self, curve, save=RunRecord.save_curve):
         if len(curve) == 3:
             raise Killed
         save(self, curve)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(runs.RunRecord, "save_curve", save_and_die)
+        patch.setattr(RunRecord, "save_curve", save_and_die)
         lesson.train_run(broken.settings, data, broken, cpu)
     lesson.train_run(broken.settings, data, broken, cpu)
     assert len(broken.curve) == 3 and outcome(broken) == outcome(whole)
@@ -416,7 +417,7 @@ def test_impossible_setting_is_refused_before_anything_starts(
 ):
     run_list = [settings("RNN"), dataclasses.replace(settings(), **wrong)]
     with pytest.raises(LabError, match=message):
-        sweep(run_list, lesson.train_run, data, lesson.code, tmp_path)
+        sweep(run_list, lesson.train_run, data, lesson.code_hash, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -482,9 +483,9 @@ def test_workers_end_with_the_kernel(tmp_path, name):
 import os, pathlib, time, sys
 import numpy as np
 sys.path.insert(0, {str(ROOT)!r})
-from lab.fingerprint import Code
-from lab.runs import Settings
-from lab.sweep import sweep
+from lab.base.hashing import CodeHash
+from lab.experiments.settings import Settings
+from lab.experiments.sweep import sweep
 
 def endless(settings, data, record, device):
     pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()

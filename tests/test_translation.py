@@ -18,12 +18,16 @@ from pypdf import PdfReader
 from grading import key, marking, pages
 from grading.graded import Graded
 from grading.submissions import Submission
-from lab import answers, config, figures, words
+from lab import config
+from lab.analysis import figures
+from lab.base import i18n
 from lab.config import LabError
-from lab.exercises import ASKED, LAB
-from tools import report, student, translate
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED, LAB
+from tools.students import report
+from tools.teachers import student_edition, translate
 
-LANGUAGES = [one for one in words.languages() if one != words.ENGLISH]
+LANGUAGES = [one for one in i18n.languages() if one != i18n.ENGLISH]
 every_language = pytest.mark.parametrize("language", LANGUAGES)
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
@@ -40,15 +44,15 @@ def chinese(monkeypatch):
 
 @pytest.fixture(scope="module")
 def english():
-    return answers.read(ROOT / "lab2.ipynb")
+    return answer_cells.read(ROOT / "lab2.ipynb")
 
 
 def cells_of(language):
-    return answers.read(translate.path_of(language))["cells"]
+    return answer_cells.read(translate.path_of(language))["cells"]
 
 
 def source(cell):
-    return answers.source_of(cell)
+    return answer_cells.source_of(cell)
 
 
 # ── 1. Never out of date ────────────────────────────────────────────────────────────────────────
@@ -62,7 +66,7 @@ def test_every_text_of_the_lab_has_its_translation(english, language):
 
 @every_language
 def test_the_notebook_is_made_of_the_english_one_and_its_translations(english, language):
-    """Red: `python tools/translate.py LANGUAGE` was not run, or somebody edited what it makes."""
+    """Red: `translate.py LANGUAGE` was not run, or somebody edited what it makes."""
     made = translate.translated(english, translate.catalogue(language), language)
     stored = {cell["id"]: cell for cell in cells_of(language)}
     assert [cell["id"] for cell in made["cells"]] == list(stored)
@@ -93,13 +97,13 @@ def test_no_translation_is_left_of_a_text_that_is_gone(english, language):
 
 def test_new_texts_are_taken_in_and_old_translations_stay(tmp_path, monkeypatch, english):
     path = tmp_path / "lab2.po"
-    path.write_bytes(words.file_of("zh", "lab2").read_bytes())
+    path.write_bytes(i18n.file_of("zh", "lab2").read_bytes())
     changed = copy.deepcopy(english)
     cell = next(cell for cell in changed["cells"] if cell["id"] == "intro")
     cell["source"] = source(cell) + " And more."
-    monkeypatch.setattr(words, "file_of", lambda *_: path)
+    monkeypatch.setattr(i18n, "file_of", lambda *_: path)
     monkeypatch.setattr(translate, "ROOT", tmp_path)
-    monkeypatch.setattr(answers, "read", lambda _: changed)
+    monkeypatch.setattr(answer_cells, "read", lambda _: changed)
     assert translate.extract("zh") == 1
     assert translate.missing(changed, translate.catalogue("zh")) == ["intro"]
     before = path.read_bytes()
@@ -148,7 +152,7 @@ def test_numbers_formulas_code_and_links_are_the_same(english, language):
         theirs = {code.strip("`") for code in CODE.findall(entry.string)}
 
         def look_up(code, theirs=theirs):
-            return code if code in theirs else words.say(code, language)
+            return code if code in theirs else i18n.say(code, language)
 
         if entry.id and facts(entry.string) != facts(entry.id, look_up):
             differ.append(entry.context)
@@ -161,7 +165,7 @@ def test_numbers_formulas_code_and_links_are_the_same(english, language):
 def chinese_texts():
     """Yield (where, text) of everything that is written in Chinese."""
     for name in ("lab2", "words"):
-        with words.file_of("zh", name).open("rb") as file:
+        with i18n.file_of("zh", name).open("rb") as file:
             for entry in translate.read_po(file):
                 if entry.id:
                     yield f"{name}: {entry.context or entry.id}", str(entry.string)
@@ -194,7 +198,7 @@ def test_all_that_the_checks_say_is_said_in_chinese(chinese):
     left = []
     for line in (ROOT / "tests" / "check_messages.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("["):
-            said = words.say(line.replace("#", "0.5"))
+            said = i18n.say(line.replace("#", "0.5"))
             said = re.sub(r"(函数第 \d+ 行出错，).*", r"\1", said)
             if not CHINESE.search(said) or re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{3,}", said):
                 left.append(said)
@@ -204,7 +208,7 @@ def test_all_that_the_checks_say_is_said_in_chinese(chinese):
 @pytest.mark.parametrize("name", LAB)
 def test_hints_titles_and_headings_are_said_in_chinese(chinese, name):
     for text in (LAB[name].hint and f"Hint: {LAB[name].hint}", LAB[name].title):
-        assert not text or CHINESE.search(words.say(text)), text
+        assert not text or CHINESE.search(i18n.say(text)), text
 
 
 KEPT = re.compile(  # English that stays: names, models, what networks read and write
@@ -259,32 +263,32 @@ def test_every_label_in_the_code_of_figures_has_its_chinese(chinese):
     shown = (label for label in labels_of_figures() if not label.startswith("_"))
     labels = {label for label in shown if re.search(r"[a-z]{3,}", label)} - {"kept"}  # in further/
     assert len(labels) > 20
-    assert {label for label in labels if not CHINESE.search(words.say(label))} == set()
+    assert {label for label in labels if not CHINESE.search(i18n.say(label))} == set()
 
 
 def test_a_pattern_looks_up_what_is_in_its_slots(monkeypatch):
-    known = words.Catalogue(
+    known = i18n.Catalogue(
         {"a cat": "猫", "done": "完"},
-        tuple(words._pattern(e, t) for e, t in {"{0} sees {1}.": "{1}被{0}看见。",
+        tuple(i18n._pattern(e, t) for e, t in {"{0} sees {1}.": "{1}被{0}看见。",
                                                 "{0#} of {1#}": "{1#}中{0#}"}.items()),
     )  # fmt: skip
-    monkeypatch.setattr(words, "catalogue", lambda _: known)
-    assert words.say("a cat sees a dog.") == "a dog被猫看见。"
-    assert words.say("  done\n\na cat") == "  完\n\n猫"
-    assert words.say("3 of 10") == "10中3" and words.say("one of them") == "one of them"
-    assert words.recognizer("{0} sees {1}.").search("狗被猫看见。")["s0"] == "猫"
+    monkeypatch.setattr(i18n, "catalogue", lambda _: known)
+    assert i18n.say("a cat sees a dog.") == "a dog被猫看见。"
+    assert i18n.say("  done\n\na cat") == "  完\n\n猫"
+    assert i18n.say("3 of 10") == "10中3" and i18n.say("one of them") == "one of them"
+    assert i18n.recognizer("{0} sees {1}.").search("狗被猫看见。")["s0"] == "猫"
 
 
 def test_english_is_what_it_was(capsys):
     table = pd.DataFrame({"accuracy %": [1.5]}, index=pd.Index(["here"], name="network"))
-    assert words.say("Hint: look") == "Hint: look" and words.shown(table).equals(table)
-    words.tell("a", 1, sep="-")
+    assert i18n.say("Hint: look") == "Hint: look" and i18n.shown(table).equals(table)
+    i18n.tell("a", 1, sep="-")
     assert capsys.readouterr().out == "a-1\n"
 
 
 def test_a_table_is_shown_in_chinese(chinese):
     index = pd.MultiIndex.from_tuples([("here", 1), ("reference", 2)], names=["network", "epoch"])
-    shown = words.shown(pd.DataFrame({"points": [1.5, 2.5], 3: ["not shown", "x"]}, index=index))
+    shown = i18n.shown(pd.DataFrame({"points": [1.5, 2.5], 3: ["not shown", "x"]}, index=index))
     assert CHINESE.search(" ".join(map(str, shown.columns))) and 3 in shown.columns
     assert all(CHINESE.search(name) for name in shown.index.names)
     assert CHINESE.search(shown.iloc[0, 1]) and shown.iloc[1, 1] == "x" and shown.iloc[1, 0] == 2.5
@@ -295,7 +299,7 @@ def test_an_unknown_language_is_one_sentence(monkeypatch):
     with pytest.raises(
         LabError, match=r"no translation into 'xx'. Set LAB2_LANGUAGE to one of: en, zh"
     ):
-        words.say("here")
+        i18n.say("here")
 
 
 def test_a_figure_has_chinese_letters_and_no_empty_boxes(chinese, recwarn):
@@ -330,15 +334,15 @@ def test_a_report_in_chinese_has_a_font_for_it(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def edition():
-    return student.contents("zh")
+    return student_edition.contents("zh")
 
 
 def test_the_edition_in_chinese_has_no_answers_and_chinese_hints(edition):
     notebook = json.loads(edition["lab2.ipynb"])
-    found = answers.find(notebook["cells"])
+    found = answer_cells.find(notebook["cells"])
     for name in LAB:
         (one,) = found[name]
-        assert answers.is_empty(one.source, ASKED[name], one.question), name
+        assert answer_cells.is_empty(one.source, ASKED[name], one.question), name
         if LAB[name].kind == "code":
             (hint,) = re.findall(r"# 提示：.*", one.source)
             assert CHINESE.search(hint[5:])
@@ -347,8 +351,8 @@ def test_the_edition_in_chinese_has_no_answers_and_chinese_hints(edition):
 
 
 def test_it_is_another_edition_and_graded_like_the_english_one(edition):
-    own = student.edition_of(edition)
-    assert own != student.edition_of(student.contents())
+    own = student_edition.edition_of(edition)
+    assert own != student_edition.edition_of(student_edition.contents())
     keys = {own: key.present("zh")}
     empty = Submission("li", "", "li.ipynb", edition["lab2.ipynb"], 0.0)
     result = marking.mark(empty, keys, own, "none")
@@ -356,8 +360,8 @@ def test_it_is_another_edition_and_graded_like_the_english_one(edition):
         "graded without a wall"
     ]
     notebook = json.loads(edition["lab2.ipynb"])
-    solved = {n: ones[0].source for n, ones in answers.find(cells_of("zh")).items()}
-    for name, ones in answers.find(notebook["cells"]).items():
+    solved = {n: ones[0].source for n, ones in answer_cells.find(cells_of("zh")).items()}
+    for name, ones in answer_cells.find(notebook["cells"]).items():
         notebook["cells"][ones[0].place]["source"] = solved[name]
     full = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
     marks = marking.mark(full, keys, own, "none").marks
@@ -384,7 +388,7 @@ def test_who_hands_in_chinese_is_answered_in_chinese(edition):
     }
     notebook = json.loads(edition["lab2.ipynb"])
     cells = notebook["cells"]
-    found = {name: ones[0].place for name, ones in answers.find(cells).items()}
+    found = {name: ones[0].place for name, ones in answer_cells.find(cells).items()}
     for name, text in wrong.items():
         head = source(cells[found[name]]).split("\n")[0]
         cells[found[name]]["source"] = text if name == "memorize" else f"{head}\n{text}"
@@ -405,9 +409,9 @@ def test_who_hands_in_chinese_is_answered_in_chinese(edition):
 
 def test_headings_without_metadata_are_found_in_both_languages():
     for cell in cells_of("zh"):
-        if exercise := answers.marked(cell):
+        if exercise := answer_cells.marked(cell):
             bare = {**cell, "metadata": {}, "id": "x"}
-            assert list(answers.find([bare])) == [exercise["id"]]
+            assert list(answer_cells.find([bare])) == [exercise["id"]]
 
 
 def test_config_puts_a_language_in_place(monkeypatch):

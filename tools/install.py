@@ -6,8 +6,6 @@ Versions are those of requirements.txt, and of constraints.txt for whatever thes
 on Linux without an NVIDIA device, the CPU build of PyTorch's own index, if that answers within some
 seconds; anywhere else what the package index gives. The variable TORCH overrides that: `index` is
 the package index, an address is another index of PyTorch builds.
-
-Imports `doctor.py`, and the standard library: nothing else is there yet.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 try:
-    from tools import student_report
+    from tools.students import my_report
 except ModuleNotFoundError as error:  # the system's Python, not the lab's
     sys.exit(
         f"{error}. In this folder: .venv/bin/python report.py "
@@ -14,4 +14,4 @@ except ModuleNotFoundError as error:  # the system's Python, not the lab's
     )
 
 if __name__ == "__main__":
-    sys.exit(student_report.main())
+    sys.exit(my_report.main())

@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 try:
-    from tools import take_over
+    from tools.students import migrate
 except ModuleNotFoundError as error:  # the system's Python, not the lab's
     sys.exit(
         f"{error}. In this folder: .venv/bin/python take_over.py FOLDER "
@@ -14,4 +14,4 @@ except ModuleNotFoundError as error:  # the system's Python, not the lab's
     )
 
 if __name__ == "__main__":
-    sys.exit(take_over.main())
+    sys.exit(migrate.main())

@@ -30,7 +30,7 @@ from typing import Any
 import psutil
 
 from grading.sandbox import landlock, protocol
-from lab import plays as harness
+from lab.exercises import harness
 
 HERE = Path(__file__).resolve().parent
 BEHIND = {  # name behind the wall -> file

@@ -41,7 +41,10 @@ sys.path.insert(0, str(ROOT))
 from rounds import ROUNDS, Rounds, in_words, verdict
 
 import utils
-from lab import files, imdb, lesson, machine, recurrent
+from lab.base import files, machine
+from lab.datasets import imdb
+from lab.models import recurrent
+from lab.notebooks import lesson
 
 DIMENSION = 100  # of the word vectors, as in the starting report
 BATCH, LENGTH = 64, 400

@@ -36,7 +36,11 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import utils
-from lab import files, given, language, lesson, machine, runs
+from lab.base import files, machine
+from lab.datasets import token_stream
+from lab.exercises import solutions
+from lab.experiments.settings import Settings
+from lab.notebooks import lesson
 
 COLUMNS, STEPS = 32, 40
 EQUAL_SECONDS = 120.0
@@ -44,11 +48,11 @@ HELD_OUT = 100_000  # words at the end of the stream
 CELLS = {"RNN": "RNN-256", "LSTM": "LSTM-256", "GRU": "GRU-256"}
 
 
-def real_stream(batches: int) -> list[language.StreamBatch]:
+def real_stream(batches: int) -> list[token_stream.StreamBatch]:
     """Return `batches` pieces of a stream of packaged reviews."""
-    stream = language.make_stream(engine.real_reviews()[0], seed=0)
+    stream = token_stream.make_stream(engine.real_reviews()[0], seed=0)
     stream = stream[: COLUMNS * STEPS * batches + 1]
-    return list(language.stream_batches(stream, COLUMNS, STEPS))
+    return list(token_stream.stream_batches(stream, COLUMNS, STEPS))
 
 
 class Stock(nn.Module):
@@ -60,7 +64,7 @@ class Stock(nn.Module):
         self.recurrent = getattr(nn, cell)(engine.DIMENSION, 256)
         self.linear = nn.Linear(256, words)
 
-    def loss(self, batch: language.StreamBatch, state: object) -> tuple[torch.Tensor, object]:
+    def loss(self, batch: token_stream.StreamBatch, state: object) -> tuple[torch.Tensor, object]:
         """Return the mean loss of a piece, and the state after it."""
         lengths = torch.full((COLUMNS,), len(batch.text))
         packed = pack_padded_sequence(self.embedding(batch.text), lengths)
@@ -93,13 +97,13 @@ def equal_time(recipe: str, seconds: float) -> dict[str, float]:
     if recipe == "lab":
         machine.prepare_torch()
     reviews, vocab = engine.real_reviews()
-    stream = language.make_stream(reviews, seed=0)
-    batches = list(language.stream_batches(stream[:-HELD_OUT], COLUMNS, STEPS))
-    held_out = list(language.stream_batches(stream[-HELD_OUT:], COLUMNS, STEPS))
+    stream = token_stream.make_stream(reviews, seed=0)
+    batches = list(token_stream.stream_batches(stream[:-HELD_OUT], COLUMNS, STEPS))
+    held_out = list(token_stream.stream_batches(stream[-HELD_OUT:], COLUMNS, STEPS))
     torch.manual_seed(0)
     if recipe == "lab":
         vectors = utils.load_vectors(vocab).matrix
-        settings = runs.Settings("LSTM-256 LM", "LSTM", 256, 1, 6e-3, 0, 1, COLUMNS, STEPS)
+        settings = Settings("LSTM-256 LM", "LSTM", 256, 1, 6e-3, 0, 1, COLUMNS, STEPS)
         model = lesson.LanguageModel(lesson.build_model(settings, vectors))
         optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     else:
@@ -114,7 +118,7 @@ def equal_time(recipe: str, seconds: float) -> dict[str, float]:
         else:
             loss, state = model.loss(batch, state)
         train_step(model, loss, optimizer)
-        state = given.detached(state)
+        state = solutions.detached(state)
         words += batch.target.numel()
     model.eval()
     state, nats = None, []
@@ -142,7 +146,7 @@ def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
         model = Stock(cell, 25_002)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 
-    def train(some: list[language.StreamBatch]) -> None:
+    def train(some: list[token_stream.StreamBatch]) -> None:
         if recipe == "lab":
             lesson.read_stream(model, some, optimizer)
             return
@@ -150,7 +154,7 @@ def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
         for batch in some:
             loss, state = model.loss(batch, state)
             train_step(model, loss, optimizer)
-            state = given.detached(state)
+            state = solutions.detached(state)
 
     train(batches[:1])
     start = time.perf_counter()

@@ -19,7 +19,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from rounds import Rounds, in_words, verdict
 
-from lab import config, given, lesson, machine, run_lists
+from lab import config
+from lab.base import machine
+from lab.exercises import solutions
+from lab.experiments import run_lists
+from lab.notebooks import lesson
 
 WORDS = 300
 
@@ -45,14 +49,14 @@ def main() -> None:
         return model.predict(words[:end, None], torch.tensor([end])).item()
 
     def all_at_once() -> float:
-        return seconds(lambda: [given.beliefs(model, words) for model in models])
+        return seconds(lambda: [solutions.beliefs(model, words) for model in models])
 
     def every_beginning() -> float:
         ends = range(1, WORDS + 1)
         return seconds(lambda: [predict(model, end) for model in models for end in ends])
 
     one = Rounds({"every beginning": every_beginning, "all at once": all_at_once})
-    difference = max(abs(given.beliefs(m, words)[-1] - predict(m, WORDS)) for m in models)
+    difference = max(abs(solutions.beliefs(m, words)[-1] - predict(m, WORDS)) for m in models)
     print(
         f"{WORDS} words, {len(models)} networks: {one.figure('all at once'):.2f} s; prediction by "
         f"prediction {one.figure('every beginning'):.1f} s, times as long: "

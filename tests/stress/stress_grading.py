@@ -21,8 +21,8 @@ from mutants import mutants
 from test_grading import filled
 
 from grading import key
-from lab.exercises import LAB
-from tools import student
+from lab.exercises.catalogue import LAB
+from tools.teachers import student_edition
 
 HONEST, WRONG, HOSTILE = 140, 30, 30
 LOOPS = [kind for kind in EVIL if "loop" in kind or "sleep" in kind or "thread" in kind]
@@ -30,7 +30,7 @@ LOOPS = [kind for kind in EVIL if "loop" in kind or "sleep" in kind or "thread" 
 
 def hand_ins(solved):
     """Yield (name, notebook) of a class: right or partly right, wrong, hostile."""
-    edition = json.loads(student.contents()["lab2.ipynb"])
+    edition = json.loads(student_edition.contents()["lab2.ipynb"])
     dice = random.Random(0)
     wrong = {}
     for name, _, source in mutants():

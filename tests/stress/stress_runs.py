@@ -19,10 +19,12 @@ import pandas as pd
 import pytest
 from helpers import CODE, execute, outcome, record_of, said
 
-from lab import files, imdb, runs
-from lab import sweep as sweeps
+from lab.base import files
 from lab.config import LabError
-from tools import carry_over
+from lab.datasets import imdb
+from lab.experiments import sweep as sweeps
+from lab.experiments.run import Checkpoint
+from tools.maintainers import rekey_results
 
 KILLS = 200
 WORDS = ["a", "story", "of", "two", "friends", "and", "their", "dog", "in", "the", "rain"]
@@ -128,14 +130,14 @@ def stop_after_one_epoch(lesson, data, record, device):
     class Killed(BaseException):
         pass
 
-    save = runs.Checkpoint.save_epoch
+    save = Checkpoint.save_epoch
 
     def save_and_die(self, *arguments):
         save(self, *arguments)
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs.Checkpoint, "save_epoch", save_and_die)
+        patch.setattr(Checkpoint, "save_epoch", save_and_die)
         with pytest.raises(Killed):
             lesson.train_run(record.settings, data, record, device)
     shutil.copytree(record.folder, record.folder.parent.parent / "broken-copy")
@@ -203,9 +205,9 @@ import sys, time
 sys.path.insert(0, {str(root)!r})
 import pathlib
 from lab.config import LabError
-from lab.fingerprint import Code
-from lab.runs import Settings
-from lab.sweep import sweep
+from lab.base.hashing import CodeHash
+from lab.experiments.settings import Settings
+from lab.experiments.sweep import sweep
 
 def slow(settings, data, record, device):
     pathlib.Path({str(tmp_path)!r}, "started").touch()
@@ -278,7 +280,7 @@ def test_the_full_profile_from_end_to_end(tmp_path):
     write_official(tmp_path / "aclImdb" / "train", each=3900)
     full = {"LAB2_PROFILE": "full", "LAB2_DATA": str(tmp_path), "LAB2_OUT": str(tmp_path / "out")}
     (tmp_path / "out").mkdir()
-    command = [sys.executable, "tools/reference.py", "--replace"]
+    command = [sys.executable, "tools/maintainers/make_reference.py", "--replace"]
     made = subprocess.run(command, cwd=root, env=os.environ | full, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr[-2000:]
     stored = pd.read_csv(root / "data" / "reference" / "full" / "results.csv")
@@ -292,4 +294,4 @@ def test_the_full_profile_from_end_to_end(tmp_path):
 
 def test_the_code_computes_what_the_code_of_the_stored_runs_did():
     """Short runs of each cell and kind, with the code of then and of now: the same bits."""
-    assert carry_over.compare("ba316e1")[0] == []
+    assert rekey_results.compare("ba316e1")[0] == []

@@ -7,16 +7,16 @@ import pytest
 from helpers import NOTEBOOK, ROOT, execute, said
 from test_student import outputs_of, wrongly
 
-from lab import answers
-from lab.exercises import LAB
-from tools import student
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import LAB
+from tools.teachers import student_edition
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A student's folder, and another for what its runs leave."""
     folder = tmp_path_factory.mktemp("student")
-    student.write(folder / "student", student.contents())
+    student_edition.write(folder / "student", student_edition.contents())
     variables = {"LAB2_PROFILE": "tiny", "LAB2_OUT": str(folder / "out")}
     variables["LAB2_DATA"] = str(ROOT / "data")  # for its caches
     with pytest.MonkeyPatch.context() as patch:
@@ -29,7 +29,7 @@ def place(tmp_path_factory):
 def right(place):
     """The solved notebook, executed; and its answers."""
     notebook = nbformat.read(ROOT / NOTEBOOK, as_version=4)
-    return execute(notebook), answers.find(notebook.cells)
+    return execute(notebook), answer_cells.find(notebook.cells)
 
 
 @pytest.mark.parametrize("name", LAB)

@@ -28,9 +28,9 @@ import torch
 from grading import gradebook, graded, key, marking, pages, people, self_test, submissions
 from grading.sandbox import program
 from grading.submissions import Submission
-from lab import files, machine, words
+from lab.base import files, i18n, machine
 from lab.config import LabError
-from tools import student
+from tools.teachers import student_edition
 
 GRADES = ROOT / "build" / "grades"
 NO_WALL = (
@@ -50,8 +50,8 @@ def grade(
     Raises LabError if the folder is not there, or the wall fails its test.
     """
     ones = _submissions(folder)
-    present = student.edition_of(student.contents())
-    keys = _keys(ones)
+    editions = _editions()
+    keys, present = _keys(editions, ones), editions[i18n.ENGLISH]
     self_test.check_wall(wall, keys[present])
     named = dict(zip(people.unique_names(ones), ones, strict=True))
     chosen = {name: one for name, one in named.items() if only in ("", name, one.student)}
@@ -84,10 +84,15 @@ def _submissions(folder: Path) -> list[Submission]:
     raise LabError(f"{folder} holds no notebooks, folders or archives.")
 
 
-def _keys(ones: Sequence[Submission]) -> dict[str, key.Key]:
+def _editions() -> dict[str, str]:
+    """Return the digits of the present edition in each language."""
+    contents = {one: student_edition.contents(one) for one in i18n.languages()}
+    return {one: student_edition.edition_of(content) for one, content in contents.items()}
+
+
+def _keys(editions: dict[str, str], ones: Sequence[Submission]) -> dict[str, key.Key]:
     """Return the keys of the present editions and of those that submissions name."""
-    editions = {one: student.edition_of(student.contents(one)) for one in words.languages()}
-    keys = {edition: key.present(one) for one, edition in editions.items()}
+    keys = {edition: key.present(language) for language, edition in editions.items()}
     for one in ones:
         edition = submissions.notebook_of(one.content).edition
         if edition not in keys and (old := key.of_edition(edition)):

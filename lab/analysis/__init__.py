@@ -1,0 +1,11 @@
+"""What is made of results. Figures and tables read records, never models.
+
+    statistics   intervals and tests
+    tables       tables as a page shows them
+    style        how figures look, and how they are kept
+    figures      all figures
+    findings     what the lab says, as numbers that any run can be held against
+    widget       a text box that shows what networks believe while one types
+
+May import `lab.experiments` and what stands below it.
+"""

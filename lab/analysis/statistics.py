@@ -1,0 +1,324 @@
+"""Seeds, 95 % intervals and tests: which differences between networks the runs support.
+
+Everything here works on numbers that runs have left behind: right and wrong answers, probabilities,
+norms of gradients. Nothing here knows a network; what is measured inside of one is measured in the
+notebook, by cells that students read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.metrics import brier_score_loss
+
+
+def accuracy_interval(accuracy: float, reviews: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy measured on `reviews` reviews.
+
+    Wilson's score interval (Wilson 1927), from scipy. It speaks of the choice of test reviews
+    alone, not of the seed.
+    """
+    test = stats.binomtest(round(accuracy * reviews), reviews)
+    interval = test.proportion_ci(confidence_level=0.95, method="wilson")
+    return interval.low, interval.high
+
+
+COLLAPSED = 0.6  # a run that ends below this accuracy has not learnt the task
+
+
+def seed_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network: how its test accuracy (in %) varies over the seeds.
+
+    results: a row a run, with network, seed and test_accuracy (0 to 1). The standard deviation is
+    the sample's (n - 1), and missing where there is one run; collapsed counts runs below COLLAPSED.
+    """
+    accuracy = 100 * results["test_accuracy"]
+    groups = accuracy.groupby(results["network"], sort=False)
+    table = groups.agg(runs="size", mean="mean", sd="std", median="median", min="min", max="max")
+    table["collapsed"] = groups.apply(lambda values: int((values < 100 * COLLAPSED).sum()))
+    return table
+
+
+class Difference(NamedTuple):
+    """The difference of two mean accuracies, with its 95 % interval and what could be seen."""
+
+    mean: float
+    low: float
+    high: float
+    detectable: float  # a true difference of this size is found in four of five repetitions
+
+
+def paired_difference(
+    first: NDArray[Any], second: NDArray[Any], draws: int = 2000, seed: int = 0
+) -> Difference:
+    """Compare two networks that were trained with the same seeds and tested on the same reviews.
+
+    first, second: (seeds, reviews) whether each answer was right
+
+    Hierarchical bootstrap: each draw takes seeds with replacement, then reviews, the same for both
+    networks. Two corrections keep the interval honest where seeds are few (the tests measure how
+    often it holds the truth). The seeds' part of a draw is stretched by sqrt(n / (n - 1)) and by
+    Student's t against the normal. And what a review does with one seed only is in the seeds' part
+    already, so its share is taken out of the reviews' part: the plain bootstrap counts it three
+    times (Owen, Annals of Applied Statistics 1, 2007). With one seed the interval speaks of the
+    reviews alone.
+    Raises ValueError if the two do not have the same shape.
+    """
+    if first.shape != second.shape or first.ndim != 2:
+        shapes = f"{first.shape}, {second.shape}"
+        raise ValueError(f"two arrays (seeds, reviews) of one shape, not {shapes}")
+    difference = first.astype(float) - second.astype(float)
+    seeds, reviews = difference.shape
+    generator = np.random.default_rng(seed)
+    # reviews with the same mean over the seeds are alike: draw how many there are of each kind
+    kinds, sizes = np.unique(difference.mean(0), return_counts=True)
+    counts = generator.multinomial(reviews, sizes / reviews, size=draws)  # (draws, kinds)
+    of_reviews = counts @ kinds / reviews - difference.mean()  # (draws,)
+    chosen = generator.integers(seeds, size=(draws, seeds))
+    of_seeds = difference.mean(1)[chosen].mean(1) - difference.mean()
+    drawn = difference.mean() + _shared(difference) * of_reviews + _stretch(seeds) * of_seeds
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    # 80 % power at the 5 % level, two-sided
+    detectable = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * drawn.std()
+    return Difference(difference.mean(), low, high, detectable)
+
+
+def _shared(difference: NDArray[Any]) -> float:
+    """Return the part (0 to 1) of the spread over reviews that all seeds have in common.
+
+    difference: (seeds, reviews). The variance over the seeds is noise of single answers; a mean
+    over n seeds keeps one n-th of it.
+    """
+    seeds, _ = difference.shape
+    total = difference.mean(0).var()
+    if seeds == 1 or total == 0:
+        return 1.0
+    noise = difference.var(0, ddof=1).mean() / seeds
+    return math.sqrt(max(0.0, 1 - noise / total))
+
+
+def _stretch(seeds: int) -> float:
+    """Return by how much the spread of so few seeds is widened."""
+    if seeds == 1:
+        return 1.0
+    student = stats.t.ppf(0.975, seeds - 1) / stats.norm.ppf(0.975)
+    return math.sqrt(seeds / (seeds - 1)) * student
+
+
+def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Return the p-value that two classifiers err equally often on the same reviews.
+
+    first, second: (reviews,) whether each answer was right. McNemar's test in its mid-p form:
+    only the reviews on which they differ count, and each is a coin (Fagerland, Lydersen and Laake,
+    BMC Medical Research Methodology 13, 2013, who find it better than the exact and chi-square
+    forms).
+    """
+    only_first = int(np.sum(first & ~second))
+    only_second = int(np.sum(second & ~first))
+    coin = stats.binom(only_first + only_second, 0.5)
+    fewer = min(only_first, only_second)
+    return min(1.0, 2 * coin.cdf(fewer) - coin.pmf(fewer))
+
+
+def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
+    """Return one row per network: runs, their mean accuracy (%) with a 95 % interval, min and max.
+
+    correct: (seeds, reviews) for each network. The interval is `paired_difference`'s from a network
+    that is never right. Two runs say next to nothing about a third: Student's t for them is 12.7.
+    So below three runs the interval speaks of the reviews alone, and min and max tell the rest.
+    """
+    rows = {}
+    for name, right in correct.items():
+        accuracy = 100 * right.mean(1)
+        counted = right if len(right) > 2 else right.mean(0, keepdims=True)  # (seeds or 1, reviews)
+        mean, low, high, _ = paired_difference(counted, np.zeros_like(counted))
+        interval = 100 * mean, 100 * low, 100 * high
+        rows[name] = (len(right), *interval, accuracy.min(), accuracy.max())
+    columns = ["runs", "mean", "low", "high", "min", "max"]
+    return pd.DataFrame.from_dict(rows, "index", columns=columns)
+
+
+def median_seed(correct: NDArray[Any]) -> int:
+    """Return the row of (seeds, reviews) with the median accuracy, the lower of two middles."""
+    order = np.argsort(correct.mean(1), kind="stable")
+    return int(order[(len(order) - 1) // 2])
+
+
+def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Return one row per pair of networks: the difference in points, and whether it is supported.
+
+    correct: (seeds, reviews) for each network, from the same seed on; a pair is compared by the
+    seeds that both have. The interval is `paired_difference`'s; p is McNemar's on the median seeds;
+    Holm's correction keeps the chance of even one false finding in the whole table at 5 %. A
+    difference is supported if zero is outside the interval and the corrected p is below 0.05:
+    neither the seeds nor the reviews explain it.
+    """
+    from statsmodels.stats.multitest import (
+        multipletests,  # takes a second, and is needed here alone
+    )
+
+    rows = []
+    for a, b in pairs:
+        seeds = min(len(correct[a]), len(correct[b]))
+        both = [correct[name][:seeds] for name in (a, b)]
+        difference = paired_difference(*both)
+        medians = [right[median_seed(right)] for right in both]
+        rows.append((f"{a} − {b}", *(100 * value for value in difference), mcnemar(*medians)))
+    columns = ["pair", "points", "low", "high", "detectable", "p"]
+    table = pd.DataFrame(rows, columns=columns).set_index("pair")
+    table["p (Holm)"] = multipletests(table["p"], method="holm")[1]
+    outside = (table["low"] > 0) | (table["high"] < 0)
+    table["supported"] = np.where(outside & (table["p (Holm)"] < 0.05), "yes", "not shown")
+    return table
+
+
+def compare_all(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
+    """Return `compare` for every pair of networks."""
+    return compare(correct, list(itertools.combinations(correct, 2)))
+
+
+def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) -> pd.DataFrame:
+    """Return how often reviews were good among those with a like probability.
+
+    probability, label: (reviews,). One row per bin of equal width that holds reviews: their mean
+    probability, the share of good ones with its 95 % interval (Wilson), and their number. A
+    calibrated network has share = probability.
+    """
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    frame = pd.DataFrame({"bin": place, "probability": probability, "good": label})
+    table = frame.groupby("bin").agg(
+        probability=("probability", "mean"), good=("good", "mean"), reviews=("good", "size")
+    )
+    return _with_interval(table, "good")
+
+
+def brier_score(probability: NDArray[Any], label: NDArray[Any]) -> float:
+    """Return the mean squared distance of probability and truth; 0.25 for who always says 0.5."""
+    return float(brier_score_loss(label, probability))
+
+
+def accuracy_by_length(correct: NDArray[Any], length: NDArray[Any], parts: int = 5) -> pd.DataFrame:
+    """Return accuracy and its 95 % interval for reviews of like length, in parts of equal size.
+
+    correct: (seeds, reviews), length: (reviews,) in tokens. The interval is of the reviews: the
+    mean over the seeds is taken as one network's accuracy.
+    """
+    frame = pd.DataFrame({"tokens": length, "accuracy": correct.mean(0)})
+    part = pd.qcut(frame["tokens"], parts, duplicates="drop")
+    table = frame.groupby(part, observed=True).agg(
+        tokens=("tokens", "median"), accuracy=("accuracy", "mean"), reviews=("accuracy", "size")
+    )
+    return _with_interval(table, "accuracy").reset_index(drop=True)
+
+
+def _with_interval(table: pd.DataFrame, share: str) -> pd.DataFrame:
+    intervals = [
+        accuracy_interval(value, count)
+        for value, count in zip(table[share], table["reviews"], strict=True)
+    ]
+    return table.assign(low=[low for low, _ in intervals], high=[high for _, high in intervals])
+
+
+def confident_errors(
+    probability: NDArray[Any], label: NDArray[Any], count: int = 20
+) -> NDArray[np.int64]:
+    """Return the positions of the wrong answers given with most confidence, the worst first."""
+    distance = np.abs(probability - label)
+    worst = np.argsort(-distance, kind="stable")[:count]
+    return worst[distance[worst] > 0.5]
+
+
+def apart(means: NDArray[Any], step: int) -> NDArray[Any]:
+    """Return positions along the direction in which several kinds lie farthest apart at a step.
+
+    means: (kinds, T, H), what is carried after each step (from 1), in the mean of each kind.
+    Returns (kinds, T); the direction is the first singular vector of the differences.
+    """
+    centred = means - means.mean(0)
+    direction = np.linalg.svd(centred[:, step - 1])[2][0]  # (H,)
+    return centred @ direction
+
+
+def bands(norms: NDArray[Any]) -> pd.DataFrame:
+    """Return how norms of gradients change with the distance from the end, over reviews.
+
+    norms: (T, B), of dL/dh_t for each word t of each review. Each review's are divided by its norm
+    at the last word. One row per distance (0 is the last word): median, and the 10 % and 90 %
+    quantiles. Reviews without a gradient at the last word are left out.
+    """
+    norms = norms[:, norms[-1] > 0]
+    relative = (norms / norms[-1])[::-1]  # (T, B), row k is k words before the end
+    low, median, high = np.quantile(relative, [0.1, 0.5, 0.9], axis=1)
+    distance = np.arange(len(relative))
+    return pd.DataFrame({"distance": distance, "low": low, "median": median, "high": high})
+
+
+def gradient_left(table: pd.DataFrame, back: int) -> dict[str, float]:
+    """Return, by cell, what share of the last word's gradient by h_t is left `back` words before.
+
+    table: of `bands`, with the columns network and state. Of shorter texts, at the first word.
+    """
+    rows = table[(table["state"] == "h") & (table["distance"] <= back)]
+    last = rows.loc[rows.groupby("network", sort=False)["distance"].idxmax()]
+    return {name.partition("-")[0]: m for name, m in zip(last["network"], last["median"])}
+
+
+def half_life(table: pd.DataFrame, reach: int = 50, smallest: float = 1e-30) -> float:
+    """Return after how many tokens the median gradient of `bands` has halved; inf if it does not.
+
+    A straight line through the logarithms over the first `reach` tokens, by least squares, as far
+    as they are above `smallest`: below it 32-bit numbers end.
+    """
+    part = table[(table["distance"] <= reach) & (table["median"] > smallest)]
+    if len(part) < 2:
+        return 0.0
+    slope = stats.linregress(part["distance"], np.log(part["median"])).slope
+    return math.log(2) / -slope if slope < 0 else math.inf
+
+
+def half_lives(gradients: pd.DataFrame) -> pd.DataFrame:
+    """Return half-lives in tokens for a table of `bands`.
+
+    gradients: with the columns kind, network and state; a row a kind, a column a network and state
+    """
+    keys = ["kind", "network", "state"]
+    rows = [(*key, half_life(table)) for key, table in gradients.groupby(keys, sort=False)]
+    table = pd.DataFrame(rows, columns=[*keys, "half"])
+    return table.pivot_table("half", "kind", keys[1:], sort=False).round(1)
+
+
+# ── What came of a reader's predictions ─────────────────────────────────────────────────────────
+
+
+def by_gate(learnt: pd.DataFrame) -> dict[str, float]:
+    """Return the share of right answers (%) at the end, by the forget gates' start, as text.
+
+    learnt: gate (what was added to the bias), update, share
+    """
+    last = learnt.groupby("gate")["share"].last()
+    return {f"{1 / (1 + np.exp(-gate)):.2f}": 100 * share for gate, share in last.items()}
+
+
+def widest(runs: pd.DataFrame) -> float:
+    """Return the most points of test accuracy between two runs of one network.
+
+    runs: a row a run, with network and test_accuracy
+    """
+    accuracy = runs.groupby("network")["test_accuracy"]
+    return float(100 * (accuracy.max() - accuracy.min()).max())
+
+
+def moves_most(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> str:
+    """Return the word that moves the mean of several networks' beliefs most (from 0.5 at first).
+
+    beliefs: network -> probability after each word (T,)
+    """
+    mean = np.mean(list(beliefs.values()), axis=0)
+    return words[int(np.abs(np.diff(mean, prepend=0.5)).argmax())]

@@ -1,0 +1,137 @@
+"""Tables as a page shows them: six networks beside the starting report, tuning, ladders."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from lab.analysis import statistics
+from lab.config import Profile
+from lab.experiments.run import best_epoch
+
+# The report this lab began from: IMDB, 25,000 test reviews, one run each.
+STARTING_REPORT = {
+    "RNN-256": (0.584, 0.6976),
+    "RNN-256 x 2": (0.572, 0.7135),
+    "RNN-512": (0.592, 0.6903),
+    "RNN-1024": (0.622, 0.6574),
+    "LSTM-256": (0.389, 0.8308),
+    "GRU-256": (0.395, 0.8326),
+}
+
+
+def profile_table(profile: Profile) -> pd.DataFrame:
+    """Return how much work a profile does, in words."""
+    sizes = {
+        "reviews to learn from": profile.train or "all",
+        "reviews to choose by (validation)": profile.valid,
+        "reviews to test on": profile.test,
+        "words kept of a review": profile.max_length,
+        "epochs (passes over the training reviews)": profile.epochs,
+        "reviews in a batch": profile.batch_size,
+        "seeds of a network": profile.seeds,
+    }
+    return pd.Series(sizes, name=profile.name).to_frame()
+
+
+def comparison_table(results: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per run: ours with its interval, beside stored runs and the starting report.
+
+    results, stored: a row a run; of stored runs of one network the mean is shown
+    """
+    reference = 100 * stored.groupby("network")["test_accuracy"].mean()
+    rows = []
+    for run in results.itertuples():
+        low, high = statistics.accuracy_interval(run.test_accuracy, run.test_reviews)
+        loss, accuracy = STARTING_REPORT.get(run.network, (math.nan, math.nan))
+        rows.append(
+            {
+                "network": run.network,
+                "weights": f"{run.parameters:,}",
+                "best epoch": best_epoch,
+                "loss": round(run.test_loss, 3),
+                "accuracy %": round(100 * run.test_accuracy, 1),
+                "95 % interval": f"{100 * low:.1f} to {100 * high:.1f}",
+                "reference %": round(reference.get(run.network, math.nan), 1),
+                "report's loss": loss,
+                "report's accuracy %": round(100 * accuracy, 2),
+                "training, s": round(run.seconds),
+            }
+        )
+    return pd.DataFrame(rows).set_index("network").rename_axis(index=None, columns="network")
+
+
+def lines_table(
+    lines: pd.DataFrame, reference: pd.DataFrame, guessed: float | None = None
+) -> pd.DataFrame:
+    """Return the accuracy (%) of the lines to beat, beside the reference, and a prediction.
+
+    lines, reference: as from `linear.baseline_table`, indexed by the name of a line; guessed: what
+    the reader predicted for the average of the vectors, on the networks' words (%)
+    """
+    table = 100 * lines.join(reference.iloc[:, 0].rename("reference: last 400 words"))
+    table = table.round(1)
+    if guessed is not None:
+        predicted = pd.Series({table.columns[0]: guessed}, name="predicted: average of the vectors")
+        table = pd.concat([table, predicted.to_frame().T])
+    return table.astype(object).fillna("")
+
+
+def counting_table(counting: pd.Series, guessed: dict[str, float] | None = None) -> pd.DataFrame:
+    """Return the perplexities of the models that count, and what was predicted of each.
+
+    counting: unigrams, then trigrams; guessed: unigrams and trigrams, by these names
+    """
+    table = counting.round(1).to_frame()
+    if guessed is not None:
+        table["predicted"] = [guessed[name] for name in ("unigrams", "trigrams")]
+    return table
+
+
+def _percent(share: pd.Series) -> pd.Series:
+    """Return shares in % with one digit, rounded as a format does: 0.6755 is 67.5 everywhere."""
+    return share.map(lambda value: float(f"{100 * value:.1f}"))
+
+
+def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
+    """Return the validation loss of tuning runs, a row a network, a column a learning rate.
+
+    tuning: a row a run, with network, learning_rate, valid_loss. The lowest of a row has a star.
+    """
+    table = tuning.pivot_table("valid_loss", "network", "learning_rate", sort=False)
+    table = table[sorted(table.columns)].rename(columns="{:g}".format)  # 3e-05, not 0.000030
+    lowest = table.eq(table.min(axis=1), axis=0)
+    texts = table.map(lambda loss: "" if math.isnan(loss) else f"{loss:.3f}")
+    return texts.where(~lowest, texts + " *")
+
+
+def show_comparison(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `compare` as a page shows it: points with one digit, p with three."""
+    points = dict.fromkeys(["points", "low", "high", "detectable"], 1)
+    return table.round(points | dict.fromkeys(["p", "p (Holm)"], 3))
+
+
+def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per rung: accuracy (%) in training, validation and test, with its interval.
+
+    results: a row a rung, with rung, train_accuracy, valid_accuracy, test_accuracy, test_reviews,
+    best_epoch, seconds. All are of the best epoch, and in training dropout is on.
+    """
+    intervals = [
+        statistics.accuracy_interval(accuracy, count)
+        for accuracy, count in zip(results["test_accuracy"], results["test_reviews"], strict=True)
+    ]
+    table = pd.DataFrame(
+        {
+            "training": _percent(results["train_accuracy"]).to_numpy(),
+            "validation": _percent(results["valid_accuracy"]).to_numpy(),
+            "accuracy": _percent(results["test_accuracy"]).to_numpy(),
+            "low": [100 * low for low, _ in intervals],
+            "high": [100 * high for _, high in intervals],
+            "best epoch": results["best_epoch"].to_numpy(),
+            "seconds": results["seconds"].round().astype(int).to_numpy(),
+        },
+        index=pd.Index(results["rung"], name="rung"),
+    )
+    return table.round(1)

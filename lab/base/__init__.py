@@ -1,0 +1,10 @@
+"""What everything else stands on.
+
+    files     written whole or not at all, read with their damage noticed
+    hashing   digests of data and code: what makes a run the same run
+    source    the source of what runs, and what its names mean
+    machine   cores, device, threads; what a record says of them
+    i18n      what code shows, in the reader's language
+
+May import `lab.config` alone.
+"""

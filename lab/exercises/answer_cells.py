@@ -1,0 +1,390 @@
+"""Answers as they stand in a notebook's file: found, read, taken out, put in. Nothing is run.
+
+A cell holds an answer if its metadata say so, or, where these are lost (a copied cell, another
+editor), if its first line does, or else its id. A notebook is read as JSON and nothing more, so
+that whatever a tool has done to the rest of it does not matter.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import symtable
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab.config import LabError
+from lab.exercises.catalogue import ASKED, Exercise, empty_guess
+
+EMPTY_TEXT = "*Write here.*"
+EMPTY_TEXTS = (EMPTY_TEXT, "*写在这里。*")  # as the editions have it
+KINDS = "Exercise|Question|Prediction|Answer|练习|问题|预测|回答"
+HEADING = re.compile(rf"\s*(?:#+|\*\*)\s*(?:{KINDS}) ([a-z0-9-]+)\b")
+HEADING_OF_A_TEXT = re.compile(r"\*\*[^*\n]+\*\*|[^\n]*")
+QUESTION = re.compile(r"\*(?!\*)[^*]*(?:[?？]|sentences?\.\)|句话。）)[^*]*\*(?!\*)(?=\s*(?:\n|$))")
+COMMAND = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|\S+\?+)$")  # to the notebook: %time, !ls, name?
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what `ast` raises
+
+
+class Answer(NamedTuple):
+    """A cell with an answer: what is in it, where it stands, and by what it was found."""
+
+    source: str
+    kind: str  # "code" or "markdown", as the cell is now
+    place: int
+    found_by: str  # "metadata", "first line" or "id"
+    question: str = ""  # of a text, as the student's edition asked it; "": not known
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a notebook as JSON. Raises LabError, in a sentence, if it is none."""
+    try:
+        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise LabError(f"There is no {path}.") from None
+    except (OSError, ValueError) as error:
+        raise LabError(f"{path} cannot be read as a notebook: {error}.") from None
+    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
+        raise LabError(f"{path} is no notebook of format 4: it has no list of cells.")
+    content["cells"] = [cell for cell in content["cells"] if isinstance(cell, dict)]
+    return content
+
+
+def source_of(cell: dict[str, Any]) -> str:
+    """Return the source of a cell, which a file holds as a text or as a list of lines."""
+    source = cell.get("source", "")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def find(cells: list[dict[str, Any]]) -> dict[str, list[Answer]]:
+    """Return the answers of some cells: id of the exercise -> its cells, mostly one."""
+    found: dict[str, list[Answer]] = {}
+    for place, cell in enumerate(cells):
+        if not isinstance(cell, dict):
+            continue
+        source = source_of(cell)
+        name, by = _name_of(cell, source)
+        if name in ASKED:
+            kind = "markdown" if cell.get("cell_type") == "markdown" else "code"
+            question = str(marked(cell).get("question", ""))
+            found.setdefault(name, []).append(Answer(source, kind, place, by, question))
+    for name, ones in found.items():  # an id says little: it is the last resort
+        found[name] = [one for one in ones if one.found_by != "id"] or ones
+    return found
+
+
+def marked(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return what the metadata of a cell say of the exercise that it answers; {} if nothing."""
+    metadata = cell.get("metadata")
+    exercise = metadata.get("exercise") if isinstance(metadata, dict) else None
+    return exercise if isinstance(exercise, dict) else {}
+
+
+def _name_of(cell: dict[str, Any], source: str) -> tuple[str, str]:
+    """Return the exercise that a cell answers, and by what that is known."""
+    if isinstance(name := marked(cell).get("id"), str):
+        return name, "metadata"
+    if heading := HEADING.match(source):
+        return heading[1], "first line"
+    return str(cell.get("id", "")), "id"
+
+
+# ── What is in an answer ────────────────────────────────────────────────────────────────────────
+
+
+def is_empty(answer: str, exercise: Exercise, question: str = "") -> bool:
+    """Say whether nothing has been written yet where an answer's cell asks for it.
+
+    question: of a text, as for `text_of`
+    """
+    if exercise.kind == "text":
+        return not text_of(answer, question)
+    try:
+        body = _statements(answer)
+    except SyntaxError:
+        return False  # something was written
+    if exercise.kind == "free":
+        return not body
+    if exercise.kind == "code":
+        return all(_is_stub(node, exercise.name) or _is_idle(node) for node in body)
+    if not any(_gives(node, exercise.name) for node in body):
+        return all(map(_is_idle, body))  # a name that is spelt wrongly is something, too
+    value = value_of(answer, exercise.name)
+    return not any(map(_is_filled, value.values() if isinstance(value, dict) else [value]))
+
+
+def _is_filled(value: Any) -> bool:
+    return value not in (None, "", ...)
+
+
+def _is_stub(node: ast.stmt, name: str) -> bool:
+    """Say whether a statement is a function that does nothing but say: not written yet."""
+    return (
+        isinstance(node, ast.FunctionDef)
+        and node.name == name
+        and all(_is_idle(part) or _says_not_written(part) for part in node.body)
+    )
+
+
+def _says_not_written(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.Raise):
+        return isinstance(node, ast.Pass)
+    return _is_name(getattr(node.exc, "func", node.exc), "NotImplementedError")
+
+
+def _is_idle(node: ast.stmt) -> bool:
+    """Say whether a statement is no part of an answer: a docstring, or the call of a check."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    is_check = isinstance(value, ast.Call) and _is_name(value.func, "check")
+    return is_check or isinstance(value, ast.Constant)
+
+
+def text_of(answer: str, question: str = "") -> str:
+    """Return what was written below the heading and the question of a text's cell.
+
+    question: as the edition asked it. Where that is not known, what the text asks at its beginning,
+    in single asterisks, is taken for the question.
+    """
+    text = _below_heading(answer).removeprefix(question or question_of(answer))
+    for empty in EMPTY_TEXTS:
+        text = text.replace(empty, "")
+    return text.strip()
+
+
+def question_of(answer: str) -> str:
+    """Return what a text's cell asks at its beginning, in single asterisks; "" if nothing."""
+    found = QUESTION.match(_below_heading(answer))
+    return found[0] if found else ""
+
+
+def _below_heading(answer: str) -> str:
+    text = answer.strip()
+    heading = HEADING.match(text)
+    if heading and heading[1] in ASKED:
+        text = text[HEADING_OF_A_TEXT.match(text).end() :]
+    return text.strip()
+
+
+def value_of(answer: str, name: str) -> Any:
+    """Return the value that a cell gives a name; what must be computed first, as its source."""
+    value = None
+    try:
+        for node in _statements(answer):
+            if _gives(node, name):
+                value = _given(node, name, value)
+    except UNREADABLE:
+        return None
+    return value
+
+
+def _gives(node: ast.stmt, name: str) -> bool:
+    """Say whether a statement gives a name a value, or changes it: an entry, or by a method."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name == name
+    called = getattr(node.value, "func", None) if isinstance(node, ast.Expr) else None
+    if isinstance(called, ast.Attribute) and _is_name(called.value, name):
+        return True
+    return any(
+        isinstance(getattr(part, "ctx", None), ast.Store)
+        and (_is_name(part, name) or _is_name(getattr(part, "value", None), name))
+        for part in ast.walk(node)
+    )
+
+
+def _given(node: ast.stmt, name: str, before: Any) -> Any:
+    """Return the value of a name after a statement that gives it one; before: its value so far."""
+    for target in _targets(node):
+        if _is_name(target, name):
+            return _literal(node.value)
+        if isinstance(target, ast.Subscript) and _is_name(target.value, name):
+            entries = before if isinstance(before, dict) else {}
+            key = target.slice
+            key = key.value if isinstance(key, ast.Constant) else ast.unparse(key)
+            return entries | {key: _literal(node.value)}
+    return before if isinstance(node, ast.AnnAssign) else ast.unparse(node)
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    """Return to what a statement assigns; nothing if it is not just an assignment."""
+    if isinstance(node, ast.AnnAssign) and node.value:
+        return [node.target]
+    return node.targets if isinstance(node, ast.Assign) else []
+
+
+def _literal(node: ast.expr) -> Any:
+    """Return the value of an expression without running it; of a formula its source."""
+    if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+        return {k.value: _literal(v) for k, v in zip(node.keys, node.values, strict=True)}
+    try:
+        return ast.literal_eval(node)
+    except (TypeError, *UNREADABLE):  # TypeError: of {{1}}
+        return ast.unparse(node)
+
+
+def _is_name(node: ast.AST | None, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+# ── Code that is read and not run ───────────────────────────────────────────────────────────────
+
+
+def unreadable(source: str) -> int:
+    """Return the line at which Python cannot read a cell; 0 if it can."""
+    try:
+        _statements(source)
+    except SyntaxError as error:
+        return error.lineno or 1
+    return 0
+
+
+def names(source: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell gives to its notebook, and those that it needs when it is run.
+
+    What its functions need is needed only when they are called.
+    """
+    try:
+        tables = [symtable.symtable(ast.unparse(_statements(source)), "cell", "exec")]
+    except UNREADABLE:
+        return set(), set()
+    given = {s.get_name() for s in tables[0].get_symbols() if s.is_assigned() or s.is_imported()}
+    needed = {s.get_name() for s in tables[0].get_symbols() if s.is_referenced()}
+    for table in tables:  # classes and comprehensions in it are run at once
+        tables += [inner for inner in table.get_children() if _is_run_at_once(inner)]
+        needed |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+    return given, needed - given
+
+
+def _is_run_at_once(table: symtable.SymbolTable) -> bool:
+    name = table.get_name()
+    return table.get_type() == "class" or "comp" in name or "genexpr" in name
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    """Return the statements of a cell. Raises SyntaxError if Python cannot read it.
+
+    What a notebook alone understands, such as %time, counts as a statement that does nothing.
+    """
+    try:
+        return ast.parse(source).body
+    except UNREADABLE as error:
+        try:
+            return ast.parse(COMMAND.sub(r"\1pass", source)).body
+        except UNREADABLE:
+            raise SyntaxError(str(error), ("", getattr(error, "lineno", 1), 0, "")) from None
+
+
+# ── Taking answers out ──────────────────────────────────────────────────────────────────────────
+
+
+def stub(
+    answer: str, name: str, exercise: Exercise, say: Callable[[str], str] = lambda text: text
+) -> str:
+    """Return the source of an answer's cell without the answer: what a student finds there.
+
+    say: puts what is added into the language of the edition
+    """
+    if exercise.kind == "text":
+        heading, question = re.split(r"\n\s*\n", answer.strip(), maxsplit=2)[:2]
+        return f"{heading}\n\n{question}\n\n{say(EMPTY_TEXT)}"
+    lines = answer.splitlines()
+    if exercise.kind == "free":
+        return f"{lines[0]}\n# {say('Your code here.')}"
+    if exercise.kind == "code":
+        body = ast.parse(answer).body
+        function = next(n for n in body if getattr(n, "name", "") == exercise.name)
+        return "\n".join(
+            [lines[0], *_signature(lines, function), *_not_written(name, exercise, say)]
+        )
+    node = _assignment(answer, exercise.name)
+    empty = '{"name": "", "number": ""}' if exercise.kind == "about" else empty_guess(exercise.key)
+    empty = empty if exercise.kind in ("about", "guess") else "None"
+    before, after = lines[: node.lineno - 1], lines[node.end_lineno :]
+    return "\n".join([*before, f"{exercise.name} = {empty}", *after])
+
+
+def _signature(lines: list[str], function: ast.FunctionDef) -> list[str]:
+    """Return the lines of a function down to its docstring."""
+    return lines[function.lineno - 1 : function.body[0].end_lineno]
+
+
+def _not_written(name: str, exercise: Exercise, say: Callable[[str], str]) -> list[str]:
+    return [
+        f"    # {say(f'Hint: {exercise.hint}')}",
+        f'    raise NotImplementedError("Exercise {name}: not written yet")',
+    ]
+
+
+# ── Putting answers in ──────────────────────────────────────────────────────────────────────────
+
+
+def fill(stub: str, answer: str, exercise: Exercise, question: str = "") -> str:
+    """Return the source of an empty answer's cell with an answer from another edition's cell.
+
+    Heading, question and calls of checks stay those of the new cell. What Python cannot read would
+    stop the notebook: it comes below, as comments. question: of the old cell, as for `text_of`.
+    """
+    if exercise.kind == "text":
+        empty = next((one for one in EMPTY_TEXTS if one in stub), "")
+        text = text_of(answer, question) or empty
+        return stub.replace(empty, text) if empty else f"{stub}\n\n{text}".rstrip()
+    if unreadable(answer):
+        own = [f"# {line}".rstrip() for line in _own_lines(answer, stub)]
+        kept = "\n".join(["# Your older answer, which Python cannot read:", *own])
+        return stub if kept in stub else f"{stub.rstrip()}\n{kept}"
+    lines = stub.split("\n")
+    if exercise.kind in ("code", "free"):
+        return "\n".join([*filter(HEADING.match, lines[:1]), *_own_lines(answer, stub)])
+    calls = [node for node in _statements(stub) if isinstance(node, ast.Expr)]
+    own = _own_lines(answer, stub, {ast.dump(node) for node in calls})
+    new = _assignment(stub, exercise.name)
+    first, last = (new.lineno - 1, new.end_lineno) if new else (1, 1)
+    stays = [] if _assignment(answer, exercise.name) else lines[first:last]
+    return "\n".join([*lines[:first], *stays, *own, *lines[last:]])
+
+
+def _own_lines(answer: str, stub: str, doubled: Iterable[str] = ()) -> list[str]:
+    """Return the lines of an answer's cell without its heading.
+
+    doubled: statements, as `ast.dump` shows them, that are left out
+    """
+    name = found[1] if (found := HEADING.match(stub)) else ""
+    lines = answer.strip("\n").encode().split(b"\n")  # `ast` counts bytes
+    nodes = _statements(answer.strip("\n")) if doubled else []
+    for node in reversed(nodes):
+        if isinstance(node, ast.Expr) and ast.dump(node) in doubled:
+            first, last = node.lineno - 1, node.end_lineno - 1
+            before = lines[first][: node.col_offset].rstrip(b" ;")
+            after = lines[last][node.end_col_offset :].lstrip(b" ;")
+            lines[first : last + 1] = filter(None, (before, after))
+    texts = [line.decode() for line in lines]
+    return [line for line in texts if not ((found := HEADING.match(line)) and found[1] == name)]
+
+
+def asks_for_another(stub: str, answer: str, exercise: Exercise, question: str = "") -> bool:
+    """Say whether an answer is to another question, or a function of other arguments.
+
+    question: of the old cell, as for `text_of`. An answer that does not tell is to the same.
+    """
+    if exercise.kind == "text":
+        told = [question_of(stub), question or question_of(answer)]
+    else:
+        told = [_arguments(stub, exercise.name), _arguments(answer, exercise.name)]
+    return all(told) and told[0] != told[1]
+
+
+def _arguments(source: str, name: str) -> str:
+    """Return the arguments of a function that a cell defines, in brackets; "" if it does not."""
+    try:
+        found = [n for n in _statements(source) if isinstance(n, ast.FunctionDef)]
+    except SyntaxError:
+        return ""
+    return "".join([f"({ast.unparse(n.args)})" for n in found if n.name == name][-1:])
+
+
+def _assignment(source: str, name: str) -> ast.Assign | ast.AnnAssign | None:
+    """Return where a cell gives a name its value."""
+    found = [n for n in _statements(source) if any(_is_name(t, name) for t in _targets(n))]
+    return found[-1] if found else None

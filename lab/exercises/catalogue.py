@@ -1,0 +1,274 @@
+"""What the student is asked for: every exercise, question, prediction and reading, with its points.
+
+A cell of a notebook that holds an answer says in its metadata which one (`{"exercise": {"id":
+"rnn-cell"}}`), and in its first line to the reader. What is asked stands in the notebook; here is
+what programs must know of it: the check, the student's edition, the grading.
+
+Kinds of answers:
+    code    a function; `cases.py` has what it is tried with
+    number  a number, within a tolerance
+    choice  one of the letters a, b, c, ... as text
+    guess   a prediction: recorded, and drawn into the figure that follows; every guess in range
+            has its point
+    text    sentences in a cell of text, read by a person
+    free    code of the student's own, read by a person
+    about   who the student is
+
+To add one: an entry here, a marked cell in a notebook, and for code a task in `cases.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One thing that is asked.
+
+    kind:    one of those above
+    points:  of the 100 of the lab, or of a further notebook's own
+    minutes: that it takes to write
+    name:    what the cell defines: a function or a variable; "" for text and free code
+    hint:    what to look at; shown in the stub, and when the answer is not right yet
+    key:     choice: how many letters there are. guess: what may be guessed, as `in_range` reads it.
+             (Right letters and numbers stand in the solved notebook alone.)
+    near:    number: how far from the solved notebook's an answer may be
+    title:   text and guess: what the report calls it
+    home:    is it best done at home? Then its minutes are not counted in the sessions
+    """
+
+    kind: str
+    points: int
+    minutes: int
+    name: str = ""
+    hint: str = ""
+    key: Any = None
+    near: float = 0.0
+    title: str = ""
+    home: bool = False
+
+    @property
+    def by_machine(self) -> bool:
+        """Can a machine mark it?"""
+        return self.kind in ("code", "number", "choice", "guess")
+
+
+def _code(points: int, minutes: int, name: str, hint: str, home: bool = False) -> Exercise:
+    return Exercise("code", points, minutes, name, hint, home=home)
+
+
+def _guess(name: str, title: str, key: Any) -> Exercise:
+    return Exercise("guess", 1, 1, f"guess_{name}", key=key, title=title)
+
+
+def _text(points: int, minutes: int, title: str, home: bool = False) -> Exercise:
+    return Exercise("text", points, minutes, title=title, home=home)
+
+
+PERCENT = (0.0, 100.0)
+SHARE = (0.0, 1.0)
+POINTS = (0.0, 50.0)
+CELLS = ("RNN", "LSTM", "GRU")
+NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-256")
+GATES = ("0.50", "0.73", "0.95")
+PERPLEXITY = (1.0, 1e6)
+
+LAB = {
+    "about-you": Exercise("about", 0, 1, "student", title="Name and number"),
+    # 2 Data
+    "split": Exercise(
+        "choice", 1, 1, "answer_split", "What would a network learn from a name?", key=4
+    ),
+    "guess-vectors": _guess("vectors", "different words that GloVe knows (%)", PERCENT),
+    "average-vectors": _code(
+        2, 5, "average_vectors", "Which rows of a column are words? Divide by their number."
+    ),
+    "guess-linear": _guess("linear", "test accuracy of the average of the vectors (%)", PERCENT),
+    # 3 Three cells
+    "rnn-cell": _code(
+        3, 4, "rnn_cell", "What must x (B, E) be multiplied by to be (B, H)? There are two biases."
+    ),
+    "unroll": _code(
+        3, 5, "unroll", "Loop over x, hand each new state on, keep its h: an LSTM's is state[0]."
+    ),
+    "lstm-cell": _code(
+        4, 8, "lstm_cell", "One sum of 4H columns, of x and of h; chunk(4, dim=1) gives i, f, g, o."
+    ),
+    "copy": Exercise("choice", 1, 1, "answer_copy", "Put f = 1 and i = 0 into the sum.", key=4),
+    "gru-cell": _code(
+        4, 8, "gru_cell", "Keep the words' and the state's part apart: r meets one of them alone."
+    ),
+    "options": Exercise(
+        "choice", 1, 2, "answer_options", "Which of them add a matrix or take a vector away?", key=4
+    ),
+    "count-weights": _code(
+        2, 3, "count_weights", "Count one block first. A bias has H numbers, and there are two."
+    ),
+    # 4 A classifier
+    "last-state": _code(
+        3, 4, "last_state", "states[rows, columns] takes one state of each column."
+    ),
+    "binary-loss": _code(
+        3, 5, "binary_loss",
+        "F.logsigmoid(a) is ln sigma(a), for large a too; and 1 - sigma(a) is sigma(-a).",
+    ),
+    "five-classes": Exercise(
+        "number", 1, 1, "answer_five_classes", "It gives each class 1/5.", near=0.01
+    ),
+    "training-step": _code(
+        4, 6, "training_step", "Forget the old gradient, find the new one, shorten it, step."
+    ),
+    "mean-over-reviews": _code(
+        2, 3, "mean_over_reviews", "A batch of 8 must count a quarter of a batch of 32."
+    ),
+    "memorize": _text(2, 2, "What memorizing 32 reviews shows, and what not"),
+    # 5 A language model
+    "perplexity": _code(2, 3, "perplexity", "The exponential of the mean loss; the loss is -ln p."),
+    "guess-counting": _guess(
+        "counting", "perplexity of the models that count",
+        dict.fromkeys(("unigrams", "trigrams"), PERPLEXITY),
+    ),
+    "piece-loss": _code(
+        4, 8, "piece_loss", "log_probability gives ln p and a state. Detach what goes on."
+    ),
+    "detach": Exercise("choice", 1, 1, "answer_detach", "Of what has a state been made?", key=4),
+    "guess-perplexity": _guess(
+        "perplexity", "perplexity of the language models", dict.fromkeys(CELLS, PERPLEXITY)
+    ),
+    "reading-language": _text(3, 5, "Perplexity: what I see"),
+    "nucleus": _code(
+        3, 8, "nucleus", "Sort, add up, and keep a word if those before it have less than p.",
+        home=True,
+    ),
+    "kept": Exercise(
+        "number", 1, 1, "answer_kept", "Add them up from the likeliest. Where is 0.9 reached?"
+    ),
+    # 6 What a cell can remember
+    "guess-recall": _guess(
+        "recall", "right answers at 200 tokens (%)", dict.fromkeys(CELLS, PERCENT)
+    ),
+    "reading-recall": _text(3, 5, "Recall: what I see"),
+    "open-gate": _code(
+        2, 4, "open_gate", "The blocks of a bias stand in the order i, f, g, o, H rows each."
+    ),
+    "guess-gates": _guess(
+        "gates", "right answers in the end, by the start of f (%)", dict.fromkeys(GATES, PERCENT)
+    ),
+    "vanish": Exercise(
+        "number", 1, 2, "answer_vanish", "Solve (1 / sqrt 3) ** k = 1e-6 for k.", near=0.9
+    ),
+    "gradient-by-step": _code(
+        4, 8, "gradient_by_step", "Ask every state to keep its gradient: retain_grad().", home=True
+    ),
+    "guess-gradient": _guess(
+        "gradient", "gradient left 20 words back, before training (share)",
+        dict.fromkeys(CELLS, SHARE),
+    ),
+    # 7 Six networks
+    "guess-six": _guess(
+        "six", "test accuracy under the default recipe (%)", dict.fromkeys(NETWORKS, PERCENT)
+    ),
+    "reading-accuracy": _text(3, 5, "Six networks, one recipe: what I see"),
+    "confound": Exercise(
+        "choice", 1, 1, "answer_confound", "What else was the same for all six?", key=4
+    ),
+    "guess-rescued": _guess(
+        "rescued", "test accuracy of the RNN-1024 with a learning rate of its own (%)", PERCENT
+    ),
+    "reading-recipes": _text(3, 5, "Learning rates of their own: what I see"),
+    # 8 Which differences are real?
+    "guess-spread": _guess("spread", "points between three runs of one network", POINTS),
+    "mcnemar": _code(
+        3, 7, "mcnemar", "k or fewer of the n that differ: sum math.comb(n, i) / 2**n."
+    ),
+    "supported": Exercise(
+        "choice", 1, 1, "answer_supported", "Is zero inside of the interval?", key=4
+    ),
+    "reading-differences": _text(3, 5, "Differences: what I see"),
+    # 9 Your own review
+    "beliefs": _code(2, 4, "beliefs", "A column: words[:, None]. States to linear, then sigma."),
+    "guess-word": _guess("word", "the word that moves the networks most", str),
+    "traps": _text(2, 3, "Sentences that the networks get wrong"),
+    # 10 Your report
+    "experiment": Exercise("free", 3, 15, title="An experiment of my own: code", home=True),
+    "experiment-reading": _text(3, 5, "An experiment of my own", home=True),
+    "conclusion": _text(5, 10, "The cell, a second layer, a larger state", home=True),
+}  # fmt: skip
+
+FURTHER = {  # electives, with points of their own
+    "weight-gradient": _code(
+        8,
+        25,
+        "weight_gradient",
+        "delta_t is (1 - h_t^2) dL/dh_t; the first step has no state before.",
+    ),
+    "adam": _code(
+        6, 15, "adam_updates", "Update m and v, then correct both for their start at zero."
+    ),
+    "surprise-of": _code(
+        5, 10, "surprise_of", "Read `before` first; then feed each word back after asking for it."
+    ),
+    "reading-sizes": _text(5, 10, "What depends on size, and why"),
+}
+
+ASKED = LAB | FURTHER
+
+
+def group_of(name: str) -> dict[str, Exercise]:
+    """Return the exercises whose points are counted together with those of this one."""
+    return FURTHER if name in FURTHER else LAB
+
+
+LETTERS = "abcdefgh"
+
+
+def letters(exercise: Exercise) -> str:
+    """Return the letters that a choice has."""
+    return LETTERS[: exercise.key]
+
+
+def plain(guess: Any) -> Any:
+    """Return a guess with the numbers of NumPy and PyTorch as Python's own; others as they are."""
+    if isinstance(guess, dict):
+        return {name: _item(part) for name, part in guess.items()}
+    return _item(guess)
+
+
+def _item(value: Any) -> Any:
+    try:
+        return value.item()
+    except Exception:  # no such number, or several, or whatever has an `item` of its own
+        return value
+
+
+def in_range(guess: Any, allowed: Any) -> bool:
+    """Say whether a guess is one: a number between two bounds, a text, or a dict of numbers."""
+    if allowed is str:
+        return isinstance(guess, str) and bool(guess.strip())
+    if isinstance(allowed, dict):
+        filled = isinstance(guess, dict) and set(guess) == set(allowed)
+        return filled and all(in_range(guess[name], bounds) for name, bounds in allowed.items())
+    guess = _item(guess)
+    number = isinstance(guess, int | float) and not isinstance(guess, bool)
+    return number and allowed[0] <= guess <= allowed[1]
+
+
+def empty_guess(allowed: Any) -> str:
+    """Return the source of a guess that is still to be made."""
+    if isinstance(allowed, dict):
+        return "{" + ", ".join(f'"{name}": None' for name in allowed) + "}"
+    return "None"
+
+
+def heading(name: str, exercise: Exercise) -> str:
+    """Return the first line of an answer's cell."""
+    kinds = {"code": "Exercise", "guess": "Prediction", "number": "Question", "choice": "Question"}
+    if exercise.kind == "about":
+        return f"# Answer {name}"
+    points = f"{exercise.points} point{'s' * (exercise.points > 1)}"
+    minutes = f"{exercise.minutes} minute{'s' * (exercise.minutes > 1)}"
+    minutes += ", at home" if exercise.home else ""
+    said = f"{kinds.get(exercise.kind, 'Answer')} {name} · {points} · {minutes}"
+    return f"**{said}**" if exercise.kind == "text" else f"# {said}"

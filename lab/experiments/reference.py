@@ -1,0 +1,199 @@
+"""The stored results of the lab, `data/reference/<profile>`; see data/reference/README.md."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from lab import config
+from lab.base import files, i18n
+from lab.config import LabError
+from lab.experiments import results
+from lab.experiments.run import RunRecord
+
+# the lists of runs that are stored, in the order of the files; a ladder's runs have a rung
+LISTS = (
+    *("default", "tuning", "tuned", "matched", "ladder"),
+    *("language", "transfer", "readers", "past", "best"),
+)
+
+
+def folder_of(profile: str = "full") -> Path:
+    """Return the folder of a profile's stored results."""
+    return config.ROOT / "data" / "reference" / profile
+
+
+def load(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return results and curves of a stored list, in its order, and say that they are stored.
+
+    Results have the column `rung` ("" outside of ladders). Raises LabError if nothing is stored.
+    """
+    results, curves = find(name, profile)
+    if results.empty:
+        raise LabError(
+            f"No stored runs of the list {name!r} in {folder_of(profile)}. "
+            f"Make them: LAB2_PROFILE={profile} python tools/maintainers/make_reference.py {name}"
+        )
+    i18n.tell(
+        f"Stored results, not computed here: {len(results)} runs. See data/reference/{profile}."
+    )
+    return results, curves
+
+
+def find(name: str, profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return results and curves of a stored list, empty where there are none."""
+    lists = run_table(profile)
+    wanted = lists.loc[lists["list"] == name, ["run", "rung"]]
+    results, curves = all_runs(profile)
+    return wanted.merge(results, on="run"), wanted[["run"]].merge(curves, on="run")
+
+
+def all_runs(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all stored results and curves of a profile, empty where there are none.
+
+    Raises LabError if there is something that cannot be read.
+    """
+    where = folder_of(profile)
+    if not any((where / f"{name}.csv").exists() for name in ("results", "curves")):
+        nothing = pd.DataFrame({"run": pd.Series(dtype=str)})
+        return nothing, nothing
+    try:
+        return results.load_results(where)
+    except LabError as error:
+        raise LabError(f"{_damaged(where)} ({error.__cause__})") from error
+
+
+def _damaged(path: Path) -> str:
+    """Return what to do about a stored file that cannot be read."""
+    return f"{path}: stored results are damaged. Get them again: git checkout {path}"
+
+
+def run_table(profile: str) -> pd.DataFrame:
+    """Return which stored runs belong to which list: a row a run of a list, with its rung.
+
+    Empty where there are none. Raises LabError if runs are stored and their lists are not.
+    """
+    path = folder_of(profile) / "lists.csv"
+    if not path.exists() and all_runs(profile)[0].empty:
+        return pd.DataFrame(columns=["list", "rung", "run"])
+    try:
+        return pd.read_csv(path, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise LabError(f"{_damaged(path)} ({error})") from error
+
+
+def predictions(results: pd.DataFrame, profile: str = "full") -> results.Predictions:
+    """Return what the runs in `results` said of the test reviews, for each network by seed."""
+    packed = files.load_arrays(folder_of(profile) / "predictions.npz")
+    if packed is None:
+        raise LabError(_damaged(folder_of(profile) / "predictions.npz"))
+    if missing := set(results["run"]) - set(packed):
+        raise LabError(f"predictions.npz in {folder_of(profile)} lacks {min(missing)}.")
+    runs = results.sort_values("seed", kind="stable").groupby("network", sort=False)["run"]
+    rows = {network: np.stack([packed[run] for run in names]) for network, names in runs}
+    return results.unpack_answers(rows, packed["labels"], packed["lengths"])
+
+
+def recipes(profile: str = "full") -> dict[str, pd.DataFrame]:
+    """Return the stored results of the networks under both recipes: name of the recipe -> runs."""
+    lists = {"default recipe": "default", "own learning rate": "tuned"}
+    return {recipe: find(name, profile)[0] for recipe, name in lists.items()}
+
+
+def baselines(profile: str = "full") -> pd.DataFrame:
+    """Return the stored accuracies of the lines to beat, by their names."""
+    return files.read_table("baselines", folder_of(profile)).set_index("line")
+
+
+def counting(profile: str = "full") -> pd.Series:
+    """Return the stored perplexities of the models that count, by their names."""
+    return files.read_table("counting", folder_of(profile)).set_index("model")["perplexity"]
+
+
+def gradients(kind: str, profile: str = "full") -> pd.DataFrame:
+    """Return the stored bands of gradients of one kind, such as "trained"."""
+    stored = files.read_table("gradients", folder_of(profile))
+    return stored[stored["kind"] == kind]
+
+
+def lines(profile: str = "full") -> results.Predictions:
+    """Return what the linear models that read whole reviews said of the test reviews.
+
+    Each line has one row: (1, reviews). Raises LabError if it is missing or damaged.
+    """
+    return results.read_predictions("lines", folder_of(profile))
+
+
+def store_lines(
+    probability: dict[str, NDArray[Any]], test: results.TestSplit, profile: str
+) -> None:
+    """Store what linear models said of the test reviews: line -> probabilities (reviews,)."""
+    packed = {
+        line: results.pack_probability(p)[None] for line, p in probability.items()
+    }  # (1, reviews)
+    results.save_answers(folder_of(profile) / "lines.npz", packed, test)
+
+
+def store(
+    name: str,
+    runs: dict[str, str],
+    finished: Sequence[RunRecord],
+    test: results.TestSplit,
+    profile: str,
+) -> None:
+    """Put finished runs of a list beside those already stored; what no list names any more goes.
+
+    runs: all runs of the list, finished or not: name -> rung. A run counts as stored when it
+    stands in results.csv, which is therefore written last.
+    Raises LabError, and writes nothing, if what is stored cannot be read.
+    """
+    where = folder_of(profile)
+    where.mkdir(parents=True, exist_ok=True)
+    with FileLock(config.output_folder() / "reference.lock"):
+        tables = all_runs(profile)
+        lists = _with_list(name, runs, profile)
+        order = {run: place for place, run in enumerate(dict.fromkeys(lists["run"]))}
+        if finished:
+            with tempfile.TemporaryDirectory() as folder:
+                made = results.export_results(finished, Path(folder))
+            tables = [
+                new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
+                for old, new in zip(tables, made, strict=True)
+            ]
+        _store_predictions(finished, order, test, where)
+        files.write_table("lists", lists, where)
+        for kind, table in (("curves", tables[1]), ("results", tables[0])):
+            if not table.empty:
+                table = table[table["run"].isin(order)]
+                table = table.sort_values("run", key=lambda runs: runs.map(order), kind="stable")
+                files.write_table(kind, table, where, digits=None)
+
+
+def _with_list(name: str, runs: dict[str, str], profile: str) -> pd.DataFrame:
+    """Return lists.csv with the runs of a list in place of those it had."""
+    made = pd.DataFrame({"list": name, "rung": list(runs.values()), "run": list(runs)})
+    old = run_table(profile)
+    made = pd.concat([old[old["list"] != name], made])
+    place = {each: i for i, each in enumerate(LISTS)}
+    return made.sort_values("list", key=lambda names: names.map(place), kind="stable")
+
+
+def _store_predictions(
+    finished: Sequence[RunRecord], wanted: Collection[str], test: results.TestSplit, where: Path
+) -> None:
+    """Put the test predictions of finished classifiers beside those already stored."""
+    path = where / "predictions.npz"
+    stored = files.load_arrays(path) if path.exists() else {}
+    if stored is None:
+        raise LabError(_damaged(path))
+    packed = {run: row for run, row in stored.items() if run in wanted}
+    made = {record.name: results.packed_answers(record) for record in finished}
+    packed |= {run: row for run, row in made.items() if row is not None}  # a language model's
+    results.save_answers(path, packed, test)

@@ -1,0 +1,148 @@
+"""Result files: results.csv, curves.csv, predictions, stored results.
+
+results.csv, curves.csv   a row a run, a row a run and epoch; a prefix tells lists apart
+<name>.npz                what several networks said of each test review
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from lab import config
+from lab.base import files
+from lab.config import LabError
+from lab.experiments.run import RunRecord
+
+# ── 1. Results and curves ───────────────────────────────────────────────────────────────────────
+
+
+def export_results(
+    records: Sequence[RunRecord], folder: Path | None = None, prefix: str = "", **columns: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write results.csv (a row a run) and curves.csv (a row a run and epoch); return both.
+
+    Runs that are not finished are left out of both. All later tables and figures are drawn from
+    these two files. The prefix tells the files of different run lists apart; columns are more
+    columns of results.csv, with a value for each record.
+    """
+    results, curves = [], []
+    for place, record in enumerate(records):
+        if (result := record.result) is not None:
+            more = {name: values[place] for name, values in columns.items()}
+            results.append({"run": record.name, **more, **record.asked, **result})
+            key = {"run": record.name, "network": record.settings.network}
+            curves += [key | {"seed": record.settings.seed} | row for row in record.curve]
+    for name, rows in (("results", results), ("curves", curves)):
+        files.write_table(f"{prefix}{name}", pd.DataFrame(rows), folder, digits=None)
+    return load_results(folder, prefix)
+
+
+def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read results.csv and curves.csv. Raises LabError if they are missing or unreadable.
+
+    Language models have no test reviews: such a gap must not make the others' counts floats.
+    """
+    folder = folder or config.output_folder()
+    names = (f"{prefix}results.csv", f"{prefix}curves.csv")
+    try:
+        return tuple(pd.read_csv(folder / name, dtype={"test_reviews": "Int64"}) for name in names)
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"No results to show in {folder}: {error}. Run the cells above first."
+        ) from error
+
+
+# ── 2. Predictions ──────────────────────────────────────────────────────────────────────────────
+
+
+class TestSplit(Protocol):
+    """What predictions need to know of the reviews that were judged (see utils.EncodedReviews)."""
+
+    starts: NDArray[np.int64]
+    labels: NDArray[np.float32]
+
+
+class Predictions(NamedTuple):
+    """What several networks, each trained with the same seeds, said of the same test reviews.
+
+    probability: network -> probabilities of a good review (seeds, reviews)
+    labels:      (reviews,) 0 or 1
+    lengths:     (reviews,) tokens
+    """
+
+    probability: dict[str, NDArray[np.float32]]
+    labels: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+
+    @property
+    def correct(self) -> dict[str, NDArray[np.bool_]]:
+        """Network -> whether each answer was right (seeds, reviews)."""
+        return {name: (p > 0.5) == (self.labels > 0.5) for name, p in self.probability.items()}
+
+
+def pack_probability(probability: NDArray[Any]) -> NDArray[np.float16]:
+    """Return probabilities as logits in half precision: a quarter of the room, and no class lost.
+
+    A probability just above 0.5 would be rounded to it; its logit keeps its sign.
+    """
+    return special.logit(probability.astype(np.float64)).astype(np.float16)
+
+
+def export_predictions(
+    records: Sequence[RunRecord], test: TestSplit, file: str, names: Sequence[str] | None = None
+) -> None:
+    """Write the test probabilities of finished runs, packed, to <file>.npz in the output folder.
+
+    names: what each run is called, by default its network; runs of one name become rows of one
+    table (seeds, reviews)
+    """
+    names = [record.settings.network for record in records] if names is None else names
+    stacks: dict[str, list[NDArray[np.float16]]] = {}
+    for name, record in zip(names, records, strict=True):
+        packed = packed_answers(record)
+        if packed is None:
+            raise LabError(
+                f"Run {record.name} has no predictions. Delete its folder, {record.folder}, and "
+                "run the cell that trains it again."
+            )
+        stacks.setdefault(name, []).append(packed)
+    save_answers(
+        config.output_folder() / f"{file}.npz", {n: np.stack(s) for n, s in stacks.items()}, test
+    )
+
+
+def read_predictions(name: str, folder: Path | None = None) -> Predictions:
+    """Read what `export_predictions` wrote. Raises LabError if it is missing or damaged."""
+    folder = folder or config.output_folder()
+    stored = files.load_arrays(folder / f"{name}.npz")
+    if stored is None:
+        raise LabError(f"No usable {name}.npz in {folder}. Run the cells above first.")
+    labels, lengths = stored.pop("labels"), stored.pop("lengths")
+    return unpack_answers(stored, labels, lengths)
+
+
+def packed_answers(record: RunRecord) -> NDArray[np.float16] | None:
+    """Return what a finished run said of the test reviews (reviews,); None if it said nothing."""
+    stored = files.load_arrays(record.folder / "test.npz")
+    return None if stored is None else pack_probability(stored["probability"])
+
+
+def save_answers(path: Path, packed: dict[str, NDArray[np.float16]], test: TestSplit) -> None:
+    """Write packed answers, by name, with labels and lengths of the reviews."""
+    lengths = np.diff(test.starts).astype(np.int32)
+    files.save_arrays(path, **packed, labels=test.labels.astype(np.int8), lengths=lengths)
+
+
+def unpack_answers(
+    packed: dict[str, NDArray[Any]], labels: NDArray[Any], lengths: NDArray[Any]
+) -> Predictions:
+    """Return packed answers, by name, as predictions."""
+    probability = {name: special.expit(rows.astype(np.float32)) for name, rows in packed.items()}
+    return Predictions(probability, labels.astype(np.float32), lengths.astype(np.int64))

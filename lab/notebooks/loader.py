@@ -1,0 +1,41 @@
+"""Turns a notebook into a module: what its cells tagged `define` define, and nothing else of it.
+
+The cells are written, one after another, into `build/<notebook>_cells.py`, and that file is what
+runs: a traceback names its lines, a debugger stops there, and other processes import the same.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lab import config
+from lab.base import files
+from lab.config import LabError
+
+TAG = "define"
+
+
+def write_cells(notebook: Path) -> Path:
+    """Write the cells that define things as a Python file, if it is not there; return its path."""
+    text = cells_text(notebook)
+    file = config.ROOT / "build" / f"{notebook.stem}_cells.py"
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        files.write_atomically(file, text.encode("utf-8"))
+    return file
+
+
+def cells_text(notebook: Path) -> str:
+    """Return the source of all cells tagged `define`, each below a line that says which it is."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        sources = [
+            (number, "".join(cell["source"]))
+            for number, cell in enumerate(cells)
+            if TAG in cell["metadata"].get("tags", [])
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabError(f"{notebook.name} cannot be read as a notebook: {error}.") from error
+    head = f"# The cells of {notebook.name} that define things. Not edited by hand.\n"
+    parts = [f"# %% cell {number}\n{source}\n" for number, source in sources]
+    return "\n\n".join([head, *parts])

@@ -1,0 +1,38 @@
+"""Which training makes a run: the lab's, a variant's, or one that starts from a language model.
+
+A run is known by its code too. This tells from the settings of a run which of the notebooks'
+trainings made it, and will find it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lab.base.hashing import CodeHash
+from lab.experiments.settings import Settings
+from lab.notebooks import lesson, recipes, transfer
+
+
+class Training(NamedTuple):
+    """A function that trains a run, and what tells its code from others."""
+
+    train: Callable[..., None]
+    code: CodeHash
+
+
+STARTED = {"pretrained", "labelled"}
+VARIED = {"bidirectional", "readout", "embedding_dropout", "dropout", "vectors", "keep"}
+
+
+def training_of(settings: Settings) -> Training:
+    """Return the training of a run with these settings."""
+    if settings.network.endswith(" LM"):
+        return Training(lesson.train_language, lesson.language_code_hash)
+    if settings.options() & STARTED:
+        if settings.options() & (VARIED | {"pretrained_back"}):
+            return Training(transfer.train_reading, transfer.reading_code_hash)
+        return Training(transfer.train_started, transfer.started_code_hash)
+    if settings.options() & VARIED:
+        return Training(recipes.train_variant, recipes.variant_code_hash)
+    return Training(lesson.train_run, lesson.code_hash)

@@ -1,0 +1,413 @@
+"""Makes the stored results of the lab, `data/reference/<profile>`, again.
+
+    python tools/maintainers/make_reference.py [LIST ...] [--workers N] [--only NETWORK]
+                                               [--collect] [--table]
+
+makes the named lists, by default all, in the profile that LAB2_PROFILE names, with the notebook's
+own code and data. What stands there already, with the same settings, data and code, is not made
+again. What the files hold is told in data/reference/README.md; `lab/experiments/reference.py`
+reads and writes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from any folder
+
+import utils
+from lab import config
+from lab.analysis import findings, statistics, tables
+from lab.base import files, machine
+from lab.config import LabError, Profile
+from lab.datasets import token_stream
+from lab.experiments import reference, run_lists
+from lab.experiments.run import RunRecord
+from lab.experiments.settings import Settings
+from lab.experiments.sweep import records_of, sweep
+from lab.models import baselines, ngrams
+from lab.notebooks import gradients, lesson, recipes, trainers, transfer
+
+# what is made, in this order: lists of runs, and tables
+EVERYTHING = (
+    *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
+    *("counting", "language", "transfer", "readers", "past", "best", "recall", "claims"),
+)
+
+
+@dataclasses.dataclass
+class Maker:
+    """Makes lists and tables with the notebooks' definitions, on the data of a profile.
+
+    workers: processes, by default one per core
+    only:    the one network whose runs are made; "": all
+    replace: may stored runs of other settings, data or code be dropped?
+    """
+
+    profile: Profile
+    corpus: utils.Corpus
+    workers: int | None = None
+    only: str = ""
+    replace: bool = False
+
+    @functools.cached_property
+    def stream(self) -> token_stream.LanguageData:
+        """The text of the language model."""
+        return utils.language_data(self.profile, self.corpus)
+
+    @functools.cached_property
+    def stream_back(self) -> token_stream.LanguageData:
+        """The same text for a language model that reads backwards."""
+        return token_stream.backwards(self.stream)
+
+    def records(self, runs: Sequence[Settings]) -> list[RunRecord]:
+        """Return the records of runs, finished or not, each of the training that makes it."""
+        return [
+            records_of([run], self.data_of(run), trainers.training_of(run).code)[0] for run in runs
+        ]
+
+    def carry_out(self, runs: Sequence[Settings]) -> list[RunRecord]:
+        """Train what is not finished of some runs, and return their records."""
+        groups: dict[Any, list[Settings]] = {}
+        for run in runs:
+            key = trainers.training_of(run).train, self.data_of(run).fingerprint
+            groups.setdefault(key, []).append(run)
+        for some in groups.values():
+            train, code = trainers.training_of(some[0])
+            sweep(some, train, self.data_of(some[0]), code, workers=self.workers)
+        return self.records(runs)
+
+    def data_of(self, run: Settings) -> utils.LabData | token_stream.LanguageData:
+        """Return the data that a run learns from."""
+        if run.network.endswith(" back LM"):
+            return self.stream_back
+        return self.stream if run.network.endswith(" LM") else self.corpus.data
+
+    # ── Lists of runs ───────────────────────────────────────────────────────────────────────────
+
+    def runs(self, name: str) -> dict[Settings, str]:
+        """Return the runs of a list, with their rungs, of the announced ones if any are.
+
+        Raises LabError if runs are announced and none is of this list, or without tuning runs.
+        """
+        runs, announced = self.all_runs(name), self.announced
+        if announced is None:
+            return runs
+        if name not in announced:
+            raise LabError(
+                f"The list {name!r} was not announced in data/reference/{self.profile.name} before "
+                f"the test was opened. Announced: {', '.join(announced)}."
+            )
+        return {
+            run: rung for run, rung in runs.items() if (run.network, run.seed) in announced[name]
+        }
+
+    @functools.cached_property
+    def announced(self) -> dict[str, set[tuple[str, int]]] | None:
+        """The runs that `runs.csv` announces: list -> network and seed; None without that file."""
+        if not (reference.folder_of(self.profile.name) / "runs.csv").exists():
+            return None
+        table = files.read_table("runs", reference.folder_of(self.profile.name))
+        return {
+            name: set(zip(rows["network"], rows["seed"], strict=True))
+            for name, rows in table.groupby("list", sort=False)
+        }
+
+    def everything(self) -> tuple[str, ...]:
+        """Return all lists and tables of the profile, in the order in which they are made."""
+        if self.announced is None:
+            return EVERYTHING
+        return ("baselines", *self.announced, "claims")
+
+    def check_data(self) -> None:
+        """Raise LabError if what is stored in the profile is of other data."""
+        stored = set(reference.all_runs(self.profile.name)[0].get("data", ()))
+        if stored and self.corpus.data.fingerprint not in stored and not self.replace:
+            raise LabError(
+                f"The stored results of the profile {self.profile.name} are of other reviews or "
+                "vectors than those found here. Add --replace to drop them."
+            )
+
+    def all_runs(self, name: str) -> dict[Settings, str]:
+        """Return the runs of a list, with their rungs, announced or not."""
+        profile, seeds = self.profile, range(self.profile.stored_seeds)
+        if name == "language":
+            rates = lesson.LANGUAGE_RATES
+            listed = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds)
+        elif name == "default":
+            listed = run_lists.default_list(profile, lesson.SIX, seeds)
+        elif name == "tuning":
+            tried = range(profile.tuning_seeds)
+            listed = run_lists.tuning_list(profile, lesson.SIX, lesson.RATES, tried)
+        elif name == "tuned":
+            listed = run_lists.tuned_list(profile, lesson.SIX, self.own_rates, seeds)
+        elif name == "matched":
+            units = run_lists.matched_lstm(512, self.corpus.data.vectors.shape[1])
+            network = {f"LSTM-{units}": ("LSTM", units, 1)}
+            rates = {f"LSTM-{units}": self.own_rates["LSTM-256"]}
+            listed = run_lists.tuned_list(profile, network, rates)
+        elif name == "transfer":
+            listed = self.transfer_runs()
+        elif name == "readers":
+            listed = transfer.reader_list(profile)
+        elif name in ("past", "best"):
+            return self.past_runs(name)
+        else:
+            return self.ladders()
+        return dict.fromkeys(listed, "")
+
+    @functools.cached_property
+    def own_rates(self) -> dict[str, float]:
+        """The learning rate of each network, from the tuning runs of the profile."""
+        tuning, _ = reference.find("tuning", self.profile.tuning)
+        missing = [n for n in lesson.SIX if n not in set(tuning.get("network", ()))]
+        if missing:
+            raise LabError(
+                "No tuning runs yet. Make them first: "
+                "python tools/maintainers/make_reference.py tuning"
+            )
+        return run_lists.choose_rates(tuning, lesson.SIX, lesson.RATES)
+
+    def ladders(self) -> dict[Settings, str]:
+        """Return the rungs of all ladders, and their side steps."""
+        runs: dict[Settings, str] = {}
+        for network in self.profile.climbers:
+            rungs = recipes.ladder(self.profile, network, self.own_rates[network])
+            rungs |= recipes.side_steps(self.profile, rungs)
+            runs |= {run: rung for rung, run in rungs.items()}
+        return runs
+
+    def transfer_runs(self) -> list[Settings]:
+        """Return the runs that start from language models, and those they are compared with."""
+        readers = self.records([run for run in self.all_runs("language") if run.seed == 0])
+        starts = {record.settings.cell: record.name for record in readers}
+        tuned = run_lists.tuned_list(self.profile, lesson.OF_EACH_CELL, self.own_rates)
+        return transfer.transfer_list(self.profile, tuned, starts, self.corpus.data.train)
+
+    def past_runs(self, name: str) -> dict[Settings, str]:
+        """Return the rungs past the linear line, or the last of them from some seeds."""
+        readers = self.records(list(self.all_runs("readers")))
+        starts = {record.settings.network: record.name for record in readers}
+        rate = self.own_rates["GRU-256"]
+        if name == "past":
+            rungs = transfer.rungs(self.profile, rate, starts)
+            return {run: rung for rung, run in rungs.items()}
+        return dict.fromkeys(transfer.best_list(self.profile, rate, starts), "")
+
+    def starts_of(self, records: Sequence[RunRecord]) -> list[Settings]:
+        """Return the language models that some runs start from."""
+        runs = [record.settings for record in records]
+        needed = {name for run in runs for name in (run.pretrained, run.pretrained_back) if name}
+        readers = [*self.all_runs("language"), *self.all_runs("readers")] if needed else []
+        return [record.settings for record in self.records(readers) if record.name in needed]
+
+    def make(self, name: str, train: bool = True) -> None:
+        """Store what is finished of a list, and carry out the rest.
+
+        Raises LabError if stored runs of other settings, data or code would be dropped by it.
+        """
+        runs = self.runs(name)
+        records = self.records(list(runs))
+        listed = reference.find(name, self.profile.name)[0]["run"]
+        others = set(listed) - {record.name for record in records}
+        if others and not self.replace:
+            raise LabError(
+                f"{len(others)} stored runs of the list {name!r} are of other settings, data or "
+                "code, and would be dropped. Add --replace if that is meant."
+            )
+        done = set(reference.all_runs(self.profile.name)[0]["run"])
+        waiting = [record for record in records if record.name not in done]
+        self.store(name, runs, waiting)
+        waiting = [r for r in waiting if not r.result and self.only in ("", r.settings.network)]
+        todo = f"{len(waiting)} of {len(runs)} runs to do"
+        print(f"{name}, {self.profile.name}: {todo}", flush=True)
+        if not (train and waiting):
+            return
+        self.carry_out(self.starts_of(waiting))  # their weights are needed, and not stored
+        try:
+            self.carry_out([record.settings for record in waiting])
+        finally:
+            self.store(name, runs, waiting)
+
+    def store(self, name: str, runs: dict[Settings, str], records: list[RunRecord]) -> None:
+        """Put those records that are finished beside what is stored of a list."""
+        rungs = zip(self.records(list(runs)), runs.values(), strict=True)
+        names = {record.name: rung for record, rung in rungs}
+        finished = [record for record in records if record.result]
+        reference.store(name, names, finished, self.corpus.data.test, self.profile.name)
+
+    # ── Tables ──────────────────────────────────────────────────────────────────────────────────
+
+    def make_table(self, name: str) -> None:
+        """Compute a table that is no list of runs, and store it."""
+        for table, content in self.tables(name).items():
+            files.write_table(table, content, reference.folder_of(self.profile.name))
+        print(f"{name}, {self.profile.name}: made", flush=True)
+
+    def tables(self, name: str) -> dict[str, pd.DataFrame]:
+        """Return a table by its name; with the gradients come the Jacobians."""
+        if name == "baselines":
+            return {name: self.baselines()}
+        if name == "counting":
+            return {name: ngrams.counting_table(self.stream, len(self.corpus.vocab))}
+        if name == "recall":
+            return self.recall()
+        return {name: self.claims()} if name == "claims" else self.gradients()
+
+    def baselines(self) -> pd.DataFrame:
+        """Return the accuracy of the lines to beat, and store what they say of whole reviews."""
+        data, length = self.corpus.data, self.profile.max_length
+        said = baselines.baseline_probability(data, length)
+        whole = {line: probability for line, (_, probability) in said.items()}
+        reference.store_lines(whole, data.test, self.profile.name)
+        return baselines.baseline_table(data, length, said)
+
+    def gradients(self) -> dict[str, pd.DataFrame]:
+        """Return gradients and Jacobians of one network of each cell, untrained and trained."""
+        runs = run_lists.default_list(self.profile, lesson.OF_EACH_CELL)
+        models = {
+            "untrained": {
+                run.network: lesson.build_model(run, self.corpus.data.vectors) for run in runs
+            },
+            "trained": {
+                record.settings.network: record.checkpoint.load_best(
+                    lesson.build_model(record.settings, self.corpus.data.vectors)
+                )
+                for record in self.carry_out(runs)
+            },
+        }
+        batch = utils.long_reviews(self.corpus.data.valid, self.profile.max_length)
+        of_kinds: dict[str, list[pd.DataFrame]] = {"gradients": [], "jacobians": []}
+        for kind, of in models.items():
+            of_kinds["gradients"].append(lesson.gradient_table(of, batch).assign(kind=kind))
+            of_kinds["jacobians"].append(gradients.jacobian_table(of, batch).assign(kind=kind))
+        return {name: pd.concat(parts) for name, parts in of_kinds.items()}
+
+    def recall(self) -> dict[str, pd.DataFrame]:
+        """Return what the recall task's networks can tell, and how three gates learn, by seed."""
+        seeds, updates = range(self.profile.stored_seeds), self.profile.recall_updates
+        jobs = [joblib.delayed(recall_of)(seed, updates) for seed in seeds]
+        told, learnt = zip(*joblib.Parallel(self.workers or machine.available_cores())(jobs))
+        return {"recall": pd.concat(told), "gate_starts": pd.concat(learnt)}
+
+    def claims(self) -> pd.DataFrame:
+        """Return the numbers of all claims, for each seed that has all runs that it needs."""
+        lines = reference.baselines(self.profile.name)
+        default, tuned, read = (
+            dict(list(reference.find(name, self.profile.name)[0].groupby("seed")))
+            for name in ("default", "tuned", "language")
+        )
+        values: defaultdict[int, dict[str, float]] = defaultdict(dict)
+        for seed in set(default) & set(tuned):
+            if len(default[seed]) == len(tuned[seed]) == len(lesson.SIX):
+                values[seed] |= findings.of_networks(default[seed], tuned[seed], lines)
+        counting = reference.counting(self.profile.name) if read else None
+        for seed, models in read.items():
+            perplexity = models.set_index("cell")["perplexity"]
+            values[seed] |= findings.of_language(perplexity, counting)
+        for seed, (told, learnt) in self.stored_recall().items():
+            values[seed] |= findings.of_recall(told, learnt, lesson.LONGEST)
+        rows = [(c, seed, v) for seed, of in values.items() for c, v in of.items()]
+        return pd.DataFrame(rows, columns=["claim", "seed", "value"])
+
+    def stored_recall(self) -> dict[int, tuple[pd.DataFrame, pd.DataFrame]]:
+        """Return the stored results of the recall task by seed; none where they are not made."""
+        where = reference.folder_of(self.profile.name)
+        try:
+            told, learnt = (files.read_table(name, where) for name in ("recall", "gate_starts"))
+        except LabError:
+            return {}
+        starts = dict(list(learnt.groupby("seed")))
+        return {seed: (rows, starts[seed]) for seed, rows in told.groupby("seed")}
+
+
+def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what the recall task's networks of a seed can tell, and where three gates end."""
+    machine.prepare_torch(1)
+    _, told = lesson.recall_experiment(seed, updates, tuple(lesson.RECALLERS))
+    learnt = lesson.gates_experiment(seed, updates // 5).groupby("gate", as_index=False).last()
+    return told.assign(seed=seed), learnt.assign(seed=seed)
+
+
+def summary(profile: str = "full") -> str:
+    """Return the table of the results in Markdown: accuracies under two recipes, lines to beat."""
+    recipes = [_accuracies(lists, profile) for lists in (["default"], ["tuned", "matched"])]
+    rows = [("network", "starting report", "default recipe", "own learning rate"), ("---",) * 4]
+    for name in dict.fromkeys(name for recipe in recipes for name in recipe):
+        reported = tables.STARTING_REPORT.get(name)
+        cells = [f"{100 * reported[1]:.2f} %" if reported else ""]
+        rows.append((name, *cells, *(recipe.get(name, "") for recipe in recipes)))
+    lines = files.read_table("baselines", reference.folder_of(profile))
+    rows += [
+        (f"{line}, linear", "", f"{100 * share:.1f} %", "")
+        for line, share, *_ in lines.iloc[1:].values  # not the commoner label
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _accuracies(lists: list[str], profile: str) -> dict[str, str]:
+    """Return network -> mean test accuracy and 95 % interval, in words, over the lists' runs."""
+    found = [reference.find(name, profile)[0] for name in lists]
+    runs = pd.concat(found).drop_duplicates("run")
+    table = statistics.accuracy_table(reference.predictions(runs, profile).correct)
+    return {row.Index: _in_words(row) for row in table.itertuples()}
+
+
+def _in_words(row: Any) -> str:
+    """Return a row of `accuracy_table` in words; of a few runs their range, of one its interval."""
+    interval = f"{row.mean:.1f} % ({row.low:.1f} to {row.high:.1f})"
+    if row.runs == 1:
+        return interval
+    spread = f"{row.runs} seeds from {row.min:.1f} to {row.max:.1f}"
+    if row.runs == 2:  # the interval would speak of the reviews alone
+        return f"{row.mean:.1f} %, {spread}"
+    return f"{interval}, {spread}"
+
+
+def main() -> None:
+    """Read the command line, and make the lists that it names."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("lists", nargs="*", metavar="LIST", help=", ".join(EVERYTHING))
+    parser.add_argument("--workers", type=int, help="processes; by default one per core")
+    parser.add_argument("--only", default="", metavar="NETWORK", help="the runs of one network")
+    parser.add_argument("--table", action="store_true", help="print the table of the results")
+    parser.add_argument("--collect", action="store_true", help="store what is finished, no more")
+    parser.add_argument("--replace", action="store_true", help="drop stored runs of other code")
+    options = parser.parse_args()
+    if unknown := set(options.lists) - set(EVERYTHING):
+        parser.error(f"no such list: {', '.join(unknown)}. Lists are {', '.join(EVERYTHING)}.")
+    try:
+        profile = config.get_profile()
+        if options.table:
+            print(summary(profile.name))
+        else:
+            make_lists(options, profile)
+    except LabError as error:
+        raise SystemExit(f"{error}") from None
+
+
+def make_lists(options: argparse.Namespace, profile: Profile) -> None:
+    """Make what the command line names."""
+    machine.prepare_torch()
+    corpus = utils.load_corpus(profile)
+    maker = Maker(profile, corpus, options.workers, options.only, options.replace)
+    maker.check_data()
+    for name in options.lists or maker.everything():
+        if name in reference.LISTS:
+            maker.make(name, train=not options.collect)
+        elif not options.collect:
+            maker.make_table(name)
+
+
+if __name__ == "__main__":
+    main()

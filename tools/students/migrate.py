@@ -1,0 +1,351 @@
+"""Take a student's work over from an older edition of the lab into a new one.
+
+    python take_over.py OLD
+
+in the new edition's folder; OLD is the old folder, or one old notebook. Answers go into the new
+lab2.ipynb and the notebooks of further/; of each the copy before that is kept, as lab2.before.ipynb
+say. Cells of the student's own go in front of the answer that came after them, if all is there that
+they need. Finished runs come along, so that nothing is trained again whose training did not change.
+What stays behind is named. The old folder stays as it is.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import copy
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # the lab, from any folder
+
+from lab import config
+from lab.base import files
+from lab.config import LabError
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED
+
+NOTEBOOK = "lab2.ipynb"
+LAST = ("state.pt", "result.json")  # what says that a run has begun, and that it is finished
+
+Cell = dict[str, Any]
+
+
+def take_over(old: Path, new: Path) -> list[str]:
+    """Put the answers of an old notebook into a new one; return what was done, in sentences.
+
+    An answer that stands in the new notebook already is not overwritten. Raises LabError if one of
+    the two cannot be read, or the new one cannot be written.
+    """
+    content, before = answer_cells.read(new), answer_cells.read(old)
+    cells = content["cells"]
+    untouched = copy.deepcopy(cells)
+    own = own_cells(before, cells)
+    taken, said = take_answers(old, before["cells"], new, cells)
+    left = take_own_cells(own, cells)
+    if cells != untouched:
+        copy_whole(new, new.with_name(f"{new.stem}.before.ipynb"))
+        text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        files.write_atomically(new, text.encode("utf-8"))
+    if came := len(own) - len(left):
+        said.append(f"{_counted(came)} of your own taken over, before the answer that came next.")
+    if left:
+        verb = "were" if len(left) > 1 else "was"
+        lines = ", ".join(map(_first_line, left))
+        said.append(f"{_counted(len(left))} of your own {verb} not taken over: {lines}. See {old}.")
+    if changed := _changed(before["cells"], cells):
+        said.append(
+            f"Not taken over into {new.name}, as they hold no answer, but different: "
+            f"{', '.join(changed)}."
+        )
+    return [f"{taken} answers taken over into {new}.", *said]
+
+
+# ── Answers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def take_answers(
+    old: Path, before: list[Cell], new: Path, cells: list[Cell]
+) -> tuple[int, list[str]]:
+    """Put old answers into the new cells; return how many, and what else there is to say."""
+    own, taken, said, stays = answer_cells.find(cells), 0, [], []
+    for name, one in _written(before).items():
+        exercise = ASKED[name]
+        if name not in own:
+            said.append(f"{name}: is no longer asked in {new.name}. The answer stays in {old}.")
+            continue
+        empty = own[name][0]
+        if not answer_cells.is_empty(empty.source, exercise, empty.question):
+            stays.append(name)
+            continue
+        filled = answer_cells.fill(empty.source, one.source, exercise, one.question)
+        if filled != empty.source:
+            cells[empty.place]["source"] = filled.splitlines(keepends=True)
+        if pictures := before[one.place].get("attachments"):
+            cells[empty.place]["attachments"] = pictures
+        if exercise.kind != "text" and (line := answer_cells.unreadable(one.source)):
+            said.append(
+                f"{name}: Python cannot read your old answer (line {line} of its cell). It stands "
+                "in the new cell as comments; mend it there."
+            )
+            continue
+        taken += 1
+        if answer_cells.asks_for_another(empty.source, one.source, exercise, one.question):
+            said.append(
+                f"{name}: asks for something else now. Your old answer is there; look at it."
+            )
+    if stays:
+        said.append(f"Answered here already, and left as they are: {', '.join(stays)}.")
+    return taken, said
+
+
+def _written(cells: list[Cell]) -> dict[str, answer_cells.Answer]:
+    """Return the answers in which something was written; where there are several, the last."""
+    return {
+        name: one
+        for name, ones in answer_cells.find(cells).items()
+        for one in ones
+        if not answer_cells.is_empty(one.source, ASKED[name], one.question)
+    }
+
+
+# ── Other cells ─────────────────────────────────────────────────────────────────────────────────
+
+
+def own_cells(before: Cell, new: list[Cell]) -> list[tuple[Cell, str]]:
+    """Return the cells that a student has made, each with the answer that comes after it.
+
+    No answer ("") where that is not sure: if the old notebook does not tell which cells its edition
+    had, and for a second cell with one answer, of which the last was taken.
+    """
+    cells, edition = before["cells"], _edition(before)
+    ids, sources = {cell.get("id") for cell in new}, {answer_cells.source_of(cell) for cell in new}
+    at = {one.place: (name, one) for name, ones in answer_cells.find(cells).items() for one in ones}
+    taken = _written(cells).values()
+    own, after = [], ""
+    for place, cell in reversed(list(enumerate(cells))):
+        source, known = answer_cells.source_of(cell), cell.get("id")
+        if place in at:
+            after, one = at[place]
+            if one not in taken and not answer_cells.is_empty(source, ASKED[after], one.question):
+                own.append((cell, ""))
+        elif source.strip() and known not in ids and source not in sources:
+            asks = answer_cells.marked(cell)  # for what no edition knows any more
+            if asks or known not in edition:
+                own.append((cell, after if known and edition and not asks else ""))
+    return own[::-1]
+
+
+def _edition(notebook: Cell) -> list[str]:
+    """Return the ids of the cells that a notebook had when it was given out; [] if unknown."""
+    metadata = notebook.get("metadata")
+    edition = metadata.get("lab2") if isinstance(metadata, dict) else None
+    cells = edition.get("cells") if isinstance(edition, dict) else None
+    return cells if isinstance(cells, list) else []
+
+
+def take_own_cells(own: list[tuple[Cell, str]], cells: list[Cell]) -> list[Cell]:
+    """Put a student's cells in front of the answers after them; return those that must stay."""
+    known = {*dir(builtins), "display", "get_ipython"}
+    at = {ones[0].place: name for name, ones in answer_cells.find(cells).items()}
+    left, made = [cell for cell, _ in own], []
+    for place, cell in enumerate(cells):
+        for one in [one for one, after in own if after == at.get(place)]:
+            if _runs(one, known):
+                made.append(_bare(one))
+                left.remove(one)
+                known |= answer_cells.names(answer_cells.source_of(one))[0]
+        made.append(cell)
+        known |= answer_cells.names(answer_cells.source_of(cell))[0]
+    cells[:] = made
+    return left
+
+
+def _runs(cell: Cell, known: set[str]) -> bool:
+    """Say whether a cell will not stop a notebook in which some names are known."""
+    if cell.get("cell_type") != "code":
+        return True
+    source = answer_cells.source_of(cell)
+    failed = any("ename" in output for output in cell.get("outputs") or [])
+    return (
+        not failed
+        and not answer_cells.unreadable(source)
+        and answer_cells.names(source)[1] <= known
+    )
+
+
+def _bare(cell: Cell) -> Cell:
+    """Return a cell without outputs and tags."""
+    kept = {k: v for k, v in cell.items() if k in ("cell_type", "id", "source", "attachments")}
+    code = {"execution_count": None, "outputs": []} if cell.get("cell_type") == "code" else {}
+    return {**kept, "metadata": {}, **code}
+
+
+def _counted(cells: int) -> str:
+    return f"{cells} cell{'s' * (cells > 1)}"
+
+
+def _first_line(cell: Cell) -> str:
+    return repr(answer_cells.source_of(cell).strip().split("\n")[0][:50])
+
+
+def _changed(old: list[Cell], new: list[Cell]) -> list[str]:
+    """Return the ids of cells of code without an answer whose source is not the same in both."""
+    places = [
+        {c.get("id"): answer_cells.source_of(c) for c in cells if _is_given(c)}
+        for cells in (old, new)
+    ]
+    return [str(i) for i, source in places[0].items() if places[1].get(i, source) != source]
+
+
+def _is_given(cell: Cell) -> bool:
+    return cell.get("cell_type") == "code" and not answer_cells.find([cell])
+
+
+# ── Runs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def take_runs(old: Path, new: Path) -> list[str]:
+    """Copy the finished runs, tables and figures of an old data folder that the new one lacks.
+
+    A run comes as a whole, and what says that it is finished comes last: after an interruption the
+    next call mends it. Raises LabError where a file cannot be copied.
+    """
+    copied = 0
+    folders = [old, *sorted(path for path in old.rglob("*") if path.is_dir())]
+    for folder in folders if old.is_dir() else []:
+        target, is_run = new / folder.relative_to(old), folder.parent == old / "runs"
+        wanted = _lacking(folder, target, is_run)
+        for name in LAST if wanted and is_run else ():
+            (target / name).unlink(missing_ok=True)
+        for path in wanted:
+            copy_whole(path, target / path.name)
+        copied += len(wanted)
+    return [f"{copied} files of finished runs copied."] if copied else []
+
+
+def _lacking(folder: Path, target: Path, is_run: bool) -> list[Path]:
+    """Return the files of a folder that another lacks; of a run all or none, in the order to copy.
+
+    A run that is finished in the old folder alone is wanted, and so is one of which half a copy
+    stands in the new folder. Else the new folder's own goes on.
+    """
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_kept(path)]
+    lacking = [path for path in found if _lacks(target / path.name, path)]
+    if not is_run:
+        return lacking
+    begun, finished = ((target / name).exists() for name in LAST)
+    if folder / LAST[1] in found:
+        wanted = bool(lacking) or not finished
+    else:
+        wanted = not begun and not finished
+    return sorted(found, key=lambda path: path.name in LAST) if wanted else []
+
+
+def _is_kept(path: Path) -> bool:
+    return path.name != "lock" and path.suffix != ".part"
+
+
+def _lacks(target: Path, path: Path) -> bool:
+    """Say whether a file is not there, or is what an interruption has left of a copy."""
+    if not target.exists():
+        return True
+    shorter = target.stat().st_size < path.stat().st_size
+    return shorter and path.read_bytes().startswith(target.read_bytes())
+
+
+def copy_whole(path: Path, target: Path) -> None:
+    """Copy a file so that the other is there whole or not at all. Raises LabError."""
+    part = target.with_name(f".{target.name}-copy.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, part)
+        files.replace(part, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise LabError(
+            f"Cannot copy {path} to {target.parent}: {error.strerror or error}. Mend that, and run "
+            "this again: it goes on from here."
+        ) from error
+
+
+# ── The command ─────────────────────────────────────────────────────────────────────────────────
+
+
+def pairs_of(old: Path) -> list[tuple[Path, Path]]:
+    """Return the notebooks of an old folder, each with the new one that it goes into.
+
+    Of a single notebook the new one is that with which it shares most answers, whatever it is
+    called. Raises LabError if that notebook cannot be read.
+    """
+    electives = _notebooks(ROOT / "further")
+    if old.is_dir():
+        there = [(old / "further" / path.name, path) for path in electives]
+        return [(old / NOTEBOOK, ROOT / NOTEBOOK), *(pair for pair in there if pair[0].exists())]
+    asked = _asked_in(old)
+    new = [ROOT / NOTEBOOK, *electives]
+    return [(old, max(new, key=lambda path: len(asked & _asked_in(path))))]
+
+
+def _notebooks(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.ipynb")) if ".before" not in path.suffixes]
+
+
+def _asked_in(path: Path) -> set[str]:
+    return set(answer_cells.find(answer_cells.read(path)["cells"]))
+
+
+def take_elective(old: Path, new: Path) -> list[str]:
+    """As `take_over`, but of a notebook in which there was nothing to take, nothing is said."""
+    said = take_over(old, new)
+    return said[said[0].startswith("0 ") :]
+
+
+def stay_behind(old: Path) -> list[str]:
+    """Say which notebooks in an old folder's further/ this edition does not have."""
+    gone = [
+        path for path in _notebooks(old / "further") if not (ROOT / "further" / path.name).exists()
+    ]
+    return [f"{path} is no notebook of this edition. It stays there." for path in gone]
+
+
+def main() -> int:
+    """Read the command line, and take over; return the exit status."""
+    if len(sys.argv) != 2:
+        print("Which folder? python take_over.py OLD-FOLDER", file=sys.stderr)
+        return 1
+    old = Path(sys.argv[1])
+    try:
+        pairs = pairs_of(old)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if own := [one for one, new in pairs if one.resolve() == new.resolve()]:
+        print(f"{own[0]} is this folder's own notebook. Name the older one.", file=sys.stderr)
+        return 1
+    inside = old if old.is_dir() else old.parent
+    folder = inside.parent if inside.name == "further" else inside
+    steps = [partial(take_over, *pairs[0]), *(partial(take_elective, *pair) for pair in pairs[1:])]
+    steps += [partial(stay_behind, old), partial(take_runs, folder / "data", config.data_folder())]
+    return max(map(_carried_out, steps))
+
+
+def _carried_out(step: Callable[[], list[str]]) -> int:
+    """Print what a step says that it has done, or why it could not; return the exit status."""
+    try:
+        print("".join(f"{line}\n" for line in step()), end="")
+    except (LabError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,387 @@
+"""Make a student's own report: their answers, predictions, figures and runs, as a PDF.
+
+    python report.py [NOTEBOOK] [PDF]
+
+in the student's folder, by default lab2.ipynb and report.pdf. Nothing is executed: figures are the
+notebook's outputs, numbers the tables that its runs have left in the data folder. A notebook that
+stopped half way gives the report of what there is, and page one says what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # the lab, from any folder
+
+import nbformat
+import pandas as pd
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from lab import config
+from lab.base import files, i18n
+from lab.config import LabError
+from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED, LAB
+from tools.students import report
+
+FIGURES = {  # which figures a text reads: name of the file -> caption
+    "reading-language": {"language": "Perplexity of three language models."},
+    "reading-recall": {"recall": "Recall of the first token."},
+    "reading-accuracy": {
+        "accuracy": "Accuracy of six networks, one recipe.",
+        "loss": "Loss of the same runs.",
+    },
+    "reading-recipes": {"recipes": "Test accuracy under both recipes."},
+    "reading-differences": {
+        "seeds": "Test accuracy of each seed.",
+        "differences": "Differences of pairs, with 95 % intervals.",
+    },
+    "traps": {"my_review": "What the networks believe after each word of my review."},
+}
+TABLES = {"reading-accuracy": "tables.comparison_table(", "traps": "beliefs_of"}  # in which cell
+LISTS = {  # tables of runs, as the notebook names them -> what they are called here
+    "language": "language model",
+    "default": "default recipe",
+    "tuned": "own learning rate",
+    "seeds": "own learning rate",
+}
+RECIPES = ("default recipe", "own learning rate")
+SIZES = ("epochs", "max_length", "batch_size")  # by which a run's profile is known
+MACHINE = ("system", "instructions", "device", "python", "torch")
+# columns that a table of the lab's runs has
+RECORDED = {"run", "network", "seed", "learning_rate", "data", "code", *SIZES, *MACHINE}
+CHECKED = (  # what a check prints: exercise, points
+    "{0}: right, {1} of {2} points (tried with {3} inputs).",
+    "{0}: not yet, {1} of {2} points.",
+    "{0}: not started yet.",
+)
+
+
+class Work:
+    """What a student has done, as far as the notebook and the data folder tell."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a notebook. Raises LabError if it is none."""
+        content = answer_cells.read(path)
+        config.name_language(report.language_of(content))
+        self.notebook = nbformat.from_dict(_tidied(content))
+        found = answer_cells.find(self.notebook.cells)
+        self.answers = {name: _last_filled(name, ones) for name, ones in found.items()}
+        self.missing = [name for name in LAB if not _is_written(name, self.answers.get(name))]
+
+    @property
+    def stopped(self) -> str:
+        """Where the notebook stopped at an error, or an answer that Python cannot read; or ""."""
+        for name, answer in self.answers.items():
+            if answer.kind == "code" and (line := answer_cells.unreadable(answer.source)):
+                return f"The answer {name} cannot be read by Python (line {line})."
+        for cell in self.notebook.cells:
+            for output in cell.get("outputs", []):
+                if output.get("output_type") == "error":
+                    first = next(iter(cell.source.splitlines()), "")
+                    return f"The notebook stopped at the cell {first!r}: {output.get('ename')}."
+        return ""
+
+    @property
+    def student(self) -> dict[str, str]:
+        """Name and number, as the student wrote them."""
+        about = self.answers.get("about-you")
+        value = answer_cells.value_of(about.source, "student") if about else None
+        value = value if isinstance(value, dict) else {}
+        return {key: str(value.get(key) or "") for key in ("name", "number")}
+
+    def text(self, name: str) -> str:
+        """Return the text of an answer; headings in it become lines in bold."""
+        if name in self.missing:
+            return f"*{i18n.say('(nothing written)')}*"
+        one = self.answers[name]
+        return re.sub(r"(?m)^#+ +(.*)$", r"**\1**", answer_cells.text_of(one.source, one.question))
+
+    def figure(self, name: str) -> dict[str, Any] | None:
+        """Return the picture that the cell which saves a figure has shown; None: it was not run."""
+        for cell in self.notebook.cells:
+            if cell.cell_type == "code" and re.search(rf'"{name}"\s*\)', cell.source):
+                for output in cell.outputs:
+                    if "image/png" in output.get("data", {}):
+                        return {"image/png": output.data["image/png"]}
+        return None
+
+    def tables(self, code: str) -> list[nbformat.NotebookNode]:
+        """Return the tables that a cell with this code has shown, as a cell without code."""
+        shown = [
+            output
+            for cell in self.notebook.cells if cell.cell_type == "code" and code in cell.source
+            for output in cell.outputs if "text/html" in output.get("data", {})
+        ]  # fmt: skip
+        return [new_code_cell("", outputs=[new_output("display_data", o.data)]) for o in shown]
+
+    def checked(self) -> dict[str, float]:
+        """Return the points of each exercise as its last check in the notebook told them."""
+        printed = [
+            output.get("text", "")
+            for cell in self.notebook.cells if cell.cell_type == "code"
+            for output in cell.outputs
+        ]  # fmt: skip
+        told: list[tuple[int, str, str]] = []
+        for pattern in map(i18n.recognizer, CHECKED):
+            for found in pattern.finditer("\n".join(map(str, printed))):
+                told.append((found.start(), found["s0"], found.groupdict().get("s1") or "0"))
+        return {name: float(points) for _, name, points in sorted(told) if name in LAB}
+
+
+def _last_filled(name: str, ones: list[answer_cells.Answer]) -> answer_cells.Answer:
+    """Return the last of some cells that is not empty, for a copy below may be a trial."""
+    return ([one for one in ones if _is_written(name, one)] or ones)[-1]
+
+
+def _is_written(name: str, one: answer_cells.Answer | None) -> bool:
+    return one is not None and not answer_cells.is_empty(one.source, ASKED[name], one.question)
+
+
+def _tidied(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a notebook whose cells have all that nbformat expects."""
+    cells = []
+    for cell in content["cells"]:
+        if not isinstance(cell, dict):
+            continue
+        code = cell.get("cell_type") == "code"
+        outputs = [
+            o for o in cell.get("outputs") or [] if isinstance(o, dict) and "output_type" in o
+        ]
+        for output in outputs:
+            if "text" in output:
+                output["text"] = _joined(output["text"])
+            if isinstance(output.get("data"), dict):
+                output["data"] = {k: _joined(v) for k, v in output["data"].items()}
+        metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
+        tidy = {"cell_type": "code" if code else "markdown", "source": answer_cells.source_of(cell)}
+        tidy["metadata"] = {k: v for k, v in metadata.items() if k == "exercise"}
+        cells.append(
+            {**tidy, "id": str(cell.get("id", "")), **({"outputs": outputs} if code else {})}
+        )
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _joined(lines: Any) -> Any:
+    """Return a text that a file holds as a list of lines."""
+    return "".join(map(str, lines)) if isinstance(lines, list) else lines
+
+
+# ── The pages ───────────────────────────────────────────────────────────────────────────────────
+
+
+def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
+    """Return the report as a notebook of texts and pictures; folder: of the tables of runs."""
+    runs = all_runs(folder)
+    parts = [
+        heading(1, "Recurrent networks: my report"),
+        new_markdown_cell(overview(work, runs)),
+        heading(2, "Predictions, and what came of them"),
+        new_markdown_cell(predictions(work, folder)),
+        heading(2, "What I see"),
+    ]
+    for name, exercise in LAB.items():
+        if exercise.kind == "text" and name not in ("experiment-reading", "conclusion"):
+            parts.append(heading(3, exercise.title))
+            parts += [shown(work, figure, c) for figure, c in FIGURES.get(name, {}).items()]
+            parts += work.tables(TABLES[name]) if name in TABLES else []
+            parts.append(new_markdown_cell(work.text(name)))
+    parts += [heading(2, "An experiment of my own"), *experiment(work)]
+    parts += [heading(2, LAB["conclusion"].title), new_markdown_cell(work.text("conclusion"))]
+    parts += [heading(2, "The runs behind this report"), new_markdown_cell(run_table(runs))]
+    return new_notebook(cells=parts)
+
+
+def heading(level: int, text: str) -> nbformat.NotebookNode:
+    """Return a heading in the language of the report."""
+    return new_markdown_cell(f"{'#' * level} {i18n.say(text)}")
+
+
+def shown(work: Work, name: str, caption: str) -> nbformat.NotebookNode:
+    """Return a figure of the student's notebook, or a line that says that there is none."""
+    picture = work.figure(name)
+    if picture is None:
+        gone = i18n.say(f"(Figure not there: {caption} Its cell was not run.)")
+        return new_markdown_cell(f"*{gone}*")
+    return new_code_cell(
+        f"#| fig-cap: {i18n.say(caption)}\n", outputs=[new_output("display_data", picture)]
+    )
+
+
+def overview(work: Work, runs: pd.DataFrame) -> str:
+    """Return what page one says: the profile, the points told by checks, what is empty."""
+    checked = work.checked()
+    code = {name: exercise for name, exercise in LAB.items() if exercise.kind == "code"}
+    reached = sum(checked.get(name, 0) for name in code)
+    guesses = [name for name, exercise in LAB.items() if exercise.kind == "guess"]
+    made = [name for name in guesses if name not in work.missing]
+    lines = [
+        f"Profile: {profile_of(runs)}",
+        f"Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
+        "as the notebook's last checks told",
+        f"Predictions made: {len(made)} of {len(guesses)}",
+        f"Answers written: {len(LAB) - len(work.missing)} of {len(LAB)}",
+    ]
+    less = [f"{n} ({checked[n]:.3g}/{e.points})" for n, e in code.items()
+            if n in checked and checked[n] < e.points and n not in work.missing]  # fmt: skip
+    if less:
+        lines.append(f"Not yet right: {', '.join(less)}")
+    lines.append(f"Still empty: {', '.join(work.missing) or 'nothing'}")
+    stop = [f"* **{i18n.say(work.stopped)}**"] if work.stopped else []
+    return "\n".join([*stop, *(f"* {i18n.say(line)}" for line in lines)])
+
+
+def predictions(work: Work, folder: Path) -> str:
+    """Return a table of predictions and outcomes."""
+    try:
+        came = files.read_table("predictions", folder)[["id", "part", "outcome"]]
+    except (LabError, KeyError):  # none, or of another version of the lab
+        came = pd.DataFrame({"id": [], "part": [], "outcome": []})
+    rows = [row("", "predicted", "came out"), "|---|---|---|"]
+    for name, exercise in LAB.items():
+        if exercise.kind != "guess":
+            continue
+        answer = work.answers.get(name)
+        value = answer_cells.value_of(answer.source, exercise.name) if answer else None
+        outcome = came[came["id"] == name].set_index("part")["outcome"].to_dict()
+        outcome = {("" if key != key else key): said for key, said in outcome.items()}
+        parts = value if isinstance(value, dict) else dict.fromkeys(outcome or [""], value)
+        for part in outcome or parts:
+            label = i18n.say(f"{exercise.title}{f': {part}' if part else ''}")
+            values = (_short(values.get(part)) for values in (parts, outcome))
+            rows.append(f"| {label} | {' | '.join(values)} |")
+    return "\n".join(rows)
+
+
+def row(*cells: Any) -> str:
+    """Return a row of a table, in the language of the report."""
+    return f"| {' | '.join(i18n.say(str(cell)) for cell in cells)} |"
+
+
+def _short(value: Any) -> str:
+    """Return a value for a cell of a table: numbers with three digits."""
+    try:
+        return f"{float(value):.3g}" if float(value) < 1000 else f"{float(value):,.0f}"
+    except (TypeError, ValueError, OverflowError):
+        text = "" if value is None else " ".join(str(value).split())[:60]
+        return text.replace("|", r"\|") or "–"
+
+
+def experiment(work: Work) -> list[nbformat.NotebookNode]:
+    """Return the student's own experiment: code, outputs, text."""
+    parts = []
+    if "experiment" not in work.missing:
+        answer = work.answers["experiment"]
+        outputs = work.notebook.cells[answer.place].get("outputs", [])
+        code = "\n".join(answer.source.splitlines()[1:])
+        parts.append(new_markdown_cell(report.fence(code, "python")))
+        kept = [o for o in outputs if o.get("name") == "stdout" or _shows(o)]
+        parts.append(new_code_cell("", outputs=kept))
+    return [*parts, new_markdown_cell(work.text("experiment-reading"))]
+
+
+def _shows(output: Any) -> bool:
+    """Say whether an output is a table, a picture or a result in text."""
+    kinds = {"text/html", "image/png", "image/svg+xml", "text/plain"}
+    return bool(kinds & set(output.get("data", {})))
+
+
+# ── The runs ────────────────────────────────────────────────────────────────────────────────────
+
+
+def all_runs(folder: Path) -> pd.DataFrame:
+    """Return all runs of the notebook's lists, a row each, those of the data folder."""
+    tables = []
+    names = [path.name.removesuffix("_results.csv") for path in folder.glob("*_results.csv")]
+    for name in [*LISTS, *sorted(set(names) - set(LISTS))]:
+        try:
+            table = files.read_table(f"{name}_results", folder)
+        except LabError:
+            continue
+        if set(table) >= RECORDED:  # a table of the student's own may have any form
+            tables.append(table.assign(list=LISTS.get(name, _other_list(name))))
+    if not tables:
+        return pd.DataFrame()
+    return pd.concat(tables).drop_duplicates(["list", "run"], ignore_index=True)
+
+
+def _other_list(name: str) -> str:
+    """Return what a list of runs is called that is not one of the lab's."""
+    further = name.startswith(("ladder_", "ways", "transfer", "rates"))
+    return "further notebooks" if further else "my experiment"
+
+
+def profile_of(runs: pd.DataFrame) -> str:
+    """Return by which profile the lab's six networks were trained, in words."""
+    if runs.empty:
+        return "no run is finished"
+    names = {recipe: _profiles(runs[runs["list"] == recipe]) for recipe in RECIPES}
+    said = sorted({name for each in names.values() for name in each})
+    if len(said) > 1:  # one list is newer than the other
+        return "; ".join(f"{recipe}: {', '.join(each)}" for recipe, each in names.items() if each)
+    if said == ["quick"]:
+        return "quick (not course: the hour was not there)"
+    return said[0] if said else "only a part was run"
+
+
+def _profiles(runs: pd.DataFrame) -> list[str]:
+    """Return the names of the profiles that have the sizes of some runs."""
+    profiles = reversed(config.PROFILES.values())  # of two with the same sizes, the first counts
+    known = {tuple(getattr(p, size) for size in SIZES): p.name for p in profiles}
+    sizes = set(runs[list(SIZES)].itertuples(index=False, name=None))
+    return sorted({known.get(size, "another") for size in sizes})
+
+
+def run_table(runs: pd.DataFrame) -> str:
+    """Return a table of runs: settings, data, code, result; and the machines."""
+    if runs.empty:
+        return f"*{i18n.say('(none)')}*"
+    head = ("list", "network", "seed", "rate", "epochs", "words", "result", "data", "code")
+    rows = [row(*head), "|" + "---|" * len(head)]
+    for run in runs.to_dict("records"):
+        right, perplexity = run.get("test_accuracy"), run.get("perplexity")
+        result = f"{100 * right:.1f} %" if pd.notna(right) else ""
+        result = result or (f"perplexity {perplexity:.1f}" if pd.notna(perplexity) else "–")
+        values = (run["list"], run["network"], run["seed"], f"{run['learning_rate']:g}")
+        more = (run["epochs"], run["max_length"], result, run["data"][:6], run["code"][:6])
+        rows.append(row(*values, *more))
+    where = runs[list(MACHINE)].drop_duplicates()
+    machines = "; ".join(
+        f"{row.system}, {row.instructions}, {row.device}, Python {row.python}, PyTorch {row.torch}"
+        for row in where.itertuples()
+    )
+    return "\n".join(rows) + "\n\n" + i18n.say(f"Machine: {machines}.")
+
+
+def main() -> int:
+    """Read the command line and write the report; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("notebook", nargs="?", type=Path, default=ROOT / "lab2.ipynb")
+    parser.add_argument("pdf", nargs="?", type=Path, default=Path("report.pdf"))
+    arguments = parser.parse_args()
+    try:
+        work = Work(arguments.notebook)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
+    block = report.TitleBlock(author, contents=False)
+    content = pages(work, config.output_folder())
+    try:
+        written = report.write(content, arguments.notebook.parent, arguments.pdf, False, block)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Wrote {written}. Hand it in with {arguments.notebook.name}.")
+    if work.missing:
+        print(f"Still empty: {', '.join(work.missing)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,503 @@
+"""Turn an executed notebook into a PDF, with packages from pip alone.
+
+    python tools/students/report.py [NOTEBOOK] [PDF] [--author NAME] [--date TEXT] [--no-code]
+
+The way is notebook -> Markdown -> Typst (by pandoc) -> PDF (by typst): no LaTeX, no browser. Where
+that way is barred, a page in HTML is written instead, and it is said why. Nothing is executed.
+
+A figure's caption is the comment `#| fig-cap: ...` at the top of its cell, as Quarto has it, or for
+a picture in the text the line in italics below it. The comment lines are not printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import datetime
+import re
+import shutil
+import struct
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from any folder
+
+import doctor
+from lab import config
+from lab.base import files, i18n
+from lab.config import ROOT, LabError
+
+COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+IMAGE_TAG = re.compile(r'<img\s+[^>]*?src="([^"]+)"[^>]*?/?>')
+# a picture, and the line in italics below it if there is one
+PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)(?:\s*\n\n\*(?!\*)([^\n]+)\*(?=\n|$))?")
+BARE_EQUATION = re.compile(
+    r"^\\begin\{(align|gather|equation)(\*?)\}.*?^\\end\{\1\2\}", re.M | re.S
+)
+CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
+# pictures that typst can draw, the best first: kind and ending of its file
+PICTURES = {
+    "image/png": "png",
+    "image/svg+xml": "svg",
+    "image/jpeg": "jpg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
+# What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
+OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
+# a word on a coloured ground in a table, as figures.ColouredText writes it
+COLOURED = re.compile(r"<span style='background:rgba\(([\d.,]+)\)[^>]*>(.*?)</span>", re.DOTALL)
+COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has them
+# what would be a list or a heading in Typst where a table's cell begins with it
+LIST_SIGN = re.compile(r"(?<=\[)([-+=/]|\d+\.)(?=[ ~])")
+ROWS_TOGETHER = 20  # a table of so many rows stays on one page
+UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
+CHINESE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]")
+
+MARKDOWN = (
+    "markdown+tex_math_dollars-raw_tex-raw_html+lists_without_preceding_blankline"
+    "-yaml_metadata_block-citations-smart"
+)
+LINES, LINE_LENGTH = 120, 2000  # of an output that is printed; what is longer is cut
+
+STYLE = r"""
+#set document(title: TITLE, author: AUTHOR)
+#set page(paper: "a4", margin: (x: 18mm, y: 20mm), numbering: "1 / 1")
+#set text(size: 10.5pt, lang: LANGUAGE, font: (
+  "Libertinus Serif", "Noto Serif CJK SC", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC"))
+#set par(justify: true)
+#show raw: set text(size: 8pt, font: (
+  "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "Microsoft YaHei"))
+#show raw.where(block: true): it => block(
+  fill: if it.lang == "python" { luma(245) } else { white },
+  stroke: (left: if it.lang == "python" { 2pt + blue.lighten(50%) } else { 1pt + luma(200) }),
+  inset: (x: 8pt, y: 5pt), width: 100%, breakable: true, it)
+#show raw.where(block: false): box
+#let bolder = if LANGUAGE == "zh" { 0.25pt } else { none }  // there is one weight of the font
+#show strong: set text(stroke: bolder)
+#show heading: set text(stroke: bolder)
+#show emph: it => if LANGUAGE == "zh" { text(stroke: bolder, it.body) } else { it }
+#show table: set text(size: 8.5pt)
+#show table: set par(justify: false)
+#show table: set align(left)
+#set table(inset: 4pt, stroke: none)
+#show figure.where(kind: image): set block(breakable: false, above: 1.4em, below: 1.6em)
+#show figure.where(kind: table): set block(breakable: true)
+#show figure.caption: set text(size: 9pt)
+#show link: set text(fill: blue.darken(20%))
+#show heading.where(level: 1): set block(above: 1.8em, below: 1em)
+#show heading.where(level: 2): set block(above: 1.5em)
+#let horizontalrule = line(length: 100%, stroke: .5pt)
+#align(center)[
+  #text(size: 22pt, weight: "bold")[#TITLE]
+  #v(2mm)
+  #text(size: 12pt)[#AUTHOR]
+  #v(1mm)
+  #DATE
+]
+#v(4mm)
+#NOTICE
+"""
+CONTENTS = r"""
+#show outline.entry: set text(size: 9.5pt)
+#show outline.entry: set block(above: 0.55em)
+#outline(title: CONTENTS, depth: 2, indent: 1.2em)
+#pagebreak()
+"""
+
+
+class TitleBlock(NamedTuple):
+    """What stands above the report; contents: with a list of its sections?"""
+
+    author: str = ""
+    date: str = ""
+    contents: bool = True
+
+
+def convert(
+    notebook: Path, pdf: Path, show_code: bool = True, block: TitleBlock | None = None
+) -> Path:
+    """Write a notebook with its stored outputs to `pdf`; return what was written.
+
+    If no PDF can be made, that is a page in HTML of the same name, and the reason is printed.
+    Raises FileNotFoundError for a missing notebook, ValueError for one that is none, and LabError
+    if the file cannot be written: the old PDF is open in another program, say.
+    """
+    content = read_notebook(notebook)
+    config.name_language(language_of(content))
+    return write(content, notebook.parent, pdf, show_code, block or TitleBlock())
+
+
+def write(
+    content: nbformat.NotebookNode, folder: Path, pdf: Path, show_code: bool, block: TitleBlock
+) -> Path:
+    """Write the content of a notebook as `convert` does. folder: where its pictures lie."""
+    pdf.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_pdf(content, folder, pdf, show_code, block)
+    except LabError:
+        raise
+    except Exception as error:  # whatever is wrong with the tools, the reader gets a file
+        page = pdf.with_suffix(".html")
+        write_page(content, folder, page, show_code)
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        print(f"No PDF: {why[0]}", file=sys.stderr)
+        print(
+            "For the PDF, install what requirements.txt names and try again. Until then, open the "
+            "page in a browser and print it.",
+            file=sys.stderr,
+        )
+        return page
+    return pdf
+
+
+def read_notebook(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook. Raises FileNotFoundError, or ValueError if it is none."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, nbformat.ValidationError, AttributeError) as error:
+        raise ValueError(f"{path} is not a notebook.") from error
+
+
+def write_pdf(
+    content: nbformat.NotebookNode, folder: Path, pdf: Path, show_code: bool, block: TitleBlock
+) -> None:
+    """Write the PDF. folder: where the notebook's pictures are looked for first."""
+    import typst  # here and below, so that a missing tool ends in a page and not in a traceback
+
+    with tempfile.TemporaryDirectory() as name:
+        source = write_typst(content, folder, Path(name), show_code, block)
+        files.write_atomically(pdf, typst.compile(str(source), root=name, font_paths=own_fonts()))
+
+
+def language_of(content: dict[str, Any]) -> str:
+    """Return the language of a notebook, as its metadata tell."""
+    metadata = content.get("metadata")
+    lab = metadata.get("lab2") if isinstance(metadata, dict) else None
+    language = lab.get("language") if isinstance(lab, dict) else None
+    return language if language in i18n.languages() else i18n.ENGLISH
+
+
+def own_fonts() -> list[str]:
+    """Return the folder of the fonts that are installed with the lab, if they are."""
+    try:
+        from noto_cjk_sans_otc import FONT_PATH
+    except ImportError:
+        return []
+    return [str(Path(str(FONT_PATH)).parent)]
+
+
+def write_typst(
+    content: nbformat.NotebookNode, folder: Path, build: Path, show_code: bool, block: TitleBlock
+) -> Path:
+    """Write the report as Typst, with its pictures, into the folder `build`; return its path."""
+    import pypandoc
+
+    parts = "".join(markdown_parts(content, folder, build, show_code))
+    warn_of_fonts(parts)
+    title = title_of(content)
+    parts = re.sub(rf"^# {re.escape(title)}$", "", parts, count=1, flags=re.M)
+    options = ["--wrap=none", "--shift-heading-level-by=-1"]
+    body = pypandoc.convert_text(parts, "typst", MARKDOWN, extra_args=options)
+    names = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
+    names |= {"LANGUAGE": config.language(), "CONTENTS": i18n.say("Contents")}
+    head = "".join(f"#let {word} = {typst_string(text)}\n" for word, text in names.items())
+    head += f"#let NOTICE = [{notice(content) if block.contents else ''}]\n"
+    style = STYLE + (CONTENTS if block.contents else "")
+    source = build / "report.typ"
+    source.write_text(head + style + body, encoding="utf-8")
+    return source
+
+
+def write_page(content: nbformat.NotebookNode, folder: Path, page: Path, show_code: bool) -> None:
+    """Write one page in HTML with all its pictures inside."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(embed_images=True, exclude_input=not show_code)
+    where = next((f for f in (folder, ROOT) if (f / "figures").is_dir()), folder)
+    html, _ = exporter.from_notebook_node(content, {"metadata": {"path": str(where)}})
+    page.write_text(html, encoding="utf-8")
+
+
+# ── What stands on page one ─────────────────────────────────────────────────────────────────────
+
+
+def title_of(content: nbformat.NotebookNode) -> str:
+    """Return the first heading of the highest level in a notebook's text."""
+    texts = "\n\n".join(cell.source for cell in content.cells if cell.cell_type == "markdown")
+    found = re.search(r"^# (.+)$", texts, re.M)
+    return found[1].strip() if found else "Report"
+
+
+def notice(content: nbformat.NotebookNode) -> str:
+    """Return a box, as Typst, that says if the notebook was not run to its end; else nothing."""
+    code = [cell for cell in content.cells if cell.cell_type == "code"]
+    for place, cell in enumerate(code, 1):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                stop = f"{output.ename}: {COLOUR_CODE.sub('', output.evalue)}".splitlines()[0]
+                said = f"This notebook stopped at an error, in code cell {place}: {stop}"
+                return box(i18n.say(said))
+    run = [cell for cell in code if cell.get("execution_count")]
+    if len(run) < len(code):
+        said = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
+        return box(i18n.say(said))
+    return ""
+
+
+def box(text: str) -> str:
+    """Return a box with a sentence, as Typst."""
+    return (
+        "#block(fill: rgb('#FCE8DC'), stroke: 1pt + rgb('#D55E00'), inset: 8pt, width: 100%)"
+        f"[#{typst_string(text)}]\n"
+    ).replace("'", '"')
+
+
+def typst_string(text: str) -> str:
+    """Return a text as a string of Typst, whatever is in it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+
+
+def warn_of_fonts(text: str) -> None:
+    """Say so if a text has Chinese characters and the lab's own font for them is missing."""
+    if CHINESE.search(text) and not own_fonts():
+        print(
+            "Chinese characters may be empty boxes: the package noto-cjk-sans-otc is missing. "
+            f"{doctor.INSTALL}",
+            file=sys.stderr,
+        )
+
+
+# ── Cells as Markdown ───────────────────────────────────────────────────────────────────────────
+
+
+def markdown_parts(
+    content: nbformat.NotebookNode, folder: Path, build: Path, show_code: bool
+) -> Iterator[str]:
+    """Yield the Markdown of each cell; pictures are written into the folder `build`."""
+    for number, cell in enumerate(content.cells):
+        if cell.cell_type == "markdown":
+            yield "\n\n" + text_markdown(cell, folder, build, f"cell{number}") + "\n\n"
+        elif cell.cell_type == "code":
+            options = dict(CELL_OPTION.findall(cell.source))
+            source = CELL_OPTION.sub("", cell.source)
+            if show_code and source.strip():
+                yield fence(source, "python")
+            for place, output in enumerate(cell.outputs):
+                caption = options.get("fig-cap", "")
+                yield output_markdown(output, build, f"cell{number}-{place}", caption)
+
+
+def text_markdown(cell: nbformat.NotebookNode, folder: Path, build: Path, name: str) -> str:
+    """Return the Markdown of a text cell: pictures copied, equations and tables as pandoc likes."""
+
+    def picture(found: re.Match[str]) -> str:
+        alternative, path, caption = found.groups()
+        file = copy_picture(path, cell.get("attachments", {}), folder, build, name)
+        if file is None:
+            return f"(Picture not found: {path})"
+        return f"\n\n{picture_markdown(file, caption or alternative)}\n\n"
+
+    text = IMAGE_TAG.sub(r"![](\1)", cell.source)
+    text = PICTURE.sub(picture, text)
+    return weigh_columns(equations_marked(text))
+
+
+def equations_marked(text: str) -> str:
+    """Return a text with dollars around its LaTeX environments, as pandoc wants them."""
+    return BARE_EQUATION.sub(lambda found: f"$$\n{found[0]}\n$$", text)
+
+
+def copy_picture(
+    path: str, attachments: dict[str, dict[str, str]], folder: Path, build: Path, name: str
+) -> Path | None:
+    """Copy a picture that a text names into `build`; return the copy, or None if there is none."""
+    if path.startswith("attachment:"):
+        kinds = attachments.get(path.removeprefix("attachment:"), {})
+        for kind, data in kinds.items():
+            file = build / f"{name}-{len(list(build.iterdir()))}.{kind.split('/')[-1][:4]}"
+            file.write_bytes(base64.b64decode(data))
+            return file
+        return None
+    for place in (folder, ROOT):
+        if (place / path).is_file():
+            file = build / f"{name}-{Path(path).name}"
+            shutil.copyfile(place / path, file)
+            return file
+    return None
+
+
+def picture_markdown(file: Path, caption: str) -> str:
+    """Return the Markdown of a picture, as wide as its own size asks for."""
+    width = min(100, round(10 * inches(file)))
+    text = caption.replace("[", r"\[").replace("]", r"\]") if caption else ""
+    return f"![{text}]({file.name}){{width={width}%}}"
+
+
+def inches(file: Path) -> float:
+    """Return the width of a picture: an SVG says it itself, others have 100 points an inch."""
+    content = file.read_bytes()
+    if content.startswith(b"\x89PNG"):
+        return struct.unpack(">I", content[16:20])[0] / 100
+    if file.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp"):
+        from matplotlib.image import imread  # only here: it takes its time
+
+        return imread(file).shape[1] / 100
+    width = re.search(rb'<svg[^>]*?\swidth="([\d.]+)(pt|px)?"', content)
+    return float(width[1]) / (72 if width[2] == b"pt" else 100) if width else 10.0
+
+
+def output_markdown(
+    output: nbformat.NotebookNode, build: Path, name: str, caption: str = ""
+) -> str:
+    """Return the Markdown of one output: text as text, tables as tables, figures as pictures.
+
+    An output that can be shown in no form is mentioned.
+    """
+    if output.output_type == "stream":
+        return fence(output.text) if output.name == "stdout" else ""
+    if output.output_type == "error":
+        return fence(f"{output.ename}: {output.evalue}")
+    data = output.data
+    if kind := next((kind for kind in PICTURES if kind in data), None):
+        file = write_picture(kind, data[kind], build / f"{name}.{PICTURES[kind]}")
+        return f"\n\n{picture_markdown(file, caption)}\n\n"
+    if "text/markdown" in data:
+        return f"\n\n{weigh_columns(data['text/markdown'])}\n\n"
+    if "<table" in data.get("text/html", ""):
+        return table_markdown(data["text/html"])
+    text = data.get("text/plain", "")
+    return other_markdown(data) if OBJECT_NAME.match(text) or not text else fence(text)
+
+
+def write_picture(kind: str, content: str | list[str], file: Path) -> Path:
+    """Write a picture that an output holds, whole or as a list of lines; return its path."""
+    text = "".join(content)
+    # an SVG is text, the others are in base64
+    file.write_bytes(text.encode() if kind == "image/svg+xml" else base64.b64decode(text))
+    return file
+
+
+def other_markdown(data: dict[str, str]) -> str:
+    """Return the Markdown of an output whose plain text is missing or no more than a name.
+
+    Its formula, or the words of its HTML, or a line that says of what kind it is. If there is
+    nothing but the name, that is nothing.
+    """
+    import pypandoc
+
+    if "text/latex" in data:
+        return f"\n\n{equations_marked(data['text/latex'])}\n\n"
+    options = ["--wrap=none", "--sandbox"]  # sandbox: pandoc would fetch what a frame names
+    words = pypandoc.convert_text(data.get("text/html", ""), "plain", "html", extra_args=options)
+    if re.search(r"\w", words):
+        return fence(words)
+    kinds = ", ".join(kind for kind in data if kind != "text/plain")
+    return f"\n\n(An output of a kind that cannot be printed: {kinds})\n\n" if kinds else ""
+
+
+def table_markdown(html: str) -> str:
+    """Return an HTML table, such as a data frame's, as a block of Typst inside of Markdown.
+
+    Markdown itself has no cells that reach over several rows.
+    """
+    import pypandoc
+
+    html = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
+    html = COLOURED.sub(rf"{COLOUR}\1{WORD}\2{END}", html)
+    table = pypandoc.convert_text(html, "typst", "html")
+    table = LIST_SIGN.sub(r"\\\1", table)
+    table = re.sub(f"{COLOUR}(.*?){WORD}(.*?){END}", highlighted, table, flags=re.DOTALL)
+    if html.count("<tr") <= ROWS_TOGETHER:
+        table = f"#block(breakable: false, width: 100%)[\n{table}\n]"
+    return f"\n\n```{{=typst}}\n{table}\n```\n\n"
+
+
+def highlighted(found: re.Match[str]) -> str:
+    """Return a word of a table on its colour, as Typst; the colour is red, green, blue, alpha."""
+    *rgb, alpha = found[1].split(",")
+    colour = f"rgb({', '.join(rgb)}, {100 * float(alpha):.0f}%)"
+    return f"#highlight(fill: {colour})[{found[2]}]"
+
+
+def weigh_columns(text: str) -> str:
+    """Give the columns of each table in a Markdown text widths that suit what is in them.
+
+    Pandoc takes a column's share of the page from the number of its dashes. A column gets as many
+    as its longest cell has letters, but not more than forty.
+    """
+    lines = text.split("\n")
+    for place, line in enumerate(lines):
+        if not re.fullmatch(r"\s*\|?(\s*:?-+:?\s*\|)+(\s*:?-+:?\s*)?\|?\s*", line):
+            continue
+        last = next((i for i in range(place, len(lines)) if "|" not in lines[i]), len(lines))
+        rows = [cells(row) for row in [lines[place - 1], *lines[place + 1 : last]]]
+        marks = cells(line)
+        widths = [
+            max(len(row[i]) if i < len(row) else 0 for row in rows) for i in range(len(marks))
+        ]
+        dashes = [
+            re.sub("-+", "-" * max(3, min(width, 40)), mark, count=1)
+            for mark, width in zip(marks, widths, strict=True)
+        ]
+        lines[place] = f"|{'|'.join(dashes)}|"
+    return "\n".join(lines)
+
+
+def cells(row: str) -> list[str]:
+    """Return the cells of a row of a Markdown table."""
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", row.strip().strip("|"))]
+
+
+def fence(text: str, language: str = "") -> str:
+    """Return text as a code block, as a terminal would show it, fenced by enough backticks.
+
+    An output, which has no language, is cut if it is very long.
+    """
+    text = COLOUR_CODE.sub("", text)
+    lines = [line.rstrip("\r").split("\r")[-1] for line in text.rstrip().split("\n")]
+    if not language:
+        lines = [
+            line if len(line) <= LINE_LENGTH else line[:LINE_LENGTH] + " ..." for line in lines
+        ]
+        if len(lines) > LINES:
+            left_out = f"... ({len(lines) - LINES:,} lines left out) ..."
+            lines = [*lines[: LINES // 2], left_out, *lines[-LINES // 2 :]]
+    text = UNBROKEN.sub(lambda run: f"{run[0]}\u200b", "\n".join(lines))
+    if not text.strip():
+        return ""
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"\n\n{ticks}{language}\n{text}\n{ticks}\n\n"
+
+
+def main() -> int:
+    """Read the command line and write the report; return the exit status."""
+    parser = argparse.ArgumentParser(description="Turn an executed notebook into a PDF.")
+    parser.add_argument("notebook", nargs="?", type=Path, default=Path("build/lab2.ipynb"))
+    parser.add_argument("pdf", nargs="?", type=Path, default=Path("build/report.pdf"))
+    parser.add_argument("--author", default="", help="stands below the title")
+    parser.add_argument(
+        "--date", default=datetime.date.today().isoformat(), help="today, if not given"
+    )
+    parser.add_argument("--no-code", action="store_true", help="leave the code cells out")
+    arguments = parser.parse_args()
+    block = TitleBlock(arguments.author, arguments.date)
+    try:
+        written = convert(arguments.notebook, arguments.pdf, not arguments.no_code, block)
+    except FileNotFoundError:
+        print(f"There is no {arguments.notebook}. Run it first: make run", file=sys.stderr)
+        return 1
+    except (ValueError, LabError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Wrote {written}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
