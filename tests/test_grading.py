@@ -4,6 +4,7 @@ Each hostile hand-in is graded behind both walls. Where a system lacks one, its 
 with that reason; with BOTH_WALLS=1, as `.ci/run` says, they are red instead.
 """
 
+import contextlib
 import csv
 import ctypes
 import functools
@@ -251,8 +252,12 @@ def foster_parent():
 
 def alive(parent=None):
     """Return the programs that a process, by default this one, has left running below it."""
-    below = psutil.Process(parent).children(recursive=True)
-    return {one for one in below if one.status() != psutil.STATUS_ZOMBIE}
+    there = set()
+    for one in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            if one.status() != psutil.STATUS_ZOMBIE:
+                there.add(one)
+    return there
 
 
 # each kind behind one wall; behind the other what reaches beyond its program; the rest is long
