@@ -5,6 +5,7 @@ from helpers import ROOT
 from lab.exercises import solutions
 
 CELL = "def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    "
+RIGHT = "return torch.tanh(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh)"  # once it has got so far
 EVIL = {
     # time, memory, processes
     "a loop": CELL + "while True: pass",
@@ -16,6 +17,8 @@ EVIL = {
     "memory, bit by bit": CELL + "kept = []\n    while True: kept.append(bytearray(10_000_000))",
     "forks": CELL + "import os\n    while True: os.fork()",
     "programs": CELL + "import subprocess\n    while True: subprocess.Popen(['sleep', '100'])",
+    "a program that goes on": CELL + "import subprocess\n    subprocess.Popen(['sleep', '1000'])\n"
+    "    return x",
     "threads": CELL + "import threading, time\n    while True: "
     "threading.Thread(target=time.sleep, args=(1000,)).start()",
     "a thread that goes on": CELL + "import threading\n    def on():\n        while True: pass\n"
@@ -41,10 +44,9 @@ EVIL = {
     "            try: open(g, 'w').write('evil')\n            except OSError: pass\n    return x",
     "links": CELL + "import os\n    for f in TARGETS:\n        for how in (os.link, os.symlink):\n"
     "            try: how(f, f + '-link')\n            except OSError: pass\n    return x",
-    "reading the answers": CELL + "import sys\n    sys.path.insert(0, ROOT)\n"
-    "    import importlib\n    lab = importlib.import_module(SOLUTIONS)\n"
-    "    return lab.CELLS['RNN'](x, h, w_ih, w_hh, b_ih, b_hh)",
-    "reading the key": CELL + "text = open(ROOT + '/lab2.ipynb').read()\n    return x",
+    "reading the answers": CELL + "import importlib, sys\n    sys.path.insert(0, ROOT)\n"
+    "    importlib.import_module(SOLUTIONS)\n    " + RIGHT,
+    "reading the key": CELL + "open(ROOT + '/lab2.ipynb').read()\n    " + RIGHT,
     "network": CELL + "import socket\n    s = socket.create_connection(('127.0.0.1', PORT), 1)\n"
     "    s.sendall(b'here'); return x",
     "UDP": CELL + "import socket\n    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
@@ -99,7 +101,7 @@ EVIL = {
 }  # fmt: skip
 
 BEYOND = (  # what reaches for files, the network, or other programs
-    *("forks", "programs", "threads", "a thread that goes on"),
+    *("forks", "programs", "a program that goes on", "threads", "a thread that goes on"),
     *("an own signal", "signals to all", "a signal to the grader"),
     *("deletion", "planting", "links", "reading the answers", "reading the key"),
     *("network", "UDP", "a socket that is a file"),
