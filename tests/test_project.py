@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 import doctor
 import utils
+from grading.sandbox.program import BEHIND
 from lab import config
 from lab.base import machine
 from lab.config import LabError
@@ -79,8 +80,11 @@ def test_every_import_is_pinned():
     lists = ("requirements.txt", "requirements-cluster.txt")
     pins = {name.lower() for file in lists for name in doctor.read_pins(ROOT / file)}
     package_of = metadata.packages_distributions()
-    ours_in = [ROOT / name for name in ("", "tests", "tests/benchmarks", "grading", "lab")]
-    files = [*ROOT.glob("*.py"), *(path for f in FOLDERS for path in (ROOT / f).glob("*.py"))]
+    tops = ("", "tests", "tests/benchmarks")
+    ours = {path.stem for folder in tops for path in (ROOT / folder).glob("*.py")}
+    ours |= {*FOLDERS, *(name.removesuffix(".py") for name in BEHIND)}
+    files = [*ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]
+    files += [path for f in ("lab", "grading", "tools") for path in (ROOT / f).rglob("*.py")]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
@@ -90,8 +94,7 @@ def test_every_import_is_pinned():
             else:
                 continue
             for top in {name.split(".")[0] for name in names}:
-                ours = any((folder / f"{top}.py").exists() for folder in ours_in)
-                if ours or top in FOLDERS or top in sys.stdlib_module_names:
+                if top in ours or top in sys.stdlib_module_names:
                     continue
                 owners = {name.lower() for name in package_of[top]}
                 assert owners & pins, f"{file.name} imports {top}, which no pin installs"

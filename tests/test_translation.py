@@ -16,7 +16,8 @@ from helpers import ROOT
 from pypdf import PdfReader
 
 from grading import key, marking, pages
-from grading.handins import Handin
+from grading.graded import Graded
+from grading.submissions import Submission
 from lab.analysis import figures
 from lab.base import i18n
 from lab.config import LabError
@@ -356,7 +357,7 @@ def test_it_is_another_edition_and_graded_like_the_english_one(translated, editi
     own = student_edition.edition_of(translated)
     assert own != student_edition.edition_of(edition)
     keys = {own: key.present("zh")}
-    empty = Handin("li", "", "li.ipynb", translated["lab2.ipynb"], 0.0)
+    empty = Submission("li", "", "li.ipynb", translated["lab2.ipynb"], 0.0)
     result = marking.mark(empty, keys, own, "none")
     assert {m.points for m in result.marks.values()} == {0} and result.flags == [
         "graded without a wall"
@@ -365,7 +366,7 @@ def test_it_is_another_edition_and_graded_like_the_english_one(translated, editi
     solved = {n: ones[0].source for n, ones in answer_cells.find(cells_of("zh")).items()}
     for name, ones in answer_cells.find(notebook["cells"]).items():
         notebook["cells"][ones[0].place]["source"] = solved[name]
-    full = Handin("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
+    full = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
     marks = marking.mark(full, keys, own, "none").marks
     assert sum(m.points or 0 for n, m in marks.items() if n in LAB) == 70
 
@@ -396,17 +397,17 @@ def test_who_hands_in_chinese_is_answered_in_chinese(translated):
         cells[found[name]]["source"] = text if name == "memorize" else f"{head}\n{text}"
     cells.append(cells[found["copy"]])
     del cells[found["beliefs"]]
-    handed_in = Handin("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
+    handed_in = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
     result = marking.mark(handed_in, {"x": key.present("zh")}, "x", "none")
     assert result.language == "zh"
-    said = pages.feedback(pages.Graded("li", "李", "li.ipynb", result, {}))
-    assert "满分 100 分" in said and "提示：" in said and "教师批阅" in said
-    assert [line for line in said.splitlines() if ENGLISH_WORDS.search(line)] == []
-    assert 'lang="zh"' in pages.as_page(said, result.language)
+    li = Graded("li", "李", "li.ipynb", result, {})
+    text = pages.feedback(li)
+    assert "满分 100 分" in text and "提示：" in text and "教师批阅" in text
+    assert [line for line in text.splitlines() if ENGLISH_WORDS.search(line)] == []
+    assert 'lang="zh"' in pages.feedback_page(li)
     for problem in ("it is no notebook", "the archive asks for a password"):
         broken = dataclasses.replace(result, status="unreadable", flags=[problem])
-        said = pages.feedback(pages.Graded("li", "李", "li.ipynb", broken, {}))
-        assert not ENGLISH_WORDS.search(said)
+        assert not ENGLISH_WORDS.search(pages.feedback(li._replace(result=broken)))
 
 
 def test_headings_without_metadata_are_found_in_both_languages():

@@ -108,7 +108,8 @@ def check_run_list(run_list: Sequence[Settings], code: CodeHash) -> None:
                 known_ones = ", ".join(known)
                 raise LabError(
                     f"Run list, entry {entry.network!r}: no {name} {value!r}, only {known_ones}. "
-                    "If it is registered, note the code again: code_hash = hashing.hash_code(train_run)."
+                    "If it is registered, note the code again: "
+                    "code_hash = hashing.hash_code(train_run)."
                 )
         if code.reads is not None and (unread := entry.options() - code.reads):
             raise LabError(
