@@ -19,8 +19,8 @@ from helpers import NOTEBOOK, ROOT, execute, folder_with, said
 from lab import config
 from lab.config import LabError
 from lab.exercises import answer_cells
-from lab.exercises.cases import TASKS
 from lab.exercises.catalogue import ASKED, LAB
+from lab.exercises.tasks import TASKS
 from lab.experiments import reference
 from tools.students import migrate, my_report
 from tools.teachers import student_edition
@@ -532,7 +532,7 @@ def test_the_errors_that_the_teacher_reads_of_are_those_that_checks_know():
         if name and line.startswith("|"):
             said = line.replace(r"\*", "×").split("|")[2]
             for phrase in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", said):
-                assert phrase.replace("×", "*") in TASKS[name].wrong, (name, phrase)
+                assert phrase.replace("×", "*") in TASKS[name].known_mistakes, (name, phrase)
                 phrases += 1
     assert phrases > 25
 

@@ -408,7 +408,7 @@ def test_who_hands_in_chinese_is_answered_in_chinese(edition):
 
 def test_headings_without_metadata_are_found_in_both_languages():
     for cell in cells_of("zh"):
-        if exercise := answer_cells.marked(cell):
+        if exercise := answer_cells.exercise_metadata(cell):
             bare = {**cell, "metadata": {}, "id": "x"}
             assert list(answer_cells.find([bare])) == [exercise["id"]]
 

@@ -136,7 +136,7 @@ def own_cells(before: Cell, new: list[Cell]) -> list[tuple[Cell, str]]:
             if one not in taken and not answer_cells.is_empty(source, ASKED[after], one.question):
                 own.append((cell, ""))
         elif source.strip() and known not in ids and source not in sources:
-            asks = answer_cells.marked(cell)  # for what no edition knows any more
+            asks = answer_cells.exercise_metadata(cell)  # for what no edition knows any more
             if asks or known not in edition:
                 own.append((cell, after if known and edition and not asks else ""))
     return own[::-1]
