@@ -119,8 +119,9 @@ SURPRISE_OF = Task(
         "ln p: a sign is missing": lambda *a: -surprise_of(*a),
         "the surprise of a word that has just been read: ask before it is fed": _asks_late,
         "the surprise of a reader that forgets: hand the state on": _forgets,
-        "the surprise of words that are not fed back":
-            lambda model, words, before: [surprise_of(model, [w], before)[0] for w in words],
+        "the surprise of words that are not fed back": lambda model, words, before: torch.tensor(
+            [surprise_of(model, [word], before)[0] for word in words]
+        ),
         "the mean over the words: one number a word is wanted": lambda *a: surprise_of(*a).mean(),
     },
     harness.run_surprise,
