@@ -396,7 +396,7 @@ def test_a_worker_refuses_code_that_changed_since_the_sweep_began(data, settings
 def test_the_notebooks_training_is_followed_to_the_end(lesson):
     modules = {name.partition(":")[0] for name in lesson.code_hash.imported}
     assert modules == {
-        *("lab.notebooks.lesson", "lab.exercises.solutions", "lab.models.recurrent"),
+        *("lab.notebooks.lesson", "lab.exercises.solutions", "lab.models.initialization"),
         *("lab.experiments.loop", "lab.experiments.run", "utils"),
     }
     assert set(lesson.code_hash.choices["cell"]) == {"RNN", "LSTM", "GRU"}

@@ -34,7 +34,7 @@ def talking(settings, data, record, device):
 
 print("before the sweep")
 run_list = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
-records = sweep.sweep(run_list, talking, Data(), Code("code"), workers=1)
+records = sweep.sweep(run_list, talking, Data(), CodeHash("code"), workers=1)
 """
 
 

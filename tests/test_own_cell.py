@@ -66,7 +66,9 @@ def test_code_that_was_noted_before_the_cell_was_there_says_what_to_do(
 ):
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
     runs = run_lists.default_list(small[0], registered.SIX)
-    with pytest.raises(LabError, match=r"no cell 'Leaky'.* code_hash = hashing\.hash_code\(train_run\)"):
+    with pytest.raises(
+        LabError, match=r"no cell 'Leaky'.* code_hash = hashing\.hash_code\(train_run\)"
+    ):
         sweep(of_the_cell(runs), lesson.train_run, data, lesson.code_hash, workers=1)
 
 

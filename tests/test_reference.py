@@ -165,6 +165,17 @@ def test_what_cannot_be_read_is_not_written_over(maker, folder, small_lists, fil
     assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == before
 
 
+def test_in_a_folder_without_git_other_advice_is_given(folder, tmp_path, monkeypatch, capsys):
+    folder.mkdir()
+    (folder / "results.csv").write_bytes(b"")
+    (folder / "predictions.npz").write_bytes(b"")
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+    for read in (reference.all_runs, lambda name: reference.predictions(None, name)):
+        with pytest.raises(LabError, match=r"Get them again: unpack the lab's archive once more"):
+            read("full")
+    assert capsys.readouterr().out == "predictions.npz is damaged.\n"  # nobody makes it anew
+
+
 def test_a_stop_while_storing_loses_nothing(maker, folder, small_lists, monkeypatch):
     write = files.write_table
 
@@ -332,8 +343,8 @@ def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(maker, f
     rekey_results.rename_predictions(folder / "predictions.npz", renamed)
     files.write_table("runs", pd.DataFrame({"list": ["default"], "code": ["old code"]}), folder)
     with pytest.raises(SystemExit, match="stored runs of code old code, which is another"):
-        rekey_results.carry_over(folder, ["another code"])
-    assert rekey_results.carry_over(folder, ["old code"]) == 5
+        rekey_results.rekey(folder, ["another code"])
+    assert rekey_results.rekey(folder, ["old code"]) == 5
     for name, table in before.items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / name, dtype=str), table)
     assert read_code(folder / "runs.csv") <= read_code(folder / "results.csv")  # announced

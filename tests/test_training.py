@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import torch
@@ -369,6 +370,34 @@ def test_finished_runs_are_not_repeated_unless_asked(lesson, data, run_list, tmp
     assert [record.settings for record in records] == run_list
 
 
+def test_runs_that_are_to_be_overwritten_wait_until_they_start(lesson, data, run_list, tmp_path):
+    running = []
+
+    def watching(settings, data, record, device):
+        running.append([is_running(record) for record in records])
+        lesson.train_run(settings, data, record, device)
+
+    records = sweep(run_list, lesson.train_run, data, CODE, tmp_path, workers=1)
+    sweep(run_list, watching, data, CODE, tmp_path, workers=1, overwrite=True)
+    assert running == [[False] * 3] * 3
+    assert all(record.result for record in records)
+
+
+def test_a_run_is_forgotten_while_no_other_kernel_can_train_it(
+    lesson, data, settings, tmp_path, monkeypatch
+):
+    cleared = []
+
+    def clear(record):
+        with pytest.raises(filelock.Timeout):
+            record.lock().acquire(blocking=False)
+        cleared.append(record.name)
+
+    monkeypatch.setattr(RunRecord, "clear", clear)
+    sweep([settings()], lesson.train_run, data, CODE, tmp_path, workers=1, overwrite=True)
+    assert cleared == [record_of(settings(), data, tmp_path).name]
+
+
 def test_duplicate_in_the_run_list_is_refused_before_anything_starts(
     lesson, data, settings, tmp_path
 ):
@@ -406,6 +435,9 @@ def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
         ({"epochs": -1}, "epochs is -1"),
         ({"batch_size": 0, "max_length": 0}, "batch_size is 0.*; max_length is 0"),
         ({"learning_rate": math.nan}, "learning_rate is nan, not a number above 0"),
+        ({"learning_rate": "0.001"}, "learning_rate is '0.001', not a number above 0"),
+        ({"learning_rate": None, "dropout": "0"}, "learning_rate is None.*; dropout is '0'"),
+        ({"learning_rate": [0.001]}, r"learning_rate is \[0.001\], not a number above 0"),
         ({"clip_norm": 0.0}, "clip_norm is 0.0"),
         ({"seed": -1}, "seed is -1"),
         ({"patience": 0}, "patience is 0"),
@@ -495,7 +527,7 @@ class Data:
     fingerprint = "data"
 
 runs = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
-sweep(runs, endless, Data(), Code("code"), pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+sweep(runs, endless, Data(), CodeHash("code"), pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
 """
     kernel = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

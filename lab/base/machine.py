@@ -93,6 +93,8 @@ def circumstances() -> dict[str, str | int]:
     """Return what a later reader needs to know of the program and machine that finished a run.
 
     limits: which of CPU_LIMITS are set, and to what
+    layers: whose recurrent layers; "lab" in stored runs of RNNs and GRUs up to commit a18a6fc, when
+            the lab had layers of its own that compute the same (see data/reference/README.md)
     commit: the lab's version, with + if tracked files were changed since; "" without git.
     """
     return {
@@ -103,6 +105,7 @@ def circumstances() -> dict[str, str | int]:
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "limits": " ".join(f"{n}={os.environ[n]}" for n in CPU_LIMITS if n in os.environ),
+        "layers": "torch.nn",
         "commit": _commit(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -35,24 +35,24 @@ def load(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Results have the column `rung` ("" outside of ladders). Raises LabError if nothing is stored.
     """
-    results, curves = find(name, profile)
-    if results.empty:
+    runs, curves = find(name, profile)
+    if runs.empty:
         raise LabError(
             f"No stored runs of the list {name!r} in {folder_of(profile)}. "
             f"Make them: LAB2_PROFILE={profile} python tools/maintainers/make_reference.py {name}"
         )
     i18n.tell(
-        f"Stored results, not computed here: {len(results)} runs. See data/reference/{profile}."
+        f"Stored results, not computed here: {len(runs)} runs. See data/reference/{profile}."
     )
-    return results, curves
+    return runs, curves
 
 
 def find(name: str, profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return results and curves of a stored list, empty where there are none."""
     lists = run_table(profile)
     wanted = lists.loc[lists["list"] == name, ["run", "rung"]]
-    results, curves = all_runs(profile)
-    return wanted.merge(results, on="run"), wanted[["run"]].merge(curves, on="run")
+    runs, curves = all_runs(profile)
+    return wanted.merge(runs, on="run"), wanted[["run"]].merge(curves, on="run")
 
 
 def all_runs(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -72,7 +72,9 @@ def all_runs(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _damaged(path: Path) -> str:
     """Return what to do about a stored file that cannot be read."""
-    return f"{path}: stored results are damaged. Get them again: git checkout {path}"
+    in_git = (config.ROOT / ".git").exists()  # not so in a student's folder
+    remedy = f"git checkout {path}" if in_git else "unpack the lab's archive once more"
+    return f"{path}: stored results are damaged. Get them again: {remedy}"
 
 
 def run_table(profile: str) -> pd.DataFrame:
@@ -89,15 +91,15 @@ def run_table(profile: str) -> pd.DataFrame:
         raise LabError(f"{_damaged(path)} ({error})") from error
 
 
-def predictions(results: pd.DataFrame, profile: str = "full") -> results.Predictions:
-    """Return what the runs in `results` said of the test reviews, for each network by seed."""
+def predictions(runs: pd.DataFrame, profile: str = "full") -> results.Predictions:
+    """Return what these runs said of the test reviews, for each network by seed."""
     packed = files.load_arrays(folder_of(profile) / "predictions.npz")
     if packed is None:
         raise LabError(_damaged(folder_of(profile) / "predictions.npz"))
-    if missing := set(results["run"]) - set(packed):
+    if missing := set(runs["run"]) - set(packed):
         raise LabError(f"predictions.npz in {folder_of(profile)} lacks {min(missing)}.")
-    runs = results.sort_values("seed", kind="stable").groupby("network", sort=False)["run"]
-    rows = {network: np.stack([packed[run] for run in names]) for network, names in runs}
+    by_network = runs.sort_values("seed", kind="stable").groupby("network", sort=False)["run"]
+    rows = {network: np.stack([packed[run] for run in names]) for network, names in by_network}
     return results.unpack_answers(rows, packed["labels"], packed["lengths"])
 
 

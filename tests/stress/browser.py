@@ -79,7 +79,11 @@ def copy_of_the_lab(folder: Path) -> Path:
 
 def students_edition(folder: Path) -> Path:
     """Make the student's edition, and unpack its archive as a student does."""
-    command = [sys.executable, str(ROOT / "tools" / "student.py"), str(folder / "student")]
+    command = [
+        sys.executable,
+        str(ROOT / "tools" / "teachers" / "student_edition.py"),
+        str(folder / "student"),
+    ]
     subprocess.run(command, check=True)
     shutil.unpack_archive(folder / "lab2-student.zip", folder / "unpacked")
     return next((folder / "unpacked").glob("lab2-*"))

@@ -1,21 +1,20 @@
 """Gives stored runs the names of code that computes the same, so that none is trained again.
 
-    python tools/maintainers/rekey_results.py COMMIT [--prove] [--near]
+    python tools/maintainers/rekey_results.py COMMIT [--prove] [--near DIFFERENCE]
 
 Stored runs are known by their code. When that is written anew and computes the same bits, this
 program proves it on short runs, one of each cell and kind, with the code of COMMIT and with the
 code that stands here; then it gives the runs in data/reference their new names. No other word of
-these files changes. --prove stops after the proof. With --near the numbers may differ by float32's
-rounding: another order of sums, say.
+these files changes. --prove stops after the proof. With --near, arrays may differ by so much of
+their length (Euclidean): where sums are taken in another order, say.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import io
-import json
+import math
 import subprocess
 import sys
 import tarfile
@@ -55,22 +54,16 @@ def open_lab(tree: Path) -> SimpleNamespace:
     """Return what the short runs need of the lab in a folder; this process imports its modules."""
     sys.path.insert(0, str(tree))
     import utils
+    from lab.base import machine
+    from lab.datasets import token_stream
+    from lab.experiments import run, settings
+    from lab.notebooks import trainers
 
-    if (tree / "lab" / "trainings.py").exists():  # up to commit 4c1343a
-        from lab import language as token_stream
-        from lab import machine, runs, trainings
-
-        parts = (runs.Settings, runs.RunRecord, trainings.training_of)
-    else:
-        from lab.base import machine
-        from lab.datasets import token_stream
-        from lab.experiments import run, settings
-        from lab.notebooks import trainers
-
-        parts = (settings.Settings, run.RunRecord, trainers.training_of)
     machine.prepare_torch(1)
-    names = ("utils", "token_stream", "Settings", "RunRecord", "training_of")
-    return SimpleNamespace(**dict(zip(names, (utils, token_stream, *parts), strict=True)))
+    return SimpleNamespace(
+        utils=utils, token_stream=token_stream, Settings=settings.Settings,
+        RunRecord=run.RunRecord, training_of=trainers.training_of,
+    )  # fmt: skip
 
 
 def small_data(lab: SimpleNamespace) -> tuple[Any, Any]:
@@ -93,31 +86,29 @@ def small_data(lab: SimpleNamespace) -> tuple[Any, Any]:
 
 
 def short_runs(tree: Path, out: Path) -> None:
-    """Train the short runs with the lab in a folder; write what they left, and its digests."""
+    """Train the short runs with the lab in a folder; write their numbers, and its digests."""
     lab = open_lab(tree)
     reviews, stream = small_data(lab)
-    left: dict[str, str] = {"data": reviews.fingerprint, "stream": stream.fingerprint}
+    numbers = {"data": np.array(reviews.fingerprint), "stream": np.array(stream.fingerprint)}
     codes: set[str] = set()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for cell in CELLS:
             reader = train(lab, folder, f"{cell} LM", cell, stream, {})
-            left[f"{cell}, language model"] = trace(reader)
+            numbers |= numbers_of(reader, f"{cell}, language model")
             codes.add(reader.sources["code"])
-            for kind, changes in (KINDS | started(lab, reader.name)).items():
+            for kind, changes in (KINDS | started(reader.name)).items():
                 run = train(lab, folder, f"{cell} {kind}", cell, reviews, changes)
-                left[f"{cell}, {kind}"] = trace(run)
+                numbers |= numbers_of(run, f"{cell}, {kind}")
                 codes.add(run.sources["code"])
-    out.write_text(json.dumps({"left": left, "codes": sorted(codes)}), encoding="utf-8")
+    np.savez(out, codes=sorted(codes), **numbers)
 
 
-def started(lab: SimpleNamespace, reader: str) -> dict[str, dict[str, str]]:
-    """Return the kinds of runs that start from a language model, as far as a commit has them."""
-    kinds = {"transfer": {"pretrained": reader}}
-    if hasattr(lab.Settings, "pretrained_back"):
-        reading = {"pretrained": reader, "readout": "pooled"}
-        kinds |= {"reading": reading, "two readers": reading | {"pretrained_back": reader}}
-    return kinds
+def started(reader: str) -> dict[str, dict[str, str]]:
+    """Return the kinds of runs that start from a language model."""
+    reading = {"pretrained": reader, "readout": "pooled"}
+    both = reading | {"pretrained_back": reader}
+    return {"transfer": {"pretrained": reader}, "reading": reading, "two readers": both}
 
 
 def train(
@@ -133,34 +124,44 @@ def train(
     return record
 
 
-def trace(record: Any) -> str:
-    """Return the digest of all bits of a run that do not depend on time and place."""
-    hasher = hashlib.sha256()
-    for row in record.curve:
-        hasher.update(repr([row.get(column) for column in COLUMNS]).encode())
-    for name, weight in torch.load(record.folder / "best.pt", weights_only=True).items():
-        hasher.update(name.encode() + weight.numpy().tobytes())
+def numbers_of(record: Any, run: str) -> dict[str, np.ndarray]:
+    """Return all numbers of a run that do not depend on time and place: run, what -> numbers."""
+    rows = [[row.get(column, 0.0) for column in COLUMNS] for row in record.curve]
+    numbers = {"curve": np.array(rows, dtype=float)}
+    weights = torch.load(record.folder / "best.pt", weights_only=True)
+    numbers |= {name: weight.numpy() for name, weight in weights.items()}
     if (record.folder / "test.npz").exists():
         with np.load(record.folder / "test.npz", allow_pickle=False) as arrays:
-            hasher.update(arrays["probability"].tobytes())
-    return hasher.hexdigest()
+            numbers["probability"] = arrays["probability"]
+    return {f"{run}: {name}": values for name, values in numbers.items()}
 
 
 # ── 2. The proof ────────────────────────────────────────────────────────────────────────────────
 
 
-def compare(commit: str) -> tuple[list[str], list[str]]:
-    """Return which short runs of a commit come out otherwise with the code that stands here.
+def compare(commit: str) -> tuple[dict[str, float], list[str]]:
+    """Return how far short runs with the code that stands here are from those of a commit.
 
-    And the digests of the commit's code. Raises SystemExit if the commit is not in this repository,
-    or a run fails.
+    What -> the difference, as `difference` has it; only what is not the same. And the digests of
+    the commit's code. Raises SystemExit if the commit is not in this repository, or
+    a run fails.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         unpack(commit, folder / "then")
-        made = [made_in(tree, folder / "out.json") for tree in (folder / "then", ROOT)]
-    then, now = (one["left"] for one in made)
-    return sorted(run for run in then if then[run] != now.get(run)), made[0]["codes"]
+        then, now = (numbers_in(tree, folder / "out.npz") for tree in (folder / "then", ROOT))
+    codes = then.pop("codes").tolist()
+    far = {name: difference(values, now.get(name)) for name, values in then.items()}
+    return {name: value for name, value in far.items() if value}, codes
+
+
+def difference(one: np.ndarray, other: np.ndarray | None) -> float:
+    """Return the length of the difference of two arrays, in parts of the first's; 0: the same."""
+    if other is not None and np.array_equal(one, other):
+        return 0.0
+    if other is None or one.shape != other.shape or one.dtype.kind == "U":
+        return math.inf
+    return float(np.linalg.norm(one - other) / np.linalg.norm(one))
 
 
 def unpack(commit: str, folder: Path) -> None:
@@ -173,19 +174,20 @@ def unpack(commit: str, folder: Path) -> None:
         tar.extractall(folder, filter="data")
 
 
-def made_in(tree: Path, out: Path) -> dict[str, Any]:
-    """Return what the short runs of the lab in a folder left, made by a process of its own."""
+def numbers_in(tree: Path, out: Path) -> dict[str, np.ndarray]:
+    """Return the numbers of the lab's short runs in a folder, made by a process of its own."""
     command = [sys.executable, str(Path(__file__).resolve()), "--short-runs", str(tree), str(out)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"The short runs of {tree} failed: {done.stderr[-2000:]}")
-    return json.loads(out.read_text(encoding="utf-8"))
+    with np.load(out, allow_pickle=False) as numbers:
+        return dict(numbers)
 
 
 # ── 3. New names ────────────────────────────────────────────────────────────────────────────────
 
 
-def carry_over(folder: Path, known: list[str]) -> int:
+def rekey(folder: Path, known: list[str]) -> int:
     """Give the runs stored in a folder the names of the code that stands here; return how many.
 
     known: digests of the code that has been proved to be the same. Raises SystemExit, before
@@ -271,6 +273,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("commit", nargs="?", help="whose code made the stored runs")
     parser.add_argument("--prove", action="store_true", help="rename nothing")
+    parser.add_argument("--near", type=float, default=0.0, help="how far numbers may differ")
     parser.add_argument("--short-runs", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.short_runs:
@@ -278,17 +281,19 @@ def main() -> None:
         return
     if not options.commit:
         parser.error("name the commit whose code made the stored runs")
-    found, known = compare(options.commit)
-    if found:
-        raise SystemExit(f"Other bits than at {options.commit}: {'; '.join(found)}.")
-    print("All short runs are the same, bit for bit.")
+    far, known = compare(options.commit)
+    if too_far := {name: value for name, value in far.items() if value > options.near}:
+        worst = ", ".join(f"{name} ({value:.1e})" for name, value in too_far.items())
+        raise SystemExit(f"Other numbers than at {options.commit}: {worst}.")
+    most = f"the same but for {max(far.values()):.1e}" if far else "the same, bit for bit"
+    print(f"All short runs are {most}.")
     if not options.prove:
         sys.path.insert(0, str(ROOT))
         folders = [file.parent for file in (ROOT / "data" / "reference").glob("*/results.csv")]
         for folder in folders:
             refuse_others(folder, known)  # before any of them is changed
         for folder in sorted(folders):
-            print(f"{folder.name}: {carry_over(folder, known)} runs have new names.")
+            print(f"{folder.name}: {rekey(folder, known)} runs have new names.")
 
 
 if __name__ == "__main__":

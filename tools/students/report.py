@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import nbformat
 
@@ -264,10 +265,13 @@ def typst_string(text: str) -> str:
 
 
 def warn_of_fonts(text: str) -> None:
-    """Say so if a text has Chinese characters and no font for them is known to be installed."""
-    (font,) = doctor.check_fonts()
-    if CHINESE.search(text) and font.status != "ok":
-        print(f"Chinese characters will be empty boxes: {font.found}. {font.fix}", file=sys.stderr)
+    """Say so if a text has Chinese characters and the lab's own font for them is missing."""
+    if CHINESE.search(text) and not own_fonts():
+        print(
+            "Chinese characters may be empty boxes: the package noto-cjk-sans-otc is missing. "
+            f"{doctor.INSTALL}",
+            file=sys.stderr,
+        )
 
 
 # ── Cells as Markdown ───────────────────────────────────────────────────────────────────────────
@@ -321,10 +325,10 @@ def copy_picture(
             file.write_bytes(base64.b64decode(data))
             return file
         return None
-    for place in (folder, ROOT):
-        if (place / path).is_file():
-            file = build / f"{name}-{Path(path).name}"
-            shutil.copyfile(place / path, file)
+    for place in (folder / path, ROOT / path, folder / unquote(path), ROOT / unquote(path)):
+        if place.is_file():
+            file = build / f"{name}-{len(list(build.iterdir()))}{place.suffix}"
+            shutil.copyfile(place, file)
             return file
     return None
 
