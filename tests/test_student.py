@@ -469,7 +469,7 @@ def test_a_report_takes_the_cell_that_is_filled_and_forgives_jupyter_s_magics(tm
     assert "rnn-cell" not in work.missing and work.stopped == ""
 
 
-@pytest.mark.parametrize("program", ["report.py", "take_over.py"])
+@pytest.mark.parametrize("program", ["report.py", "migrate.py"])
 def test_the_system_s_python_is_told_which_one_to_take(tmp_path, edition, program):
     student_edition.write(tmp_path / "student", edition)
     bare = [sys.executable, "-S", program, "x"]  # without packages
@@ -486,13 +486,13 @@ def test_answers_are_taken_over_into_a_corrected_edition(edition, solved, tmp_pa
     mine["rnn-cell"] = solved["rnn-cell"].replace("x, h,", "x, old, h,")
     old = folder_with(edition, tmp_path / "old" / "student", **mine)
     new = folder_with(edition, tmp_path / "new" / "student")
-    done = migrate.take_over(old, new)
+    done = migrate.migrate_notebook(old, new)
     found = answer_cells.find(answer_cells.read(new)["cells"])
     for name, source in mine.items():
         assert found[name][0].source == source, name
     assert done[0].startswith(f"{len(mine)} answers") and "rnn-cell: asks for something" in done[1]
     assert (new.parent / "lab2.before.ipynb").exists()
-    again = migrate.take_over(old, new)
+    again = migrate.migrate_notebook(old, new)
     assert again[0].startswith("0 answers") and "Answered here already" in again[1]
 
 
@@ -502,7 +502,7 @@ def test_runs_come_along_and_nothing_is_overwritten(tmp_path):
         (folder / "runs" / "gru").mkdir(parents=True)
         (folder / "results.csv").write_text(text)
     (old / "runs" / "gru" / "best.pt").write_text("weights")
-    assert migrate.take_runs(old, new) == ["1 files of finished runs copied."]
+    assert migrate.copy_runs(old, new) == ["1 files of finished runs copied."]
     assert (new / "results.csv").read_text() == "new"
     assert (new / "runs" / "gru" / "best.pt").read_text() == "weights"
 
@@ -513,7 +513,7 @@ def test_taking_over_says_in_a_sentence_what_is_wrong(edition, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.ipynb").write_text("no notebook")
     for argument in ([], [str(tmp_path / "empty")], [str(tmp_path / "notes.ipynb")], [str(folder)]):
-        command = [sys.executable, "take_over.py", *argument]
+        command = [sys.executable, "migrate.py", *argument]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
     shutil.rmtree(folder)
