@@ -258,19 +258,20 @@ def run_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> 
 
 def run_gradient(function: Function, cell: str, x: Tensor, h: Tensor, weights: Any) -> Any:
     """Return the gradients by step, for weights that learn."""
-    learnt = tuple(weight.requires_grad_() for weight in weights)  # as those of a layer are
-    return function(CELLS[cell], x, h, learnt)
+    weights = tuple(weight.requires_grad_() for weight in weights)  # as those of a layer are
+    return function(CELLS[cell], x, h, weights)
 
 
 class _SmallClassifier(nn.Module):
     """The notebook's RecurrentClassifier, with the weights that are handed to it."""
 
-    def __init__(self, vectors: Tensor, weights: tuple[Tensor, ...], out: Tensor) -> None:
+    def __init__(self, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.embedding = nn.Embedding.from_pretrained(vectors)
         self.recurrent = _layer(nn.GRU, weights)
         self.linear = nn.Linear(len(out), 1)
         self.linear.weight.data.copy_(out)
+        self.linear.bias.data.copy_(bias)
 
     def forward(self, text: Tensor, text_length: Tensor) -> Tensor:
         embedded = self.embedding(text)  # (T, B) -> (T, B, E)
@@ -287,9 +288,7 @@ def run_beliefs(
     function: Function, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor, text: Tensor
 ) -> Any:
     """Return what a small classifier believes after each word of a text."""
-    model = _SmallClassifier(vectors, weights, out)
-    model.linear.bias.data.copy_(bias)
-    return _detached(function(model, text))
+    return _detached(function(_SmallClassifier(vectors, weights, out, bias), text))
 
 
 def backward_states(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
