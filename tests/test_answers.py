@@ -336,6 +336,16 @@ def test_only_what_was_placed_is_counted_and_the_rest_is_named(old, new, solved)
         )
 
 
+def test_the_notebook_of_before_each_time_is_kept(old, new, solved):
+    untouched = (new / NOTEBOOK).read_text(encoding="utf-8")
+    migrate.take_over(old(split=solved["split"]) / NOTEBOOK, new / NOTEBOOK)
+    once = (new / NOTEBOOK).read_text(encoding="utf-8")
+    shutil.rmtree(new.parents[1] / "old")
+    migrate.take_over(old(vanish=solved["vanish"]) / NOTEBOOK, new / NOTEBOOK)
+    kept = {path.name: path.read_text(encoding="utf-8") for path in new.glob("*.before*")}
+    assert kept == {"lab2.before.ipynb": untouched, "lab2.before.2.ipynb": once}
+
+
 def test_empty_answers_are_not_told_and_pictures_come_along(old, new, monkeypatch):
     folder = old()
     notebook = answer_cells.read(folder / NOTEBOOK)
@@ -459,6 +469,21 @@ def test_a_notebook_that_cannot_be_read_keeps_no_other_back(old, new, solved, mo
     for own in (new, new / "further" / "recipes.ipynb"):
         status, _, err = called_with(own, monkeypatch, capsys)
         assert status == 1 and "own notebook. Name the older one." in err
+
+
+def test_runs_go_where_the_lab_looks_for_them(old, new, monkeypatch, capsys, tmp_path):
+    folder, output = old() / "data", tmp_path / "output"
+    a_run(folder / "runs" / "gru", *FINISHED)
+    for name in ("my_results.csv", "seeds.npz", "figures/six.png", "cache/a.npz", "glove.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(name)
+    monkeypatch.setenv("LAB2_OUT", str(output))
+    assert called_with(folder.parent, monkeypatch, capsys)[0] == 0
+    assert (output / "runs" / "gru" / "result.json").exists()
+    there = {str(path.relative_to(output).as_posix()) for path in output.rglob("*.*")}
+    assert there >= {"my_results.csv", "seeds.npz", "figures/six.png"}
+    assert not there & {"cache/a.npz", "glove.txt"} and not (new / "data" / "runs").exists()
+    assert (new / "data" / "cache" / "a.npz").exists() and (new / "data" / "glove.txt").exists()
 
 
 # ── runs ────────────────────────────────────────────────────────────────────────────────────────

@@ -4,9 +4,10 @@
 
 in the new edition's folder; OLD is the old folder, or one old notebook. Answers go into the new
 lab2.ipynb and the notebooks of further/; of each the copy before that is kept, as lab2.before.ipynb
-say. Cells of the student's own go in front of the answer that came after them, if all is there that
-they need. Finished runs come along, so that nothing is trained again whose training did not change.
-What stays behind is named. The old folder stays as it is.
+say, and next time as lab2.before.2.ipynb. Cells of the student's own go in front of the answer that
+came after them, if all is there that they need. Finished runs come along, so that nothing is
+trained again whose training did not change. What stays behind is named. The old folder stays as it
+is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import copy
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def take_over(old: Path, new: Path) -> list[str]:
     taken, said = take_answers(old, before["cells"], new, cells)
     left = take_own_cells(own, cells)
     if cells != untouched:
-        copy_whole(new, new.with_name(f"{new.stem}.before.ipynb"))
+        copy_whole(new, _unused_name(new))
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         files.write_atomically(new, text.encode("utf-8"))
     if came := len(own) - len(left):
@@ -65,6 +66,13 @@ def take_over(old: Path, new: Path) -> list[str]:
             f"{', '.join(changed)}."
         )
     return [f"{taken} answers taken over into {new}.", *said]
+
+
+def _unused_name(notebook: Path) -> Path:
+    """Return where a copy of a notebook is kept, so that no earlier copy is overwritten."""
+    numbers = ("", *(f".{count}" for count in range(2, 1000)))
+    names = (notebook.with_name(f"{notebook.stem}.before{number}.ipynb") for number in numbers)
+    return next(path for path in names if not path.exists())
 
 
 # ── Answers ─────────────────────────────────────────────────────────────────────────────────────
@@ -211,45 +219,51 @@ def _is_given(cell: Cell) -> bool:
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def take_runs(old: Path, new: Path) -> list[str]:
+def take_runs(old: Path, new: Path, output: Path | None = None) -> list[str]:
     """Copy the finished runs, tables and figures of an old data folder that the new one lacks.
 
-    A run comes as a whole, and what says that it is finished comes last: after an interruption the
-    next call mends it. Raises LabError where a file cannot be copied.
+    output: the folder where the lab looks for these, if it is not the new data folder
+    Raises LabError where a file cannot be copied; the next call goes on from there.
     """
-    copied = 0
-    folders = [old, *sorted(path for path in old.rglob("*") if path.is_dir())]
-    for folder in folders if old.is_dir() else []:
-        target, is_run = new / folder.relative_to(old), folder.parent == old / "runs"
-        wanted = _lacking(folder, target, is_run)
-        for name in LAST if wanted and is_run else ():
-            (target / name).unlink(missing_ok=True)
-        for path in wanted:
-            copy_whole(path, target / path.name)
-        copied += len(wanted)
+    runs = sorted(path for path in (old / "runs").glob("*") if path.is_dir())
+    copied = sum(_take_run(run, (output or new) / "runs" / run.name) for run in runs)
+    for path in _kept(old.rglob("*")):
+        place = path.relative_to(old)
+        is_table = len(place.parts) == 1 and path.suffix in (".csv", ".npz")
+        is_result = is_table or place.parts[0] in ("runs", "figures")
+        target = (output or new if is_result else new) / place
+        if path.parent not in runs and _lacks(target, path):
+            copy_whole(path, target)
+            copied += 1
     return [f"{copied} files of finished runs copied."] if copied else []
 
 
-def _lacking(folder: Path, target: Path, is_run: bool) -> list[Path]:
-    """Return the files of a folder that another lacks; of a run all or none, in the order to copy.
+def _take_run(run: Path, target: Path) -> int:
+    """Copy the files of a run, all or none; return how many.
 
     A run that is finished in the old folder alone is wanted, and so is one of which half a copy
-    stands in the new folder. Else the new folder's own goes on.
+    stands in the new folder. Else the new folder's own goes on. What says that a run is finished
+    comes last.
     """
-    found = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_kept(path)]
-    lacking = [path for path in found if _lacks(target / path.name, path)]
-    if not is_run:
-        return lacking
+    found = _kept(run.iterdir())
     begun, finished = ((target / name).exists() for name in LAST)
-    if folder / LAST[1] in found:
-        wanted = bool(lacking) or not finished
+    if run / LAST[1] in found:
+        wanted = not finished or any(_lacks(target / path.name, path) for path in found)
     else:
         wanted = not begun and not finished
-    return sorted(found, key=lambda path: path.name in LAST) if wanted else []
+    if not wanted:
+        return 0
+    for name in LAST:
+        (target / name).unlink(missing_ok=True)
+    for path in sorted(found, key=lambda path: path.name in LAST):
+        copy_whole(path, target / path.name)
+    return len(found)
 
 
-def _is_kept(path: Path) -> bool:
-    return path.name != "lock" and path.suffix != ".part"
+def _kept(paths: Iterable[Path]) -> list[Path]:
+    """Return those of some paths that are files, but for locks and parts of files."""
+    kept = (path for path in paths if path.name != "lock" and path.suffix != ".part")
+    return sorted(path for path in kept if path.is_file())
 
 
 def _lacks(target: Path, path: Path) -> bool:
@@ -333,7 +347,8 @@ def main() -> int:
     inside = old if old.is_dir() else old.parent
     folder = inside.parent if inside.name == "further" else inside
     steps = [partial(take_over, *pairs[0]), *(partial(take_elective, *pair) for pair in pairs[1:])]
-    steps += [partial(stay_behind, old), partial(take_runs, folder / "data", config.data_folder())]
+    homes = config.data_folder(), config.output_folder()
+    steps += [partial(stay_behind, old), partial(take_runs, folder / "data", *homes)]
     return max(map(_carried_out, steps))
 
 
