@@ -45,7 +45,7 @@ class Attempt(NamedTuple):
     used: frozenset[str] = frozenset()
 
 
-class _CallRecorder(TorchFunctionMode):
+class _Calls(TorchFunctionMode):
     """Notes the names of all functions of PyTorch that are called."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ def attempt(
     run: makes the call; untouched: the same arguments once more, which are not handed out; seed:
     of PyTorch's random numbers meanwhile; afterwards those of the caller stand where they stood
     """
-    calls = _CallRecorder()
+    calls = _Calls()
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what they warn, the comparison tells
         torch.default_generator.manual_seed(seed)  # not those of the GPUs
