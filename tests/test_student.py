@@ -146,7 +146,7 @@ def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(tmp_path):
 
 def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
     """It is found by its first line; and a cell that is missing or there twice is told."""
-    read = student_edition.answers.read
+    read = student_edition.answer_cells.read
 
     def bare(path):
         notebook = read(path)
@@ -154,7 +154,7 @@ def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
             cell["metadata"].pop("exercise", None)
         return notebook
 
-    monkeypatch.setattr(student_edition.answers, "read", bare)
+    monkeypatch.setattr(student_edition.answer_cells, "read", bare)
     assert "torch.tanh(x @ w_ih.T" not in student_edition.contents()[NOTEBOOK].decode("utf-8")
 
     def twice(path):
@@ -162,7 +162,7 @@ def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
         copies = [c for c in notebook["cells"] if c["metadata"].get("exercise") == {"id": "copy"}]
         return {**notebook, "cells": notebook["cells"] + copies}
 
-    monkeypatch.setattr(student_edition.answers, "read", twice)
+    monkeypatch.setattr(student_edition.answer_cells, "read", twice)
     with pytest.raises(LabError, match="have 2 cells for copy; there must be one"):
         student_edition.contents()
 
