@@ -24,10 +24,10 @@ from grading.sandbox.program import Dead, Program
 from grading.submissions import Submission, notebook_of
 from lab.base import i18n
 from lab.exercises import answer_cells
-from lab.exercises.cases import TASKS
 from lab.exercises.catalogue import ASKED, LAB, in_range, letters
 from lab.exercises.harness import Attempt
 from lab.exercises.judge import Judgement, judge
+from lab.exercises.tasks import TASKS
 
 FINITE = (-sys.float_info.max, sys.float_info.max)
 SEED = 7919  # of the inputs; the notebook's own checks draw others
@@ -250,20 +250,20 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
 
 
 def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark:
-    """Call a function with each case, and compare what comes back."""
+    """Call a function with each example, and compare what comes back."""
     exercise, task = ASKED[name], TASKS[name]
     if banned := forbidden_names(source, name):
         return Mark(0, points, (f"It uses {banned}: write it yourself.",), f"uses {banned}")
-    cases = task.draw(torch.Generator().manual_seed(SEED))
-    question = {"do": "call", "name": exercise.name, "play": task.play.__name__, "seed": SEED}
-    questions = [{**question, "arguments": protocol.encode(case.arguments)} for case in cases]
+    examples = task.make_inputs(torch.Generator().manual_seed(SEED))
+    question = {"do": "call", "name": exercise.name, "run": task.run.__name__, "seed": SEED}
+    questions = [{**question, "arguments": protocol.encode(one.arguments)} for one in examples]
     fault, replies = running.try_out(name, questions)
     lines = [f"When its cell is executed: {fault}."] if fault else []
     judgement = judge(task, [*map(_attempt, replies)], SEED, exercise.name)
     if all(judgement.right):
         return Mark(points, points)
-    share = sum(judgement.right) / len(cases)
-    lines += [fault for fault in judgement.faults if fault] + judgement.more
+    share = sum(judgement.right) / len(examples)
+    lines += [fault for fault in judgement.faults if fault] + judgement.remarks
     return Mark(round(points * share, 2), points, tuple(dict.fromkeys(lines)), _group(judgement))
 
 
@@ -283,8 +283,8 @@ def _attempt(reply: dict[str, Any]) -> Attempt:
 
 def _group(judgement: Judgement) -> str:
     """Return by what a wrong answer is grouped with others: the mistake, or what came back."""
-    group = judgement.more[0] if judgement.more else judgement.said[0].partition(": ")[2]
-    return group[:200]
+    first = judgement.messages[0].partition(": ")[2]
+    return (judgement.remarks[0] if judgement.remarks else first)[:200]
 
 
 def forbidden_names(source: str, name: str) -> str:
@@ -298,11 +298,13 @@ def forbidden_names(source: str, name: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     named = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    named |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    variables = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    named |= {n.id for n in variables}
+    own = {n.id for n in variables if isinstance(n.ctx, ast.Store)}
     imported = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
     modules = {a.name for n in imported for a in n.names}
     modules |= {n.module or "" for n in imported if isinstance(n, ast.ImportFrom)}
-    if "given" in named or any(m.split(".")[0] == "lab" for m in modules):
+    if "solutions" in named - own or any(m.split(".")[0] == "lab" for m in modules):
         return "the lab's own version"
     banned = set(TASKS[name].forbidden) | (LAYERS if name.endswith("-cell") else set())
     return next(iter(sorted(named & banned)), "")

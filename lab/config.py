@@ -215,12 +215,14 @@ def _path(name: str) -> Path | None:
     """Return the path that LAB2_<name> holds, if it is set.
 
     A relative one is looked for in the folder that one works in, then in the lab's: the further
-    notebooks work in a folder of their own, and mean the same path as the lab does.
+    notebooks work in a folder of their own, and mean the same path as the lab does. `~` is the
+    reader's own folder, also where no shell has replaced it, as in a file of settings.
     """
     value = _variable(name)
     if value is None:
         return None
-    return Path(value) if Path(value).exists() else ROOT / value
+    path = Path(os.path.expanduser(value))  # noqa: PTH111 (it leaves an unknown ~name as it is)
+    return path if path.exists() else ROOT / path
 
 
 def _variable(name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 A mistake is a piece of the solved cell that is replaced: (what it is, old, new). `messages` tells
 what `check` prints of each; `check_messages.txt` beside this file is what it printed last. After a
-change of cases or words, `python -m tests.mutants` writes that file anew: read what has changed.
+change of tasks or messages, `python -m tests.mutants` writes that file anew: read what has changed.
 
 `automatic` makes many more, without thought: one operator, name, number or call changed or left
 out; what it makes need not stand in MUTANTS. Some of them are no mistakes; SURVIVORS has these,
@@ -372,8 +372,8 @@ def automatic(source):
     tree = ast.parse(source)
     (function,) = tree.body
     local = [a.arg for a in function.args.args]
-    stored = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
-    local += [n.id for n in stored if isinstance(n.ctx, ast.Store)]
+    nodes = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+    local += [n.id for n in nodes if isinstance(n.ctx, ast.Store)]
     nodes = [node for statement in function.body[1:] for node in ast.walk(statement)]
     changed = {}
     for node in nodes:
@@ -501,7 +501,7 @@ SURVIVORS = {
 # ── What is said of them ────────────────────────────────────────────────────────────────────────
 
 
-def told(names, source, name):
+def check_output(names, source, name):
     """Return what `check` prints, but for hint and bar, after a cell in a copy of some names."""
     own = dict(names)
     exec(source, own)
@@ -516,7 +516,7 @@ def messages():
     names = solved_names()
     lines = []
     for name, label, source in mutants():
-        head, *rest = told(names, source, name)
+        head, *rest = check_output(names, source, name)
         lines += [f"[{name}: {label}]", head, *map(_rounded, rest), ""]
     return "\n".join(lines)
 

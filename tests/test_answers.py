@@ -304,7 +304,7 @@ def new(edition, tmp_path, monkeypatch):
 
 def called_with(path, monkeypatch, capsys):
     """Call the program; return its exit status and what it has printed."""
-    monkeypatch.setattr(sys, "argv", ["take_over.py", str(path)])
+    monkeypatch.setattr(sys, "argv", ["migrate.py", str(path)])
     status = migrate.main()
     printed = capsys.readouterr()
     return status, printed.out, printed.err
@@ -326,7 +326,7 @@ def test_only_what_was_placed_is_counted_and_the_rest_is_named(old, new, solved)
         "split": solved["split"],
         "guess-gates": cell_of("guess-gates", 'guess_gates = {"a": 1'),
     }
-    done = migrate.take_over(old(**mine) / NOTEBOOK, new / NOTEBOOK)
+    done = migrate.migrate_notebook(old(**mine) / NOTEBOOK, new / NOTEBOOK)
     assert done[0].startswith("1 answers") and len(done) == 2
     assert done[1].startswith("guess-gates: Python cannot read") and "line 2 " in done[1]
     assert '# guess_gates = {"a": 1' in "\n".join(sources(new / NOTEBOOK))
@@ -334,6 +334,16 @@ def test_only_what_was_placed_is_counted_and_the_rest_is_named(old, new, solved)
         assert cell["cell_type"] == "markdown" or not answer_cells.unreadable(
             answer_cells.source_of(cell)
         )
+
+
+def test_the_notebook_of_before_each_time_is_kept(old, new, solved):
+    untouched = (new / NOTEBOOK).read_text(encoding="utf-8")
+    migrate.migrate_notebook(old(split=solved["split"]) / NOTEBOOK, new / NOTEBOOK)
+    once = (new / NOTEBOOK).read_text(encoding="utf-8")
+    shutil.rmtree(new.parents[1] / "old")
+    migrate.migrate_notebook(old(vanish=solved["vanish"]) / NOTEBOOK, new / NOTEBOOK)
+    kept = {path.name: path.read_text(encoding="utf-8") for path in new.glob("*.before*")}
+    assert kept == {"lab2.before.ipynb": untouched, "lab2.before.2.ipynb": once}
 
 
 def test_empty_answers_are_not_told_and_pictures_come_along(old, new, monkeypatch):
@@ -348,7 +358,7 @@ def test_empty_answers_are_not_told_and_pictures_come_along(old, new, monkeypatc
     notebook = answer_cells.read(new / NOTEBOOK)
     del notebook["cells"][answer_cells.find(notebook["cells"])["split"][0].place]
     (new / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    assert len(migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)) == 1
+    assert len(migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)) == 1
     cell = next(c for c in answer_cells.read(new / NOTEBOOK)["cells"] if c["id"] == "memorize")
     assert cell["attachments"] == {"a.png": {}}
 
@@ -358,13 +368,13 @@ def test_own_cells_stand_before_the_answer_that_they_stood_before(old, new):
     first, second = "def twice(x):\n    return 2 * x", "def steps(x):\n    return twice(x)"
     text = {"cell_type": "markdown", "id": "mine", "metadata": {}, "source": "Mine."}
     add(folder / NOTEBOOK, "vanish", second, first, text)
-    done = migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)
+    done = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)
     assert done[1:] == ["3 cells of your own taken over, before the answer that came next."]
     made = sources(new / NOTEBOOK)
     place = made.index(second)
     assert made[place : place + 3] == [second, first, "Mine."]
     assert "answer_vanish = steps(3)" in made[place + 3]
-    migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)
+    migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)
     assert sources(new / NOTEBOOK) == made  # a second time, nothing is doubled
 
 
@@ -381,7 +391,7 @@ def test_own_cells_that_could_stop_the_notebook_or_have_no_place_are_named(old, 
     notebook["metadata"]["lab2"]["cells"].append("gone")
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     before = sources(new / NOTEBOOK)
-    (said,) = migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)[1:]
+    (said,) = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)[1:]
     assert said.startswith("6 cells of your own were not taken over: 'answer_vanish2 = h', 'print(")
     for line in ("def f(x:", "1 / 0", "# Exercise gone", "last = 1", str(folder)):
         assert line in said
@@ -395,7 +405,7 @@ def test_where_the_old_edition_is_not_known_other_cells_are_only_named(old, new)
     next(cell for cell in notebook["cells"] if cell["id"] == "tokenize")["source"] = "changed = 1"
     notebook["metadata"] = {}
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    said, changed = migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)[1:]
+    said, changed = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)[1:]
     assert said.startswith("1 cell of your own was not taken over: 'mine = 1'.")
     assert changed.endswith("different: tokenize.")
 
@@ -404,14 +414,14 @@ def test_a_cell_that_the_new_edition_has_dropped_is_not_the_students(old, new):
     notebook = answer_cells.read(new / NOTEBOOK)
     notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != "tokenize"]
     (new / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    assert len(migrate.take_over(old() / NOTEBOOK, new / NOTEBOOK)) == 1
+    assert len(migrate.migrate_notebook(old() / NOTEBOOK, new / NOTEBOOK)) == 1
 
 
 def test_of_two_cells_with_one_answer_the_other_is_named(old, new, solved):
     folder = old(split=solved["split"])
     cell = {"cell_type": "code", "id": "y", "metadata": {"exercise": {"id": "split"}}}
     add(folder / NOTEBOOK, "split", cell | {"source": "reason = 'titles'\nanswer_split = 'a'"})
-    done = migrate.take_over(folder / NOTEBOOK, new / NOTEBOOK)
+    done = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)
     assert done[0].startswith("1 answers") and "own was not taken over: \"reason = 't" in done[1]
     assert solved["split"] in sources(new / NOTEBOOK)
 
@@ -461,6 +471,21 @@ def test_a_notebook_that_cannot_be_read_keeps_no_other_back(old, new, solved, mo
         assert status == 1 and "own notebook. Name the older one." in err
 
 
+def test_runs_go_where_the_lab_looks_for_them(old, new, monkeypatch, capsys, tmp_path):
+    folder, output = old() / "data", tmp_path / "output"
+    a_run(folder / "runs" / "gru", *FINISHED)
+    for name in ("my_results.csv", "seeds.npz", "figures/six.png", "cache/a.npz", "glove.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(name)
+    monkeypatch.setenv("LAB2_OUT", str(output))
+    assert called_with(folder.parent, monkeypatch, capsys)[0] == 0
+    assert (output / "runs" / "gru" / "result.json").exists()
+    there = {str(path.relative_to(output).as_posix()) for path in output.rglob("*.*")}
+    assert there >= {"my_results.csv", "seeds.npz", "figures/six.png"}
+    assert not there & {"cache/a.npz", "glove.txt"} and not (new / "data" / "runs").exists()
+    assert (new / "data" / "cache" / "a.npz").exists() and (new / "data" / "glove.txt").exists()
+
+
 # ── runs ────────────────────────────────────────────────────────────────────────────────────────
 
 FINISHED = ("best.pt", "curve.csv", "result.json", "settings.json", "test.npz")
@@ -493,14 +518,14 @@ def test_copying_that_was_stopped_leaves_no_damage_and_goes_on(tmp_path, monkeyp
 
     with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, LabError)) as raised:
         patch.setattr(shutil, "copyfile", copy)
-        migrate.take_runs(tmp_path / "old", tmp_path / "new")
+        migrate.copy_runs(tmp_path / "old", tmp_path / "new")
     if isinstance(stop, OSError):
         assert "No space left. Mend that" in str(raised.value) and "\n" not in str(raised.value)
         assert not list(target.glob(".*"))
     there = [path for path in target.iterdir() if path.suffix != ".part"]
     assert all(path.read_text() == (run / path.name).read_text() for path in there)
     assert not (target / "result.json").exists()
-    migrate.take_runs(tmp_path / "old", tmp_path / "new")
+    migrate.copy_runs(tmp_path / "old", tmp_path / "new")
     assert {k: v for k, v in content(target).items() if not k.endswith(".part")} == {
         k: v for k, v in content(run).items() if k != "lock"
     }
@@ -515,7 +540,7 @@ def test_half_a_copy_is_mended(tmp_path, name, cut):
         (target / name).unlink()
     else:
         (target / name).write_text((run / name).read_text()[:cut])
-    assert migrate.take_runs(tmp_path / "old", tmp_path / "new")
+    assert migrate.copy_runs(tmp_path / "old", tmp_path / "new")
     assert content(target) == content(run)
 
 
@@ -534,7 +559,7 @@ def test_of_two_runs_the_one_that_has_come_further_stays(tmp_path, old_files, ne
     run = a_run(tmp_path / "old" / "runs" / "gru", *old_files)
     target = a_run(tmp_path / "new" / "runs" / "gru", *new_files, text="of ours")
     before = content(target)
-    done = migrate.take_runs(tmp_path / "old", tmp_path / "new")
+    done = migrate.copy_runs(tmp_path / "old", tmp_path / "new")
     assert bool(done) == comes
     if not comes:
         assert content(target) == before

@@ -20,8 +20,8 @@ from torch import nn
 from lab.base import files
 from lab.exercises import answer_cells, catalogue, harness, judge, solutions
 from lab.exercises import check as check_module
-from lab.exercises.cases import TASKS
 from lab.exercises.catalogue import ASKED, LAB
+from lab.exercises.tasks import TASKS
 
 CODE = [name for name, exercise in ASKED.items() if exercise.kind == "code"]
 QUESTIONS = [name for name, exercise in LAB.items() if exercise.kind in ("choice", "number")]
@@ -60,8 +60,8 @@ def nothing_named(monkeypatch):
 
 def points(name, function, seed=0):
     task = TASKS[name]
-    done = judge.attempts(function, task, seed)
-    return judge.judge(task, done, seed, ASKED[name].name).points(ASKED[name])
+    attempts = judge.try_function(function, task, seed)
+    return judge.judge(task, attempts, seed, ASKED[name].name).points(ASKED[name])
 
 
 def printed(source, scope):
@@ -93,10 +93,10 @@ def test_every_exercise_has_one_cell_with_its_heading(notebook):
         cells = [cell for n in notebooks for cell in n.cells if "exercise" in cell.metadata]
         return [(cell.metadata["exercise"]["id"], cell) for cell in cells]
 
-    assert sorted(name for name, _ in answer_cells(notebook)) == sorted(LAB)
-    found = answer_cells(*mutants.notebooks())
-    assert sorted(name for name, _ in found) == sorted(ASKED)
-    for name, cell in found:
+    assert sorted(name for name, _ in answers(notebook)) == sorted(LAB)
+    marked = answers(*mutants.notebooks())
+    assert sorted(name for name, _ in marked) == sorted(ASKED)
+    for name, cell in marked:
         assert cell.source.splitlines()[0] == catalogue.heading(name, ASKED[name])
         assert cell.cell_type == ("markdown" if ASKED[name].kind == "text" else "code"), name
 
@@ -188,11 +188,11 @@ def test_each_change_without_thought_loses_points(names, cells, name, nothing_na
 @pytest.mark.parametrize("name", CODE)
 def test_each_usual_mistake_is_told_by_its_name(name):
     task = TASKS[name]
-    for said, wrong in task.wrong.items():
-        done = [one._replace(used=frozenset()) for one in judge.attempts(wrong, task, 0)]
-        assert not any(one.error for one in done), said
-        judgement = judge.judge(task, done, 0)
-        assert not all(judgement.right) and said in " ".join(judgement.said), said
+    for label, mistake in task.known_mistakes.items():
+        attempts = [a._replace(used=frozenset()) for a in judge.try_function(mistake, task, 0)]
+        assert not any(attempt.error for attempt in attempts), label
+        judgement = judge.judge(task, attempts, 0)
+        assert not all(judgement.right) and label in " ".join(judgement.messages), label
 
 
 def test_messages_are_those_that_were_read():
@@ -220,16 +220,16 @@ def test_a_stub_is_not_started(names, cells, name):
     with answered(names, stub(cells, name)):
         assert check_module.examine(name, names, ASKED[name]) == (
             0,
-            [f"{name}: {check_module.STARTED}."],
+            [f"{name}: {check_module.NOT_STARTED}."],
         )
 
 
 def test_a_function_that_calls_another_stub_was_started(names, cells):
     calls = "def rnn_cell(*arguments):\n    return gru_cell(*arguments)"
     with answered(names, f"{stub(cells, 'gru-cell')}\n\n\n{calls}"):
-        got, said = check_code("rnn-cell", names["rnn_cell"])
-    head, tried, *_ = said.splitlines()
-    assert got == 0 and head == "rnn-cell: not yet, 0 of 3 points."
+        score, message = check_code("rnn-cell", names["rnn_cell"])
+    head, tried, *_ = message.splitlines()
+    assert score == 0 and head == "rnn-cell: not yet, 0 of 3 points."
     assert tried.endswith(": it calls gru-cell, which is not written yet.")
 
 
@@ -250,8 +250,8 @@ def raises_what_is_not_implemented(*arguments):
     ],
 )
 def test_what_pytorch_has_not_implemented_was_started(function, words):
-    got, said = check_code("rnn-cell", function)
-    assert got == 0 and words in said and check_module.STARTED not in said
+    score, message = check_code("rnn-cell", function)
+    assert score == 0 and words in message and check_module.NOT_STARTED not in message
 
 
 @pytest.mark.parametrize("name", CODE)
@@ -259,8 +259,12 @@ def test_an_answer_that_is_not_there_is_told(name):
     function = ASKED[name].name
     assert check(name).startswith(f"{name}: {function} is not there. Run the cell above.\n[---")
     for what, is_a in ((5, "value of type int"), ([1], "list of 1"), (None, "of type NoneType")):
-        got, said = check_code(name, what)
-        assert got == 0 and f"{function} is a" in said and f"{is_a}, and should be a fun" in said
+        score, message = check_code(name, what)
+        assert (
+            score == 0
+            and f"{function} is a" in message
+            and f"{is_a}, and should be a fun" in message
+        )
 
 
 def raises(*arguments):
@@ -276,9 +280,11 @@ def test_what_comes_back_is_told(name):
         lambda: 1: "TypeError: ",
         lambda *a: sys.exit(): "SystemExit in line 1",
     }.items():
-        got, said = check_code(name, function)
-        assert got == 0 and words in said and ASKED[name].hint in said, said
-        assert said.startswith(f"{name}: not yet, 0 of {ASKED[name].points} points.\n  Tried with ")
+        score, message = check_code(name, function)
+        assert score == 0 and words in message and ASKED[name].hint in message, message
+        assert message.startswith(
+            f"{name}: not yet, 0 of {ASKED[name].points} points.\n  Tried with "
+        )
 
 
 @pytest.mark.parametrize(
@@ -298,8 +304,8 @@ def test_what_comes_back_is_told(name):
     ids=str,
 )  # fmt: skip
 def test_a_wrong_form_is_told(value, words):
-    got, said = check_code("rnn-cell", lambda *a: value)
-    assert got == 0 and words in said
+    score, message = check_code("rnn-cell", lambda *a: value)
+    assert score == 0 and words in message
 
 
 def test_a_value_near_the_right_one_is_right(names):
@@ -330,8 +336,8 @@ def reads_all_beginnings_at_once(model, words):
     "function", [reads_again, reads_again_by_logits, reads_all_beginnings_at_once]
 )
 def test_beliefs_may_be_what_the_notebooks_classifier_says_of_each_beginning(function):
-    got, said = check_code("beliefs", function)
-    assert got == 2, said
+    score, message = check_code("beliefs", function)
+    assert score == 2, message
 
 
 def test_each_case_has_its_share(names):
@@ -367,9 +373,9 @@ CHANGES_INPUTS = {
 
 @pytest.mark.parametrize("name", CHANGES_INPUTS)
 def test_a_function_that_changes_its_inputs_is_told(name):
-    got, said = check_code(name, CHANGES_INPUTS[name])
-    assert got == 0 and harness.CHANGED in said
-    first, again = (judge.attempts(TASKS[name].right, TASKS[name], 0) for _ in range(2))
+    score, message = check_code(name, CHANGES_INPUTS[name])
+    assert score == 0 and harness.CHANGED in message
+    first, again = (judge.try_function(TASKS[name].solution, TASKS[name], 0) for _ in range(2))
     assert [judge.difference(a.value, b.value) for a, b in zip(first, again, strict=True)] == [
         "" for _ in first
     ]
@@ -409,9 +415,9 @@ def module_of_torch(kind, *sizes):
     ],
 )
 def test_what_pytorch_has_ready_made_gets_no_points(name, function, called):
-    got, said = check_code(name, function)
-    assert got == 0 and f"{ASKED[name].name} calls torch's " in said and called in said
-    assert re.search(r"write the (equations|formula) instead", said)
+    score, message = check_code(name, function)
+    assert score == 0 and f"{ASKED[name].name} calls torch's " in message and called in message
+    assert re.search(r"write the (equations|formula) instead", message)
 
 
 WAYS_ROUND = {
@@ -428,24 +434,24 @@ WAYS_ROUND = {
 
 @pytest.mark.parametrize("way", WAYS_ROUND)
 def test_the_labs_own_version_gets_no_points_whatever_it_is_called(way):
-    scope = {"given": solutions}
+    scope = {"solutions": solutions}
     exec(WAYS_ROUND[way], scope)
-    got, said = check_code("mcnemar", scope["mcnemar"])
-    assert got == 0 and "  mcnemar calls the lab's own version. Write yours.\n" in said
-    assert said.startswith("mcnemar: not yet, 0 of 3 points.\n")
+    score, message = check_code("mcnemar", scope["mcnemar"])
+    assert score == 0 and "  mcnemar calls the lab's own version. Write yours.\n" in message
+    assert message.startswith("mcnemar: not yet, 0 of 3 points.\n")
     assert points("mcnemar", scope["mcnemar"]) == 0 and sys.getprofile() is None
 
 
 @pytest.mark.parametrize("name", [name for name in CODE if hasattr(solutions, ASKED[name].name)])
 def test_the_labs_own_version_of_each_exercise_gets_no_points(name):
-    got, said = check_code(name, lambda *a: getattr(solutions, ASKED[name].name)(*a))
-    assert got == 0 and "calls the lab's own version" in said
+    score, message = check_code(name, lambda *a: getattr(solutions, ASKED[name].name)(*a))
+    assert score == 0 and "calls the lab's own version" in message
 
 
 def test_what_the_lab_has_for_another_exercise_may_be_called(cells):
     own = "F.binary_cross_entropy_with_logits(logits, batch.label)"
     source = cells["training-step"].replace(own, "solutions.binary_loss(logits, batch.label)")
-    scope = {"given": solutions, "nn": nn}
+    scope = {"solutions": solutions, "nn": nn}
     exec(source, scope)
     assert "solutions.binary_loss" in source
     assert check_code("training-step", scope["training_step"])[0] == 4
@@ -490,9 +496,9 @@ def test_a_loop_without_end_is_stopped_once_and_told(names):
             raise KeyboardInterrupt  # as the square button of Jupyter
         return names["rnn_cell"](*arguments)
 
-    got, said = check_code("rnn-cell", endless_in_the_second_call)
-    head, tried, *_ = said.splitlines()
-    assert got == 0 and len(calls) == 2 and sys.getprofile() is None
+    score, message = check_code("rnn-cell", endless_in_the_second_call)
+    head, tried, *_ = message.splitlines()
+    assert score == 0 and len(calls) == 2 and sys.getprofile() is None
     assert head == "rnn-cell: not yet, 0 of 3 points."
     assert tried == (
         "  Tried with 1 review, E = 3, H = 2: it had not come to an end when you stopped it; is "
@@ -504,17 +510,17 @@ def test_a_check_that_is_stopped_itself_says_nothing_of_the_answer(names):
     def stopped(*arguments):
         raise KeyboardInterrupt
 
-    done = judge.attempts(names["rnn_cell"], TASKS["rnn-cell"], 0)
+    attempts = judge.try_function(names["rnn_cell"], TASKS["rnn-cell"], 0)
     with pytest.raises(KeyboardInterrupt):
-        judge.judge(dataclasses.replace(TASKS["rnn-cell"], right=stopped), done, 0)
+        judge.judge(dataclasses.replace(TASKS["rnn-cell"], solution=stopped), attempts, 0)
 
 
 def test_random_numbers_inside_are_the_same_each_time():
-    drawn = []
+    numbers = []
     for _ in range(2):
-        check_code("rnn-cell", lambda *a: drawn.append(torch.rand(1).item()))
+        check_code("rnn-cell", lambda *a: numbers.append(torch.rand(1).item()))
         torch.rand(1)
-    assert drawn[: len(drawn) // 2] == drawn[len(drawn) // 2 :] and len(set(drawn)) == 1
+    assert numbers[: len(numbers) // 2] == numbers[len(numbers) // 2 :] and len(set(numbers)) == 1
 
 
 def test_an_error_is_told_with_the_line_of_the_function_itself():
@@ -587,10 +593,10 @@ def test_whatever_the_answer_is_something_is_said_and_nothing_is_raised(name):
             continue  # so are these
         if ASKED[name].key is str and answer is VALUES[2]:
             continue  # this is a word
-        got, said = check_code(name, answer)
-        assert got is not None and got < ASKED[name].points, answer
-        assert said.startswith(f"{name}: ") and "cannot be checked" not in said
-        assert len(said) < 1000 and "Traceback" not in said
+        score, message = check_code(name, answer)
+        assert score is not None and score < ASKED[name].points, answer
+        assert message.startswith(f"{name}: ") and "cannot be checked" not in message
+        assert len(message) < 1000 and "Traceback" not in message
 
 
 def test_a_warning_of_pytorch_is_not_shown(names, cells):
@@ -648,8 +654,8 @@ def test_an_answer_is_recorded_and_not_judged(name):
     exercise = ASKED[name]
     answers = catalogue.letters(exercise) if exercise.kind == "choice" else (1.609, -3, 10**6)
     for answer in answers:
-        said = check_code(name, answer)[1]
-        assert said.startswith(f"{name}: recorded ({answer}). Your teacher will mark it.\n")
+        message = check_code(name, answer)[1]
+        assert message.startswith(f"{name}: recorded ({answer}). Your teacher will mark it.\n")
     assert check_code(name, answers[0])[0] is None
 
 
@@ -657,35 +663,35 @@ def test_an_answer_is_recorded_and_not_judged(name):
 def test_what_is_no_letter_or_number_is_told(name):
     for answer in (None, ...):
         assert check_code(name, answer) == (0, check_code(name, None)[1])
-        assert f"{name}: {check_module.STARTED}." in check_code(name, answer)[1]
+        assert f"{name}: {check_module.NOT_STARTED}." in check_code(name, answer)[1]
     if ASKED[name].kind == "choice":
         for answer in ("B", "e", "ab", "", " b", 1, ["a"], "a, b"):
-            got, said = check_code(name, answer)
-            assert got == 0
-            assert f'{answer!r} is no answer. Choose one of "a", "b", "c", "d".\n' in said
+            score, message = check_code(name, answer)
+            assert score == 0
+            assert f'{answer!r} is no answer. Choose one of "a", "b", "c", "d".\n' in message
     else:
         for answer in ("25", "b", True, [3], math.nan, "three", 1j):
-            got, said = check_code(name, answer)
-            assert got == 0 and f"{name}: {answer!r} is no number." in said
+            score, message = check_code(name, answer)
+            assert score == 0 and f"{name}: {answer!r} is no number." in message
 
 
 @pytest.mark.parametrize("name", [name for name in QUESTIONS if ASKED[name].kind == "number"])
 def test_a_number_may_be_computed(name):
     for three in (np.int64(3), np.float32(3), np.array([3]), torch.tensor(3), torch.tensor([[3]])):
         number = "3" if "int" in str(three.dtype) else "3.0"
-        said = check_code(name, three)[1]
-        assert said.startswith(f"{name}: recorded ({number}). Your teacher will mark it.\n")
+        message = check_code(name, three)[1]
+        assert message.startswith(f"{name}: recorded ({number}). Your teacher will mark it.\n")
     for other in (np.True_, torch.tensor(True), np.array([3, 3]), torch.ones(2), np.complex64(1)):
-        got, said = check_code(name, other)
-        assert got == 0 and " is no number.\n" in said
+        score, message = check_code(name, other)
+        assert score == 0 and " is no number.\n" in message
 
 
 @pytest.mark.parametrize("name", [name for name in QUESTIONS if ASKED[name].kind == "number"])
 def test_a_number_with_a_comma_is_told(name):
     for pair, point in (((1, 609), "1.609"), ((-3, 0), "-3.0")):
-        got, said = check_code(name, pair)
-        told = f"{name}: {pair} is no number; write a point, not a comma: {point}.\n"
-        assert got == 0 and said.startswith(told)
+        score, message = check_code(name, pair)
+        line = f"{name}: {pair} is no number; write a point, not a comma: {point}.\n"
+        assert score == 0 and message.startswith(line)
     for other in ((1, 2, 3), (1, -2), (1.5, 2), [1, 609], ("1", "2"), (1,)):
         assert check_code(name, other)[1].startswith(f"{name}: {other!r} is no number.\n")
 
@@ -729,17 +735,17 @@ def test_a_guess_in_range_comes_back_and_has_its_point(name, value):
 @pytest.mark.parametrize("seventy", [np.int64(70), np.array([70]), torch.tensor(70.0)])
 def test_a_guess_may_be_computed_and_comes_back_as_a_plain_number(seventy, out):
     for name, value in (("linear", seventy), ("recall", dict.fromkeys(CELLS, seventy))):
-        came, got, said = guess(name, value, 5.0 if name == "linear" else None)
-        assert (got, said) == (1, "") and came == catalogue.plain(value)
-        for number in came.values() if name == "recall" else [came]:
+        result, score, message = guess(name, value, 5.0 if name == "linear" else None)
+        assert (score, message) == (1, "") and result == catalogue.plain(value)
+        for number in result.values() if name == "recall" else [result]:
             assert number == 70 and type(number) in (int, float)
     assert stored(out) == [("guess-linear", "", 70.0, 5.0)]
     assert not guess("linear", np.True_)[1] and not guess("linear", 2 * seventy)[1]
 
 
 def test_a_share_where_per_cent_are_asked_is_told_and_kept():
-    value, _, said = guess("linear", 0.8)
-    assert value == 0.8 and "0.8 is read in per cent. If a share was meant: 0.8 is 80." in said
+    value, _, message = guess("linear", 0.8)
+    assert value == 0.8 and "0.8 is read in per cent. If a share was meant: 0.8 is 80." in message
     assert "per cent" in guess("recall", {"RNN": 0.3, "LSTM": 1, "GRU": 1})[2]
     for name, guessed in (
         ("linear", 80),
@@ -751,8 +757,10 @@ def test_a_share_where_per_cent_are_asked_is_told_and_kept():
 
 
 def test_a_guess_with_a_comma_is_told():
-    said = "guess-linear: (79, 5) is no prediction; write a point, not a comma: 79.5. Write a num"
-    assert guess("linear", (79, 5))[2].startswith(said)
+    message = (
+        "guess-linear: (79, 5) is no prediction; write a point, not a comma: 79.5. Write a num"
+    )
+    assert guess("linear", (79, 5))[2].startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -776,10 +784,10 @@ def test_a_guess_with_a_comma_is_told():
     ],
 )
 def test_a_guess_out_of_range_is_none_and_is_told(name, value, wanted):
-    came, got, said = guess(name, value)
-    assert came is None and got == 0
-    assert said.startswith(f"guess-{name}: ")
-    assert f"is no prediction. Write {wanted}" in said and said.count("\n") == 1
+    result, score, message = guess(name, value)
+    assert result is None and score == 0
+    assert message.startswith(f"guess-{name}: ")
+    assert f"is no prediction. Write {wanted}" in message and message.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", GUESSES)
@@ -797,8 +805,8 @@ def test_a_guess_that_is_not_made_is_none_without_a_word(name, out):
 )
 def test_whatever_a_guess_is_nothing_is_raised(value, out):
     for name in ("linear", "six", "word"):
-        came, got, said = guess(name, value, 3.0)
-        assert (came, got) in ((None, 0), (catalogue.plain(value), 1)) and len(said) < 300
+        result, score, message = guess(name, value, 3.0)
+        assert (result, score) in ((None, 0), (catalogue.plain(value), 1)) and len(message) < 300
 
 
 def test_guesses_and_outcomes_are_kept_once_each(out):
@@ -844,8 +852,10 @@ def test_a_table_that_another_program_holds_stops_nothing_and_is_told(out, monke
 
     monkeypatch.setattr(Path, "replace", held)
     monkeypatch.setattr(files, "PATIENCE", 0.0)
-    came, got, said = guess("linear", 70.0, 79.8)
-    assert (came, got) == (70.0, 1) and said.count("\n") == 1
-    assert said.startswith("guess-linear: not kept for your report. Cannot write predictions.csv")
-    assert "Close the program that has it open" in said
+    result, score, message = guess("linear", 70.0, 79.8)
+    assert (result, score) == (70.0, 1) and message.count("\n") == 1
+    assert message.startswith(
+        "guess-linear: not kept for your report. Cannot write predictions.csv"
+    )
+    assert "Close the program that has it open" in message
     assert stored(out) == [("guess-linear", "", 60.0, 79.8)]

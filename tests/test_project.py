@@ -229,6 +229,14 @@ def test_a_relative_folder_is_the_same_one_for_the_further_notebooks(monkeypatch
     assert config.output_folder().resolve() == tmp_path / "tests"  # where one works comes first
 
 
+def test_a_tilde_is_the_readers_own_folder(monkeypatch, tmp_path):
+    """Also where no shell replaces it: in a file of settings, or in %env of a notebook."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("LAB2_DATA", "~/not there yet")
+    assert config.data_folder() == tmp_path / "not there yet"
+
+
 def test_an_error_of_the_lab_is_one_line_in_jupyter():
     assert LabError("what, where, what to do")._render_traceback_() == [
         "LabError: what, where, what to do"

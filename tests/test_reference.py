@@ -165,6 +165,17 @@ def test_what_cannot_be_read_is_not_written_over(maker, folder, small_lists, fil
     assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == before
 
 
+def test_in_a_folder_without_git_other_advice_is_given(folder, tmp_path, monkeypatch, capsys):
+    folder.mkdir()
+    (folder / "results.csv").write_bytes(b"")
+    (folder / "predictions.npz").write_bytes(b"")
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+    for read in (reference.all_runs, lambda name: reference.predictions(None, name)):
+        with pytest.raises(LabError, match=r"Get them again: unpack the lab's archive once more"):
+            read("full")
+    assert capsys.readouterr().out == "predictions.npz is damaged.\n"  # nobody makes it anew
+
+
 def test_a_stop_while_storing_loses_nothing(maker, folder, small_lists, monkeypatch):
     write = files.write_table
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -258,6 +259,16 @@ def test_missing_pictures_are_said_and_attached_ones_shown(tmp_path):
     cell.attachments = {"a.png": {"image/png": png()}}
     pdf = report.convert(write(tmp_path, "# T", cell), tmp_path / "out.pdf")
     assert "(Picture not found: nowhere/b.png)" in text_of(pdf)
+    assert sum(len(page.images) for page in pypdf.PdfReader(pdf).pages) == 1
+
+
+@pytest.mark.parametrize("name", ["my pic.png", "my%20pic.png", "größe.png"])
+def test_a_picture_is_found_whatever_is_in_its_name(tmp_path, name):
+    """Jupyter writes a blank as %20; a name may also have a % of its own."""
+    (tmp_path / name).write_bytes(drawn())
+    text = f"# T\n\n![]({quote(name) if ' ' in name else name})"
+    pdf = report.convert(write(tmp_path, text), tmp_path / "out.pdf")
+    assert "not found" not in text_of(pdf)
     assert sum(len(page.images) for page in pypdf.PdfReader(pdf).pages) == 1
 
 

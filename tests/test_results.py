@@ -9,6 +9,7 @@ import pytest
 from helpers import CODE
 
 from lab.analysis import figures, statistics, tables
+from lab.base import files
 from lab.config import LabError
 from lab.experiments import results
 from lab.experiments.run import RunRecord
@@ -64,6 +65,22 @@ def test_missing_or_broken_results_say_what_to_do(tmp_path, content):
         (tmp_path / "results.csv").write_bytes(content)
     with pytest.raises(LabError, match="Run the cells above first"):
         results.load_results(tmp_path)
+
+
+def test_what_is_no_number_is_read_as_it_was_written(tmp_path):
+    names = {"run": "007", "network": "1", "data": "12e45", "code": "0123", "commit": "1234567e12"}
+    table = pd.DataFrame([{**names, "seed": 0}])
+    for name in ("results", "curves"):
+        files.write_table(f"my_{name}", table, tmp_path, digits=None)
+    for read in results.load_results(tmp_path, "my_"):
+        assert read.iloc[0].to_dict() == names | {"seed": 0}
+
+
+@pytest.mark.parametrize("name", ["labels", "lengths", "file", "path", "allow_pickle", "arr_0"])
+def test_a_network_may_have_any_name(exported, data, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
+    results.export_predictions(exported[1], data.test, "said", [name, "another"])
+    assert list(results.read_predictions("said").probability) == [name, "another"]
 
 
 def test_table_stands_beside_the_starting_report(exported):

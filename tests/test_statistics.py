@@ -263,6 +263,15 @@ def test_bands_leave_out_reviews_without_gradient():
     assert math.isinf(statistics.half_life(statistics.bands(np.ones((5, 2)))))
 
 
+def test_bands_of_no_gradient_at_all_are_not_known():
+    table = statistics.bands(np.array([[1.0, 2.0], [0.0, 0.0]]))
+    assert table["distance"].tolist() == [0, 1]
+    assert table[["low", "median", "high"]].isna().all(axis=None)
+    assert statistics.half_life(table) == 0
+    left = statistics.gradient_left(table.assign(network="RNN-8", state="h"), back=20)
+    assert math.isnan(left["RNN"])
+
+
 def test_half_lives_are_told_apart_by_kind_network_and_state():
     norms = 0.9 ** np.arange(60)[::-1, None] * np.ones((1, 5))
     table = pd.concat(

@@ -18,8 +18,8 @@ from helpers import NOTEBOOK, ROOT, execute, folder_with, said
 from lab import config
 from lab.config import LabError
 from lab.exercises import answer_cells
-from lab.exercises.cases import TASKS
 from lab.exercises.catalogue import ASKED, LAB
+from lab.exercises.tasks import TASKS
 from lab.experiments import reference
 from tools.students import migrate, my_report
 from tools.teachers import student_edition
@@ -145,7 +145,7 @@ def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(edition, t
 
 def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
     """It is found by its first line; and a cell that is missing or there twice is told."""
-    read = student_edition.answers.read
+    read = student_edition.answer_cells.read
 
     def bare(path):
         notebook = read(path)
@@ -153,7 +153,7 @@ def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
             cell["metadata"].pop("exercise", None)
         return notebook
 
-    monkeypatch.setattr(student_edition.answers, "read", bare)
+    monkeypatch.setattr(student_edition.answer_cells, "read", bare)
     assert "torch.tanh(x @ w_ih.T" not in student_edition.contents()[NOTEBOOK].decode("utf-8")
 
     def twice(path):
@@ -161,7 +161,7 @@ def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
         copies = [c for c in notebook["cells"] if c["metadata"].get("exercise") == {"id": "copy"}]
         return {**notebook, "cells": notebook["cells"] + copies}
 
-    monkeypatch.setattr(student_edition.answers, "read", twice)
+    monkeypatch.setattr(student_edition.answer_cells, "read", twice)
     with pytest.raises(LabError, match="have 2 cells for copy; there must be one"):
         student_edition.contents()
 
@@ -484,7 +484,7 @@ def test_a_report_takes_the_cell_that_is_filled_and_forgives_jupyter_s_magics(tm
     assert "rnn-cell" not in work.missing and work.stopped == ""
 
 
-@pytest.mark.parametrize("program", ["report.py", "take_over.py"])
+@pytest.mark.parametrize("program", ["report.py", "migrate.py"])
 def test_the_system_s_python_is_told_which_one_to_take(tmp_path, edition, program):
     student_edition.write(tmp_path / "student", edition)
     bare = [sys.executable, "-S", program, "x"]  # without packages
@@ -501,13 +501,13 @@ def test_answers_are_taken_over_into_a_corrected_edition(edition, solved, tmp_pa
     mine["rnn-cell"] = solved["rnn-cell"].replace("x, h,", "x, old, h,")
     old = folder_with(edition, tmp_path / "old" / "student", **mine)
     new = folder_with(edition, tmp_path / "new" / "student")
-    done = migrate.take_over(old, new)
+    done = migrate.migrate_notebook(old, new)
     found = answer_cells.find(answer_cells.read(new)["cells"])
     for name, source in mine.items():
         assert found[name][0].source == source, name
     assert done[0].startswith(f"{len(mine)} answers") and "rnn-cell: asks for something" in done[1]
     assert (new.parent / "lab2.before.ipynb").exists()
-    again = migrate.take_over(old, new)
+    again = migrate.migrate_notebook(old, new)
     assert again[0].startswith("0 answers") and "Answered here already" in again[1]
 
 
@@ -517,7 +517,7 @@ def test_runs_come_along_and_nothing_is_overwritten(tmp_path):
         (folder / "runs" / "gru").mkdir(parents=True)
         (folder / "results.csv").write_text(text)
     (old / "runs" / "gru" / "best.pt").write_text("weights")
-    assert migrate.take_runs(old, new) == ["1 files of finished runs copied."]
+    assert migrate.copy_runs(old, new) == ["1 files of finished runs copied."]
     assert (new / "results.csv").read_text() == "new"
     assert (new / "runs" / "gru" / "best.pt").read_text() == "weights"
 
@@ -526,7 +526,7 @@ def test_runs_come_along_and_nothing_is_overwritten(tmp_path):
 def test_taking_over_says_in_a_sentence_what_is_wrong(tmp_path, monkeypatch, capsys, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.ipynb").write_text("no notebook")
-    monkeypatch.setattr(sys, "argv", ["take_over.py", *([str(tmp_path / name)] if name else [])])
+    monkeypatch.setattr(sys, "argv", ["migrate.py", *([str(tmp_path / name)] if name else [])])
     assert migrate.main() == 1
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
@@ -544,7 +544,7 @@ def test_the_errors_that_the_teacher_reads_of_are_those_that_checks_know():
         if name and line.startswith("|"):
             said = line.replace(r"\*", "×").split("|")[2]
             for phrase in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", said):
-                assert phrase.replace("×", "*") in TASKS[name].wrong, (name, phrase)
+                assert phrase.replace("×", "*") in TASKS[name].known_mistakes, (name, phrase)
                 phrases += 1
     assert phrases > 25
 

@@ -178,6 +178,17 @@ def test_broken_vector_file_names_file_and_line(tmp_path, vocab, line, complaint
         utils.load_vectors(vocab, tmp_path)
 
 
+@pytest.mark.parametrize("is_file", [True, False])
+def test_texts_without_a_word_that_glove_knows_are_told(tmp_path, is_file):
+    """With so much as a full stop that GloVe knows, the other words get random vectors."""
+    if is_file:
+        write_vectors(tmp_path)
+    strange = utils.Vocab(utils.Counter({"很好看的电影": 2, "前台态度冷淡": 1}))
+    with pytest.raises(LabError, match="no vector for any word of the training reviews"):
+        utils.load_vectors(strange, tmp_path)
+    assert not list(tmp_path.glob("cache/*"))
+
+
 def test_cut_compressed_vector_file_is_named(tmp_path, vocab):
     write_vectors(tmp_path, "glove.6B.50d.txt.gz")
     file = tmp_path / "glove.6B.50d.txt.gz"

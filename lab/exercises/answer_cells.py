@@ -29,12 +29,12 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what `ast
 
 
 class Answer(NamedTuple):
-    """A cell with an answer: what is in it, where it stands, and by what it was found."""
+    """A cell with an answer: what is in it, where it stands, and what says that it is one."""
 
     source: str
     kind: str  # "code" or "markdown", as the cell is now
     place: int
-    found_by: str  # "metadata", "first line" or "id"
+    clue: str  # "metadata", "first line" or "id"
     question: str = ""  # of a text, as the student's edition asked it; "": not known
 
 
@@ -61,22 +61,22 @@ def source_of(cell: dict[str, Any]) -> str:
 
 def find(cells: list[dict[str, Any]]) -> dict[str, list[Answer]]:
     """Return the answers of some cells: id of the exercise -> its cells, mostly one."""
-    found: dict[str, list[Answer]] = {}
+    answers: dict[str, list[Answer]] = {}
     for place, cell in enumerate(cells):
         if not isinstance(cell, dict):
             continue
         source = source_of(cell)
-        name, by = _name_of(cell, source)
+        name, clue = _name_of(cell, source)
         if name in ASKED:
             kind = "markdown" if cell.get("cell_type") == "markdown" else "code"
-            question = str(marked(cell).get("question", ""))
-            found.setdefault(name, []).append(Answer(source, kind, place, by, question))
-    for name, ones in found.items():  # an id says little: it is the last resort
-        found[name] = [one for one in ones if one.found_by != "id"] or ones
-    return found
+            question = str(exercise_metadata(cell).get("question", ""))
+            answers.setdefault(name, []).append(Answer(source, kind, place, clue, question))
+    for name, ones in answers.items():  # an id says little: it is the last resort
+        answers[name] = [one for one in ones if one.clue != "id"] or ones
+    return answers
 
 
-def marked(cell: dict[str, Any]) -> dict[str, Any]:
+def exercise_metadata(cell: dict[str, Any]) -> dict[str, Any]:
     """Return what the metadata of a cell say of the exercise that it answers; {} if nothing."""
     metadata = cell.get("metadata")
     exercise = metadata.get("exercise") if isinstance(metadata, dict) else None
@@ -85,7 +85,7 @@ def marked(cell: dict[str, Any]) -> dict[str, Any]:
 
 def _name_of(cell: dict[str, Any], source: str) -> tuple[str, str]:
     """Return the exercise that a cell answers, and by what that is known."""
-    if isinstance(name := marked(cell).get("id"), str):
+    if isinstance(name := exercise_metadata(cell).get("id"), str):
         return name, "metadata"
     if heading := HEADING.match(source):
         return heading[1], "first line"
@@ -110,14 +110,11 @@ def is_empty(answer: str, exercise: Exercise, question: str = "") -> bool:
         return not body
     if exercise.kind == "code":
         return all(_is_stub(node, exercise.name) or _is_idle(node) for node in body)
-    if not any(_gives(node, exercise.name) for node in body):
+    if not any(_assigns(node, exercise.name) for node in body):
         return all(map(_is_idle, body))  # a name that is spelt wrongly is something, too
     value = value_of(answer, exercise.name)
-    return not any(map(_is_filled, value.values() if isinstance(value, dict) else [value]))
-
-
-def _is_filled(value: Any) -> bool:
-    return value not in (None, "", ...)
+    parts = value.values() if isinstance(value, dict) else [value]
+    return all(part in (None, "", ...) for part in parts)
 
 
 def _is_stub(node: ast.stmt, name: str) -> bool:
@@ -156,8 +153,8 @@ def text_of(answer: str, question: str = "") -> str:
 
 def question_of(answer: str) -> str:
     """Return what a text's cell asks at its beginning, in single asterisks; "" if nothing."""
-    found = QUESTION.match(_below_heading(answer))
-    return found[0] if found else ""
+    question = QUESTION.match(_below_heading(answer))
+    return question[0] if question else ""
 
 
 def _below_heading(answer: str) -> str:
@@ -173,14 +170,14 @@ def value_of(answer: str, name: str) -> Any:
     value = None
     try:
         for node in _statements(answer):
-            if _gives(node, name):
-                value = _given(node, name, value)
+            if _assigns(node, name):
+                value = _value_after(node, name, value)
     except UNREADABLE:
         return None
     return value
 
 
-def _gives(node: ast.stmt, name: str) -> bool:
+def _assigns(node: ast.stmt, name: str) -> bool:
     """Say whether a statement gives a name a value, or changes it: an entry, or by a method."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return node.name == name
@@ -194,7 +191,7 @@ def _gives(node: ast.stmt, name: str) -> bool:
     )
 
 
-def _given(node: ast.stmt, name: str, before: Any) -> Any:
+def _value_after(node: ast.stmt, name: str, before: Any) -> Any:
     """Return the value of a name after a statement that gives it one; before: its value so far."""
     for target in _targets(node):
         if _is_name(target, name):
@@ -249,12 +246,12 @@ def names(source: str) -> tuple[set[str], set[str]]:
         tables = [symtable.symtable(ast.unparse(_statements(source)), "cell", "exec")]
     except UNREADABLE:
         return set(), set()
-    given = {s.get_name() for s in tables[0].get_symbols() if s.is_assigned() or s.is_imported()}
+    own = {s.get_name() for s in tables[0].get_symbols() if s.is_assigned() or s.is_imported()}
     needed = {s.get_name() for s in tables[0].get_symbols() if s.is_referenced()}
     for table in tables:  # classes and comprehensions in it are run at once
         tables += [inner for inner in table.get_children() if _is_run_at_once(inner)]
         needed |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
-    return given, needed - given
+    return own, needed - own
 
 
 def _is_run_at_once(table: symtable.SymbolTable) -> bool:
@@ -295,26 +292,14 @@ def stub(
     if exercise.kind == "code":
         body = ast.parse(answer).body
         function = next(n for n in body if getattr(n, "name", "") == exercise.name)
-        return "\n".join(
-            [lines[0], *_signature(lines, function), *_not_written(name, exercise, say)]
-        )
+        signature = lines[function.lineno - 1 : function.body[0].end_lineno]  # with its docstring
+        hint = f"    # {say(f'Hint: {exercise.hint}')}"
+        error = f'    raise NotImplementedError("Exercise {name}: not written yet")'
+        return "\n".join([lines[0], *signature, hint, error])
     node = _assignment(answer, exercise.name)
     empty = '{"name": "", "number": ""}' if exercise.kind == "about" else empty_guess(exercise.key)
-    empty = empty if exercise.kind in ("about", "guess") else "None"
     before, after = lines[: node.lineno - 1], lines[node.end_lineno :]
     return "\n".join([*before, f"{exercise.name} = {empty}", *after])
-
-
-def _signature(lines: list[str], function: ast.FunctionDef) -> list[str]:
-    """Return the lines of a function down to its docstring."""
-    return lines[function.lineno - 1 : function.body[0].end_lineno]
-
-
-def _not_written(name: str, exercise: Exercise, say: Callable[[str], str]) -> list[str]:
-    return [
-        f"    # {say(f'Hint: {exercise.hint}')}",
-        f'    raise NotImplementedError("Exercise {name}: not written yet")',
-    ]
 
 
 # ── Putting answers in ──────────────────────────────────────────────────────────────────────────
@@ -350,7 +335,7 @@ def _own_lines(answer: str, stub: str, doubled: Iterable[str] = ()) -> list[str]
 
     doubled: statements, as `ast.dump` shows them, that are left out
     """
-    name = found[1] if (found := HEADING.match(stub)) else ""
+    name = heading[1] if (heading := HEADING.match(stub)) else ""
     lines = answer.strip("\n").encode().split(b"\n")  # `ast` counts bytes
     nodes = _statements(answer.strip("\n")) if doubled else []
     for node in reversed(nodes):
@@ -360,7 +345,7 @@ def _own_lines(answer: str, stub: str, doubled: Iterable[str] = ()) -> list[str]
             after = lines[last][node.end_col_offset :].lstrip(b" ;")
             lines[first : last + 1] = filter(None, (before, after))
     texts = [line.decode() for line in lines]
-    return [line for line in texts if not ((found := HEADING.match(line)) and found[1] == name)]
+    return [line for line in texts if not (heading := HEADING.match(line)) or heading[1] != name]
 
 
 def asks_for_another(stub: str, answer: str, exercise: Exercise, question: str = "") -> bool:
@@ -369,22 +354,22 @@ def asks_for_another(stub: str, answer: str, exercise: Exercise, question: str =
     question: of the old cell, as for `text_of`. An answer that does not tell is to the same.
     """
     if exercise.kind == "text":
-        told = [question_of(stub), question or question_of(answer)]
+        new, old = question_of(stub), question or question_of(answer)
     else:
-        told = [_arguments(stub, exercise.name), _arguments(answer, exercise.name)]
-    return all(told) and told[0] != told[1]
+        new, old = _arguments(stub, exercise.name), _arguments(answer, exercise.name)
+    return bool(new and old) and new != old
 
 
 def _arguments(source: str, name: str) -> str:
     """Return the arguments of a function that a cell defines, in brackets; "" if it does not."""
     try:
-        found = [n for n in _statements(source) if isinstance(n, ast.FunctionDef)]
+        functions = [n for n in _statements(source) if isinstance(n, ast.FunctionDef)]
     except SyntaxError:
         return ""
-    return "".join([f"({ast.unparse(n.args)})" for n in found if n.name == name][-1:])
+    return "".join([f"({ast.unparse(f.args)})" for f in functions if f.name == name][-1:])
 
 
 def _assignment(source: str, name: str) -> ast.Assign | ast.AnnAssign | None:
     """Return where a cell gives a name its value."""
-    found = [n for n in _statements(source) if any(_is_name(t, name) for t in _targets(n))]
-    return found[-1] if found else None
+    nodes = [n for n in _statements(source) if any(_is_name(t, name) for t in _targets(n))]
+    return nodes[-1] if nodes else None

@@ -5,7 +5,7 @@ A cell of a notebook that holds an answer says in its metadata which one (`{"exe
 what programs must know of it: the check, the student's edition, the grading.
 
 Kinds of answers:
-    code    a function; `cases.py` has what it is tried with
+    code    a function; `tasks` has what it is tried with
     number  a number, within a tolerance
     choice  one of the letters a, b, c, ... as text
     guess   a prediction: recorded, and drawn into the figure that follows; every guess in range
@@ -14,11 +14,12 @@ Kinds of answers:
     free    code of the student's own, read by a person
     about   who the student is
 
-To add one: an entry here, a marked cell in a notebook, and for code a task in `cases.py`.
+To add one: an entry here, a marked cell in a notebook, and for code a task in `tasks`.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,7 @@ CELLS = ("RNN", "LSTM", "GRU")
 NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-256")
 GATES = ("0.50", "0.73", "0.95")
 PERPLEXITY = (1.0, 1e6)
+ANY_NUMBER = (-sys.float_info.max, sys.float_info.max)  # neither nan nor infinite
 
 LAB = {
     "about-you": Exercise("about", 0, 1, "student", title="Name and number"),
@@ -199,9 +201,7 @@ LAB = {
 
 FURTHER = {  # electives, with points of their own
     "weight-gradient": _code(
-        8,
-        25,
-        "weight_gradient",
+        8, 25, "weight_gradient",
         "delta_t is (1 - h_t^2) dL/dh_t; the first step has no state before.",
     ),
     "adam": _code(
@@ -211,7 +211,7 @@ FURTHER = {  # electives, with points of their own
         5, 10, "surprise_of", "Read `before` first; then feed each word back after asking for it."
     ),
     "reading-sizes": _text(5, 10, "What depends on size, and why"),
-}
+}  # fmt: skip
 
 ASKED = LAB | FURTHER
 
@@ -270,5 +270,5 @@ def heading(name: str, exercise: Exercise) -> str:
     points = f"{exercise.points} point{'s' * (exercise.points > 1)}"
     minutes = f"{exercise.minutes} minute{'s' * (exercise.minutes > 1)}"
     minutes += ", at home" if exercise.home else ""
-    said = f"{kinds.get(exercise.kind, 'Answer')} {name} · {points} · {minutes}"
-    return f"**{said}**" if exercise.kind == "text" else f"# {said}"
+    line = f"{kinds.get(exercise.kind, 'Answer')} {name} · {points} · {minutes}"
+    return f"**{line}**" if exercise.kind == "text" else f"# {line}"

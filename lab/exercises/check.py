@@ -16,22 +16,12 @@ import pandas as pd
 
 from lab import config
 from lab.base import files, i18n
-from lab.exercises import judge
-from lab.exercises.cases import TASKS
-from lab.exercises.catalogue import (
-    ASKED,
-    LAB,
-    PERCENT,
-    Exercise,
-    group_of,
-    in_range,
-    letters,
-    plain,
-)
+from lab.exercises import catalogue, judge
+from lab.exercises.catalogue import ASKED, LAB, Exercise, in_range, letters, plain
 from lab.exercises.harness import kind, unwritten
+from lab.exercises.tasks import TASKS
 
-STARTED = "not started yet"
-LARGEST = sys.float_info.max
+NOT_STARTED = "not started yet"
 MARKS = "_marks"  # where the points of a notebook are kept, among its own names
 OUTCOMES = "predictions"  # the table of guesses and what came of them
 
@@ -57,7 +47,7 @@ def check(name: str = "") -> None:
         except Exception as error:  # an object that cannot even be looked at
             what = f"{ASKED[name].name} cannot be checked ({type(error).__name__})"
             marks[name], lines = 0, [f"{name}: {what}."]
-        i18n.tell("\n".join([*lines, progress(marks, group_of(name))]))
+        i18n.tell("\n".join([*lines, progress(marks, catalogue.group_of(name))]))
 
 
 def _shown(value: Any) -> str:
@@ -83,17 +73,18 @@ def examine(name: str, scope: dict[str, Any], exercise: Exercise) -> tuple[float
     if exercise.kind == "code":
         return _examine_code(name, answer, exercise)
     if answer is None or answer is ...:
-        return 0, [f"{name}: {STARTED}."]
-    if exercise.kind == "choice" and not (
-        isinstance(answer, str) and answer in list(letters(exercise))
-    ):
-        options = ", ".join(f'"{letter}"' for letter in letters(exercise))
-        return 0, [f"{name}: {shown} is no answer. Choose one of {options}."]
-    if exercise.kind == "number" and not in_range(answer, (-LARGEST, LARGEST)):
+        return 0, [f"{name}: {NOT_STARTED}."]
+    if exercise.kind == "choice":
+        options = list(letters(exercise))
+        if not (isinstance(answer, str) and answer in options):
+            quoted = ", ".join(f'"{letter}"' for letter in options)
+            return 0, [f"{name}: {shown} is no answer. Choose one of {quoted}."]
+    if exercise.kind == "number" and not in_range(answer, catalogue.ANY_NUMBER):
         return 0, [f"{name}: {shown} is no number{_without_comma(answer)}."]
     if exercise.kind == "guess":
-        made = in_range(answer, exercise.key)
-        return (exercise.points, [f"{name}: recorded."]) if made else (0, [_no_guess(name, answer)])
+        if not in_range(answer, exercise.key):
+            return 0, [_no_guess(name, answer)]
+        return exercise.points, [f"{name}: recorded."]
     return None, [f"{name}: recorded ({plain(answer)}). Your teacher will mark it."]
 
 
@@ -110,16 +101,16 @@ def _examine_code(name: str, answer: Any, exercise: Exercise) -> tuple[float, li
     if not callable(answer):
         return 0, [f"{name}: {exercise.name} is {kind(answer)}, and should be a function."]
     task, seed = TASKS[name], 0
-    done = judge.attempts(answer, task, seed)
-    if any(one.error == unwritten(name) for one in done):
-        return 0, [f"{name}: {STARTED}."]
-    judgement = judge.judge(task, done, seed, exercise.name)
-    points = judgement.points(exercise)
-    tried = f"tried with {len(done)} inputs"
+    attempts = judge.try_function(answer, task, seed)
+    if any(attempt.error == unwritten(name) for attempt in attempts):
+        return 0, [f"{name}: {NOT_STARTED}."]
+    judgement = judge.judge(task, attempts, seed, exercise.name)
+    points, most = judgement.points(exercise), exercise.points
     if all(judgement.right):
-        return points, [f"{name}: right, {exercise.points} of {exercise.points} points ({tried})."]
-    head = f"{name}: not yet, {points:.3g} of {exercise.points} points."
-    return points, [head, *(f"  {said}" for said in judgement.said), f"  Hint: {exercise.hint}"]
+        inputs = f"tried with {len(attempts)} inputs"
+        return points, [f"{name}: right, {most} of {most} points ({inputs})."]
+    head = f"{name}: not yet, {points:.3g} of {most} points."
+    return points, [head, *(f"  {m}" for m in judgement.messages), f"  Hint: {exercise.hint}"]
 
 
 def progress(marks: dict[str, float | None], group: dict[str, Exercise] = LAB) -> str:
@@ -143,29 +134,25 @@ def guess(name: str, outcome: Any = None) -> Any:
     name = f"guess-{name}"
     exercise = LAB[name]
     value = plain(scope.get(exercise.name))
-    made = in_range(value, exercise.key)
-    scope.setdefault(MARKS, {})[name] = exercise.points if made else 0
+    is_guess = in_range(value, exercise.key)
+    scope.setdefault(MARKS, {})[name] = exercise.points if is_guess else 0
     if outcome is not None:
-        _keep(name, value if made else None, outcome)
-    if not made and _begun(value):
-        i18n.tell(_no_guess(name, value))
-    elif made and _is_share(value, exercise.key):
+        _keep(name, value if is_guess else None, outcome)
+    if is_guess and _is_share(value, exercise.key):
         i18n.tell(f"{name}: {_shown(value)} is read in per cent. If a share was meant: 0.8 is 80.")
-    return value if made else None
+    elif not is_guess and any(part is not None for part in _parts(value)):
+        i18n.tell(_no_guess(name, value))
+    return value if is_guess else None
 
 
-def _begun(value: Any) -> bool:
-    """Say whether there is something of a guess."""
-    if isinstance(value, dict):
-        return any(part is not None for part in value.values())
-    return value is not None
+def _parts(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else [value]
 
 
 def _is_share(value: Any, allowed: Any) -> bool:
     """Say whether a share seems to be written where per cent are asked: nothing above 1."""
-    parts = value.values() if isinstance(value, dict) else [value]
-    asked = allowed.values() if isinstance(allowed, dict) else [allowed]
-    return all(bounds == PERCENT for bounds in asked) and 0 < max(parts) <= 1
+    in_percent = all(bounds == catalogue.PERCENT for bounds in _parts(allowed))
+    return in_percent and 0 < max(_parts(value)) <= 1
 
 
 def _no_guess(name: str, value: Any) -> str:
@@ -182,15 +169,14 @@ def _keep(name: str, value: Any, outcome: Any) -> None:
     """Write a guess and its outcome into the table of predictions."""
     parts = dict(outcome) if hasattr(outcome, "items") else {"": outcome}
     guesses = value if isinstance(value, dict) else dict.fromkeys(parts, value)
-    rows = [(name, part, guesses.get(part), came) for part, came in parts.items()]
+    rows = [(name, part, guesses.get(part), result) for part, result in parts.items()]
     new = pd.DataFrame(rows, columns=["id", "part", "guess", "outcome"])
     try:
-        known = files.read_table(OUTCOMES, config.output_folder())
+        old = files.read_table(OUTCOMES, config.output_folder())
     except config.LabError:
-        known = new[:0]
-    if list(known) != list(new):  # of another version of the lab
-        known = new[:0]
-    others = known[known["id"] != name]
+        old = new[:0]
+    same_columns = list(old) == list(new)  # else it is of another version of the lab
+    others = old[old["id"] != name] if same_columns else new[:0]
     try:
         files.write_table(OUTCOMES, pd.concat([others, new]) if len(others) else new)
     except config.LabError as error:

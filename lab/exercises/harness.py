@@ -5,7 +5,8 @@ process and what came of it be judged in another. No answer is known here: this 
 a student's code.
 
     attempt    one call, whatever comes of it: a value, or an error in words
-    play_...   what is done with the function of an exercise that needs more than a call
+    run_...    what is done with the function of an exercise that needs more than a call
+    RUNNERS    these, and `call`, by their names
 """
 
 from __future__ import annotations
@@ -57,15 +58,15 @@ class _Calls(TorchFunctionMode):
 
 
 def attempt(
-    play: Function,
+    run: Function,
     function: Function,
     arguments: tuple[Any, ...],
     untouched: tuple[Any, ...],
     seed: int = 0,
 ) -> Attempt:
-    """Call a function with the arguments of a case, and return what came of it.
+    """Call a function with the arguments of an example, and return what came of it.
 
-    play: makes the call; untouched: the same arguments once more, which are not handed out; seed:
+    run: makes the call; untouched: the same arguments once more, which are not handed out; seed:
     of PyTorch's random numbers meanwhile; afterwards those of the caller stand where they stood
     """
     calls = _Calls()
@@ -74,17 +75,15 @@ def attempt(
         torch.default_generator.manual_seed(seed)  # not those of the GPUs
         try:
             with calls, torch.enable_grad():  # and a mode that is set inside ends here
-                value = play(function, *arguments)
+                value = run(function, *arguments)
             error = "" if _equal(arguments, untouched) else CHANGED
             return Attempt(value, error, frozenset(calls.names))
-        except Unfit as unfit:
-            return Attempt(error=str(unfit), used=frozenset(calls.names))
-        except (Exception, SystemExit) as error:  # whatever is raised is told, in one line
-            return Attempt(error=_told(error, function), used=frozenset(calls.names))
+        except (Exception, SystemExit) as error:  # whatever is raised becomes one line
+            return Attempt(error=_message(error, function), used=frozenset(calls.names))
 
 
 def _equal(some: Any, others: Any) -> bool:
-    """Say whether arguments of a case are the same: tensors, arrays, numbers, lists of them."""
+    """Say whether arguments are the same: tensors, arrays, numbers, lists of them."""
     if isinstance(some, tuple | list):
         return len(some) == len(others) and all(map(_equal, some, others))
     if hasattr(some, "shape"):
@@ -92,21 +91,23 @@ def _equal(some: Any, others: Any) -> bool:
     return bool(some == others)
 
 
-def _told(error: BaseException, function: Callable[..., Any]) -> str:
+def _message(error: BaseException, function: Callable[..., Any]) -> str:
     """Return an error in one line, with the line of the student's function where it arose.
 
     Where no more happened than that an unwritten function was called: which one.
     """
+    if isinstance(error, Unusable):
+        return str(error)
     code = getattr(function, "__code__", None)
     own = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
     where = f" in line {own[-1] - code.co_firstlineno + 1} of the function" if own else ""
     try:
-        said = " ".join(str(error).split())[:200] or "(no message)"
-    except Exception:  # an error of the student's own, that cannot even be told
-        said = "(no message)"
-    if isinstance(error, NotImplementedError) and (stub := STUB.fullmatch(said)):
+        text = " ".join(str(error).split())[:200] or "(no message)"
+    except Exception:  # an error of the student's own, that cannot even be shown
+        text = "(no message)"
+    if isinstance(error, NotImplementedError) and (stub := STUB.fullmatch(text)):
         return unwritten(stub[1])
-    return f"{type(error).__name__}{where}: {said}"
+    return f"{type(error).__name__}{where}: {text}"
 
 
 def unwritten(name: str) -> str:
@@ -114,7 +115,7 @@ def unwritten(name: str) -> str:
     return f"it calls {name}, which is not written yet"
 
 
-class Unfit(Exception):
+class Unusable(Exception):
     """What a student's function returned cannot be used further; says in words why."""
 
 
@@ -136,11 +137,11 @@ def call(function: Function, *arguments: Any) -> Any:
 
 
 def _pair(value: Any, names: str) -> Any:
-    """Return what should be a pair. Raises Unfit if it is none."""
+    """Return what should be a pair. Raises Unusable if it is none."""
     if value is None:
-        raise Unfit(NOTHING)
+        raise Unusable(NOTHING)
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise Unfit(f"{kind(value)} came back, expected is the pair ({names})")
+        raise Unusable(f"{kind(value)} came back, expected is the pair ({names})")
     return value
 
 
@@ -148,15 +149,22 @@ def _detached(value: Any) -> Any:
     return value.detach() if isinstance(value, Tensor) else value
 
 
+def _layer(kind: type[nn.RNNBase], weights: tuple[Tensor, ...]) -> Any:
+    """Return a recurrent layer of PyTorch with these weights."""
+    layer = kind(weights[0].shape[1], weights[1].shape[1])
+    layer.load_state_dict(dict(zip(layer.state_dict(), weights, strict=True)))
+    return layer
+
+
 # ── 2. The exercises that need more than a call ─────────────────────────────────────────────────
 
 
-def play_unroll(function: Function, cell: str, x: Tensor, state: Any, weights: Any) -> Any:
+def run_unroll(function: Function, cell: str, x: Tensor, state: Any, weights: Any) -> Any:
     """Return what unrolling one of PyTorch's cells gives, and how its last state hangs on x."""
     words = x.clone().requires_grad_()
     states = function(CELLS[cell], words, state, weights)
     if not torch.equal(words, x):
-        raise Unfit(CHANGED)
+        raise Unusable(CHANGED)
     return _detached(states), _gradient_of_last(states, words)
 
 
@@ -189,31 +197,33 @@ class _SmallModel(nn.Module):
         return mean @ self.weight
 
 
-def play_step(
-    function: Function, vectors: Tensor, weight: Tensor, batches: Any, clip: float
-) -> Any:
+def run_step(function: Function, vectors: Tensor, weight: Tensor, batches: Any, clip: float) -> Any:
     """Return all weights after some updates, and what the last call returned."""
     model = _SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     for batch in batches:
-        came = _pair(function(model, _Batch(*batch), optimizer, clip), "logits, loss")
-    return model.vectors.detach(), model.weight.detach(), *map(_detached, came)
+        logits, loss = _pair(function(model, _Batch(*batch), optimizer, clip), "logits, loss")
+    weights = (model.vectors.detach(), model.weight.detach())
+    return *weights, _detached(logits), _detached(loss)
 
 
 class _SmallReader(nn.Module):
-    """A language model of one recurrent layer, with `log_probability` as the notebook's has it."""
+    """A language model of one recurrent layer, with the methods of the notebook's."""
 
     def __init__(self, cell: str, weights: tuple[Tensor, ...], vectors: Tensor) -> None:
         super().__init__()
         self.vectors = nn.Parameter(vectors.clone())
-        self.recurrent = {"GRU": nn.GRU, "LSTM": nn.LSTM}[cell](vectors.shape[1], vectors.shape[1])
-        for own, weight in zip(self.recurrent.parameters(), weights, strict=True):
-            own.data.copy_(weight)
+        self.recurrent = _layer({"GRU": nn.GRU, "LSTM": nn.LSTM}[cell], weights)
 
     def log_probability(self, text: Tensor, target: Tensor, state: Any = None) -> Any:
         states, state = self.recurrent(self.vectors[text], state)
         scores = states @ self.vectors.T  # (T, B, H) -> (T, B, words), for H = E
         return scores.log_softmax(2).gather(2, target[:, :, None]).squeeze(2), state
+
+    @torch.no_grad()
+    def next_word(self, text: Tensor, state: Any = None) -> Any:
+        states, state = self.recurrent(self.vectors[text], state)
+        return (states[-1, 0] @ self.vectors.T).log_softmax(0), state
 
 
 class Piece(NamedTuple):
@@ -223,50 +233,45 @@ class Piece(NamedTuple):
     target: Tensor
 
 
-def play_pieces(
-    function: Function, cell: str, weights: Any, vectors: Tensor, stream: Tensor
-) -> Any:
+def run_pieces(function: Function, cell: str, weights: Any, vectors: Tensor, stream: Tensor) -> Any:
     """Return the losses of pieces, and the gradient of the last one."""
     model, state, losses = _SmallReader(cell, weights, vectors), None, []
     for start in range(0, len(stream) - 1, 4):
         piece = Piece(stream[start : start + 4], stream[start + 1 : start + 5])
         loss, state = _pair(function(model, piece, state), "loss, state")
         if not isinstance(loss, Tensor) or loss.shape != ():
-            raise Unfit(f"as loss, {kind(loss)} came back, expected is a tensor of one number")
+            raise Unusable(f"as loss, {kind(loss)} came back, expected is a tensor of one number")
         if not loss.requires_grad:
-            raise Unfit("the loss has lost its gradient; is it detached?")
+            raise Unusable("the loss has lost its gradient; is it detached?")
         losses.append(loss)
     gradients = torch.autograd.grad(losses[-1], list(model.parameters()))
     return torch.stack(losses).detach(), torch.cat([g.flatten() for g in gradients])
 
 
-def play_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> Any:
+def run_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> Any:
     """Return the four blocks of the two biases' sum afterwards, and the other weights."""
-    layer = nn.LSTM(weights[0].shape[1], weights[1].shape[1])
-    for own, weight in zip(layer.parameters(), weights, strict=True):
-        own.data.copy_(weight)
+    layer = _layer(nn.LSTM, weights)
     function(layer, amount)
     matrices = (layer.weight_ih_l0.detach(), layer.weight_hh_l0.detach())
     return ((layer.bias_ih_l0 + layer.bias_hh_l0).detach(), *matrices)
 
 
-def play_gradient(function: Function, cell: str, x: Tensor, h: Tensor, weights: Any) -> Any:
+def run_gradient(function: Function, cell: str, x: Tensor, h: Tensor, weights: Any) -> Any:
     """Return the gradients by step, for weights that learn."""
-    learnt = tuple(weight.requires_grad_() for weight in weights)  # as those of a layer are
-    return function(CELLS[cell], x, h, learnt)
+    weights = tuple(weight.requires_grad_() for weight in weights)  # as those of a layer are
+    return function(CELLS[cell], x, h, weights)
 
 
 class _SmallClassifier(nn.Module):
     """The notebook's RecurrentClassifier, with the weights that are handed to it."""
 
-    def __init__(self, vectors: Tensor, weights: tuple[Tensor, ...], out: Tensor) -> None:
+    def __init__(self, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.embedding = nn.Embedding.from_pretrained(vectors)
-        self.recurrent = nn.GRU(vectors.shape[1], weights[1].shape[1])
-        for own, weight in zip(self.recurrent.parameters(), weights, strict=True):
-            own.data.copy_(weight)
+        self.recurrent = _layer(nn.GRU, weights)
         self.linear = nn.Linear(len(out), 1)
         self.linear.weight.data.copy_(out)
+        self.linear.bias.data.copy_(bias)
 
     def forward(self, text: Tensor, text_length: Tensor) -> Tensor:
         embedded = self.embedding(text)  # (T, B) -> (T, B, E)
@@ -279,13 +284,11 @@ class _SmallClassifier(nn.Module):
         return torch.sigmoid(self(text, text_length))
 
 
-def play_beliefs(
+def run_beliefs(
     function: Function, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor, text: Tensor
 ) -> Any:
     """Return what a small classifier believes after each word of a text."""
-    model = _SmallClassifier(vectors, weights, out)
-    model.linear.bias.data.copy_(bias)
-    return _detached(function(model, text))
+    return _detached(function(_SmallClassifier(vectors, weights, out, bias), text))
 
 
 def backward_states(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
@@ -296,31 +299,22 @@ def backward_states(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
     return torch.stack(ways)
 
 
-def play_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
+def run_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
     """Return a gradient by the weights, with the notebook's `backward_states` at hand."""
     scope = getattr(function, "__globals__", {})
     scope.setdefault("backward_states", backward_states)  # each check brings what it needs
     return function(h, w_hh, e)
 
 
-class _SmallSpeaker(_SmallReader):
-    """A language model that can be asked for the next word, as the notebook's LanguageModel."""
-
-    @torch.no_grad()
-    def next_word(self, text: Tensor, state: Any = None) -> Any:
-        states, state = self.recurrent(self.vectors[text], state)
-        return (states[-1, 0] @ self.vectors.T).log_softmax(0), state
-
-
-def play_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
+def run_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
     """Return the surprise of each word of a text for a small language model."""
-    return function(_SmallSpeaker("GRU", weights, vectors), text, read)
+    return function(_SmallReader("GRU", weights, vectors), text, read)
 
 
-PLAYS = {
-    play.__name__: play
-    for play in (
-        *(call, play_unroll, play_step, play_pieces, play_gate, play_gradient, play_beliefs),
-        *(play_by_hand, play_surprise),
+RUNNERS = {
+    run.__name__: run
+    for run in (
+        *(call, run_unroll, run_step, run_pieces, run_gate, run_gradient, run_beliefs),
+        *(run_by_hand, run_surprise),
     )
 }

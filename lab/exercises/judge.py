@@ -1,7 +1,7 @@
 """Is a student's function right? It is called with a task's inputs, and what returns is compared.
 
-attempts    calls a function with a task's inputs; it may fail, or return anything
-judge       compares what it returned with what the lab's own version returns
+try_function    calls a function with a task's inputs; it may fail, or return anything
+judge           compares what it returned with what the lab's own version returns
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from lab.exercises.cases import Case, Task
+from lab.exercises import harness
 from lab.exercises.catalogue import Exercise
-from lab.exercises.harness import NOTHING, Attempt, attempt, kind
+from lab.exercises.harness import NOTHING, Attempt, kind
+from lab.exercises.tasks.task import Example, Task
 
 OWN = "the lab's own version"
 STOPPED = "it had not come to an end when you stopped it; is there a loop without end?"
@@ -24,27 +25,27 @@ STOPPED = "it had not come to an end when you stopped it; is there a loop withou
 # ── 1. Calling a student's function ─────────────────────────────────────────────────────────────
 
 
-def attempts(function: Callable[..., Any], task: Task, seed: int) -> list[Attempt]:
-    """Call a function with each of the task's cases, and return what came of each.
+def try_function(function: Callable[..., Any], task: Task, seed: int) -> list[Attempt]:
+    """Call a function with each of the task's examples, and return what came of each.
 
     If it comes to call the lab's own version, that is noted as what was used. Where a call is
     stopped by hand, the others are not made: a loop without end would begin once more.
     """
-    done, cases = [], len(_cases(task, seed))
-    with _Watch(task.right) as own, contextlib.suppress(KeyboardInterrupt):
-        for one in _tried(function, task, seed):
-            done.append(one)
-    done += [Attempt(error=STOPPED)] * (cases - len(done))
-    return [one._replace(used=one.used | {OWN}) for one in done] if own.seen else done
+    attempts: list[Attempt] = []
+    with _Watch(task.solution) as own, contextlib.suppress(KeyboardInterrupt):
+        for attempt in _attempts(function, task, seed):
+            attempts.append(attempt)
+    attempts += [Attempt(error=STOPPED)] * (len(_examples(task, seed)) - len(attempts))
+    return [a._replace(used=a.used | {OWN}) for a in attempts] if own.seen else attempts
 
 
-def _tried(function: Callable[..., Any], task: Task, seed: int) -> Iterator[Attempt]:
-    for case, untouched in zip(_cases(task, seed), _cases(task, seed), strict=True):
-        yield attempt(task.play, function, case.arguments, untouched.arguments, seed)
+def _attempts(function: Callable[..., Any], task: Task, seed: int) -> Iterator[Attempt]:
+    for example, untouched in zip(_examples(task, seed), _examples(task, seed), strict=True):
+        yield harness.attempt(task.run, function, example.arguments, untouched.arguments, seed)
 
 
-def _cases(task: Task, seed: int) -> list[Case]:
-    return task.draw(torch.Generator().manual_seed(seed))
+def _examples(task: Task, seed: int) -> list[Example]:
+    return task.make_inputs(torch.Generator().manual_seed(seed))
 
 
 class _Watch:
@@ -77,65 +78,66 @@ def _place(code: CodeType | None) -> tuple[str, str] | None:
 
 
 class Judgement(NamedTuple):
-    """What is wrong in each case, in a sentence, "" if nothing; and what else there is to say."""
+    """What is wrong with each example, in a sentence, "" if nothing; and what else to say."""
 
     faults: list[str]
-    more: list[str]
+    remarks: list[str]
 
     @property
     def right(self) -> list[bool]:
-        """Which cases are right."""
+        """Which examples are right."""
         return [not fault for fault in self.faults]
 
     @property
-    def said(self) -> list[str]:
-        """The first fault, and what else there is to say."""
+    def messages(self) -> list[str]:
+        """The first fault, and the remarks."""
         first = [fault for fault in self.faults if fault][:1]
-        return list(dict.fromkeys([*first, *self.more]))
+        return list(dict.fromkeys([*first, *self.remarks]))
 
     def points(self, exercise: Exercise) -> float:
-        """Return the points reached: of each case its share."""
+        """Return the points reached: of each example its share."""
         return exercise.points * sum(self.right) / len(self.right)
 
 
-def judge(task: Task, done: Sequence[Attempt], seed: int, name: str = "it") -> Judgement:
-    """Compare attempts with what the lab's own version gives for the same cases."""
-    cases = _cases(task, seed)
-    if what := _no_answer(task, done, cases, name):
-        return Judgement([what] * len(done), [what])
-    expected = [one.value for one in _tried(task.right, task, seed)]
+def judge(task: Task, attempts: Sequence[Attempt], seed: int, name: str = "it") -> Judgement:
+    """Compare attempts with what the lab's own version gives for the same examples."""
+    examples = _examples(task, seed)
+    if reason := _no_answer(task, attempts, examples, name):
+        return Judgement([reason] * len(attempts), [reason])
     faults = []
-    for case, one, e in zip(cases, done, expected, strict=True):
-        fault = one.error or difference(one.value, e, task.parts)
-        faults.append(fault and _sentence(f"Tried with {case.said}: {fault}"))
-    mistake = any(faults) and _known_mistake(task, done, seed)
+    expected = _attempts(task.solution, task, seed)
+    for example, attempt, right in zip(examples, attempts, expected, strict=True):
+        fault = attempt.error or difference(attempt.value, right.value, task.parts)
+        faults.append(fault and _sentence(f"Tried with {example.label}: {fault}"))
+    mistake = any(faults) and _known_mistake(task, attempts, seed)
     return Judgement(faults, [_sentence(f"What comes back equals {mistake}")] if mistake else [])
 
 
-def _no_answer(task: Task, done: Sequence[Attempt], cases: Sequence[Case], name: str) -> str:
+def _no_answer(
+    task: Task, attempts: Sequence[Attempt], examples: Sequence[Example], name: str
+) -> str:
     """Return in words what takes all points, whatever came back; "" if nothing does."""
-    used = frozenset().union(*(one.used for one in done))
+    used = frozenset().union(*(attempt.used for attempt in attempts))
     if OWN in used:
         return f"{name} calls {OWN}. Write yours."
     if banned := sorted(used & set(task.forbidden)):
         return f"{name} calls torch's {banned[0]}: {task.forbidden[banned[0]]} instead."
-    stopped = [case.said for case, one in zip(cases, done, strict=True) if one.error == STOPPED]
-    return f"Tried with {stopped[0]}: {STOPPED}" if stopped else ""
+    for example, attempt in zip(examples, attempts, strict=True):
+        if attempt.error == STOPPED:
+            return f"Tried with {example.label}: {STOPPED}"
+    return ""
 
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def _known_mistake(task: Task, done: Sequence[Attempt], seed: int) -> str:
-    """Return, in words, the usual mistake that gives what came back in every case; "" if none."""
-    for said, wrong in task.wrong.items():
-        made = _tried(wrong, task, seed)  # no further than to the first that differs
-        if all(
-            not a.error and not b.error and not difference(a.value, b.value)
-            for a, b in zip(done, made, strict=True)
-        ):
-            return said
+def _known_mistake(task: Task, attempts: Sequence[Attempt], seed: int) -> str:
+    """Return, in words, the mistake that gives what came back with every example; "" if none."""
+    for label, function in task.known_mistakes.items():
+        pairs = zip(attempts, _attempts(function, task, seed), strict=True)
+        if all(not a.error and not b.error and not difference(a.value, b.value) for a, b in pairs):
+            return label
     return ""
 
 
@@ -146,23 +148,22 @@ def difference(value: Any, expected: Any, parts: Sequence[str] = ()) -> str:
     """
     if value is None and expected is not None:
         return NOTHING
+    unlike = f"{kind(value)} came back, expected is {kind(expected)}"
     if isinstance(expected, tuple | list):
         if not isinstance(value, tuple | list) or len(value) != len(expected):
-            return f"{kind(value)} came back, expected is {kind(expected)}"
+            return unlike
         names = parts or [f"part {i}" for i in range(1, len(expected) + 1)]
-        for name, v, e in zip(names, value, expected, strict=True):
-            if fault := difference(v, e):
-                return f"for {name}, {fault}"
-        return ""
+        faults = map(difference, value, expected)
+        return next((f"for {n}, {fault}" for n, fault in zip(names, faults) if fault), "")
     if isinstance(expected, torch.Tensor) and isinstance(value, tuple | list):
-        return f"{kind(value)} came back, expected is {kind(expected)}"
+        return unlike
     try:
         got, right = (torch.as_tensor(x).detach() for x in (value, expected))
         if got.is_complex():
             return "complex numbers came back; is it the root of a negative one?"
         return _difference_in_numbers(got.double(), right.double())
     except Exception:  # whatever came back, and is no number
-        return f"{kind(value)} came back, expected is {kind(expected)}"
+        return unlike
 
 
 def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor) -> str:
@@ -174,18 +175,18 @@ def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor) -> str:
         return ""
     if not got.isfinite().all():
         return "what came back is not finite (nan or inf)"
-    if got.numel() == 1:
-        one, other = _told_apart(got.item(), right.item(), 6)
-        return f"{one} came back, expected is {other}"
     place = far.nonzero()[0].tolist()
-    one, other = _told_apart(got[tuple(place)].item(), right[tuple(place)].item(), 4)
+    digits = 6 if got.numel() == 1 else 4
+    one, other = _distinct(got[tuple(place)].item(), right[tuple(place)].item(), digits)
+    if got.numel() == 1:
+        return f"{one} came back, expected is {other}"
     return (
         f"{int(far.sum())} of {got.numel()} numbers are wrong; the first of them, at {place}, is "
         f"{one}, expected is {other}"
     )
 
 
-def _told_apart(one: float, other: float, digits: int) -> tuple[str, str]:
+def _distinct(one: float, other: float, digits: int) -> tuple[str, str]:
     """Return two numbers with so many digits, or as many as it takes to see them differ."""
     while f"{one:.{digits}g}" == f"{other:.{digits}g}" and digits < 12:
         digits += 1

@@ -70,7 +70,9 @@ def all_runs(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _damaged(path: Path) -> str:
     """Return what to do about a stored file that cannot be read."""
-    return f"{path}: stored results are damaged. Get them again: git checkout {path}"
+    in_git = (config.ROOT / ".git").exists()  # not so in a student's folder
+    remedy = f"git checkout {path}" if in_git else "unpack the lab's archive once more"
+    return f"{path}: stored results are damaged. Get them again: {remedy}"
 
 
 def run_table(profile: str) -> pd.DataFrame:

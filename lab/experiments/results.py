@@ -20,6 +20,10 @@ from lab.base import files
 from lab.config import LabError
 from lab.experiments.run import RunRecord
 
+# columns that are no numbers, even where each digit is one, and counts that may be missing
+NAMES = ("run", "network", "data", "code", "commit")
+TYPES = {**dict.fromkeys(NAMES, str), "test_reviews": "Int64"}
+
 # ── 1. Results and curves ───────────────────────────────────────────────────────────────────────
 
 
@@ -52,7 +56,7 @@ def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataF
     folder = folder or config.output_folder()
     names = (f"{prefix}results.csv", f"{prefix}curves.csv")
     try:
-        return tuple(pd.read_csv(folder / name, dtype={"test_reviews": "Int64"}) for name in names)
+        return tuple(pd.read_csv(folder / name, dtype=TYPES) for name in names)
     except (OSError, ValueError) as error:
         raise LabError(
             f"No results to show in {folder}: {error}. Run the cells above first."
@@ -60,6 +64,8 @@ def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataF
 
 
 # ── 2. Predictions ──────────────────────────────────────────────────────────────────────────────
+
+NETWORK = "network "  # what a network's name begins with in the file: it may be called "labels"
 
 
 class TestSplit(Protocol):
@@ -113,9 +119,8 @@ def export_predictions(
                 "run the cell that trains it again."
             )
         stacks.setdefault(name, []).append(packed)
-    save_answers(
-        config.output_folder() / f"{file}.npz", {n: np.stack(s) for n, s in stacks.items()}, test
-    )
+    packed = {NETWORK + name: np.stack(rows) for name, rows in stacks.items()}
+    save_answers(config.output_folder() / f"{file}.npz", packed, test)
 
 
 def read_predictions(name: str, folder: Path | None = None) -> Predictions:
@@ -125,7 +130,8 @@ def read_predictions(name: str, folder: Path | None = None) -> Predictions:
     if stored is None:
         raise LabError(f"No usable {name}.npz in {folder}. Run the cells above first.")
     labels, lengths = stored.pop("labels"), stored.pop("lengths")
-    return unpack_answers(stored, labels, lengths)
+    answers = {name.removeprefix(NETWORK): rows for name, rows in stored.items()}
+    return unpack_answers(answers, labels, lengths)
 
 
 def packed_answers(record: RunRecord) -> NDArray[np.float16] | None:

@@ -72,9 +72,9 @@ class RunRecord:
         return FileLock(self.folder / "lock")
 
     def clear(self) -> None:
-        """Forget the run, so that it starts anew."""
+        """Forget the run, so that it starts anew. Whoever calls this holds the lock."""
         names = ("result.json", "state.pt", "best.pt", "curve.csv", "test.npz", "failure.txt")
-        for name in names:
+        for name in (*names, "settings.json"):
             (self.folder / name).unlink(missing_ok=True)
 
     @property
@@ -151,9 +151,16 @@ class Checkpoint:
         A new run returns an empty list. So does one with a damaged file: it says so and starts
         anew, for a curve without its weights is worth nothing.
         """
+        curve = self._restore(model, optimizer)
         asked = json.dumps(self.record.asked, indent=1).encode("utf-8")
         files.write_atomically(self.folder / "settings.json", asked)
         (self.folder / "failure.txt").unlink(missing_ok=True)
+        return curve
+
+    def _restore(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> list[dict[str, float]]:
+        """Do what `resume` says, but for the note that the run is going on."""
         if not (self.folder / "state.pt").exists():
             if self.record.curve or (self.folder / "result.json").exists():
                 name = self.record.name

@@ -32,8 +32,12 @@ SEED = Rule(
     "a whole number from 0 to 4,294,967,295",
     lambda value: isinstance(value, int) and 0 <= value < 2**32,
 )
-ABOVE_0 = Rule("a number above 0", lambda value: 0 < value < math.inf)
-SHARE = Rule("a number from 0 to below 1", lambda value: 0 <= value < 1)
+ABOVE_0 = Rule(
+    "a number above 0", lambda value: isinstance(value, int | float) and 0 < value < math.inf
+)
+SHARE = Rule(
+    "a number from 0 to below 1", lambda value: isinstance(value, int | float) and 0 <= value < 1
+)
 
 
 def setting(rule: Rule, *default: Any) -> Any:

@@ -72,7 +72,8 @@ def sweep(
     records = records_of(run_list, data, code, folder)
     if overwrite:
         for record in records:
-            record.clear()
+            with record.lock():  # another process may be training it
+                record.clear()
     # the longest runs start first, so that no worker is left alone with one at the end
     waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
     workers = workers or machine.available_cores()
@@ -101,8 +102,9 @@ def check_run_list(run_list: Sequence[Settings], code: CodeHash) -> None:
     Impossible is also what the code has no entry for in a table, such as an unknown cell, and a
     setting that the code does not look at: the run would be another than its settings say.
     """
-    for entry, count in Counter(run_list).items():
+    for entry in run_list:
         entry.check()
+    for entry, count in Counter(run_list).items():
         for name, known in code.choices.items():
             if (value := getattr(entry, name)) not in known:
                 known_ones = ", ".join(known)

@@ -1,12 +1,13 @@
-"""Take a student's work over from an older edition of the lab into a new one.
+"""Migrate a student's work from an older edition of the lab into a new one.
 
-    python take_over.py OLD
+    python migrate.py OLD
 
 in the new edition's folder; OLD is the old folder, or one old notebook. Answers go into the new
 lab2.ipynb and the notebooks of further/; of each the copy before that is kept, as lab2.before.ipynb
-say. Cells of the student's own go in front of the answer that came after them, if all is there that
-they need. Finished runs come along, so that nothing is trained again whose training did not change.
-What stays behind is named. The old folder stays as it is.
+say, and next time as lab2.before.2.ipynb. Cells of the student's own go in front of the answer that
+came after them, if all is there that they need. Finished runs come along, so that nothing is
+trained again whose training did not change. What stays behind is named. The old folder stays as it
+is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import copy
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ LAST = ("state.pt", "result.json")  # what says that a run has begun, and that i
 Cell = dict[str, Any]
 
 
-def take_over(old: Path, new: Path) -> list[str]:
+def migrate_notebook(old: Path, new: Path) -> list[str]:
     """Put the answers of an old notebook into a new one; return what was done, in sentences.
 
     An answer that stands in the new notebook already is not overwritten. Raises LabError if one of
@@ -47,38 +48,47 @@ def take_over(old: Path, new: Path) -> list[str]:
     cells = content["cells"]
     untouched = copy.deepcopy(cells)
     own = own_cells(before, cells)
-    taken, said = take_answers(old, before["cells"], new, cells)
-    left = take_own_cells(own, cells)
+    count, messages = insert_answers(old, before["cells"], new, cells)
+    left = insert_own_cells(own, cells)
     if cells != untouched:
-        copy_whole(new, new.with_name(f"{new.stem}.before.ipynb"))
+        copy_whole(new, _unused_name(new))
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         files.write_atomically(new, text.encode("utf-8"))
-    if came := len(own) - len(left):
-        said.append(f"{_counted(came)} of your own taken over, before the answer that came next.")
+    if inserted := len(own) - len(left):
+        cells_of_own = f"{_counted(inserted)} of your own"
+        messages.append(f"{cells_of_own} taken over, before the answer that came next.")
     if left:
         verb = "were" if len(left) > 1 else "was"
         lines = ", ".join(map(_first_line, left))
-        said.append(f"{_counted(len(left))} of your own {verb} not taken over: {lines}. See {old}.")
+        cells_left = f"{_counted(len(left))} of your own {verb}"
+        messages.append(f"{cells_left} not taken over: {lines}. See {old}.")
     if changed := _changed(before["cells"], cells):
-        said.append(
+        messages.append(
             f"Not taken over into {new.name}, as they hold no answer, but different: "
             f"{', '.join(changed)}."
         )
-    return [f"{taken} answers taken over into {new}.", *said]
+    return [f"{count} answers taken over into {new}.", *messages]
+
+
+def _unused_name(notebook: Path) -> Path:
+    """Return where a copy of a notebook is kept, so that no earlier copy is overwritten."""
+    numbers = ("", *(f".{count}" for count in range(2, 1000)))
+    names = (notebook.with_name(f"{notebook.stem}.before{number}.ipynb") for number in numbers)
+    return next(path for path in names if not path.exists())
 
 
 # ── Answers ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def take_answers(
+def insert_answers(
     old: Path, before: list[Cell], new: Path, cells: list[Cell]
 ) -> tuple[int, list[str]]:
     """Put old answers into the new cells; return how many, and what else there is to say."""
-    own, taken, said, stays = answer_cells.find(cells), 0, [], []
+    own, count, messages, stays = answer_cells.find(cells), 0, [], []
     for name, one in _written(before).items():
         exercise = ASKED[name]
         if name not in own:
-            said.append(f"{name}: is no longer asked in {new.name}. The answer stays in {old}.")
+            messages.append(f"{name}: is no longer asked in {new.name}. The answer stays in {old}.")
             continue
         empty = own[name][0]
         if not answer_cells.is_empty(empty.source, exercise, empty.question):
@@ -90,19 +100,19 @@ def take_answers(
         if pictures := before[one.place].get("attachments"):
             cells[empty.place]["attachments"] = pictures
         if exercise.kind != "text" and (line := answer_cells.unreadable(one.source)):
-            said.append(
+            messages.append(
                 f"{name}: Python cannot read your old answer (line {line} of its cell). It stands "
                 "in the new cell as comments; mend it there."
             )
             continue
-        taken += 1
+        count += 1
         if answer_cells.asks_for_another(empty.source, one.source, exercise, one.question):
-            said.append(
+            messages.append(
                 f"{name}: asks for something else now. Your old answer is there; look at it."
             )
     if stays:
-        said.append(f"Answered here already, and left as they are: {', '.join(stays)}.")
-    return taken, said
+        messages.append(f"Answered here already, and left as they are: {', '.join(stays)}.")
+    return count, messages
 
 
 def _written(cells: list[Cell]) -> dict[str, answer_cells.Answer]:
@@ -127,16 +137,16 @@ def own_cells(before: Cell, new: list[Cell]) -> list[tuple[Cell, str]]:
     cells, edition = before["cells"], _edition(before)
     ids, sources = {cell.get("id") for cell in new}, {answer_cells.source_of(cell) for cell in new}
     at = {one.place: (name, one) for name, ones in answer_cells.find(cells).items() for one in ones}
-    taken = _written(cells).values()
+    answers = _written(cells).values()
     own, after = [], ""
     for place, cell in reversed(list(enumerate(cells))):
         source, known = answer_cells.source_of(cell), cell.get("id")
         if place in at:
             after, one = at[place]
-            if one not in taken and not answer_cells.is_empty(source, ASKED[after], one.question):
+            if one not in answers and not answer_cells.is_empty(source, ASKED[after], one.question):
                 own.append((cell, ""))
         elif source.strip() and known not in ids and source not in sources:
-            asks = answer_cells.marked(cell)  # for what no edition knows any more
+            asks = answer_cells.exercise_metadata(cell)  # for what no edition knows any more
             if asks or known not in edition:
                 own.append((cell, after if known and edition and not asks else ""))
     return own[::-1]
@@ -150,20 +160,20 @@ def _edition(notebook: Cell) -> list[str]:
     return cells if isinstance(cells, list) else []
 
 
-def take_own_cells(own: list[tuple[Cell, str]], cells: list[Cell]) -> list[Cell]:
+def insert_own_cells(own: list[tuple[Cell, str]], cells: list[Cell]) -> list[Cell]:
     """Put a student's cells in front of the answers after them; return those that must stay."""
     known = {*dir(builtins), "display", "get_ipython"}
     at = {ones[0].place: name for name, ones in answer_cells.find(cells).items()}
-    left, made = [cell for cell, _ in own], []
+    left, result = [cell for cell, _ in own], []
     for place, cell in enumerate(cells):
         for one in [one for one, after in own if after == at.get(place)]:
             if _runs(one, known):
-                made.append(_bare(one))
+                result.append(_bare(one))
                 left.remove(one)
                 known |= answer_cells.names(answer_cells.source_of(one))[0]
-        made.append(cell)
+        result.append(cell)
         known |= answer_cells.names(answer_cells.source_of(cell))[0]
-    cells[:] = made
+    cells[:] = result
     return left
 
 
@@ -198,58 +208,64 @@ def _first_line(cell: Cell) -> str:
 def _changed(old: list[Cell], new: list[Cell]) -> list[str]:
     """Return the ids of cells of code without an answer whose source is not the same in both."""
     places = [
-        {c.get("id"): answer_cells.source_of(c) for c in cells if _is_given(c)}
+        {c.get("id"): answer_cells.source_of(c) for c in cells if _is_plain_code(c)}
         for cells in (old, new)
     ]
     return [str(i) for i, source in places[0].items() if places[1].get(i, source) != source]
 
 
-def _is_given(cell: Cell) -> bool:
+def _is_plain_code(cell: Cell) -> bool:
     return cell.get("cell_type") == "code" and not answer_cells.find([cell])
 
 
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def take_runs(old: Path, new: Path) -> list[str]:
+def copy_runs(old: Path, new: Path, output: Path | None = None) -> list[str]:
     """Copy the finished runs, tables and figures of an old data folder that the new one lacks.
 
-    A run comes as a whole, and what says that it is finished comes last: after an interruption the
-    next call mends it. Raises LabError where a file cannot be copied.
+    output: the folder where the lab looks for these, if it is not the new data folder
+    Raises LabError where a file cannot be copied; the next call goes on from there.
     """
-    copied = 0
-    folders = [old, *sorted(path for path in old.rglob("*") if path.is_dir())]
-    for folder in folders if old.is_dir() else []:
-        target, is_run = new / folder.relative_to(old), folder.parent == old / "runs"
-        wanted = _lacking(folder, target, is_run)
-        for name in LAST if wanted and is_run else ():
-            (target / name).unlink(missing_ok=True)
-        for path in wanted:
-            copy_whole(path, target / path.name)
-        copied += len(wanted)
+    runs = sorted(path for path in (old / "runs").glob("*") if path.is_dir())
+    copied = sum(_copy_run(run, (output or new) / "runs" / run.name) for run in runs)
+    for path in _kept(old.rglob("*")):
+        place = path.relative_to(old)
+        is_table = len(place.parts) == 1 and path.suffix in (".csv", ".npz")
+        is_result = is_table or place.parts[0] in ("runs", "figures")
+        target = (output or new if is_result else new) / place
+        if path.parent not in runs and _lacks(target, path):
+            copy_whole(path, target)
+            copied += 1
     return [f"{copied} files of finished runs copied."] if copied else []
 
 
-def _lacking(folder: Path, target: Path, is_run: bool) -> list[Path]:
-    """Return the files of a folder that another lacks; of a run all or none, in the order to copy.
+def _copy_run(run: Path, target: Path) -> int:
+    """Copy the files of a run, all or none; return how many.
 
     A run that is finished in the old folder alone is wanted, and so is one of which half a copy
-    stands in the new folder. Else the new folder's own goes on.
+    stands in the new folder. Else the new folder's own goes on. What says that a run is finished
+    comes last.
     """
-    found = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_kept(path)]
-    lacking = [path for path in found if _lacks(target / path.name, path)]
-    if not is_run:
-        return lacking
+    own = _kept(run.iterdir())
     begun, finished = ((target / name).exists() for name in LAST)
-    if folder / LAST[1] in found:
-        wanted = bool(lacking) or not finished
+    if run / LAST[1] in own:
+        wanted = not finished or any(_lacks(target / path.name, path) for path in own)
     else:
         wanted = not begun and not finished
-    return sorted(found, key=lambda path: path.name in LAST) if wanted else []
+    if not wanted:
+        return 0
+    for name in LAST:
+        (target / name).unlink(missing_ok=True)
+    for path in sorted(own, key=lambda path: path.name in LAST):
+        copy_whole(path, target / path.name)
+    return len(own)
 
 
-def _is_kept(path: Path) -> bool:
-    return path.name != "lock" and path.suffix != ".part"
+def _kept(paths: Iterable[Path]) -> list[Path]:
+    """Return those of some paths that are files, but for locks and parts of files."""
+    kept = (path for path in paths if path.name != "lock" and path.suffix != ".part")
+    return sorted(path for path in kept if path.is_file())
 
 
 def _lacks(target: Path, path: Path) -> bool:
@@ -302,10 +318,10 @@ def _asked_in(path: Path) -> set[str]:
     return set(answer_cells.find(answer_cells.read(path)["cells"]))
 
 
-def take_elective(old: Path, new: Path) -> list[str]:
-    """As `take_over`, but of a notebook in which there was nothing to take, nothing is said."""
-    said = take_over(old, new)
-    return said[said[0].startswith("0 ") :]
+def migrate_elective(old: Path, new: Path) -> list[str]:
+    """As `migrate_notebook`; of a notebook in which there was nothing to take, nothing is said."""
+    messages = migrate_notebook(old, new)
+    return messages[messages[0].startswith("0 ") :]
 
 
 def stay_behind(old: Path) -> list[str]:
@@ -317,9 +333,9 @@ def stay_behind(old: Path) -> list[str]:
 
 
 def main() -> int:
-    """Read the command line, and take over; return the exit status."""
+    """Read the command line, and migrate; return the exit status."""
     if len(sys.argv) != 2:
-        print("Which folder? python take_over.py OLD-FOLDER", file=sys.stderr)
+        print("Which folder? python migrate.py OLD-FOLDER", file=sys.stderr)
         return 1
     old = Path(sys.argv[1])
     try:
@@ -332,12 +348,16 @@ def main() -> int:
         return 1
     inside = old if old.is_dir() else old.parent
     folder = inside.parent if inside.name == "further" else inside
-    steps = [partial(take_over, *pairs[0]), *(partial(take_elective, *pair) for pair in pairs[1:])]
-    steps += [partial(stay_behind, old), partial(take_runs, folder / "data", config.data_folder())]
-    return max(map(_carried_out, steps))
+    steps = [
+        partial(migrate_notebook, *pairs[0]),
+        *(partial(migrate_elective, *pair) for pair in pairs[1:]),
+        partial(stay_behind, old),
+        partial(copy_runs, folder / "data", config.data_folder(), config.output_folder()),
+    ]
+    return max(map(_carry_out, steps))
 
 
-def _carried_out(step: Callable[[], list[str]]) -> int:
+def _carry_out(step: Callable[[], list[str]]) -> int:
     """Print what a step says that it has done, or why it could not; return the exit status."""
     try:
         print("".join(f"{line}\n" for line in step()), end="")

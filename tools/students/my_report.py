@@ -27,6 +27,7 @@ from lab.base import files, i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
+from lab.experiments.results import TYPES
 from tools.students import report
 
 FIGURES = {  # which figures a text reads: name of the file -> caption
@@ -300,7 +301,7 @@ def all_runs(folder: Path) -> pd.DataFrame:
     names = [path.name.removesuffix("_results.csv") for path in folder.glob("*_results.csv")]
     for name in [*LISTS, *sorted(set(names) - set(LISTS))]:
         try:
-            table = files.read_table(f"{name}_results", folder)
+            table = files.read_table(f"{name}_results", folder, TYPES)
         except LabError:
             continue
         if set(table) >= RECORDED:  # a table of the student's own may have any form

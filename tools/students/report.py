@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import nbformat
 
@@ -324,10 +325,10 @@ def copy_picture(
             file.write_bytes(base64.b64decode(data))
             return file
         return None
-    for place in (folder, ROOT):
-        if (place / path).is_file():
-            file = build / f"{name}-{Path(path).name}"
-            shutil.copyfile(place / path, file)
+    for place in (folder / path, ROOT / path, folder / unquote(path), ROOT / unquote(path)):
+        if place.is_file():
+            file = build / f"{name}-{len(list(build.iterdir()))}{place.suffix}"
+            shutil.copyfile(place, file)
             return file
     return None
 

@@ -110,9 +110,10 @@ def test_signs_that_only_python_takes_for_ends_of_lines_cut_no_row(write, capsys
     ],
 )
 def test_what_parts_the_columns_is_found_whatever_the_texts_hold(write, monkeypatch, head, line):
-    monkeypatch.setenv("LAB2_TEXT", next(n for n in head.replace("|", ";").split(";") if "t" in n))
+    columns = head.replace("|", ";").split(";")
+    monkeypatch.setenv("LAB2_TEXT", next(n for n in columns if "text" in n or "review" in n))
     reviews = user_file.read_own(write("a.csv", table(head=head, line=line)))
-    assert len(reviews) == 200
+    assert len(reviews) == 200 and reviews["text"].str.startswith("film").all()
 
 
 def test_a_quotation_mark_that_is_never_closed_is_named_with_its_line(write, capsys):
@@ -132,12 +133,13 @@ def test_bad_rows_are_counted_with_their_lines(write, capsys):
     lines[3] = "a,b,c"
     lines[7] = ",good"
     lines[9] = "text without a label,"
+    lines[15] = ",  "
     lines[11:13] = ['"two', 'lines",good']
     reviews = user_file.read_own(write("a.csv", "\n".join(lines)))
     said = capsys.readouterr().out
-    assert "3 rows left out" in said
+    assert "4 rows left out" in said and "line 16: no text and no label" in said
     assert "line 4: 3 fields instead of 2; line 8: no text; line 10: no label" in said
-    assert len(reviews) == 196 and "two\nlines" in set(reviews["text"])
+    assert len(reviews) == 195 and "two\nlines" in set(reviews["text"])
 
 
 def test_bad_json_is_counted_with_its_line(write, capsys):
@@ -159,6 +161,7 @@ def test_bad_json_is_counted_with_its_line(write, capsys):
         ("a.csv", table(50), "50 rows that can be read; at least 100"),
         ("a.csv", table(names=("good", "good")), "has 1 labels"),
         ("a.csv", table() + "film,so-so\n", "has 3 labels"),
+        ("a.csv", table(names=["bad"] * 2) + "film,good\n" * 90, "1 different texts .*'good'; at"),
         ("a.csv", table().encode() + "café,good\n".encode("cp1252"), "LAB2_ENCODING=cp1252"),
         ("a.csv", table().encode("utf-16"), "LAB2_ENCODING=utf-16"),
     ],
@@ -201,11 +204,27 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content, name):
         assert len(str(error)) > 20
 
 
-@given(texts=st.lists(st.text(min_size=1).filter(str.strip), min_size=100, max_size=120))
+@given(texts=st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=20))
 def test_any_text_comes_back_from_json(tmp_path_factory, texts):
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    texts += [f"film number {i}" for i in range(100)]
     lines = [json.dumps({"text": text, "label": i % 2}) for i, text in enumerate(texts)]
     path.write_text("\n".join(lines), encoding="utf-8")
     expected = [text.replace("\0", " ").strip() for text in texts]
     if all(expected):
         assert user_file.read_own(path)["text"].tolist() == expected
+
+
+@pytest.mark.parametrize(("rows", "rare"), [(100, 50), (3000, 300), (400, 20)])
+def test_the_first_training_runs_on_whatever_the_reader_takes(
+    write, monkeypatch, tmp_path, notebook, lesson, rows, rare
+):
+    """Small files, and files with few texts of one label."""
+    lines = [f"film number {i},{'good' if i < rare else 'bad'}" for i in range(rows)]
+    monkeypatch.setenv("LAB2_REVIEWS", str(write("mine.csv", "text,label\n" + "\n".join(lines))))
+    monkeypatch.setenv("LAB2_DATA", str(tmp_path))
+    data = utils.load_corpus(config.PROFILES["tiny"]).data
+    (cell,) = [cell for cell in notebook.cells if cell.id == "first-training"]
+    scope = vars(lesson) | {"data": data, "train": data.train, "valid": data.valid}
+    exec(cell.source, scope)
+    assert 0 < scope["few"].labels.sum() == len(scope["few"]) / 2

@@ -1,4 +1,4 @@
-"""Takes your answers and runs over from an older folder of this lab:  python take_over.py FOLDER"""
+"""Takes your answers and runs over from an older folder of this lab:  python migrate.py FOLDER"""
 
 import sys
 from pathlib import Path
@@ -9,8 +9,8 @@ try:
     from tools.students import migrate
 except ModuleNotFoundError as error:  # the system's Python, not the lab's
     sys.exit(
-        f"{error}. In this folder: .venv/bin/python take_over.py FOLDER "
-        r"(Windows: .venv\Scripts\python take_over.py FOLDER)."
+        f"{error}. In this folder: .venv/bin/python migrate.py FOLDER "
+        r"(Windows: .venv\Scripts\python migrate.py FOLDER)."
     )
 
 if __name__ == "__main__":

@@ -1,0 +1,222 @@
+"""Looking into networks: gates, gradients by step, McNemar's test, beliefs word by word."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from scipy import stats
+from torch import Generator, Tensor, nn
+
+from lab.exercises import harness
+from lab.exercises.harness import Function
+from lab.exercises.solutions import beliefs, gradient_by_step, mcnemar, open_gate, unroll
+from lab.exercises.tasks.task import Example, Task, all_states, random_weights
+
+
+def _gate_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for e, h, amount in ((3, 4, 3.0), (2, 5, 1.0)):
+        label = f"an LSTM with E = {e}, H = {h}, open_gate(layer, {amount:g})"
+        examples.append(Example(label, (random_weights(generator, "LSTM", e, h), amount)))
+    return examples
+
+
+def _opens(*blocks: int, times: float = 1, both: bool = False) -> Function:
+    """Return what opens other gates, or by another amount."""
+
+    def changed(layer: nn.LSTM, amount: float) -> None:
+        with torch.no_grad():
+            for bias in (layer.bias_ih_l0, layer.bias_hh_l0)[: 1 + both]:
+                for block in blocks:
+                    bias.chunk(4)[block].add_(times * amount)
+
+    return changed
+
+
+def _sets(layer: nn.LSTM, amount: float) -> None:
+    with torch.no_grad():
+        layer.bias_ih_l0.chunk(4)[1].fill_(amount)
+
+
+OPEN_GATE = Task(
+    _gate_inputs,
+    open_gate,
+    {
+        "an amount added to the input gates, i": _opens(0),
+        "an amount added to the proposals, g": _opens(2),
+        "an amount added to the output gates, o": _opens(3),
+        "an amount added to all four blocks": _opens(0, 1, 2, 3),
+        "an amount added twice: to both biases": _opens(1, both=True),
+        "a bias that is set to the amount: it must be added": _sets,
+        "an amount subtracted": _opens(1, times=-1),
+        "no change: is it done in place, and is H layer.hidden_size?": _opens(),
+    },
+    harness.run_gate,
+    parts=("the sum of both biases afterwards", "the new weight_ih_l0", "the new weight_hh_l0"),
+)
+
+
+def _gradient_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for cell, what, steps in (("RNN", "plain RNN", 6), ("GRU", "GRU", 4)):
+        x = torch.randn(steps, 2, 3, generator=generator)
+        h = torch.randn(2, 4, generator=generator)
+        label = f"{steps} steps of a {what}, 2 reviews, H = 4"
+        examples.append(Example(label, (cell, x, h, random_weights(generator, cell, 3, 4))))
+    return examples
+
+
+def _from_the_first(cell: Function, x: Tensor, h: Tensor, weights: Any) -> list[Tensor]:
+    """Return the state before the first step and after each, each (B, H)."""
+    first = h.clone().requires_grad_()
+    return [first, *all_states(cell, x, first, weights)]
+
+
+def _to_inputs(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
+    """Return the lengths of the gradients with respect to the words."""
+    words = x.clone().requires_grad_()
+    last = _from_the_first(cell, words, h, weights)[-1]
+    return torch.autograd.grad(last.sum(), words)[0].norm(dim=(1, 2))
+
+
+def _by_step(change: Callable[[list[Tensor]], Any]) -> Function:
+    """Return lengths of gradients by step; change: states -> of what, with respect to what."""
+
+    def changed(*arguments: Any) -> Tensor:
+        of, states = change(_from_the_first(*arguments))
+        return torch.stack([g.norm() for g in torch.autograd.grad(of, states)])
+
+    return changed
+
+
+def _of_copies(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
+    """Return the lengths for a stacked copy of the states, on which no later state hangs."""
+    lengths = torch.zeros(len(x))
+    lengths[-1] = math.sqrt(h.numel())
+    return lengths
+
+
+def _of_each_review(*arguments: Any) -> Tensor:
+    """Return the lengths of each review's gradients (T, B)."""
+    states = _from_the_first(*arguments)
+    return torch.stack(torch.autograd.grad(states[-1].sum(), states[1:])).norm(dim=2)
+
+
+GRADIENT_BY_STEP = Task(
+    _gradient_inputs,
+    gradient_by_step,
+    {
+        "the lengths from the last step to the first": lambda *a: gradient_by_step(*a).flip(0),
+        "0 but for the last step: a stacked copy, on which no later state hangs; keep the states "
+        "of the loop": _of_copies,
+        "the lengths for the sum of all states, not of the last":
+            _by_step(lambda states: (sum(s.sum() for s in states[1:]), states[1:])),
+        "the lengths for the state before each step":
+            _by_step(lambda states: (states[-1].sum(), states[:-1])),
+        "a length for each review: one number a step is wanted, of all B x H": _of_each_review,
+        "the lengths of the gradients by the words, not by the states": _to_inputs,
+        "the lengths for the last state's mean, not its sum":
+            lambda cell, x, h, w: gradient_by_step(cell, x, h, w) / h.numel(),
+        "the squares of the lengths": lambda *a: gradient_by_step(*a) ** 2,
+        "the lengths without the last step": lambda *a: gradient_by_step(*a)[:-1],
+        "the lengths of the states, not of their gradients": lambda *a: unroll(*a).norm(dim=(1, 2)),
+    },
+    harness.run_gradient,
+)  # fmt: skip
+
+
+def _mcnemar_inputs(generator: Generator) -> list[Example]:
+    first, second = ((torch.rand(60, generator=generator) < s).numpy() for s in (0.8, 0.6))
+    return [
+        Example("60 reviews, two networks that differ", (first, second)),
+        Example("the same two, the other way round", (second, first)),
+        Example("a network and itself", (first, first)),
+        Example("400 reviews, of which the two differ on 320", _of_400()),
+    ]
+
+
+def _of_400() -> tuple[Any, Any]:
+    """Return two networks: one alone is right on 180 reviews, the other alone on 140."""
+    kinds = torch.tensor([180, 140, 50, 30])
+    firsts, seconds = torch.tensor([[1, 0, 1, 0], [0, 1, 1, 0]]).bool()
+    return firsts.repeat_interleave(kinds).numpy(), seconds.repeat_interleave(kinds).numpy()
+
+
+def _overflowing(first: Any, second: Any) -> float:
+    """A p-value whose 2**n is no more than 64 bits can hold."""
+    return mcnemar(first, second) if (first != second).sum() < 63 else 1.0
+
+
+def _one_sided(first: Any, second: Any) -> float:
+    p = mcnemar(first, second)
+    return p / 2 if p < 1 else p
+
+
+_below = partial(stats.binom.cdf, p=0.5)  # (k, n): how probable k or fewer of n are
+
+
+def _tail(count: Callable[[int, int, int], float]) -> Function:
+    """Return a p-value from how many only the first has right, only the second, and all reviews."""
+
+    def changed(first: Any, second: Any) -> float:
+        only_first, only_second = (first & ~second).sum(), (second & ~first).sum()
+        return count(int(only_first), int(only_second), len(first))
+
+    return changed
+
+
+MCNEMAR = Task(
+    _mcnemar_inputs,
+    mcnemar,
+    {
+        "the one-sided p: both directions count": _one_sided,
+        "a p that can be above 1": _tail(lambda a, b, _: 2 * _below(min(a, b), a + b)),
+        "the p of fewer than k: k itself belongs to the sum":
+            _tail(lambda a, b, _: min(1.0, 2 * _below(min(a, b) - 1, a + b))),
+        "the mid-p, which counts k by half":
+            _tail(lambda a, b, _: _below(min(a, b), a + b) + _below(min(a, b) - 1, a + b)),
+        "the p of all reviews: only those count on which the two differ":
+            _tail(lambda a, b, reviews: min(1.0, 2 * _below(min(a, b), reviews))),
+        "a p whose k is always the first network's: k is the smaller of two numbers":
+            _tail(lambda a, b, _: min(1.0, 2 * _below(a, a + b))),
+        "1 where many reviews differ: n is an integer of NumPy, and two to its power overflows; "
+        "write int(n)": _overflowing,
+        "1, whatever comes in: is k the smaller of two numbers, and the sum divided by 2**n?":
+            lambda first, second: 1.0,
+        "1 - p": lambda first, second: 1 - mcnemar(first, second),
+    },
+)  # fmt: skip
+
+
+def _belief_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for words in (5, 1):
+        text = torch.randint(0, 6, (words,), generator=generator)
+        vectors, out, bias = (torch.randn(*s, generator=generator) for s in ((6, 3), (4,), (1,)))
+        label = f"a review of {words} word{'s' * (words > 1)}"
+        weights = random_weights(generator, "GRU", 3, 4)
+        examples.append(Example(label, (vectors, weights, out, bias, text)))
+    return examples
+
+
+BELIEFS = Task(
+    _belief_inputs,
+    beliefs,
+    {
+        "the logits: their sigma is wanted": lambda *a: beliefs(*a).logit(),
+        "the last belief alone": lambda *a: beliefs(*a)[-1],
+        "the last belief alone: one after each word is wanted": lambda *a: beliefs(*a)[-1:],
+        "the first belief alone: is the review one column, words[:, None]?": lambda *a: beliefs(*a)[
+            :1
+        ],
+        "the beliefs in bad, 1 - p": lambda *a: 1 - beliefs(*a),
+        "the beliefs as a column (T, 1)": lambda *a: beliefs(*a)[:, None],
+        "beliefs of single words, without those before":
+            lambda model, words: torch.cat([beliefs(model, word[None]) for word in words]),
+    },
+    harness.run_beliefs,
+)  # fmt: skip

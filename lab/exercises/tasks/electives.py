@@ -1,0 +1,128 @@
+"""The exercises of the further notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from lab.exercises import harness
+from lab.exercises.harness import Function
+from lab.exercises.solutions import adam_updates, surprise_of, weight_gradient
+from lab.exercises.tasks.task import Example, Task, random_weights
+
+
+def _by_hand_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for steps, reviews in ((5, 3), (3, 2)):
+        h, e = (torch.rand(steps, reviews, 4, generator=generator) * 2 - 1 for _ in range(2))
+        w_hh = torch.randn(4, 4, generator=generator)
+        examples.append(Example(f"{steps} steps, {reviews} reviews, H = 4", (h, w_hh, e)))
+    return examples
+
+
+def _by_hand(change: Callable[..., Any]) -> Function:
+    """Return a sum over steps; change: h, dL/dh -> what of each step meets which state."""
+
+    def changed(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
+        deltas, states = change(h, harness.backward_states(h, w_hh, e))
+        return torch.einsum("tbi,tbj->ij", deltas, states)
+
+    return changed
+
+
+WEIGHT_GRADIENT = Task(
+    _by_hand_inputs,
+    weight_gradient,
+    {
+        "the gradient without what comes back from later steps":
+            lambda h, w, e: weight_gradient(h, 0 * w, e),
+        "a gradient with dL/dh_t in the place of delta_t: the slope 1 - h_t^2 is missing":
+            _by_hand(lambda h, dh: (dh[1:], h[:-1])),
+        "a gradient whose delta_t meets h_t, not the state before":
+            _by_hand(lambda h, dh: ((1 - h**2) * dh, h)),
+        "a gradient whose delta_t meets the state after: shifted the wrong way":
+            _by_hand(lambda h, dh: (((1 - h**2) * dh)[:-1], h[1:])),
+        "the gradient transposed: rows are of delta_t, columns of the state before":
+            lambda *a: weight_gradient(*a).T,
+        "the gradient with W_hh transposed on the way back":
+            lambda h, w, e: weight_gradient(h, w.T, e),
+        "the mean over the reviews: the sum is wanted":
+            lambda h, w, e: weight_gradient(h, w, e) / h.shape[1],
+    },
+    harness.run_by_hand,
+)  # fmt: skip
+
+
+def _uncorrected(gradients: list[float]) -> Tensor:
+    """Updates of Adam whose m and v stay as small as they start."""
+    steps = torch.arange(1, len(gradients) + 1, dtype=torch.float64)
+    small = (1 - 0.9**steps) / (1 - 0.999**steps).sqrt()
+    return torch.as_tensor(adam_updates(gradients)) * small
+
+
+ADAM = Task(
+    lambda generator: [
+        Example("five gradients of 2", ([2.0] * 5,)),
+        Example("gradients 1, 1, 100, 1, 1", ([1.0, 1.0, 100.0, 1.0, 1.0],)),
+        Example("gradients of both signs", ([0.5, -2.0, 0.1, -0.1],)),
+    ],
+    adam_updates,
+    {
+        "updates without a correction of m and v for their start at zero": _uncorrected,
+        "the change of the weight in learning rates; wanted is its opposite":
+            lambda g: -adam_updates(g),
+        "the change of the weight; wanted is -(change) / (learning rate)":
+            lambda g: -0.001 * adam_updates(g),
+        "a way in the weight's own unit: it is wanted in learning rates":
+            lambda g: 0.001 * adam_updates(g),
+        "the sign of the gradient: m and v do not remember": lambda g: torch.tensor(g).sign(),
+    },
+)  # fmt: skip
+
+
+def _surprise_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for sizes in ((4, 3), (1, 1)):
+        text, read = (torch.randint(0, 6, (n,), generator=generator).tolist() for n in sizes)
+        vectors = torch.randn(6, 3, generator=generator)
+        weights = random_weights(generator, "GRU", 3, 3)
+        examples.append(Example(f"words {text}, read after {read}", (weights, vectors, text, read)))
+    return examples
+
+
+def _asks_late(model: Any, words: list[int], before: list[int]) -> list[float]:
+    """The surprise of each word once it has been read."""
+    _, state = model.next_word(torch.tensor(before)[:, None])
+    nats = []
+    for word in words:
+        ln_p, state = model.next_word(torch.tensor([[word]]), state)
+        nats.append(-ln_p[word].item())
+    return nats
+
+
+def _forgets(model: Any, words: list[int], before: list[int]) -> list[float]:
+    """The surprise of each word after the one before it alone."""
+    texts = [before, *([word] for word in words[:-1])]
+    pairs = zip(words, texts, strict=True)
+    return [-model.next_word(torch.tensor(text)[:, None])[0][word].item() for word, text in pairs]
+
+
+SURPRISE_OF = Task(
+    _surprise_inputs,
+    surprise_of,
+    {
+        "the perplexity of each word: ln p with its sign turned is wanted":
+            lambda *a: torch.as_tensor(surprise_of(*a)).exp(),
+        "ln p: a sign is missing": lambda *a: -surprise_of(*a),
+        "the surprise of a word that has just been read: ask before it is fed": _asks_late,
+        "the surprise of a reader that forgets: hand the state on": _forgets,
+        "the surprise of words that are not fed back": lambda model, words, before: torch.tensor(
+            [surprise_of(model, [word], before)[0] for word in words]
+        ),
+        "the mean over the words: one number a word is wanted": lambda *a: surprise_of(*a).mean(),
+    },
+    harness.run_surprise,
+)  # fmt: skip

@@ -1,0 +1,170 @@
+"""The language model: perplexity, the loss of a piece, the nucleus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from lab.exercises import harness
+from lab.exercises.harness import Function, Piece
+from lab.exercises.solutions import nucleus, perplexity, piece_loss
+from lab.exercises.tasks.task import Example, Task, random_weights
+
+
+def _perplexity_inputs(generator: Generator) -> list[Example]:
+    return [
+        Example("ten words, each with p = 1/8", (torch.full((10,), math.log(1 / 8)),)),
+        Example("words with other probabilities", (torch.rand(7, generator=generator).log(),)),
+        Example("a block (T, B) = (4, 3)", (torch.rand(4, 3, generator=generator).log(),)),
+    ]
+
+
+PERPLEXITY = Task(
+    _perplexity_inputs,
+    perplexity,
+    {
+        "the mean of 1/p: first the mean of ln p, then exp": lambda a: (-a).exp().mean().item(),
+        "1 / the mean of p: first the mean of ln p, then exp": lambda a: 1 / a.exp().mean().item(),
+        "the loss: its exponential is wanted": lambda a: -a.mean().item(),
+        "1 / perplexity: a sign is missing": lambda a: 1 / perplexity(a),
+        "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
+        "the exponential of the summed loss by T: a block has T times B words":
+            lambda a: perplexity(a) ** (a.numel() / len(a)),
+        "the exponential of the summed loss, not of the mean": lambda a: perplexity(a) ** a.numel(),
+    },
+)  # fmt: skip
+
+
+def _piece_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for label, cell, pieces in (
+        ("a GRU and one piece (no state yet)", "GRU", 1),
+        ("a GRU and two pieces", "GRU", 2),
+        ("an LSTM and two pieces (its state is a pair)", "LSTM", 2),
+    ):
+        vectors = torch.randn(6, 3, generator=generator)
+        stream = torch.randint(0, 6, (4 * pieces + 1, 2), generator=generator)
+        weights = random_weights(generator, cell, 3, 3)
+        examples.append(Example(label, (cell, weights, vectors, stream)))
+    return examples
+
+
+def _undetached(model: Any, piece: Any, state: Any) -> Any:
+    ln_p, state = model.log_probability(piece.text, piece.target, state)
+    return -ln_p.mean(), state
+
+
+def _half_detached(half: int) -> Function:
+    """Return the loss of a piece where of an LSTM's pair one half alone, or none, is detached."""
+
+    def changed(model: Any, piece: Any, state: Any) -> Any:
+        if isinstance(state, tuple):
+            state = tuple(s.detach() if i == half else s for i, s in enumerate(state))
+        elif state is not None:
+            state = state.detach()
+        return _undetached(model, piece, state)
+
+    return changed
+
+
+def _scaled(scale: Callable[[Any], float]) -> Function:
+    """Return the loss of a piece, times something."""
+
+    def changed(model: Any, piece: Any, state: Any) -> Any:
+        loss, state = piece_loss(model, piece, state)
+        return loss * scale(piece), state
+
+    return changed
+
+
+PIECE_LOSS = Task(
+    _piece_inputs,
+    piece_loss,
+    {
+        "a loss whose gradient goes back into the piece before: nothing is detached": _undetached,
+        "a loss whose gradient goes back along an LSTM's state: its pair is not detached":
+            _half_detached(2),
+        "a loss whose gradient goes back along an LSTM's c: h alone is detached": _half_detached(0),
+        "a loss whose gradient goes back along an LSTM's h: c alone is detached": _half_detached(1),
+        "the loss with text and target exchanged":
+            lambda m, p, s: piece_loss(m, Piece(p.target, p.text), s),
+        "the loss of a piece that starts from no state; is the new one returned?":
+            lambda m, p, s: piece_loss(m, p, None),
+        "the loss with its sign turned": _scaled(lambda piece: -1),
+        "the sum over the words, not their mean": _scaled(lambda piece: piece.target.numel()),
+    },
+    harness.run_pieces,
+    parts=("the loss of each piece", "the gradient of the last piece's loss"),
+)  # fmt: skip
+
+
+def _nucleus_inputs(generator: Generator) -> list[Example]:
+    def logs(*probabilities: float) -> Tensor:
+        return torch.tensor(probabilities).log()
+
+    first = logs(0.45, 0.3, 0.2, 0.05)
+    return [
+        Example("p = 0.7, of words with 0.45, 0.3, 0.2, 0.05", (first, 1.0, 0.7)),
+        Example("the same in another order", (logs(0.05, 0.3, 0.2, 0.45), 1.0, 0.7)),
+        Example("p = 0.3 (one word is enough)", (logs(0.12, 0.4, 0.28, 0.2), 1.0, 0.3)),
+        Example("temperature 0.5, p = 0.7", (logs(0.1, 0.35, 0.25, 0.3), 0.5, 0.7)),
+    ]
+
+
+def _not_reaching(ln_p: Tensor, temperature: float, p: float) -> Tensor:
+    """A nucleus that stops before the word that reaches p."""
+    kept = nucleus(ln_p, temperature, p)
+    least = torch.where(kept > 0, kept, torch.inf).argmin()
+    kept[least] = 0
+    return kept / kept.sum()
+
+
+def _unscaled(ln_p: Tensor, temperature: float, p: float) -> Tensor:
+    """A nucleus whose probabilities do not add up to 1 again."""
+    return (ln_p / temperature).softmax(0) * (nucleus(ln_p, temperature, p) > 0)
+
+
+def _one_more(ln_p: Tensor, temperature: float, p: float) -> Tensor:
+    """A nucleus with the word after the one that reaches p."""
+    return nucleus(ln_p, temperature, float(_unscaled(ln_p, temperature, p).sum()) + 1e-3)
+
+
+def _from_below(ln_p: Tensor, temperature: float, p: float) -> Tensor:
+    """A nucleus of the unlikeliest words."""
+    whole = (ln_p / temperature).softmax(0)
+    before = (whole * (whole < whole[:, None])).sum(1)  # what the words below each have together
+    return whole * (before < p) / (whole * (before < p)).sum()
+
+
+def _cut(values: Tensor, p: float, weights: Tensor) -> Tensor:
+    """Return weights, normalized, of the words whose values are largest and add up to p."""
+    ordered, words = values.sort(descending=True)
+    is_kept = (ordered.cumsum(0) - ordered < p).to(values.dtype)
+    kept = weights * torch.zeros_like(values).scatter(0, words, is_kept)
+    return kept / kept.sum()
+
+
+NUCLEUS = Task(
+    _nucleus_inputs,
+    nucleus,
+    {
+        "a nucleus without the word that reaches p": _not_reaching,
+        "a nucleus whose probabilities do not add up to 1 again": _unscaled,
+        "a nucleus with one word too many": _one_more,
+        "a nucleus of the unlikeliest words: sort from the likeliest down": _from_below,
+        "a nucleus of the softmax of p, not of ln p": lambda a, t, p: nucleus(a.exp(), t, p),
+        "a nucleus that is cut before the temperature changes the probabilities":
+            lambda a, t, p: _cut(a.exp(), p, (a / t).exp()),
+        "a nucleus of numbers that do not add up to 1 before it is cut: softmax":
+            lambda a, t, p: _cut((a / t).exp(), p, (a / t).exp()),
+        "a nucleus without temperature": lambda a, t, p: nucleus(a, 1.0, p),
+        "a nucleus that multiplies by the temperature": lambda a, t, p: nucleus(a, 1 / t, p),
+        "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),
+        "the probabilities in order, not at the places of their words":
+            lambda a, t, p: nucleus(a, t, p).sort(descending=True).values,
+    },
+)  # fmt: skip

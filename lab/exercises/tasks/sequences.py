@@ -1,0 +1,174 @@
+"""Averages of word vectors, unrolling, counting weights, the last state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from lab.exercises import harness
+from lab.exercises.harness import Function
+from lab.exercises.solutions import average_vectors, count_weights, last_state, unroll
+from lab.exercises.tasks.task import Example, Task, all_states, random_weights
+
+
+def _average_inputs(generator: Generator) -> list[Example]:
+    vectors = torch.randn(9, 4, generator=generator)
+    text = torch.randint(2, 9, (5, 3), generator=generator)
+    short = text.clone()
+    short[2:, 1] = short[4:, 2] = 1
+    short[1, 0] = 0
+    label = "lengths 5, 2, 4, filled with <pad>, one word <unk>"
+    return [
+        Example("three reviews of 5 words", (text, torch.tensor([5, 5, 5]), vectors)),
+        Example(label, (short, torch.tensor([5, 2, 4]), vectors)),
+    ]
+
+
+def _average_of_block(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
+    return F.embedding(text, vectors).mean(0)
+
+
+def _average_of_known(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
+    known = (text > 1)[:, :, None]  # (T, B, 1)
+    return (F.embedding(text, vectors) * known).sum(0) / known.sum(0)
+
+
+def _one_too_many(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
+    longer = (length + 1).clamp(max=len(text))
+    return average_vectors(text, longer, vectors) * (longer / length)[:, None]
+
+
+AVERAGE = Task(
+    _average_inputs,
+    average_vectors,
+    {
+        "the mean over the whole block, with its padding": _average_of_block,
+        "the mean of the known words: <unk> is a word and counts": _average_of_known,
+        "the sum of the vectors, not their mean":
+            lambda t, n, v: average_vectors(t, n, v) * n[:, None],
+        "the sum without the padding, divided by T":
+            lambda t, n, v: average_vectors(t, n, v) * n[:, None] / len(t),
+        "the mean with one word too many: the first <pad>": _one_too_many,
+        "the sum with the padding, divided by the length":
+            lambda t, n, v: _average_of_block(t, n, v) * len(t) / n[:, None],
+    },
+)  # fmt: skip
+
+
+def _unroll_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for article, cell in (("an", "RNN"), ("an", "LSTM"), ("a", "GRU")):
+        x = torch.randn(5, 2, 3, generator=generator)  # (T, B, E)
+        h = torch.randn(2, 4, generator=generator)
+        state = (h, torch.randn(2, 4, generator=generator)) if cell == "LSTM" else h
+        label = f"5 steps, 2 reviews, H = 4, given the cell of {article} {cell}"
+        examples.append(Example(label, (cell, x, state, random_weights(generator, cell, 3, 4))))
+    return examples
+
+
+def _forgetful(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
+    """Unroll without handing the new state on."""
+    return torch.cat([unroll(cell, step[None], state, weights) for step in x])
+
+
+def _memories(*arguments: Any) -> Tensor:
+    """Unroll, and keep an LSTM's c."""
+    return torch.stack([s[1] if isinstance(s, tuple) else s for s in all_states(*arguments)])
+
+
+def _first_of_each(*arguments: Any) -> Tensor:
+    """Unroll, and keep state[0], be it an LSTM's h or the first review's state."""
+    return torch.stack([state[0] for state in all_states(*arguments)])
+
+
+def _one_late(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
+    """Unroll, and keep the state before each step."""
+    first = state[0] if isinstance(state, tuple) else state
+    return torch.cat([first[None], unroll(cell, x, state, weights)[:-1]])
+
+
+def _cut_off(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
+    """Unroll with states that are detached before each step."""
+
+    def detaching(x_t: Tensor, old: Any, *w: Any) -> Any:
+        old = tuple(s.detach() for s in old) if isinstance(old, tuple) else old.detach()
+        return cell(x_t, old, *w)
+
+    return unroll(detaching, x, state, weights)
+
+
+UNROLL = Task(
+    _unroll_inputs,
+    unroll,
+    {
+        "an unrolling in which each step starts from the first state": _forgetful,
+        "the last state alone: all states are wanted": lambda *a: unroll(*a)[-1],
+        "the first step alone: is the return inside of the loop?": lambda *a: unroll(*a)[:1],
+        "the states before each step, not after it": _one_late,
+        "an unrolling that keeps an LSTM's c: its h is state[0]": _memories,
+        "an unrolling that keeps state[0] of all cells, or of all batches of two: that is for an "
+        "LSTM alone, whose state is a tuple": _first_of_each,
+        "the states in one block (T * B, H): torch.stack keeps the steps apart":
+            lambda *a: unroll(*a).flatten(0, 1),
+        "the states from the end to the start": lambda *a: unroll(*a).flip(0),
+        "an unrolling that reads the words from the end":
+            lambda cell, x, *a: unroll(cell, x.flip(0), *a),
+        "the states with reviews first, (B, T, H)": lambda *a: unroll(*a).transpose(0, 1),
+        "the right states, through which no gradient goes back: is the old state detached?":
+            _cut_off,
+    },
+    harness.run_unroll,
+    parts=("the states", "the gradient of the last state with respect to x"),
+)  # fmt: skip
+
+
+COUNT_WEIGHTS = Task(
+    lambda generator: [
+        Example(f"count_weights{sizes}", sizes) for sizes in ((1, 50, 256), (4, 50, 256), (3, 7, 5))
+    ],
+    count_weights,
+    {
+        "a count with one bias for each unit, where PyTorch has two":
+            lambda g, e, h: count_weights(g, e, h) - g * h,
+        "a count without biases": lambda g, e, h: count_weights(g, e, h) - 2 * g * h,
+        "a count of one block alone": lambda g, e, h: count_weights(1, e, h),
+        "a count in which W_hh and the biases are there only once":
+            lambda g, e, h: count_weights(1, e, h) + (g - 1) * h * e,
+        "a count with the biases of one block alone":
+            lambda g, e, h: count_weights(g, e, h) - 2 * (g - 1) * h,
+        "a count with E and H exchanged": lambda g, e, h: count_weights(g, h, e),
+        "a count without W_hh": lambda g, e, h: count_weights(g, e, h) - g * h * h,
+    },
+)  # fmt: skip
+
+
+def _last_state_inputs(generator: Generator) -> list[Example]:
+    states = torch.randn(6, 3, 4, generator=generator)
+    lengths = {
+        "no padding": [6, 6, 6],
+        "padding": [6, 2, 4],
+        "one review of one word": [3, 1, 5],
+    }
+    return [
+        Example(f"states (6, 3, 4) and lengths {n} ({what})", (states, torch.tensor(n)))
+        for what, n in lengths.items()
+    ]
+
+
+LAST_STATE = Task(
+    _last_state_inputs,
+    last_state,
+    {
+        "the state at the end of the block, after the padding": lambda s, n: s[-1],
+        "the state one word after the last": lambda s, n: last_state(torch.cat([s, s[-1:]]), n + 1),
+        "the state one word before the last": lambda s, n: last_state(s.roll(1, dims=0), n),
+        "the state at the end of the longest review": lambda s, n: s[n.max() - 1],
+        "the state counted from the end, -length": lambda s, n: last_state(s.flip(0), n),
+        "states of the first review alone": lambda s, n: s[n - 1, 0],
+        "the first state": lambda s, n: s[0],
+        "all three lengths for every review: (B, B, H)": lambda s, n: s[n - 1],
+    },
+)

@@ -1,0 +1,173 @@
+"""Loss, update, mean over reviews."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from lab.exercises import harness, solutions
+from lab.exercises.harness import Function
+from lab.exercises.solutions import binary_loss, mean_over_reviews, training_step
+from lab.exercises.tasks.task import Example, Task
+
+
+def _loss_inputs(generator: Generator) -> list[Example]:
+    logits = 2 * torch.randn(6, generator=generator)
+    labels = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+    large = torch.tensor([200.0, -200.0, 150.0])
+    return [
+        Example("six logits and labels", (logits, labels)),
+        Example(
+            "logits 0 (it knows nothing)", (torch.zeros(4), torch.tensor([0.0, 1.0, 1.0, 0.0]))
+        ),
+        Example("logits of 200 and -200", (large, torch.tensor([1.0, 0.0, 0.0]))),
+    ]
+
+
+BINARY_LOSS = Task(
+    _loss_inputs,
+    binary_loss,
+    {
+        "the sum of the losses, not their mean": lambda a, y: binary_loss(a, y) * len(a),
+        "each review's loss: one number, their mean, is wanted":
+            lambda a, y: F.binary_cross_entropy_with_logits(a, y, reduction="none"),
+        "the loss with its sign turned": lambda a, y: -binary_loss(a, y),
+        "the loss of sigma(a) in the place of a: sigma is taken twice":
+            lambda a, y: binary_loss(a.sigmoid(), y),
+        "the loss in bits: ln is the natural logarithm":
+            lambda a, y: binary_loss(a, y) / math.log(2),
+        "the loss with labels 0 and 1 exchanged": lambda a, y: binary_loss(a, 1 - y),
+        "a loss with 1 - ln sigma(a) in the place of ln(1 - sigma(a))":
+            lambda a, y: -(y * F.logsigmoid(a) + (1 - y) * (1 - F.logsigmoid(a))).mean(),
+        "a loss whose second term has the wrong sign":
+            lambda a, y: (F.softplus(-a) * y - F.softplus(a) * (1 - y)).mean(),
+        "the loss of the good reviews alone": lambda a, y: (F.softplus(-a) * y).mean(),
+        "the loss of the bad reviews alone": lambda a, y: (F.softplus(a) * (1 - y)).mean(),
+    },
+    forbidden=dict.fromkeys(
+        ("binary_cross_entropy_with_logits", "binary_cross_entropy", "soft_margin_loss"),
+        "write the formula",
+    ),
+)  # fmt: skip
+
+
+def _step_inputs(generator: Generator) -> list[Example]:
+    vectors, weight = (torch.randn(*s, generator=generator) for s in ((6, 4), (4,)))
+    batches = [
+        (
+            torch.randint(0, 6, (3, 5), generator=generator),
+            torch.full((5,), 3),
+            torch.randint(0, 2, (5,), generator=generator).float(),
+        )
+        for _ in range(3)
+    ]
+    first = batches[:1]
+    return [
+        Example(
+            "one update of a small model: 6 vectors, 4 weights", (vectors, weight, first, 10.0)
+        ),
+        Example("three updates, one after the other", (vectors, weight, batches, 10.0)),
+        Example("a gradient longer than clip_norm", (20 * vectors, weight, first, 0.1)),
+    ]
+
+
+def _accumulating(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+    """A step that does not empty the gradient of the step before."""
+    before = [w.grad for w in model.parameters()]
+    logits, loss = _only_loss(model, batch)
+    now = torch.autograd.grad(loss, list(model.parameters()))
+    for weight, old, new in zip(model.parameters(), before, now, strict=True):
+        weight.grad = new if old is None else old + new
+    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    optimizer.step()
+    return logits, loss
+
+
+def _descends(change: Callable[[Tensor, Tensor], Tensor], shown: bool = True) -> Function:
+    """Return a step down another loss: of logits and labels. shown: is it returned, too?"""
+
+    def changed(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+        logits, right = _only_loss(model, batch)
+        loss = change(logits, batch.label)
+        solutions.descend(model, loss, optimizer, clip_norm)
+        return logits, loss if shown else right
+
+    return changed
+
+
+def _hooked(change: Callable[[Tensor, float], Tensor]) -> Function:
+    """Return a step that changes the gradient of each weight by itself, and clips nothing else."""
+
+    def changed(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+        for weight in model.parameters():
+            weight.register_hook(lambda gradient: change(gradient, clip_norm))
+        return training_step(model, batch, optimizer, math.inf)
+
+    return changed
+
+
+def _looks_again(model: nn.Module, batch: Any, optimizer: Any, clip_norm: float) -> Any:
+    """A step that returns what the changed weights give."""
+    _, loss = training_step(model, batch, optimizer, clip_norm)
+    return model(batch.text, batch.text_length), loss
+
+
+def _sure(*arguments: Any) -> Any:
+    """A step that returns probabilities for logits."""
+    logits, loss = training_step(*arguments)
+    return logits.sigmoid(), loss
+
+
+def _only_loss(model: nn.Module, batch: Any, *_: Any) -> Any:
+    logits = model(batch.text, batch.text_length)
+    return logits, binary_loss(logits, batch.label)
+
+
+TRAINING_STEP = Task(
+    _step_inputs,
+    training_step,
+    {
+        "a step that does not empty the gradient first (zero_grad)": _accumulating,
+        "a step without clipping": lambda m, b, o, clip: training_step(m, b, o, math.inf),
+        "a step that clips at 1, whatever clip_norm says":
+            lambda m, b, o, clip: training_step(m, b, o, 1.0),
+        "a step that clips each number by itself, not the gradient's length":
+            _hooked(lambda gradient, clip: gradient.clamp(-clip, clip)),
+        "a step that clips each weight matrix by itself, not all together": _hooked(
+            lambda gradient, clip: gradient * (clip / (gradient.norm() + 1e-6)).clamp(max=1)
+        ),
+        "the right step, with logits of the changed weights": _looks_again,
+        "the right step, with probabilities where logits are wanted": _sure,
+        "a step upwards: the loss has its sign turned":
+            _descends(lambda a, y: -binary_loss(a, y), shown=False),
+        "a step down the loss of sigma(logits): sigma is taken twice":
+            _descends(lambda a, y: binary_loss(a.sigmoid(), y)),
+        "a step down the sum of the losses, not their mean":
+            _descends(lambda a, y: binary_loss(a, y) * len(a)),
+        "the right step, with loss and logits exchanged": lambda *a: training_step(*a)[::-1],
+        "no step: the weights stay as they were (zero_grad, then backward, then step)": _only_loss,
+    },
+    harness.run_step,
+    parts=("the vectors afterwards", "the weights afterwards", "the logits", "the loss"),
+)  # fmt: skip
+
+
+MEAN_OVER_REVIEWS = Task(
+    lambda generator: [
+        Example("three batches of 32", ([0.5, 0.25, 0.75], [32, 32, 32])),
+        Example("batches of 32, 32 and 8", ([0.5, 0.25, 1.5], [32, 32, 8])),
+        Example("batches of 1 and 99", ([2.0, 0.5], [1, 99])),
+    ],
+    mean_over_reviews,
+    {
+        "the mean of the means: small batches count too much": lambda m, n: sum(m) / len(m),
+        "the sum over all reviews, not divided": lambda m, n: mean_over_reviews(m, n) * sum(n),
+        "the sum over all reviews, divided by the number of batches":
+            lambda m, n: mean_over_reviews(m, n) * sum(n) / len(n),
+    },
+)  # fmt: skip
