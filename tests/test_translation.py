@@ -13,7 +13,6 @@ import nbformat
 import pandas as pd
 import pytest
 from helpers import ROOT
-from lab.exercises.cases import TASKS
 from pypdf import PdfReader
 
 from grading import key, marking, pages
@@ -24,6 +23,7 @@ from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
+from lab.exercises.tasks import TASKS
 from tools.students import report
 from tools.teachers import student_edition, translate
 
