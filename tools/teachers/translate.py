@@ -35,10 +35,11 @@ from lab.config import LabError
 from lab.exercises import answer_cells
 
 NAME = "lab2"
-LANGUAGE_CELL = """from lab import config, words
+LANGUAGE_CELL = """from lab import config
+from lab.base import i18n
 
 config.name_language("{language}")
-print = words.tell"""
+print = i18n.tell"""
 
 
 class Piece(NamedTuple):
