@@ -41,9 +41,7 @@ def load(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
             f"No stored runs of the list {name!r} in {folder_of(profile)}. "
             f"Make them: LAB2_PROFILE={profile} python tools/maintainers/make_reference.py {name}"
         )
-    i18n.tell(
-        f"Stored results, not computed here: {len(runs)} runs. See data/reference/{profile}."
-    )
+    i18n.tell(f"Stored results, not computed here: {len(runs)} runs. See data/reference/{profile}.")
     return runs, curves
 
 
