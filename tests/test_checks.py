@@ -7,7 +7,9 @@ import io
 import math
 import re
 import sys
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mutants
@@ -521,6 +523,26 @@ def test_random_numbers_inside_are_the_same_each_time():
         check_code("rnn-cell", lambda *a: numbers.append(torch.rand(1).item()))
         torch.rand(1)
     assert numbers[: len(numbers) // 2] == numbers[len(numbers) // 2 :] and len(set(numbers)) == 1
+
+
+def test_calls_in_two_threads_leave_warnings_and_random_numbers_as_they_were():
+    """As in the grader. Without a lock the second call would keep what the first has set."""
+    second_began, first_ended = threading.Event(), threading.Event()
+    filters, state = list(warnings.filters), torch.get_rng_state()
+
+    def second():
+        second_began.set()
+        first_ended.wait(10)
+
+    def first():
+        pool.submit(harness.attempt, harness.call, second, (), ())
+        second_began.wait(0.2)  # with the lock it cannot begin
+
+    with ThreadPoolExecutor() as pool:
+        harness.attempt(harness.call, first, (), ())
+        first_ended.set()
+    assert second_began.is_set()
+    assert warnings.filters == filters and torch.equal(torch.get_rng_state(), state)
 
 
 def test_an_error_is_told_with_the_line_of_the_function_itself():

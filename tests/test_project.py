@@ -24,6 +24,7 @@ from lab.exercises.catalogue import LAB
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("lab", "grading", "tools", "tests")
+FURTHER = sorted(f"further/{path.name}" for path in (ROOT / "further").glob("*.ipynb"))
 
 
 # ── pins ────────────────────────────────────────────────────────────────────────────────────────
@@ -205,6 +206,20 @@ def test_unknown_profile_lists_the_known(monkeypatch):
     monkeypatch.setenv("LAB2_PROFILE", "ful")
     with pytest.raises(LabError, match=r"'ful'.*quick, course, full"):
         config.get_profile()
+
+
+@pytest.mark.parametrize("path", ["lab2.ipynb", "lab2.zh.ipynb", *FURTHER])
+def test_what_a_notebook_imports_exists_and_keeps_its_name(path):
+    """A cell that gives a module's name to something else stops the cells that come after it."""
+    cells = nbformat.read(ROOT / path, as_version=4).cells
+    body = [node for c in cells if c.cell_type == "code" for node in ast.parse(c.source).body]
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    scope = {}
+    exec(compile(ast.Module(imports, []), path, "exec"), scope)
+    assert len(scope) > 5
+    others = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    names = [node for tree in others for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    assert not {node.id for node in names if isinstance(node.ctx, ast.Store)} & set(scope)
 
 
 def test_folders_follow_the_environment(monkeypatch, tmp_path):
