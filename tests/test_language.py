@@ -369,7 +369,7 @@ def test_classifier_starts_from_the_language_model(
         [language_settings(cell)], lesson.train_language, language_data, CODE, tmp_path, workers=1
     )
     run_list = [settings(cell, epochs=1), settings(cell, epochs=1, pretrained=reader.name)]
-    scratch, pretrained = sweep(run_list, transfer.train_started, data, CODE, tmp_path, workers=1)
+    scratch, pretrained = sweep(run_list, transfer.train_transfer, data, CODE, tmp_path, workers=1)
     assert scratch.name != pretrained.name
     model = lesson.build_model(run_list[1], data.vectors)
     weights = reader.checkpoint.weights_of(reader.name)
@@ -377,7 +377,7 @@ def test_classifier_starts_from_the_language_model(
     for name, weight in model.state_dict().items():
         assert name.startswith("linear.") or torch.equal(weight, weights[name])
     with pytest.raises(LabError, match="starts from the weights of gone"):
-        sweep([settings(cell, pretrained="gone")], transfer.train_started, data, CODE, tmp_path)
+        sweep([settings(cell, pretrained="gone")], transfer.train_transfer, data, CODE, tmp_path)
 
 
 def test_a_falling_rate_ends_at_zero(
@@ -420,7 +420,7 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
     names = {"pretrained": starts[0].name, "pretrained_back": starts[1].name}
     entry = settings(readout="pooled", epochs=1, **names)
     record = RunRecord(entry, data.fingerprint, "code", tmp_path)
-    model = transfer.build_reading(entry, data.vectors, record)
+    model = transfer.build_pretrained(entry, data.vectors, record)
     for reader, start in zip((model.forth, model.back), starts, strict=True):
         learnt = start.checkpoint.weights_of(start.name)
         assert torch.equal(reader.embedding.weight, learnt["embedding.weight"])
@@ -432,24 +432,24 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
             words = batch.text[:length, column : column + 1]
             alone = model.forth(words, length[None]) + model.back(words.flip(0), length[None])
             assert logits[column].item() == pytest.approx(alone.item(), abs=1e-5)
-    transfer.train_reading(entry, data, record, cpu)
+    transfer.train_pretrained(entry, data, record, cpu)
     assert record.result["parameters"] == sum(p.numel() for p in model.parameters())
     one = dataclasses.replace(entry, pretrained_back="")
-    assert isinstance(transfer.build_reading(one, data.vectors, record), recipes.Variant)
+    assert isinstance(transfer.build_pretrained(one, data.vectors, record), recipes.Variant)
 
 
 def test_few_labels_are_drawn_evenly_and_nested(data, transfer, settings, tmp_path, cpu):
-    small, large = (utils.draw_balanced(data.train, count, seed=1) for count in (10, 40))
+    small, large = (utils.sample_balanced(data.train, count, seed=1) for count in (10, 40))
     assert small.labels.sum() == 5 and large.labels.sum() == 20
     pieces = [
         {tuple(r.tokens[a:b]) for a, b in zip(r.starts[:-1], r.starts[1:])} for r in (small, large)
     ]
     assert pieces[0] <= pieces[1]
     with pytest.raises(LabError, match="Cannot draw 98 reviews"):
-        utils.draw_balanced(data.train, 98, seed=1)
+        utils.sample_balanced(data.train, 98, seed=1)
     entry = settings(epochs=1, labelled=10)
     record = RunRecord(entry, data.fingerprint, "code", tmp_path)
-    transfer.train_started(entry, data, record, cpu)
+    transfer.train_transfer(entry, data, record, cpu)
     assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
 
 

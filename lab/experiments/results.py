@@ -121,17 +121,17 @@ def export_predictions(
 def read_predictions(name: str, folder: Path | None = None) -> Predictions:
     """Read what `export_predictions` wrote. Raises LabError if it is missing or damaged."""
     folder = folder or config.output_folder()
-    stored = files.load_arrays(folder / f"{name}.npz")
-    if stored is None:
+    packed = files.load_arrays(folder / f"{name}.npz")
+    if packed is None:
         raise LabError(f"No usable {name}.npz in {folder}. Run the cells above first.")
-    labels, lengths = stored.pop("labels"), stored.pop("lengths")
-    return unpack_answers(stored, labels, lengths)
+    labels, lengths = packed.pop("labels"), packed.pop("lengths")
+    return unpack_answers(packed, labels, lengths)
 
 
 def packed_answers(record: RunRecord) -> NDArray[np.float16] | None:
     """Return what a finished run said of the test reviews (reviews,); None if it said nothing."""
-    stored = files.load_arrays(record.folder / "test.npz")
-    return None if stored is None else pack_probability(stored["probability"])
+    packed = files.load_arrays(record.folder / "test.npz")
+    return None if packed is None else pack_probability(packed["probability"])
 
 
 def save_answers(path: Path, packed: dict[str, NDArray[np.float16]], test: TestSplit) -> None:
