@@ -62,7 +62,7 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     official = (folder or config.data_folder()) / "aclImdb"
     if own := config.own_texts():
         reviews = user_file.read_own(own)
-        profile = user_file.fitting(profile, len(reviews))
+        profile = user_file.fit_profile(profile, len(reviews))
     else:
         reviews = imdb.read_official(official) if official.exists() else imdb.read_packaged()
     source = reviews.attrs["source"]

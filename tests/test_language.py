@@ -401,11 +401,11 @@ def test_a_falling_rate_ends_at_zero(
 
 
 def test_reading_backwards_is_the_same_text(language_data):
-    back = token_stream.backwards(language_data)
+    back = token_stream.reverse(language_data)
     assert back.train[::-1].tolist() == language_data.train.tolist()
     assert back.valid[::-1].tolist() == language_data.valid.tolist()
     assert back.fingerprint != language_data.fingerprint
-    assert token_stream.backwards(back).fingerprint == language_data.fingerprint
+    assert token_stream.reverse(back).fingerprint == language_data.fingerprint
 
 
 def test_two_readers_start_from_their_language_models_and_add_their_logits(
@@ -415,7 +415,7 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
     back = language_settings(network="GRU-8 back LM")
     starts = [
         sweep([run], lesson.train_language, text, CODE, tmp_path, workers=1)[0]
-        for run, text in ((forth, language_data), (back, token_stream.backwards(language_data)))
+        for run, text in ((forth, language_data), (back, token_stream.reverse(language_data)))
     ]
     names = {"pretrained": starts[0].name, "pretrained_back": starts[1].name}
     entry = settings(readout="pooled", epochs=1, **names)

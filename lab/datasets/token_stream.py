@@ -111,7 +111,7 @@ def part_of(data: LanguageData, epoch: int) -> NDArray[np.int64]:
     return np.array_split(data.train, data.parts)[(epoch - 1) % data.parts]
 
 
-def backwards(data: LanguageData) -> LanguageData:
+def reverse(data: LanguageData) -> LanguageData:
     """Return the same text from its end to its start, for a network that reads backwards."""
     train, valid = (np.ascontiguousarray(stream[::-1]) for stream in (data.train, data.valid))
     return dataclasses.replace(data, train=train, valid=valid)

@@ -266,7 +266,7 @@ def number_of(label: str) -> tuple[float, str]:
     return (number if math.isfinite(number) else math.inf), label
 
 
-def fitting(profile: Profile, rows: int) -> Profile:
+def fit_profile(profile: Profile, rows: int) -> Profile:
     """Return a profile whose validation and test splits are no more than 15 % of the rows each."""
     most = max(1, rows * 15 // 100)
     test = min(profile.test or most, most)

@@ -96,7 +96,7 @@ def predictions(runs: pd.DataFrame, profile: str = "full") -> results.Prediction
         raise LabError(f"predictions.npz in {folder_of(profile)} lacks {min(missing)}.")
     by_network = runs.sort_values("seed", kind="stable").groupby("network", sort=False)["run"]
     rows = {network: np.stack([packed[run] for run in names]) for network, names in by_network}
-    return results.unpack_answers(rows, packed["labels"], packed["lengths"])
+    return results.unpack_predictions(rows, packed["labels"], packed["lengths"])
 
 
 def recipes(profile: str = "full") -> dict[str, pd.DataFrame]:
@@ -134,7 +134,7 @@ def store_baseline_predictions(
 ) -> None:
     """Store what linear models said of the test reviews: name -> probabilities (reviews,)."""
     packed = {n: results.pack_probability(p)[None] for n, p in probability.items()}  # (1, reviews)
-    results.save_answers(folder_of(profile) / "lines.npz", packed, test)
+    results.save_predictions(folder_of(profile) / "lines.npz", packed, test)
 
 
 def store(
@@ -190,6 +190,6 @@ def _store_predictions(
     if stored is None:
         raise LabError(_damaged(path))
     packed = {run: row for run, row in stored.items() if run in wanted}
-    new = {record.name: results.packed_answers(record) for record in finished}
+    new = {record.name: results.packed_predictions(record) for record in finished}
     packed |= {run: row for run, row in new.items() if row is not None}  # a language model's
-    results.save_answers(path, packed, test)
+    results.save_predictions(path, packed, test)

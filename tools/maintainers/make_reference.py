@@ -68,7 +68,7 @@ class Maker:
     @functools.cached_property
     def stream_back(self) -> token_stream.LanguageData:
         """The same text for a language model that reads backwards."""
-        return token_stream.backwards(self.stream)
+        return token_stream.reverse(self.stream)
 
     def records(self, runs: Sequence[Settings]) -> list[RunRecord]:
         """Return the records of runs, finished or not, each of the training that makes it."""
