@@ -15,7 +15,7 @@ import utils
 from lab.config import LabError
 from lab.datasets import imdb, token_stream
 from lab.exercises import solutions
-from lab.experiments import run
+from lab.experiments.run import RunRecord
 from lab.experiments.sweep import sweep
 from lab.models import ngrams
 
@@ -339,7 +339,7 @@ def test_language_model_learns_and_continues_bit_for_bit(
     lesson, language_data, language_settings, tmp_path, cpu, cell
 ):
     records = [
-        run.RunRecord(language_settings(cell), "data", "code", tmp_path / name)
+        RunRecord(language_settings(cell), "data", "code", tmp_path / name)
         for name in ("whole", "broken")
     ]
     lesson.train_language(records[0].settings, language_data, records[0], cpu)
@@ -360,7 +360,7 @@ def test_classifier_starts_from_the_language_model(
         [language_settings(cell)], lesson.train_language, language_data, CODE, tmp_path, workers=1
     )
     run_list = [settings(cell, epochs=1), settings(cell, epochs=1, pretrained=reader.name)]
-    scratch, pretrained = sweep(run_list, transfer.train_started, data, CODE, tmp_path, workers=1)
+    scratch, pretrained = sweep(run_list, transfer.train_transfer, data, CODE, tmp_path, workers=1)
     assert scratch.name != pretrained.name
     model = lesson.build_model(run_list[1], data.vectors)
     weights = reader.checkpoint.weights_of(reader.name)
@@ -368,7 +368,7 @@ def test_classifier_starts_from_the_language_model(
     for name, weight in model.state_dict().items():
         assert name.startswith("linear.") or torch.equal(weight, weights[name])
     with pytest.raises(LabError, match="starts from the weights of gone"):
-        sweep([settings(cell, pretrained="gone")], transfer.train_started, data, CODE, tmp_path)
+        sweep([settings(cell, pretrained="gone")], transfer.train_transfer, data, CODE, tmp_path)
 
 
 def test_a_falling_rate_ends_at_zero(
@@ -383,7 +383,7 @@ def test_a_falling_rate_ends_at_zero(
 
     monkeypatch.setattr(solutions, "descend", watch)
     entry = language_settings(epochs=2, decay=True)
-    record = run.RunRecord(entry, "data", "code", tmp_path)
+    record = RunRecord(entry, "data", "code", tmp_path)
     lesson.train_language(entry, language_data, record, cpu)
     assert seen[0] == entry.learning_rate and all(rate >= 0 for rate in seen)
     falls = -np.diff(seen)
@@ -392,11 +392,11 @@ def test_a_falling_rate_ends_at_zero(
 
 
 def test_reading_backwards_is_the_same_text(language_data):
-    back = token_stream.backwards(language_data)
+    back = token_stream.reverse(language_data)
     assert back.train[::-1].tolist() == language_data.train.tolist()
     assert back.valid[::-1].tolist() == language_data.valid.tolist()
     assert back.fingerprint != language_data.fingerprint
-    assert token_stream.backwards(back).fingerprint == language_data.fingerprint
+    assert token_stream.reverse(back).fingerprint == language_data.fingerprint
 
 
 def test_two_readers_start_from_their_language_models_and_add_their_logits(
@@ -406,12 +406,12 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
     back = language_settings(network="GRU-8 back LM")
     starts = [
         sweep([run], lesson.train_language, text, CODE, tmp_path, workers=1)[0]
-        for run, text in ((forth, language_data), (back, token_stream.backwards(language_data)))
+        for run, text in ((forth, language_data), (back, token_stream.reverse(language_data)))
     ]
     names = {"pretrained": starts[0].name, "pretrained_back": starts[1].name}
     entry = settings(readout="pooled", epochs=1, **names)
-    record = run.RunRecord(entry, data.fingerprint, "code", tmp_path)
-    model = transfer.build_reading(entry, data.vectors, record)
+    record = RunRecord(entry, data.fingerprint, "code", tmp_path)
+    model = transfer.build_pretrained(entry, data.vectors, record)
     for reader, start in zip((model.forth, model.back), starts, strict=True):
         learnt = start.checkpoint.weights_of(start.name)
         assert torch.equal(reader.embedding.weight, learnt["embedding.weight"])
@@ -423,24 +423,24 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
             words = batch.text[:length, column : column + 1]
             alone = model.forth(words, length[None]) + model.back(words.flip(0), length[None])
             assert logits[column].item() == pytest.approx(alone.item(), abs=1e-5)
-    transfer.train_reading(entry, data, record, cpu)
+    transfer.train_pretrained(entry, data, record, cpu)
     assert record.result["parameters"] == sum(p.numel() for p in model.parameters())
     one = dataclasses.replace(entry, pretrained_back="")
-    assert isinstance(transfer.build_reading(one, data.vectors, record), recipes.Variant)
+    assert isinstance(transfer.build_pretrained(one, data.vectors, record), recipes.Variant)
 
 
 def test_few_labels_are_drawn_evenly_and_nested(data, transfer, settings, tmp_path, cpu):
-    small, large = (utils.draw_balanced(data.train, count, seed=1) for count in (10, 40))
+    small, large = (utils.sample_balanced(data.train, count, seed=1) for count in (10, 40))
     assert small.labels.sum() == 5 and large.labels.sum() == 20
     pieces = [
         {tuple(r.tokens[a:b]) for a, b in zip(r.starts[:-1], r.starts[1:])} for r in (small, large)
     ]
     assert pieces[0] <= pieces[1]
     with pytest.raises(LabError, match="Cannot draw 98 reviews"):
-        utils.draw_balanced(data.train, 98, seed=1)
+        utils.sample_balanced(data.train, 98, seed=1)
     entry = settings(epochs=1, labelled=10)
-    record = run.RunRecord(entry, data.fingerprint, "code", tmp_path)
-    transfer.train_started(entry, data, record, cpu)
+    record = RunRecord(entry, data.fingerprint, "code", tmp_path)
+    transfer.train_transfer(entry, data, record, cpu)
     assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
 
 

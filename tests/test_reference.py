@@ -131,7 +131,7 @@ def test_counts_stay_whole_beside_language_models(maker, folder, small_lists):
     found, _ = reference.find("default", "full")
     assert pd.api.types.is_integer_dtype(found["test_reviews"])
     assert found["test_reviews"].tolist() == table["test_reviews"].tolist() == [40] * 5
-    assert len(tables.ladder_table(found)) == 5  # its intervals need whole counts
+    assert len(tables.ablation_table(found)) == 5  # its intervals need whole counts
     maker.make("default", train=False)
     assert ",40.0," not in (folder / "results.csv").read_text()
 
@@ -214,7 +214,7 @@ def test_of_an_announced_profile_nothing_else_is_made(maker, folder):
     runs = maker.runs("default")
     assert {(run.network, run.seed) for run in runs} == {("GRU-256", 0), ("RNN-256", 1)}
     assert len(maker.all_runs("default")) > len(runs)
-    assert maker.everything() == ("baselines", "default", "claims")
+    assert maker.everything() == ("baselines", "default", "findings")
     with pytest.raises(LabError, match=r"'tuning' was not announced .* Announced: default"):
         maker.runs("tuning")
 
@@ -261,7 +261,7 @@ def test_tables_are_made(maker, folder):
     maker.make_table("baselines")
     baselines = files.read_table("baselines", folder)
     assert baselines.shape == (4, 3)
-    right = {line: rows.mean() for line, rows in reference.lines().correct.items()}
+    right = {line: rows.mean() for line, rows in reference.baseline_predictions().correct.items()}
     whole = baselines.set_index("line")["whole reviews"].iloc[1:]  # not the commoner label
     assert right == pytest.approx(whole.to_dict(), abs=1e-4)
     maker.make_table("gradients")

@@ -16,7 +16,7 @@ import pytest
 import typst
 
 import doctor
-from lab.analysis import figures
+from lab.analysis import widget
 from lab.base import files
 from lab.config import LabError
 from tools.students import report
@@ -170,7 +170,7 @@ def test_a_short_table_stays_on_one_page(tmp_path, rows, pages):
 
 def test_coloured_words_keep_their_ground(tmp_path):
     beliefs = {"LSTM-256": np.array([0.5, 0.99, 0.01])}
-    coloured = figures.ColouredText(["so", "<b>", "#bad*"], beliefs)
+    coloured = widget.ColouredText(["so", "<b>", "#bad*"], beliefs)
     output = new_output("display_data", data={"text/html": coloured._repr_html_()})
     path = write(tmp_path, "# T", code("x", output))
     text = text_of(report.convert(path, tmp_path / "out.pdf"))

@@ -125,13 +125,13 @@ def test_vectors_from_text_files(tmp_path, vocab, suffix):
         assert vectors.matrix.shape == (len(vocab), 50)
         assert (vectors.matrix[vocab.stoi["bad"]] == -1).all()
         assert not vectors.matrix[:2].any()
-        assert {vocab.itos[i] for i in np.flatnonzero(vectors.found)} == {"good", "bad", "film"}
+        assert {vocab.itos[i] for i in np.flatnonzero(vectors.known)} == {"good", "bad", "film"}
         assert vectors.matrix[vocab.stoi["miss"]].any()  # not found: random, not zero
 
 
 def test_vectors_of_the_package(tmp_path, vocab):
     vectors = utils.load_vectors(vocab, tmp_path)
-    assert vectors.matrix.shape == (len(vocab), 50) and vectors.found[2:].all()
+    assert vectors.matrix.shape == (len(vocab), 50) and vectors.known[2:].all()
     the = utils.load_vectors(utils.Vocab(utils.Counter({"the": 1})), tmp_path).matrix[2]
     assert the[:3] == pytest.approx([0.418, 0.24968, -0.41242])  # first line of glove.6B.50d.txt
 

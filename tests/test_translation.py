@@ -18,7 +18,7 @@ from pypdf import PdfReader
 from grading import key, marking, pages
 from grading.graded import Graded
 from grading.submissions import Submission
-from lab.analysis import figures
+from lab.analysis import style
 from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
@@ -251,15 +251,25 @@ SETTERS = {"set_title", "set_xlabel", "set_ylabel", "supylabel", "supxlabel", "s
 
 def labels_of_figures():
     """Yield the labels that stand in the code of figures; a slot of an f-string is 7."""
-    tree = ast.parse((ROOT / "lab" / "figures.py").read_text(encoding="utf-8"))
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        values = [k.value for k in call.keywords if k.arg in LABELS]
-        values += call.args[:1] if getattr(call.func, "attr", "") in SETTERS else []
-        for value in values:
-            if isinstance(value, ast.JoinedStr):
-                yield "".join(p.value if isinstance(p, ast.Constant) else "7" for p in value.values)
-            elif isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield value.value
+    for value in values_of_labels():
+        if isinstance(value, ast.JoinedStr):
+            yield "".join(p.value if isinstance(p, ast.Constant) else "7" for p in value.values)
+        elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.value
+
+
+def values_of_labels():
+    """Yield what stands in the code for labels: keywords, entries of a dict, setters' arguments."""
+    for module in ("figures", "style"):
+        tree = ast.parse((ROOT / "lab" / "analysis" / f"{module}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                yield from (k.value for k in node.keywords if k.arg in LABELS)
+                name, arguments = getattr(node.func, "attr", ""), node.args
+                yield from arguments[:1] if name in SETTERS else arguments[3:4] * (name == "panels")
+            elif isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values)
+                yield from (value for key, value in pairs if getattr(key, "value", "") in LABELS)
 
 
 def test_every_label_in_the_code_of_figures_has_its_chinese(chinese):
@@ -307,12 +317,12 @@ def test_an_unknown_language_is_one_sentence(monkeypatch):
 
 def test_a_figure_has_chinese_letters_and_no_empty_boxes(chinese, recwarn):
     with plt.rc_context():
-        figures.use_theme()
+        style.use_theme()
         figure, axis = plt.subplots()
         axis.set(title="here", xlabel="epoch", ylabel="accuracy (%)")
         axis.plot([1, 2], label="reference")
         axis.legend()
-        figures.say(figure).canvas.draw()
+        style.say(figure).canvas.draw()
         plt.close(figure)
     texts = [axis.get_title(), axis.get_xlabel(), axis.get_ylabel()]
     assert all(map(CHINESE.search, [*texts, axis.get_legend().get_texts()[0].get_text()]))
