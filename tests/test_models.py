@@ -210,3 +210,16 @@ def test_two_readers_may_be_on_another_device_too(transfer, variant, batch):
     text, length = batch
     two = transfer.TwoDirections(variant("GRU", readout="pooled"), variant("GRU", readout="pooled"))
     assert two.to("meta")(text.to("meta"), length).shape == (4,)
+
+
+@pytest.mark.parametrize("clip_norm", [10.0, 0.1])
+def test_a_weight_that_the_loss_does_not_need_stays_and_the_others_learn(clip_norm):
+    """As of a student's own cell that registers a parameter and does not use it."""
+    model = nn.Linear(2, 1)
+    model.unused = nn.Parameter(torch.ones(3))
+    before = model.weight.detach().clone()
+    loss = model(torch.ones(4, 2)).mean()  # its gradient is 1 for both weights and the bias
+    solutions.descend(model, loss, torch.optim.SGD(model.parameters(), lr=1.0), clip_norm)
+    assert torch.equal(model.unused.detach(), torch.ones(3)) and model.unused.grad is None
+    step = (before - model.weight).detach()
+    torch.testing.assert_close(step, torch.full((1, 2), min(1.0, clip_norm / 3**0.5)))

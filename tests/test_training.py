@@ -22,7 +22,7 @@ from helpers import CODE, Killed, outcome, record_of, stopped_after, trained
 import utils
 from lab.base import files, machine
 from lab.config import LabError
-from lab.experiments import run
+from lab.experiments import loop
 from lab.experiments import sweep as sweeps
 from lab.experiments.run import Checkpoint, RunRecord
 from lab.experiments.sweep import is_running, sweep
@@ -560,6 +560,22 @@ def test_a_worker_with_a_gpu_computes_as_the_notebook_would(monkeypatch):
         torch.nn.modules.module._global_forward_hooks.clear()
         machine._spare_the_adaptive_softmax.cache_clear()
         torch.use_deterministic_algorithms(False)
+
+
+def test_each_group_of_weights_falls_from_its_own_rate_also_when_continued(settings):
+    weights, rates = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)], (0.02, 0.002)
+    entry = settings(epochs=2)  # 16 reviews a batch: two updates in an epoch
+    seen, state = [], None
+    for epoch in (1, 2):
+        groups = [{"params": [weight], "lr": rate} for weight, rate in zip(weights, rates)]
+        optimizer = torch.optim.SGD(groups)
+        if state:
+            optimizer.load_state_dict(state)
+        for _ in loop.falling_rate(range(2), optimizer, entry, epoch, count=32):
+            seen.append([group["lr"] for group in optimizer.param_groups])
+        state = optimizer.state_dict()
+    expected = [[rate * left for rate in rates] for left in (1, 0.75, 0.5, 0.25)]
+    assert seen == [pytest.approx(row) for row in expected]
 
 
 @pytest.mark.parametrize("resumed", [False, True])

@@ -72,10 +72,10 @@ def descend(model: nn.Module, loss: Tensor, optimizer: Any, clip_norm: float = 1
     A gradient longer than `clip_norm` is shortened to it (Pascanu et al., ICML 2013).
     """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    gradients = torch.autograd.grad(loss, weights)
+    gradients = torch.autograd.grad(loss, weights, allow_unused=True)
     for weight, gradient in zip(weights, gradients, strict=True):
-        weight.grad = gradient
-    norm = nn.utils.get_total_norm(gradients)
+        weight.grad = gradient  # None where the loss does not need the weight
+    norm = nn.utils.get_total_norm([g for g in gradients if g is not None])
     nn.utils.clip_grads_with_norm_(weights, clip_norm, norm)
     optimizer.step()
 

@@ -71,12 +71,16 @@ def falling_rate(
 ) -> Iterator[Any]:
     """Yield the batches of an epoch, while the learning rate falls in a line to zero over the run.
 
-    count: how many things (reviews, say) an epoch has; a batch holds settings.batch_size of them.
+    Of several groups of weights, each falls from its own rate. count: how many things (reviews,
+    say) an epoch has; a batch holds settings.batch_size of them.
     """
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])  # goes with the optimizer into the checkpoint
     updates = math.ceil(count / settings.batch_size)  # in an epoch
     for update, batch in enumerate(batches):
         done = (epoch - 1 + update / updates) / settings.epochs
-        optimizer.param_groups[0]["lr"] = settings.learning_rate * (1 - done)
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * (1 - done)
         yield batch
 
 
