@@ -177,7 +177,7 @@ def test_changed_data_or_code_is_another_run(data, settings, tmp_path):
     other = dataclasses.replace(data, train=train)
     assert other.fingerprint != data.fingerprint
     names = {
-        run.RunRecord(settings(), d.fingerprint, code, tmp_path).name
+        RunRecord(settings(), d.fingerprint, code, tmp_path).name
         for d in (data, other)
         for code in ("code", "other code")
     }
@@ -224,13 +224,13 @@ def test_killed_before_its_curve_the_curve_is_whole(lesson, data, settings, tmp_
     whole, broken = (record_of(settings(), data, tmp_path / name) for name in "ab")
     lesson.train_run(whole.settings, data, whole, cpu)
 
-    def save_and_die(self, curve, save=run.RunRecord.save_curve):
+    def save_and_die(self, curve, save=RunRecord.save_curve):
         if len(curve) == 3:
             raise Killed
         save(self, curve)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(run.RunRecord, "save_curve", save_and_die)
+        patch.setattr(RunRecord, "save_curve", save_and_die)
         lesson.train_run(broken.settings, data, broken, cpu)
     lesson.train_run(broken.settings, data, broken, cpu)
     assert len(broken.curve) == 3 and outcome(broken) == outcome(whole)
