@@ -298,7 +298,7 @@ def half_lives(gradients: pd.DataFrame) -> pd.DataFrame:
     return table.pivot_table("half", "kind", keys[1:], sort=False).round(1)
 
 
-# ── What a reader's predictions are held to ─────────────────────────────────────────────────────────
+# ── What a reader's predictions are held to ─────────────────────────────────────────────────────
 
 
 def accuracy_by_gate(shares: pd.DataFrame) -> dict[str, float]:
