@@ -38,10 +38,11 @@ def plot_curves(
             _plot_curves(axis, table, f"{part}_{quantity}")
             axis.set(title=f"{where}: {title}")
         row[0].set_ylabel("accuracy (%)" if quantity == "accuracy" else "loss (nats per review)")
-    epochs = next(iter(curves.values()))["epoch"].max()
-    style.mark_network_guesses(axes[0, 1], epochs, guessed, apart=0.05 * epochs, what=" (test)")
-    count = len(axes[0, 1].get_legend_handles_labels()[1])
-    style.legend_below(figure, axes[0, 1], ncols=count if count < 8 else 4)
+    first, epochs = axes[0, 1], next(iter(curves.values()))["epoch"].max()
+    star = {"apart": 0.05 * epochs, "label": "predicted (test)"}
+    style.mark_network_guesses(first, epochs, guessed, **star)
+    count = len(first.get_legend_handles_labels()[1])
+    style.legend_below(figure, first, ncols=count if count < 8 else 4)
     return figure
 
 
@@ -462,7 +463,7 @@ def plot_few_labels(curves: dict[str, pd.DataFrame]) -> Figure:
 def plot_reliability(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
     """Plot `reliability` of several networks: the share of good reviews over the probability.
 
-    tables: where the runs were made -> network -> its table; a panel each
+    tables: where the runs were made -> network -> its table
     """
     figure, panels = style.panels(tables, 4.8, 4.4, "share of good reviews", sharey=True)
     markers = style.markers(tables)
@@ -480,7 +481,7 @@ def plot_reliability(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
 def plot_lengths(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
     """Plot `accuracy_by_length` of several networks over the median length of each part.
 
-    tables: where the runs were made -> network -> its table; a panel each
+    tables: where the runs were made -> network -> its table
     """
     figure, panels = style.panels(tables, 5.2, 3.8, "test accuracy (%)")
     markers = style.markers(tables)

@@ -200,15 +200,17 @@ def mark_baselines(axis: Axes, accuracy: dict[str, float]) -> None:
         axis.axvline(value, color="black", linewidth=0.9, linestyle=dashes, label=name)
 
 
-def mark_guesses(axis: Axes, points: Iterable[tuple[float, float, Any]], what: str = "") -> None:
-    """Mark what the reader predicted by stars (x, y, colour); what: of what, for the legend."""
+def mark_guesses(
+    axis: Axes, points: Iterable[tuple[float, float, Any]], label: str = "predicted"
+) -> None:
+    """Mark what the reader predicted by stars (x, y, colour); the legend names them once."""
     for x, y, colour in points:
         axis.plot(x, y, color=colour, zorder=5, **GUESS_STYLE)
-    axis.plot([], [], color="white", label=f"predicted{what}", **GUESS_STYLE)
+    axis.plot([], [], color="white", label=label, **GUESS_STYLE)
 
 
 def mark_network_guesses(
-    axis: Axes, x: float, guesses: dict[str, float] | None, apart: float = 0.0, what: str = ""
+    axis: Axes, x: float, guesses: dict[str, float] | None, apart: float = 0.0, **options: Any
 ) -> None:
     """Mark predictions for networks or cells, each in its colour; nothing if there are none.
 
@@ -219,7 +221,7 @@ def mark_network_guesses(
         network = name if name in NETWORK_STYLE else f"{name}-256"
         points.append((x - apart * place, value, network_style(network)["color"]))
     if points:
-        mark_guesses(axis, points, what)
+        mark_guesses(axis, points, **options)
 
 
 def escape(words: Sequence[str]) -> list[str]:
