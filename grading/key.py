@@ -2,7 +2,7 @@
 
 The key of the present edition is read from the solved notebooks. `make student` keeps the key of
 each edition that it makes in course/keys, so that a notebook of an older one is graded by its own.
-What is asked in code is tried as `lab/exercises/cases.py` has it now.
+What is asked in code is tried as the lab has it now.
 """
 
 from __future__ import annotations
@@ -43,16 +43,20 @@ def present(language: str = i18n.ENGLISH) -> Key:
     key, say = {}, functools.partial(i18n.say, language=language)
     for name in (i18n.lesson(language), *OTHERS):
         for exercise, ones in answer_cells.find(answer_cells.read(ROOT / name)["cells"]).items():
-            asked, source = ASKED[exercise], ones[0].source
-            right = answer_cells.value_of(source, asked.name) if _asks_for_a_value(exercise) else None
-            if asked.kind == "number" and isinstance(right, str):  # a formula of the solved lab
+            entry, source = ASKED[exercise], ones[0].source
+            is_value = entry.kind in ("number", "choice")
+            right = answer_cells.value_of(source, entry.name) if is_value else None
+            if entry.kind == "number" and isinstance(right, str):  # a formula of the solved lab
                 right = eval(right, {"math": math})
-            key[exercise] = Right(asked.points, right, answer_cells.stub(source, exercise, asked, say))
+            stub = answer_cells.stub(source, exercise, entry, say)
+            key[exercise] = Right(entry.points, right, stub)
     return key
 
 
-def _asks_for_a_value(exercise: str) -> bool:
-    return ASKED[exercise].kind in ("number", "choice")
+def solved() -> dict[str, str]:
+    """Return the answers of the solved lab: exercise -> source of its cell."""
+    cells = answer_cells.read(ROOT / "lab2.ipynb")["cells"]
+    return {name: ones[0].source for name, ones in answer_cells.find(cells).items()}
 
 
 def store(edition: str, language: str = i18n.ENGLISH) -> Path:

@@ -1,4 +1,4 @@
-"""One hand-in becomes points, and a line for each that is lost.
+"""One submission becomes points, and a line for each that is lost.
 
 The student's functions are called behind the wall, with inputs drawn here; what they return is
 compared here with what the lab's own version gives. So nothing that a student writes can say that
@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import hashlib
 import re
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 
-from grading import similar, wire
-from grading.handins import Handin, notebook_of
+from grading import similarity
 from grading.key import Key, Right
-from grading.sandbox import Dead, Program
+from grading.sandbox import protocol
+from grading.sandbox.program import Dead, Program
+from grading.submissions import Submission, notebook_of
 from lab.base import i18n
-from lab.exercises import answer_cells, checks
-from lab.exercises.cases import TASKS
+from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB, in_range, letters
 from lab.exercises.harness import Attempt
+from lab.exercises.judge import Judgement, judge
+from lab.exercises.tasks import TASKS
 
+FINITE = (-sys.float_info.max, sys.float_info.max)
 SEED = 7919  # of the inputs; the notebook's own checks draw others
 SHOWN = 2_000  # characters of a student's text that a page shows
 LAYERS = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "_VF", "_thnn_fused_lstm_cell"}
@@ -35,19 +38,19 @@ LAYERS = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "_VF", "_thnn_
 class Mark(NamedTuple):
     """What an answer got. points: None where a person has to read it.
 
-    lines: what is wrong, a line for each call;  came: what came back, to group wrong answers by
+    lines: what is wrong, a line for each call;  group: by what wrong answers are put together
     """
 
     points: float | None
     most: int
     lines: tuple[str, ...] = ()
-    came: str = ""
+    group: str = ""
     text: str = ""
 
 
 @dataclasses.dataclass
 class Result:
-    """What came of a hand-in.
+    """What came of a submission.
 
     status: graded, review (a person should look), unreadable
     forms:  exercise -> digits that it shares with answers that say the same
@@ -86,17 +89,17 @@ class Answers:
         try:
             if self.program is None:
                 self.program = Program(self.wall)
-            said = self.program.try_out(cells, questions)
+            replies = self.program.try_out(cells, questions)
         except Dead as dead:
             self.program = None
-            said = [{"dead": str(dead)}]
-        why = str(said[-1].get("dead") or "")[: wire.LONGEST]
-        fault = next((f"{one['error']}" for one in said[: len(cells)] if "error" in one), "")
-        fault = why if len(said) <= len(cells) and why else fault[: wire.LONGEST]
-        said = [one for one in said[len(cells) :] if "dead" not in one]
-        missing = len(questions) - len(said)
-        tried = [{"error": f"{DIED} {why}"}] + [{"error": f"{DIED} not tried"}] * missing
-        return fault, said + tried[:missing]
+            replies = [{"dead": str(dead)}]
+        why = str(replies[-1].get("dead") or "")[: protocol.LONGEST]
+        fault = next((f"{one['error']}" for one in replies[: len(cells)] if "error" in one), "")
+        fault = why if len(replies) <= len(cells) and why else fault[: protocol.LONGEST]
+        replies = [one for one in replies[len(cells) :] if "dead" not in one]
+        missing = len(questions) - len(replies)
+        others = [{"error": f"{DIED} {why}"}] + [{"error": f"{DIED} not tried"}] * missing
+        return fault, replies + others[:missing]
 
     def _needed(self, name: str) -> list[str]:
         """Return an exercise and those whose names its answer uses, in the notebook's order."""
@@ -115,27 +118,23 @@ class Answers:
             self.program = None
 
 
-def mark(handin: Handin, keys: dict[str, Key], present: str, wall: str) -> Result:
-    """Return the points of a hand-in.
+def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) -> Result:
+    """Return the points of a submission.
 
     keys: edition -> its key; present: the edition of the lab as it is, for notebooks of none
     """
     start = time.monotonic()
-    sha256 = hashlib.sha256(handin.content or b"").hexdigest()
-    flags = list(handin.flags)
-    if wall == "none":
-        flags.append("graded without a wall")
-    cells, edition, language = notebook_of(handin.content)
+    flags = [*submission.flags, *(["graded without a wall"] if wall == "none" else [])]
+    cells, edition, language = notebook_of(submission.content)
     if cells is None:
-        flags.insert(0, handin.problem or "it is no notebook")
-        return Result("unreadable", {}, flags, {}, "", time.monotonic() - start, sha256)
+        flags.insert(0, submission.problem or "it is no notebook")
+        return Result("unreadable", {}, flags, {}, "", time.monotonic() - start, submission.sha256)
     if edition not in keys:
         flags.append(f"edition {edition or 'unknown'}: graded by the present key")
-    found = answer_cells.find(cells)
     key = keys.get(edition, keys[present])
     sources = {
         name: _chosen(name, ones, key[name], flags).source
-        for name, ones in found.items()
+        for name, ones in answer_cells.find(cells).items()
         if name in key
     }
     flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in sources]
@@ -144,20 +143,23 @@ def mark(handin: Handin, keys: dict[str, Key], present: str, wall: str) -> Resul
     about = student if isinstance(student, dict) else {}
     about = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
     status = "review" if flags else "graded"
-    seconds = time.monotonic() - start
-    forms = forms_of(sources, key)
-    return Result(status, marks, flags, about, edition, seconds, sha256, forms, language)
+    return Result(
+        status, marks, flags, about, edition, time.monotonic() - start, submission.sha256,
+        forms_of(sources, key), language,
+    )  # fmt: skip
 
 
 def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:
     """Return the form of each answer that a student wrote in words of their own."""
-    made = {}
+    forms = {}
     for name, source in sources.items():
         kind = ASKED[name].kind
-        if kind in ("code", "free", "text") and not is_empty(name, source, key[name]):
-            text = answer_cells.text_of(source, _question(name, key[name])) if kind == "text" else source
-            made[name] = similar.form(text, kind)
-    return made
+        if kind not in ("code", "free", "text") or is_empty(name, source, key[name]):
+            continue
+        if kind == "text":
+            source = answer_cells.text_of(source, _question(name, key[name]))
+        forms[name] = similarity.form(source, kind)
+    return forms
 
 
 def _chosen(
@@ -221,12 +223,12 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
     value = answer_cells.value_of(source, exercise.name)
     computed = isinstance(value, str | dict) and exercise.kind in ("number", "guess")
     if computed and exercise.key is not str:
-        fault, (said,) = running.try_out(name, [{"do": "value", "name": exercise.name}])
+        fault, (reply,) = running.try_out(name, [{"do": "value", "name": exercise.name}])
         try:
-            value = wire.decode(said.get("value"))
-        except wire.Unclear as unclear:
+            value = protocol.decode(reply.get("value"))
+        except protocol.Unclear as unclear:
             fault = str(unclear)
-        if fault := fault or said.get("error", ""):
+        if fault := fault or reply.get("error", ""):
             return Mark(0, right.points, (f"{exercise.name}: {fault}.",), "no value")
     if hasattr(value, "numel") or hasattr(value, "size"):
         value = value.item() if getattr(value, "ndim", 1) == 0 else None
@@ -239,7 +241,7 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
         letter = isinstance(value, str) and value in list(letters(exercise))
         what = "is not the right letter" if letter else "is none of the letters"
     else:
-        number = in_range(value, (-checks.LARGEST, checks.LARGEST))
+        number = in_range(value, FINITE)
         good = number and abs(value - right.answer) <= exercise.near + 1e-9
         what = "is not the number" if number else "is no number"
     if good:
@@ -248,42 +250,41 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
 
 
 def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark:
-    """Call a function with each case, and compare what comes back."""
+    """Call a function with each example, and compare what comes back."""
     exercise, task = ASKED[name], TASKS[name]
     if banned := forbidden_names(source, name):
         return Mark(0, points, (f"It uses {banned}: write it yourself.",), f"uses {banned}")
-    cases = task.draw(torch.Generator().manual_seed(SEED))
-    question = {"do": "call", "name": exercise.name, "play": task.play.__name__, "seed": SEED}
-    questions = [{**question, "arguments": wire.encode(case.arguments)} for case in cases]
-    fault, said = running.try_out(name, questions)
-    done = [_attempt(one) for one in said]
+    examples = task.make_inputs(torch.Generator().manual_seed(SEED))
+    question = {"do": "call", "name": exercise.name, "run": task.run.__name__, "seed": SEED}
+    questions = [{**question, "arguments": protocol.encode(one.arguments)} for one in examples]
+    fault, replies = running.try_out(name, questions)
     lines = [f"When its cell is executed: {fault}."] if fault else []
-    judgement = checks.judge(task, done, SEED, exercise.name)
+    judgement = judge(task, [*map(_attempt, replies)], SEED, exercise.name)
     if all(judgement.right):
         return Mark(points, points)
-    got = points * sum(judgement.right) / len(cases)
-    lines += [fault for fault in judgement.faults if fault] + judgement.more
-    return Mark(round(got, 2), points, tuple(dict.fromkeys(lines)), _group(judgement))
+    share = sum(judgement.right) / len(examples)
+    lines += [fault for fault in judgement.faults if fault] + judgement.remarks
+    return Mark(round(points * share, 2), points, tuple(dict.fromkeys(lines)), _group(judgement))
 
 
 DIED = "the call was ended:"
 
 
-def _attempt(said: dict[str, Any]) -> Attempt:
+def _attempt(reply: dict[str, Any]) -> Attempt:
     """Return what came of one call, as the student's side tells it."""
-    error, used = str(said.get("error") or "")[: wire.LONGEST], said.get("used")
+    error, used = str(reply.get("error") or "")[: protocol.LONGEST], reply.get("used")
     used = used[:1000] if isinstance(used, list) else []
     used = frozenset(one for one in used if isinstance(one, str))
     try:
-        return Attempt(None if error else wire.decode(said.get("value")), error, used)
-    except wire.Unclear as unclear:
+        return Attempt(None if error else protocol.decode(reply.get("value")), error, used)
+    except protocol.Unclear as unclear:
         return Attempt(error=str(unclear))
 
 
-def _group(judgement: checks.Judgement) -> str:
+def _group(judgement: Judgement) -> str:
     """Return by what a wrong answer is grouped with others: the mistake, or what came back."""
-    came = judgement.more[0] if judgement.more else judgement.said[0].partition(": ")[2]
-    return came[:200]
+    first = judgement.messages[0].partition(": ")[2]
+    return (judgement.remarks[0] if judgement.remarks else first)[:200]
 
 
 def forbidden_names(source: str, name: str) -> str:
@@ -297,11 +298,13 @@ def forbidden_names(source: str, name: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     named = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    named |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    variables = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    named |= {n.id for n in variables}
+    own = {n.id for n in variables if isinstance(n.ctx, ast.Store)}
     imported = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
     modules = {a.name for n in imported for a in n.names}
     modules |= {n.module or "" for n in imported if isinstance(n, ast.ImportFrom)}
-    if "given" in named or any(m.split(".")[0] == "lab" for m in modules):
+    if "solutions" in named - own or any(m.split(".")[0] == "lab" for m in modules):
         return "the lab's own version"
     banned = set(TASKS[name].forbidden) | (LAYERS if name.endswith("-cell") else set())
     return next(iter(sorted(named & banned)), "")

@@ -41,18 +41,17 @@ class Profile:
     stream_train: int | None  # reviews to read; None: all, and the unlabelled ones if there are any
     stream_valid: int | None  # validation reviews that judge; None: all
     stream_parts: int  # pieces that the text is read in, one an epoch
-    stream_columns: int  # of the text that are read side by side
+    stream_batch_size: int  # columns of the text that are read side by side
 
     # the lists of runs
     tuning: str  # profile whose stored runs choose the learning rates
-    climbers: tuple[str, ...]  # networks whose ladder is climbed
+    ablated: tuple[str, ...]  # networks whose ablation is trained
     seeds: int  # for one network of each cell
     all_seeded: bool  # for the others too
     labelled: tuple[int, ...]  # labels in the transfer runs; 0: all
     stored_seeds: int  # of networks and language models in the stored results
     tuning_seeds: int = 1  # of each learning rate in the stored tuning runs
     recall_updates: int = 1500  # of the recall task, at most
-    claims: bool = True  # are its results good enough to be believed?
 
 
 PROFILES = {
@@ -68,15 +67,14 @@ PROFILES = {
         stream_train=60,
         stream_valid=60,
         stream_parts=2,
-        stream_columns=8,
+        stream_batch_size=8,
         tuning="quick",
-        climbers=("RNN-256",),
+        ablated=("RNN-256",),
         seeds=2,
         all_seeded=False,
         labelled=(200, 0),
         stored_seeds=1,
         recall_updates=12,
-        claims=False,
     ),
     # the default: a laptop, some minutes
     "quick": Profile(
@@ -90,9 +88,9 @@ PROFILES = {
         stream_train=2500,
         stream_valid=500,
         stream_parts=3,
-        stream_columns=16,
+        stream_batch_size=16,
         tuning="quick",
-        climbers=("RNN-256",),
+        ablated=("RNN-256",),
         seeds=3,
         all_seeded=False,
         labelled=(500, 0),
@@ -111,9 +109,9 @@ PROFILES = {
         stream_train=None,
         stream_valid=None,
         stream_parts=6,
-        stream_columns=32,
+        stream_batch_size=32,
         tuning="full",
-        climbers=("RNN-256",),
+        ablated=("RNN-256",),
         seeds=3,
         all_seeded=False,
         labelled=(500, 0),
@@ -131,9 +129,9 @@ PROFILES = {
         stream_train=None,
         stream_valid=None,
         stream_parts=10,
-        stream_columns=32,
+        stream_batch_size=32,
         tuning="full",
-        climbers=("RNN-256", "GRU-256"),
+        ablated=("RNN-256", "GRU-256"),
         seeds=5,
         all_seeded=True,
         labelled=(100, 500, 2500, 0),

@@ -4,13 +4,14 @@ import copy
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from nbclient import NotebookClient
 
 from lab.base import files
 from lab.base.hashing import CodeHash
 from lab.exercises import answer_cells
-from lab.experiments.run import RunRecord
+from lab.experiments.run import Checkpoint, RunRecord
 from tools.teachers import student_edition
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +28,13 @@ def record_of(settings, data, folder):
     return RunRecord(settings, data.fingerprint, CODE.of(settings), folder)
 
 
+def trained(lesson, settings, data, folder):
+    """Return the record of a small run that is finished."""
+    record = record_of(settings, data, folder)
+    lesson.train_run(settings, data, record, torch.device("cpu"))
+    return record
+
+
 def outcome(record):
     """Return everything a run leaves that must not depend on how it came about."""
     timing = ("seconds", "tokens_per_second")
@@ -34,6 +42,21 @@ def outcome(record):
     weights = torch.load(record.folder / "best.pt", weights_only=True)
     probability = files.load_arrays(record.folder / "test.npz")["probability"]
     return curve, {k: v.tolist() for k, v in weights.items()}, probability.tolist()
+
+
+def stopped_after(epochs, train, data, record, device):
+    """Train until so many epochs are saved, and stop there as a killed process does."""
+    save = Checkpoint.save_epoch
+
+    def save_and_die(self, model, optimizer, curve):
+        save(self, model, optimizer, curve)
+        if len(curve) == epochs:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "save_epoch", save_and_die)
+        with pytest.raises(Killed):
+            train(record.settings, data, record, device)
 
 
 def execute(notebook, folder=ROOT):

@@ -17,8 +17,10 @@ pytest.importorskip("distributed", reason="Dask is not installed: requirements-c
 
 from distributed import Client, LocalCluster
 
+pytestmark = pytest.mark.xdist_group("cluster")  # one cluster, not one for each process of pytest
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def cluster():
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
@@ -29,31 +31,6 @@ def cluster():
 @pytest.fixture
 def run_list(settings):
     return [settings(cell, epochs=40, patience=40) for cell in ("RNN", "LSTM", "GRU")]
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(
-    lesson, data, run_list, tmp_path, cluster, monkeypatch
-):
-    here = sweep(run_list, lesson.train_run, data, CODE, tmp_path / "here", workers=1)
-    folder = tmp_path / "there"
-    monkeypatch.setenv("LAB2_DASK", cluster.scheduler_address)
-    with Client(cluster) as client:
-        victim = next(iter(client.run(os.getpid).values()))
-    killed = threading.Event()
-
-    def kill_when_it_trains():
-        while len(list(folder.glob("*/state.pt"))) < 2:
-            time.sleep(0.01)
-        os.kill(victim, signal.SIGKILL)
-        killed.set()
-
-    threading.Thread(target=kill_when_it_trains, daemon=True).start()
-    there = sweep(run_list, lesson.train_run, data, CODE, folder)
-    assert killed.is_set()
-    assert [outcome(record) for record in there] == [outcome(record) for record in here]
-    again = sweep(run_list, lesson.train_run, data, CODE, folder)
-    assert [record.result for record in again] == [record.result for record in there]
 
 
 def test_the_client_of_the_notebook_is_used(lesson, data, run_list, tmp_path, cluster):
@@ -83,7 +60,7 @@ def test_failing_run_on_the_cluster_is_named(lesson, data, run_list, tmp_path, c
 def test_workers_with_several_threads_are_refused(lesson, data, run_list, tmp_path):
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
         ) as cluster,
         Client(cluster),
         pytest.raises(LabError, match="--nthreads 1"),
@@ -97,3 +74,28 @@ def test_scheduler_that_does_not_answer_is_named(lesson, data, run_list, tmp_pat
     short = dataclasses.replace(run_list[0], epochs=1)
     with pytest.raises(LabError, match=r"No Dask scheduler answers at .*127\.0\.0\.1:1"):
         sweep([short], lesson.train_run, data, CODE, tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(
+    lesson, data, run_list, tmp_path, cluster, monkeypatch
+):
+    here = sweep(run_list, lesson.train_run, data, CODE, tmp_path / "here", workers=1)
+    folder = tmp_path / "there"
+    monkeypatch.setenv("LAB2_DASK", cluster.scheduler_address)
+    with Client(cluster) as client:
+        victim = next(iter(client.run(os.getpid).values()))
+    killed = threading.Event()
+
+    def kill_when_it_trains():
+        while len(list(folder.glob("*/state.pt"))) < 2:
+            time.sleep(0.01)
+        os.kill(victim, signal.SIGKILL)
+        killed.set()
+
+    threading.Thread(target=kill_when_it_trains, daemon=True).start()
+    there = sweep(run_list, lesson.train_run, data, CODE, folder)
+    assert killed.is_set()
+    assert [outcome(record) for record in there] == [outcome(record) for record in here]
+    again = sweep(run_list, lesson.train_run, data, CODE, folder)
+    assert [record.result for record in again] == [record.result for record in there]

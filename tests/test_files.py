@@ -27,28 +27,43 @@ def test_a_file_that_another_program_holds_is_written_when_it_lets_go(tmp_path, 
     assert (tmp_path / "curve.csv").read_bytes() == b"new"
 
 
-def test_a_file_that_is_held_for_good_is_said_and_stays(tmp_path, monkeypatch):
-    (tmp_path / "curve.csv").write_bytes(b"old")
+@pytest.mark.parametrize(
+    ("owner", "call", "error", "advice"),
+    [
+        (Path, "replace", PermissionError(13, "It is in use"), "Close the program that has it op"),
+        (
+            Path,
+            "open",
+            PermissionError(13, "Permission denied"),
+            "name another folder with LAB2_OUT",
+        ),
+        (os, "fsync", OSError(28, "No space left on device"), "Free some space"),
+    ],
+)
+def test_what_cannot_be_written_is_said_and_the_old_file_stays(
+    tmp_path, monkeypatch, owner, call, error, advice
+):
+    """Held by another program for good, in a folder of somebody else, on a full disk."""
+    file = tmp_path / "curve.csv"
+    file.write_bytes(b"old")
 
-    def held(self, target):
-        raise PermissionError(13, "The process cannot access the file")
+    def refused(*_, **__):
+        raise error
 
-    monkeypatch.setattr(Path, "replace", held)
-    monkeypatch.setattr(files, "PATIENCE", 0.0)
-    with pytest.raises(LabError, match=r"Cannot write curve\.csv .*cannot access") as told:
-        files.write_atomically(tmp_path / "curve.csv", b"new")
-    assert "Close the program that has it open" in str(told.value)
-    assert [p.name for p in tmp_path.iterdir()] == ["curve.csv"]
-    assert (tmp_path / "curve.csv").read_bytes() == b"old"
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, call, refused)
+        patch.setattr(files, "PATIENCE", 0.0)
+        with pytest.raises(LabError, match=rf"Cannot write curve\.csv .*{error.strerror}") as told:
+            files.write_atomically(file, b"new")
+    assert advice in str(told.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["curve.csv"]
+    assert file.read_bytes() == b"old"
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path, monkeypatch):
-    def refused(self, *_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "open", refused)
-    with pytest.raises(LabError, match=r"Permission denied.* name another folder with LAB2_OUT"):
-        files.write_atomically(tmp_path / "curve.csv", b"new")
+def test_written_files_have_the_usual_permissions(tmp_path):
+    (tmp_path / "usual").touch()
+    files.write_atomically(tmp_path / "ours", b"x")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_parts_that_killed_processes_left_are_swept_away(tmp_path):

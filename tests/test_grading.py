@@ -4,27 +4,32 @@ Each hostile hand-in is graded behind both walls. Where a system lacks one, its 
 with that reason; with BOTH_WALLS=1, as `.ci/run` says, they are red instead.
 """
 
+import contextlib
 import csv
 import ctypes
 import functools
 import io
 import json
 import os
+import shutil
 import socket
 import sys
 import zipfile
+from collections import defaultdict
 
 import numpy as np
 import psutil
 import pytest
 import torch
 from helpers import ROOT
+from hostile import BEYOND, CELL, EVIL, hostile_cell
 
-from grading import gradebook, handins, key, marking, pages, sandbox, similar, wire
+from grading import gradebook, graded, key, marking, pages, self_test, similarity, submissions
+from grading.sandbox import program, protocol
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import LAB
-from tools.teachers import grade, student_edition
+from tools.teachers import grade
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="grading needs Linux")
 
@@ -32,7 +37,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="grading needs L
 @functools.cache
 def why_not(wall):
     """Return why a wall cannot be tried here; "" if it can."""
-    if os.environ.get("BOTH_WALLS") == "1" or sandbox.stands(wall):
+    if os.environ.get("BOTH_WALLS") == "1" or program.stands(wall):
         return ""
     return f"this system has no {wall}"
 
@@ -44,17 +49,44 @@ def wall(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def solved():
-    """The answers of the solved lab: id -> source."""
-    found = answer_cells.find(answer_cells.read(ROOT / "lab2.ipynb")["cells"])
-    return {name: ones[0].source for name, ones in found.items()}
+class Programs:
+    """Programs that are kept from one submission to the next, for it takes seconds to start one."""
+
+    def __init__(self):
+        self.idle, self.started = defaultdict(list), []
+
+    def take(self, wall):
+        """Return a program behind a wall: one that waits, or else a new one."""
+        waiting = self.idle[wall, program.SECONDS]
+        while waiting:
+            one = waiting.pop()
+            if one.process.poll() is None:
+                return one
+        self.started.append(program.Program(wall))
+        return self.started[-1]
+
+    def give_back(self, running):
+        """Keep the program of a notebook's answers; it takes the place of `Answers.end`."""
+        if running.program is not None:
+            self.idle[running.wall, program.SECONDS].append(running.program)
+            running.program = None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs():
+    kept = Programs()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(marking, "Program", kept.take)
+        patch.setattr(marking.Answers, "end", lambda running: kept.give_back(running))
+        yield kept
+    for one in kept.started:
+        one.end()
 
 
 @pytest.fixture(scope="module")
-def edition():
+def edition(edition):
     """The student's notebook, as JSON."""
-    return json.loads(student_edition.contents()["lab2.ipynb"])
+    return json.loads(edition["lab2.ipynb"])
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +103,24 @@ def filled(edition, sources):
     return notebook
 
 
-def handin(notebook, name="anna"):
+def about(name, number):
+    return f"# Answer about-you\nstudent = {{'name': {name!r}, 'number': {number!r}}}"
+
+
+def submission(notebook, name="anna"):
     content = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
-    return handins.Handin(name, "", f"{name}.ipynb", content, 0.0)
+    return submissions.Submission(name, "", f"{name}.ipynb", content, 0.0)
 
 
 def marked(notebook, keys, wall="landlock"):
-    return marking.mark(handin(notebook), keys, next(iter(keys)), wall)
+    return marking.mark(submission(notebook), keys, next(iter(keys)), wall)
 
 
 def points(result, name):
     return result.marks[name].points
+
+
+END = marking.Answers.end
 
 
 # ── values on their way ─────────────────────────────────────────────────────────────────────────
@@ -96,12 +135,12 @@ def points(result, name):
     ],
 )  # fmt: skip
 def test_a_value_arrives_as_it_was(value):
-    came = wire.decode(json.loads(json.dumps(wire.encode(value))))
+    copy = protocol.decode(json.loads(json.dumps(protocol.encode(value))))
     if hasattr(value, "shape"):
-        assert type(came) is (torch.Tensor if isinstance(value, torch.Tensor) else np.ndarray)
-        assert np.array_equal(np.asarray(came), np.asarray(value))
+        assert type(copy) is (torch.Tensor if isinstance(value, torch.Tensor) else np.ndarray)
+        assert np.array_equal(np.asarray(copy), np.asarray(value))
     else:
-        assert came == value and type(came) is type(value)
+        assert copy == value and type(copy) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -118,8 +157,8 @@ def test_a_value_arrives_as_it_was(value):
     ],
 )  # fmt: skip
 def test_what_is_no_plain_value_is_refused(content):
-    with pytest.raises(wire.Unclear):
-        wire.decode(content)
+    with pytest.raises(protocol.Unclear):
+        protocol.decode(content)
 
 
 # ── honest hand-ins ─────────────────────────────────────────────────────────────────────────────
@@ -130,7 +169,7 @@ def test_the_solved_lab_has_all_points_that_a_machine_gives(edition, solved, key
     lost = {n: m for n, m in result.marks.items() if n in LAB and m.points not in (None, m.most)}
     assert lost == {} and result.status == "graded" and result.flags == []
     assert sum(m.points or 0 for n, m in result.marks.items() if n in LAB) == 70
-    assert {n for n, m in result.marks.items() if m.points is None} == set(pages.ASKED_BY_HAND)
+    assert {n for n, m in result.marks.items() if m.points is None} == set(graded.ASKED_BY_HAND)
 
 
 def test_an_untouched_notebook_has_none(edition, keys):
@@ -148,12 +187,12 @@ def test_each_point_that_is_lost_has_a_line(edition, solved, keys):
     }
     result = marked(filled(edition, solved | wrong), keys)
     assert points(result, "rnn-cell") == 0 and 0 < points(result, "perplexity") < 2
-    said = {name: " ".join(result.marks[name].lines) for name in wrong}
-    assert "4 reviews, E = 5, H = 8" in said["rnn-cell"] and "expected is" in said["rnn-cell"]
-    assert "sigma instead of tanh" in said["rnn-cell"]
-    assert "8 came back, expected is" in said["perplexity"]
-    assert said["copy"] == "answer_copy = 'a' is not the right letter."
-    assert "12" in said["vanish"] and "400" in said["guess-linear"]
+    lines = {name: " ".join(result.marks[name].lines) for name in wrong}
+    assert "4 reviews, E = 5, H = 8" in lines["rnn-cell"] and "expected is" in lines["rnn-cell"]
+    assert "sigma instead of tanh" in lines["rnn-cell"]
+    assert "8 came back, expected is" in lines["perplexity"]
+    assert lines["copy"] == "answer_copy = 'a' is not the right letter."
+    assert "12" in lines["vanish"] and "400" in lines["guess-linear"]
 
 
 def test_numbers_may_be_computed(edition, solved, keys):
@@ -169,98 +208,8 @@ def test_numbers_may_be_computed(edition, solved, keys):
 
 # ── hostile and broken answers ──────────────────────────────────────────────────────────────────
 
-CELL = "def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    "
-EVIL = {
-    # time, memory, processes
-    "a loop": CELL + "while True: pass",
-    "a loop when the cell is executed": "while True: pass",
-    "a loop that catches everything": CELL
-    + "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
-    "sleep": CELL + "import time; time.sleep(1000)",
-    "memory": CELL + "return torch.zeros(20_000_000_000)",
-    "memory, bit by bit": CELL + "kept = []\n    while True: kept.append(bytearray(10_000_000))",
-    "forks": CELL + "import os\n    while True: os.fork()",
-    "programs": CELL + "import subprocess\n    while True: subprocess.Popen(['sleep', '100'])",
-    "threads": CELL + "import threading, time\n    while True: "
-    "threading.Thread(target=time.sleep, args=(1000,)).start()",
-    "a thread that goes on": CELL + "import threading\n    def on():\n        while True: pass\n"
-    "    threading.Thread(target=on, daemon=True).start()\n    return x",
-    "recursion": CELL + "return rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh)",
-    "deep recursion": "import sys; sys.setrecursionlimit(10**9)\n" + CELL
-    + "return rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh)",
-    # ends
-    "exit": CELL + "raise SystemExit",
-    "os._exit": CELL + "import os; os._exit(0)",
-    "exit when the cell is executed": "import os; os._exit(0)",
-    "a segmentation fault": CELL + "import ctypes; ctypes.string_at(0)",
-    "abort": CELL + "import os; os.abort()",
-    "an own signal": CELL + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-    "signals to all": CELL + "import os, signal; os.kill(-1, signal.SIGKILL)",
-    "a signal to the grader": CELL + "import os, signal; os.kill(os.getppid(), signal.SIGKILL)",
-    "no end of the input": CELL + "import os\n    for n in range(100):\n        try: os.close(n)\n"
-    "        except OSError: pass",
-    # files and network
-    "deletion": CELL + "import os, shutil\n    for f in TARGETS:\n        shutil.rmtree(f, True)\n"
-    "        try: os.remove(f)\n        except OSError: pass\n    return x",
-    "planting": CELL + "import os\n    for f in TARGETS:\n        for g in (f, f + '/planted'):\n"
-    "            try: open(g, 'w').write('evil')\n            except OSError: pass\n    return x",
-    "links": CELL + "import os\n    for f in TARGETS:\n        for how in (os.link, os.symlink):\n"
-    "            try: how(f, f + '-link')\n            except OSError: pass\n    return x",
-    "reading the answers": CELL + "import sys\n    sys.path.insert(0, ROOT)\n"
-    "    import importlib\n    lab = importlib.import_module('la' + 'b.giv' + 'en')\n"
-    "    return lab.CELLS['RNN'](x, h, w_ih, w_hh, b_ih, b_hh)",
-    "reading the key": CELL + "text = open(ROOT + '/lab2.ipynb').read()\n    return x",
-    "network": CELL + "import socket\n    s = socket.create_connection(('127.0.0.1', PORT), 1)\n"
-    "    s.sendall(b'here'); return x",
-    "UDP": CELL + "import socket\n    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
-    "    s.sendto(b'here', ('127.0.0.1', PORT)); return x",
-    "a socket that is a file": CELL + "import socket\n    s = socket.socket(socket.AF_UNIX)\n"
-    "    s.connect(SOCKET); s.sendall(b'here'); return x",
-    # forging
-    "results on every channel": CELL + "import os\n    for n in range(64):\n        try:\n"
-    "            os.write(n, b'{\"id\": \"ready\", \"value\": true, \"points\": 3}\\n' * 50)\n"
-    "        except OSError: pass\n    return x",
-    "the grader's own frames": CELL + "import sys\n    f = sys._getframe()\n    while f:\n"
-    "        for k in list(f.f_locals):\n            if k in ('error', 'came', 'reply'): "
-    "f.f_locals[k] = ''\n        f = f.f_back\n    return x",
-    "a lying tensor": "class Liar(torch.Tensor):\n    def __eq__(self, other): return True\n"
-    "    shape = property(lambda self: (4, 8))\n    def __float__(self): return 0.0\n"
-    + CELL + "return torch.zeros(4, 8).as_subclass(Liar)",
-    "a lying object": "class Liar:\n    shape = (4, 8)\n    def __eq__(self, other): return True\n"
-    "    def __float__(self): return 0.0\n    def __len__(self): return 4\n" + CELL
-    + "return Liar()",
-    "a patched torch": "torch.isclose = lambda *a, **k: torch.ones(4, 8).bool()\n"
-    "torch.equal = torch.allclose = lambda *a, **k: True\n" + CELL + "return x",
-    "a patched numpy": "np.allclose = np.array_equal = lambda *a, **k: True\n" + CELL + "return x",
-    "a patched json": "import json\njson.dumps = lambda *a, **k: '{\"right\": true}'\n" + CELL
-    + "return x",
-    "patched builtins": "import builtins\nbuiltins.isinstance = lambda *a: True\n"
-    "builtins.len = lambda x: 4\n" + CELL + "return x",
-    "a patched player": "import plays\nplays.attempt = lambda *a, **k: plays.Attempt(None, '')\n"
-    "plays.PLAYS.clear()\n" + CELL + "return x",
-    "a patched wire": "import wire\nwire.encode = lambda *a: True\n" + CELL + "return x",
-    # output
-    "300 MB of print": CELL + "print('x' * 300_000_000); return x",
-    "control codes": CELL
-    + "raise ValueError('\\x1b[2J\\x1b]0;owned\\x07 <script>alert(1)</script>')",
-    "a huge answer": CELL + "return torch.zeros(5_000, 5_000)",
-    "a long text": CELL + "return 'x' * 100_000_000",
-    "lists in lists": CELL + "a = []\n    for _ in range(10_000): a = [a]\n    return a",
-    "a list in itself": CELL + "a = []; a.append(a); return a",
-    "not a number": CELL + "return x.new_full((4, 8), float('nan'))",
-    "by the clock": CELL + "import time\n    return torch.full((len(x), len(w_hh)), time.time())",
-    "an answer known by heart": CELL + "return torch.full((4, 8), 0.5)",
-    "a generator": CELL + "yield x",
-    "an error without words": "class Evil(Exception):\n    def __str__(self): raise Evil\n" + CELL
-    + "raise Evil",
-    "no Python": "def rnn_cell(x, h:\n",
-    "nulls": "rnn_cell = '\\x00'\n\x00",
-    "another name": "def cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    return x",
-    "no function": "rnn_cell = 3",
-    "interrupts": CELL + "raise KeyboardInterrupt",
-    "other arguments": "def rnn_cell():\n    return 0",
-}  # fmt: skip
 SLOW = 1  # seconds for a question here: each loop takes all of it
+FIRST, SECOND = ("bwrap", "landlock") if shutil.which("bwrap") else ("landlock", "bwrap")
 
 
 @pytest.fixture
@@ -270,7 +219,6 @@ def target(tmp_path_factory):
     folder.chmod(0o777)
     (folder / "secret.txt").write_text("secret")
     (folder / "secret.txt").chmod(0o666)
-    heard = []
     with (
         socket.create_server(("127.0.0.1", 0)) as tcp,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
@@ -280,18 +228,17 @@ def target(tmp_path_factory):
         file.bind(str(folder / "socket"))
         (folder / "socket").chmod(0o777)
         file.listen()
-        for one in (tcp, udp, file):
+        before = contents(folder)
+        yield folder, tcp.getsockname()[1]
+        for one, hear in ((tcp, tcp.accept), (file, file.accept), (udp, lambda: udp.recv(10))):
             one.settimeout(0.05)
-        names = {
-            "TARGETS": [str(folder), str(folder / "secret.txt"), str(ROOT / "tests")],
-            "ROOT": str(ROOT), "PORT": tcp.getsockname()[1], "SOCKET": str(folder / "socket"),
-        }  # fmt: skip
-        yield folder, "".join(f"{name} = {value!r}\n" for name, value in names.items()), heard
-        for one, hear in ((tcp, "accept"), (file, "accept")):
             with pytest.raises(TimeoutError):
-                getattr(one, hear)()
-        with pytest.raises(TimeoutError):
-            udp.recv(10)
+                hear()
+    assert contents(folder) == before and not list((ROOT / "tests").glob("planted*"))
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -303,31 +250,56 @@ def foster_parent():
     ctypes.CDLL(None).prctl(subreaper, 0, 0, 0, 0)
 
 
-def alive():
-    """Return the programs that this process, or one that it started, has left running."""
-    own = psutil.Process().children(recursive=True)
-    return {one for one in own if one.status() != psutil.STATUS_ZOMBIE}
+def alive(parent=None):
+    """Return the programs that a process, by default this one, has left running below it."""
+    there = set()
+    for one in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            if one.status() != psutil.STATUS_ZOMBIE:
+                there.add(one)
+    return there
 
 
-@pytest.mark.parametrize("kind", EVIL)
+# each kind behind one wall; behind the other what reaches beyond its program; the rest is long
+ATTACKS = [
+    *(pytest.param(FIRST, kind) for kind in EVIL),
+    *(pytest.param(SECOND, kind) for kind in BEYOND),
+    *(pytest.param(SECOND, kind, marks=pytest.mark.long) for kind in EVIL if kind not in BEYOND),
+]
+FEW = {"rnn-cell": 0, "last-state": 3, "mean-over-reviews": 2, "split": 1, "guess-linear": 1}
+
+
+def attacked(edition, solved, kind, target):
+    """Return a notebook with a hostile answer and some that are right."""
+    sources = {name: solved[name] for name in FEW}
+    return filled(edition, sources | {"rnn-cell": hostile_cell(kind, *target)})
+
+
+@pytest.mark.parametrize("wall, kind", ATTACKS, indirect=["wall"])
 def test_a_hostile_answer_costs_its_own_points_and_nothing_else(
-    edition, solved, keys, target, monkeypatch, kind, wall
+    edition, solved, keys, target, monkeypatch, programs, kind, wall
 ):
-    monkeypatch.setattr(sandbox, "SECONDS", SLOW)
-    folder, names, _ = target
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    of_others = alive()  # other tests' workers, say
-    few = ("rnn-cell", "last-state", "mean-over-reviews", "split", "guess-linear")
-    sources = {name: solved[name] for name in few}
-    sources["rnn-cell"] = f"# Exercise rnn-cell\n{names}{EVIL[kind]}\n"
-    result = marked(filled(edition, sources), keys, wall)
-    got = {name: points(result, name) for name in few}
-    assert got == {"rnn-cell": 0, "last-state": 3, "mean-over-reviews": 2, "split": 1,
-                   "guess-linear": 1}  # fmt: skip
+    monkeypatch.setattr(program, "SECONDS", SLOW)
+    programs.idle[wall, SLOW].append(programs.take(wall))  # it runs before others are counted
+    others, count = alive(), len(programs.started)
+    result = marked(attacked(edition, solved, kind, target), keys, wall)
+    assert {name: points(result, name) for name in FEW} == FEW
     assert result.marks["rnn-cell"].lines
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    assert not list((ROOT / "tests").glob("planted*"))
-    assert alive() <= of_others
+    for one in programs.started[count:]:  # in the place of one that has died
+        others |= {psutil.Process(one.process.pid), *alive(one.process.pid)}
+    assert not psutil.wait_procs(alive() - others, timeout=10)[1]
+
+
+@pytest.mark.parametrize("kind", ["programs", "a signal to the grader"])
+def test_a_submission_leaves_no_program(edition, solved, keys, target, monkeypatch, kind, wall):
+    """Outside of these tests each submission has a program of its own, which ends with it."""
+    monkeypatch.setattr(program, "SECONDS", SLOW)
+    monkeypatch.setattr(marking, "Program", program.Program)
+    monkeypatch.setattr(marking.Answers, "end", END)
+    others = alive()
+    result = marked(attacked(edition, solved, kind, target), keys, wall)
+    assert {name: points(result, name) for name in FEW} == FEW
+    assert alive() <= others
 
 
 def test_without_a_wall_it_is_said(edition, solved, keys):
@@ -347,61 +319,38 @@ def as_format_3(notebook):
     return {"nbformat": 3, "metadata": notebook["metadata"], "worksheets": [{"cells": cells}]}
 
 
-def without_metadata(notebook):
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-    return notebook
+def with_cells(change):
+    """Make a notebook whose cells are changed, or put into another order."""
+    return lambda notebook: notebook | {"cells": change(notebook["cells"])}
 
 
-def without_anything_but_ids(notebook):
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-        source = answer_cells.source_of(cell)
-        if answer_cells.HEADING.match(source):
-            cell["source"] = source.partition("\n")[2]
-    return notebook
+def only_with_ids(cell):
+    source = answer_cells.source_of(cell)
+    source = source.partition("\n")[2] if answer_cells.HEADING.match(source) else cell["source"]
+    return cell | {"metadata": {}, "source": source}
 
 
-def reordered(notebook):
-    notebook["cells"] = notebook["cells"][::-1]
-    return notebook
+def with_other_check(cell):
+    check = "check = lambda *a: print('right, 100 of 100 points')"
+    return cell | ({"source": check} if answer_cells.source_of(cell).startswith("check(") else {})
 
 
-def with_other_checks(notebook):
-    for cell in notebook["cells"]:
-        if answer_cells.source_of(cell).startswith("check("):
-            cell["source"] = "check = lambda *a: print('right, 100 of 100 points')"
-    return notebook
-
-
-def another_kernel(notebook):
-    notebook["metadata"]["kernelspec"] = {"name": "julia-1.9", "display_name": "J", "language": "j"}
-    return notebook
-
-
-def with_huge_outputs(notebook):
-    output = {"output_type": "stream", "name": "stdout", "text": "x" * 20_000_000}
-    next(c for c in notebook["cells"] if c["cell_type"] == "code")["outputs"] = [output]
-    return notebook
-
-
-def with_odd_cells(notebook):
-    notebook["cells"] += [None, 3, {}, {"cell_type": "code"}, {"source": 5, "metadata": 7}]
-    return notebook
-
-
+JULIA = {"kernelspec": {"name": "julia-1.9", "display_name": "J", "language": "j"}}
+HUGE = {"output_type": "stream", "name": "stdout", "text": "x" * 20_000_000}
+HUGE_CELL = {"cell_type": "code", "metadata": {}, "source": "print()", "outputs": [HUGE]}
+ODD_CELLS = [None, 3, {}, {"cell_type": "code"}, {"source": 5, "metadata": 7}]
 STILL_READ = {
     "format 3": lambda n: json.dumps(as_format_3(n)).encode(),
     "a byte order mark": lambda n: b"\xef\xbb\xbf" + json.dumps(n).encode(),
     "UTF-16": lambda n: json.dumps(n).encode("utf-16"),
     "lines as on Windows": lambda n: json.dumps(n).replace("\\n", "\\r\\n").encode(),
-    "reordered": reordered,
-    "without metadata": without_metadata,
-    "without metadata and first lines": without_anything_but_ids,
-    "with other checks": with_other_checks,
-    "another kernel": another_kernel,
-    "huge outputs": with_huge_outputs,
-    "odd cells": with_odd_cells,
+    "another kernel": lambda n: n | {"metadata": n["metadata"] | JULIA},
+    "reordered": with_cells(lambda cells: cells[::-1]),
+    "without metadata": with_cells(lambda cells: [cell | {"metadata": {}} for cell in cells]),
+    "without metadata and first lines": with_cells(lambda cells: [*map(only_with_ids, cells)]),
+    "with other checks": with_cells(lambda cells: [*map(with_other_check, cells)]),
+    "huge outputs": with_cells(lambda cells: [HUGE_CELL, *cells]),
+    "odd cells": with_cells(lambda cells: [*cells, *ODD_CELLS]),
 }
 
 
@@ -438,9 +387,9 @@ def test_what_a_person_should_look_at_is_flagged(edition, solved, keys):
 )  # fmt: skip
 def test_what_cannot_be_read_has_no_points_and_not_zero(keys, content):
     result = marked(content, keys)
-    one = pages.Graded("x", "x", "x.ipynb", result, {})
-    assert result.status == "unreadable" and pages.score_of(one) is None
-    row = next(csv.DictReader(io.StringIO(pages.grades([one]))))
+    one = graded.Graded("x", "x", "x.ipynb", result, {})
+    assert result.status == "unreadable" and graded.score_of(one) is None
+    row = next(csv.DictReader(io.StringIO(graded.table([one]))))
     assert row["score"] == "" and row["status"] == "unreadable" and row["percent"] == ""
 
 
@@ -449,20 +398,29 @@ def test_an_older_edition_is_graded_by_its_own_key(edition, solved, keys):
     old["copy"] = old["copy"]._replace(answer="a")
     notebook = filled(edition, {"copy": '# Question copy\nanswer_copy = "a"'})
     notebook["metadata"]["lab2"]["edition"] = "0123456789ab"
-    result = marking.mark(handin(notebook), {**keys, "0123456789ab": old}, next(iter(keys)), "none")
-    assert points(result, "copy") == 1
+    assert points(marked(notebook, {**keys, "0123456789ab": old}, "none"), "copy") == 1
     assert points(marked(notebook, keys), "copy") == 0
 
 
 # ── folders and archives ────────────────────────────────────────────────────────────────────────
 
 
-def zipped(**members):
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+def zipped(members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return made.getvalue()
+    return file.getvalue()
+
+
+def by_student(place):
+    return {one.student: one for one in submissions.find(place)}
+
+
+def write(folder, files):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def test_hand_ins_are_found_however_they_are_packed(tmp_path, edition, solved):
@@ -475,75 +433,60 @@ def test_hand_ins_are_found_however_they_are_packed(tmp_path, edition, solved):
         "two/lab2.ipynb": good,
         "two/lab2-Copy1.ipynb": empty,
         "two/.ipynb_checkpoints/lab2-checkpoint.ipynb": empty,
-        "王小明.zip": zipped(**{"lab2-1/lab2.ipynb": good, "../../evil.ipynb": empty}),
+        "王小明.zip": zipped({"lab2-1/lab2.ipynb": good, "../../evil.ipynb": empty}),
         "report.pdf": b"%PDF",
         "no notebook/readme.txt": b"",
         "=cmd|' /C calc'!A0.ipynb": good,
     }
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content)
+    write(tmp_path, files)
     (tmp_path / "link.ipynb").symlink_to("/etc/passwd")
-    found = {one.student: one for one in handins.find(tmp_path)}
-    assert found["doejane"].number == "12345" and found["roelate"].number == "99"
-    assert found["Max Muster"].number == "4711"
-    assert found["two"].file == "two/lab2.ipynb" and "2 notebooks" in found["two"].flags[0]
-    assert found["王小明"].content == good and not list(tmp_path.parent.rglob("evil*"))
-    assert found["no notebook"].content is None and found["link"].content is None
-    assert "not followed" in found["link"].problem and "report" not in found
+    ones = by_student(tmp_path)
+    assert ones["doejane"].number == "12345" and ones["roelate"].number == "99"
+    assert ones["Max Muster"].number == "4711"
+    assert ones["two"].file == "two/lab2.ipynb" and "2 notebooks" in ones["two"].flags[0]
+    assert ones["王小明"].content == good and not list(tmp_path.parent.rglob("evil*"))
+    assert ones["no notebook"].content is None and ones["link"].content is None
+    assert "not followed" in ones["link"].problem and "report" not in ones
 
 
 def test_an_archive_that_is_none_or_a_bomb_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(handins, "LARGEST", 1 << 20)
-    (tmp_path / "bomb.zip").write_bytes(zipped(**{"lab2.ipynb": b"0" * (50 << 20)}))
-    (tmp_path / "cut.zip").write_bytes(zipped(**{"lab2.ipynb": b"{}"})[:30])
-    (tmp_path / "large.ipynb").write_bytes(b" " * (2 << 20))
-    problems = {one.student: one.problem for one in handins.find(tmp_path)}
-    assert "more than 1 MB" in problems["bomb"] and "cannot be read" in problems["cut"]
-    assert "2 MB" in problems["large"]
-
-
-def test_an_archive_of_a_learning_platform_is_many_hand_ins(tmp_path, edition):
-    content = json.dumps(edition).encode()
-    names = ("A B_1_assignsubmission_file_/lab2.ipynb", "C D_2_assignsubmission_file_/x.ipynb")
-    (tmp_path / "all.zip").write_bytes(zipped(**dict.fromkeys(names, content)))
-    found = handins.find(tmp_path / "all.zip")
-    assert [(one.student, one.number) for one in found] == [("A B", "1"), ("C D", "2")]
+    monkeypatch.setattr(submissions, "LARGEST", 1 << 20)
+    bomb, cut = zipped({"lab2.ipynb": b"0" * (50 << 20)}), zipped({"lab2.ipynb": b"{}"})[:30]
+    write(tmp_path, {"bomb.zip": bomb, "cut.zip": cut, "large.ipynb": b" " * (2 << 20)})
+    ones = by_student(tmp_path)
+    assert "more than 1 MB" in ones["bomb"].problem and "cannot be read" in ones["cut"].problem
+    assert "2 MB" in ones["large"].problem
 
 
 def test_nothing_in_a_platforms_archive_is_passed_over(tmp_path, edition):
     content = json.dumps(edition).encode()
-    packed = {
+    files = {
         "A B_1_assignsubmission_file_/lab2.ipynb": content,
-        "C D_2_assignsubmission_file_/lab2.zip": zipped(**{"lab2/lab2.ipynb": content}),
+        "C D_2_assignsubmission_file_/lab2.zip": zipped({"lab2/lab2.ipynb": content}),
         "E F_3_assignsubmission_file_/report.pdf": b"%PDF",
         "G H_4_assignsubmission_file_/lab2.rar": b"Rar!",
         "__MACOSX/x": b"",
     }
-    (tmp_path / "all.zip").write_bytes(zipped(**packed))
-    (tmp_path / "class").mkdir()
-    for name, file in packed.items():
-        (tmp_path / "class" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "class" / name).write_bytes(file)
-    (tmp_path / "class" / "doe_1_2_lab2.tar.gz").write_bytes(b"")
-    archive, folder = (
-        {one.student: one for one in handins.find(tmp_path / name)} for name in ("all.zip", "class")
-    )
-    assert list(archive) == ["A B", "C D", "E F", "G H"] and folder["doe"].number == "1"
-    for found in (archive, folder):
-        assert found["C D"].content == content and found["C D"].file.endswith("lab2/lab2.ipynb")
-        assert found["E F"].problem == "there is no notebook in it"
-        assert found["G H"].problem == "an archive of a kind that is not read; ask for a .zip"
+    write(tmp_path, {"all.zip": zipped(files)})
+    write(tmp_path / "class", files | {"doe_1_2_lab2.tar.gz": b""})
+    archive, folder = by_student(tmp_path / "all.zip"), by_student(tmp_path / "class")
+    numbers = [(name, one.number) for name, one in archive.items()]
+    assert numbers == [("A B", "1"), ("C D", "2"), ("E F", "3"), ("G H", "4")]
+    assert folder["doe"].number == "1"
+    for ones in (archive, folder):
+        assert ones["C D"].content == content and ones["C D"].file.endswith("lab2/lab2.ipynb")
+        assert ones["E F"].problem == "there is no notebook in it"
+        assert ones["G H"].problem == "an archive of a kind that is not read; ask for a .zip"
 
 
 def test_a_damaged_member_costs_its_own_hand_in_alone(tmp_path, edition):
     content = json.dumps(edition).encode()
-    whole = zipped(**{"ann/lab2.ipynb": content, "ben/lab2.ipynb": content})
+    whole = zipped({"ann/lab2.ipynb": content, "ben/lab2.ipynb": content})
     for place in range(60, 400, 5):  # into Ann's notebook
         (tmp_path / "all.zip").write_bytes(whole[:place] + b"\xff\xff" + whole[place + 2 :])
-        found = {one.student: one for one in handins.find(tmp_path / "all.zip")}
-        assert found["ben"].content == content
-        assert found["ann"].content is None and "cannot be unpacked" in found["ann"].problem
+        ones = by_student(tmp_path / "all.zip")
+        assert ones["ben"].content == content
+        assert ones["ann"].content is None and "cannot be unpacked" in ones["ann"].problem
 
 
 # ── the program ─────────────────────────────────────────────────────────────────────────────────
@@ -554,15 +497,14 @@ def classroom(tmp_path, edition, solved):
     """A folder of hand-ins, and where grades go."""
     folder = tmp_path / "submissions"
     folder.mkdir()
-    about = '# Answer about-you\nstudent = {{"name": "{}", "number": "{}"}}'
-    texts = {name: solved[name] for name in pages.ASKED_BY_HAND}
+    texts = {name: solved[name] for name in graded.ASKED_BY_HAND}
     few = {name: solved[name] for name in ("rnn-cell", "copy")} | texts
-    made = {
-        "anna.ipynb": filled(edition, few | {"about-you": about.format("Anna", 1)}),
-        "anna_again.ipynb": filled(edition, {"about-you": about.format("Anna", 1)}),
+    notebooks = {
+        "anna.ipynb": filled(edition, few | {"about-you": about("Anna", "1")}),
+        "anna_again.ipynb": filled(edition, {"about-you": about("Anna", "1")}),
         "ben.ipynb": filled(edition, {"copy": '# Question copy\nanswer_copy = "b"'}),
     }
-    for i, (name, notebook) in enumerate(made.items()):
+    for i, (name, notebook) in enumerate(notebooks.items()):
         (folder / name).write_text(json.dumps(notebook))
         os.utime(folder / name, (1000 + i, 1000 + i))
     (folder / "broken.ipynb").write_text("{")
@@ -596,16 +538,11 @@ def test_a_class_is_graded_and_nothing_is_written_to_its_hand_ins(classroom, tmp
 
 def test_two_students_with_one_number_are_two(tmp_path, edition):
     """What students type is no key: nobody's row is dropped for it."""
-    about = '# Answer about-you\nstudent = {{"name": "{}", "number": "{}"}}'
-    written = {
-        "anna": ("Anna", "-"),
-        "ben": ("Ben", "-"),
-        "cleo": ("Cleo", "7"),
-        "dan": ("Dan", "7"),
-    }
+    written = {"anna": ("Anna", "-"), "ben": ("Ben", "-")}
+    written |= {"cleo": ("Cleo", "7"), "dan": ("Dan", "7")}
     (tmp_path / "in").mkdir()
     for name, who in written.items():
-        notebook = filled(edition, {"about-you": about.format(*who)})
+        notebook = filled(edition, {"about-you": about(*who)})
         (tmp_path / "in" / f"{name}.ipynb").write_text(json.dumps(notebook))
     (tmp_path / "roster.csv").write_text("number,name,mail\n3,Zoe Zen,\n", encoding="utf-8")
     grade.grade(tmp_path / "in", tmp_path, wall="none", roster=tmp_path / "roster.csv")
@@ -632,7 +569,7 @@ def test_only_what_has_changed_is_graded_again(classroom, monkeypatch):
     assert seen == ["ben"]
     grade.grade(folder, where, wall="none", only="anna")
     assert seen == ["ben", "anna"]
-    monkeypatch.setattr(grade, "digest", lambda *_: "another grader")
+    monkeypatch.setattr(graded, "digest", lambda *_: "another grader")
     grade.grade(folder, where, wall="none")
     assert sorted(seen[2:]) == ["anna", "anna_again", "ben", "broken"]
     with pytest.raises(LabError, match="No hand-in is called 'zoe'"):
@@ -662,17 +599,13 @@ def test_points_that_a_person_gave_are_taken_in(classroom):
 
 def test_a_table_holds_no_formulas_and_pages_no_code(edition, keys):
     evil = '=HYPERLINK("http://x")<script>alert(1)</script>\x1b[2J'
-    about = f"# Answer about-you\nstudent = {{'name': {evil!r}, 'number': '-1'}}"
     text = f"**Answer memorize · 2 points · 2 minutes**\n\n*What?*\n\n{evil}"
-    result = marked(filled(edition, {"about-you": about, "memorize": text}), keys, "none")
-    one = pages.Graded("evil", evil, evil, result, {})
-    row = list(csv.reader(io.StringIO(pages.grades([one]))))[1]
-    assert not [cell for cell in row if cell.startswith(pages.FORMULA)]
-    for page in (
-        pages.summary([one], {}),
-        pages.to_read([one], ""),
-        pages.as_page(pages.feedback(one)),
-    ):
+    notebook = filled(edition, {"about-you": about(evil, "-1"), "memorize": text})
+    result = marked(notebook, keys, "none")
+    one = graded.Graded("evil", evil, evil, result, {})
+    row = list(csv.reader(io.StringIO(graded.table([one]))))[1]
+    assert not [cell for cell in row if cell.startswith(graded.FORMULA)]
+    for page in (pages.summary([one], {}), pages.to_read([one], ""), pages.feedback_page(one)):
         assert "<script>alert" not in page and "\x1b" not in page
 
 
@@ -683,13 +616,13 @@ def test_who_shares_an_unusual_answer_is_listed_once():
     )
     renamed = unusual.replace("total", "s").replace("i ", "k ").replace("* i", "* k  # a comment")
     other = unusual.replace("h * i", "h - i")
-    assert similar.form(unusual, "code") == similar.form(renamed, "code") != ""
-    assert similar.form(unusual, "code") != similar.form(other, "code")
-    assert similar.form("def f(x):\n    return x", "code") == similar.form("def f(:", "code") == ""
-    own, usual = similar.form(other, "code"), "usual"
-    forms = {f"s{i}": {"a": usual, "b": own} for i in range(20)}
-    forms["s3"] = forms["s7"] = {"a": similar.form(unusual, "code"), "c": "text", "b": own}
-    assert similar.groups(forms, {"b": own}) == [(["s3", "s7"], ["a", "c"])]
+    form, own, again = (similarity.form(code, "code") for code in (unusual, other, renamed))
+    assert form == again != "" and form != own
+    for code in ("def f(x):\n    return x", "def f(:"):
+        assert similarity.form(code, "code") == ""
+    forms = {f"s{i}": {"a": "usual", "b": own} for i in range(20)}
+    forms["s3"] = forms["s7"] = {"a": form, "c": "text", "b": own}
+    assert similarity.groups(forms, {"b": own}) == [(["s3", "s7"], ["a", "c"])]
 
 
 @pytest.mark.parametrize(
@@ -708,19 +641,20 @@ def test_a_platforms_table_is_filled_in(
     path = tmp_path / "book.csv"
     path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
     result = marked(filled(edition, {"copy": solved["copy"]}), keys, "none")
-    jane = pages.Graded("jane", student, "x.ipynb", result, {})
-    text, done = gradebook.filled(path, [jane])
-    found = list(csv.DictReader(io.StringIO(text)))
-    assert done == 1 and [row[column] for row in found if "Zo" in str(row)] == [""]
-    (row,) = [row for row in found if "Jane" in str(row)]
+    jane = graded.Graded("jane", student, "x.ipynb", result, {})
+    text, count = gradebook.fill(path, [jane])
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert count == 1 and [row[column] for row in lines if "Zo" in str(row)] == [""]
+    (row,) = [row for row in lines if "Jane" in str(row)]
     assert row[column] == "1" and (column != "Grade" or "rnn-cell" in row["Feedback comments"])
     with pytest.raises(LabError, match="Which column"):
-        gradebook.filled(path, [jane], "none such")
+        gradebook.fill(path, [jane], "none such")
 
 
 def test_a_wall_that_does_not_hold_grades_nothing(classroom, monkeypatch):
     folder, where = classroom
-    monkeypatch.setattr(grade, "MALICIOUS", grade.MALICIOUS.replace("(1, len(found))", "(1, 2)"))
+    evil = self_test.MALICIOUS.replace("(1, len(ways))", "(1, 2)")
+    monkeypatch.setattr(self_test, "MALICIOUS", evil)
     with pytest.raises(LabError, match="The wall \\(landlock\\) lets through"):
         grade.grade(folder, where, wall="landlock")
     assert not (where / "grades.csv").exists()
@@ -729,20 +663,20 @@ def test_a_wall_that_does_not_hold_grades_nothing(classroom, monkeypatch):
 def test_a_grader_that_knows_nothing_grades_nothing(classroom, monkeypatch):
     folder, where = classroom
     broken = [{"error": "out of order"}] * 4
-    monkeypatch.setattr(sandbox.Program, "try_out", lambda *_: broken)
+    monkeypatch.setattr(program.Program, "try_out", lambda *_: broken)
     with pytest.raises(LabError, match="the right answer got 0 of 3 points"):
         grade.grade(folder, where, wall="landlock")
 
 
 def test_without_a_wall_there_is_one_sentence(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sandbox, "find_wall", lambda: "")
+    monkeypatch.setattr(program, "find_wall", lambda: "")
     monkeypatch.setattr(sys, "argv", ["grade.py", str(tmp_path)])
     assert grade.main() == 1
     assert "install bubblewrap" in capsys.readouterr().err
 
 
 def test_both_walls_are_there(wall):
-    with sandbox.Program(wall) as program:
-        _, said = program.try_out([("x", "x = 1")], [{"do": "value", "name": "x"}])
-        assert said["value"] == 1
-    assert not program.folder.exists() and program.process.poll() is not None
+    with program.Program(wall) as one:
+        _, reply = one.try_out([("x", "x = 1")], [{"do": "value", "name": "x"}])
+        assert reply["value"] == 1
+    assert not one.folder.exists() and one.process.poll() is not None

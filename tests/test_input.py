@@ -1,12 +1,8 @@
 """Whatever comes in: a right result, or one clear error of a documented kind (properties)."""
 
-import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -17,8 +13,6 @@ import utils
 from lab.base import files
 from lab.config import LabError
 from lab.datasets import glove
-from lab.experiments.run import RunRecord
-from lab.experiments.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 VOCAB = utils.Vocab(utils.Counter(["good", "bad", "film", "<", "br"]))
@@ -70,13 +64,16 @@ def test_batches_hold_every_review_once(reviews, data):
     """Of any lengths: each column is the end of one review, and padding."""
     starts = np.cumsum([0, *map(len, reviews)])
     tokens = np.array([token for review in reviews for token in review], dtype=np.int32)
-    encoded = utils.EncodedReviews(tokens, starts, np.zeros(len(reviews), dtype=np.float32))
-    longest = data.draw(st.integers(1, 50))
+    labels = np.array([review[0] % 2 for review in reviews], dtype=np.float32)
+    encoded = utils.EncodedReviews(tokens, starts, labels)
+    longest, seed = data.draw(st.integers(1, 50)), data.draw(st.sampled_from([None, 0]))
     seen = []
-    for batch in utils.make_batches(encoded, data.draw(st.integers(1, 7)), longest, seed=0):
+    for batch in utils.make_batches(encoded, data.draw(st.integers(1, 7)), longest, seed):
+        assert batch.text.shape == (batch.text_length.max(), len(batch.index))
+        assert batch.label.tolist() == labels[batch.index].tolist()
         for column, length, row in zip(batch.text.T, batch.text_length, batch.index, strict=True):
             words = column[:length].tolist()
-            assert words == (reviews[row][-longest:])
+            assert words == reviews[row][-longest:]
             assert (column[length:] == utils.PADDING_INDEX).all()
             seen.append(int(row))
     assert sorted(seen) == list(range(len(reviews)))
@@ -136,8 +133,9 @@ def test_a_flipped_bit_in_weights_is_seen(tmp_path, place):
     assert loaded is None or torch.equal(loaded["weight"], torch.arange(500.0))
 
 
-def test_results_with_another_number_in_them_do_not_count(lesson, data, tmp_path, cpu, run):
-    record = RunRecord(run, data.fingerprint, "code", tmp_path)
+def test_results_with_another_number_in_them_do_not_count(lesson, data, tmp_path, cpu, settings):
+    run = settings()
+    record = run.RunRecord(run, data.fingerprint, "code", tmp_path)
     lesson.train_run(run, data, record, cpu)
     path = record.folder / "result.json"
     text = path.read_text()
@@ -147,72 +145,15 @@ def test_results_with_another_number_in_them_do_not_count(lesson, data, tmp_path
     assert record.result is None
 
 
-@pytest.fixture
-def run():
-    return Settings("GRU-8", "GRU", 8, 1, 0.02, 0, 1, 16, 10)
-
-
-@pytest.fixture
-def cpu():
-    return torch.device("cpu")
-
-
 # ── Security ────────────────────────────────────────────────────────────────────────────────────
 
 
-def calls(file):
-    """Yield each call in a Python file: its name, dots included, and the node."""
-    for node in ast.walk(ast.parse(file)):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
-
-
-def sources():
-    """Yield name and code of each program of the lesson, and the notebook's."""
-    for folder in (".", "lab", "tools", "grading"):
-        for path in sorted((ROOT / folder).glob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
-    notebook = nbformat.read(ROOT / "lab2.ipynb", as_version=4)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    yield "lab2.ipynb", "\n\n".join(code)
-
-
-# who may, and why: source.py compiles what nobody runs; child.py runs hand-ins behind the wall;
-# key.py reads an expression of the lab's own
-ALLOWED = {
-    "lab/base/source.py": {"compile"},
-    "grading/child.py": {"exec", "compile"},
-    "grading/key.py": {"eval"},
-}
-
-
-@pytest.mark.parametrize("name, code", list(sources()), ids=lambda value: value[:20])
-def test_nothing_is_executed_from_data_and_no_pickle_is_loaded(name, code):
-    forbidden = {"eval", "exec", "compile", "os.system", "os.popen", "pickle.load", "pickle.loads"}
-    forbidden |= {"joblib.load", "pd.read_pickle", "dill.load", "marshal.loads", "yaml.load"}
-    forbidden -= ALLOWED.get(name, set())
-    for function, options in calls(code):
-        assert function not in forbidden, f"{name} calls {function}"
-        if function == "torch.load":
-            assert options.get("weights_only") == "True"
-        if function == "np.load":
-            assert options.get("allow_pickle") == "False"
-        if function.startswith("subprocess."):
-            assert options.get("shell", "False") == "False"
-        assert options.get("verify") != "False" and function != "ssl._create_unverified_context"
-
-
-def test_certificates_are_checked_after_everything_is_imported():
-    modules = sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "conftest")
-    script = f"import {', '.join(modules)};"
-    script += "import ssl; c = ssl.create_default_context();"
-    script += "import urllib.request; h = ssl._create_default_https_context();"
-    script += "print(c.verify_mode == h.verify_mode == ssl.CERT_REQUIRED, h.check_hostname)"
-    command = [sys.executable, "-c", script]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    assert run.stdout.split() == ["True", "True"]
-
-
-def test_written_files_are_not_open_to_all_to_write(tmp_path):
-    files.write_atomically(tmp_path / "file", b"content")
-    assert not (tmp_path / "file").stat().st_mode & 0o022
+def test_no_program_loads_a_pickle():
+    """Ruff looks for the rest: rules S102 to S605 in ruff.toml."""
+    folders = ("lab", "tools", "grading", "further")
+    paths = [*ROOT.glob("*"), *(path for name in folders for path in (ROOT / name).rglob("*"))]
+    programs = [path for path in paths if path.suffix in (".py", ".ipynb")]
+    assert len(programs) > 50
+    for path in programs:
+        code = path.read_text(encoding="utf-8")
+        assert not re.search(r"allow_pickle=True|weights_only=False|joblib\.load", code), path

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import CODE
+from helpers import CODE, stopped_after
 from torch import nn
 
 import utils
 from lab.config import LabError
 from lab.datasets import imdb, token_stream
 from lab.exercises import solutions
-from lab.experiments.run import Checkpoint, RunRecord
+from lab.experiments.run import RunRecord
 from lab.experiments.sweep import sweep
 from lab.models import ngrams
 
@@ -85,6 +85,13 @@ def corpus_of(reviews, texts, vocab):
     return utils.Corpus(reviews, texts, vocab, vectors, utils.LabData(*encoded, zeros))
 
 
+def stages(profile, folder):
+    """Return the reviews of a folder, their tokens, and the vocabulary of all of them."""
+    reviews = utils.load_reviews(profile, folder)
+    texts = utils.tokenize_all(reviews["text"].tolist())
+    return reviews, texts, utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+
+
 def reads(profile, count):
     """Return a profile whose language model reads, and is judged on, so many reviews."""
     return dataclasses.replace(profile, stream_train=count, stream_valid=count, stream_parts=1)
@@ -106,9 +113,7 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, small_pr
         for film in [*films, *["tt9999999"] * 240]
     )
     (folder / "train" / "urls_unsup.txt").write_text(urls)
-    reviews = utils.load_reviews(small_profile, tmp_path)
-    texts = utils.tokenize_all(reviews["text"].tolist())
-    vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+    reviews, texts, vocab = stages(small_profile, tmp_path)
     words = {f"unlabelled{film}": len(vocab) + i for i, film in enumerate(films)}
     vocab.stoi.update(words)
     vocab.itos.extend(words)
@@ -137,22 +142,16 @@ def test_beside_own_texts_no_film_is_read(official, small_profile, tmp_path, mon
     read = {}
     for source in ("", str(own)):
         monkeypatch.setenv("LAB2_REVIEWS", source)
-        reviews = utils.load_reviews(small_profile, tmp_path)
-        texts = utils.tokenize_all(reviews["text"].tolist())
-        vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+        reviews, texts, vocab = stages(small_profile, tmp_path)
         vocab.stoi["unlabelled"] = len(vocab)
         found = utils.language_data(reads(small_profile, None), corpus_of(reviews, texts, vocab))
         read[source] = vocab.stoi["unlabelled"] in found.train
     assert read == {"": True, str(own): False}
 
 
-def test_part_of_the_validation_reviews_judges_with_its_own_characters(
-    official, small_profile, tmp_path
-):
+def test_part_of_the_reviews_judges_with_its_own_characters(official, small_profile, tmp_path):
     official(halves=("train",))
-    reviews = utils.load_reviews(small_profile, tmp_path)
-    texts = utils.tokenize_all(reviews["text"].tolist())
-    vocab = utils.build_vocab(texts, np.ones(len(reviews), dtype=bool))
+    reviews, texts, vocab = stages(small_profile, tmp_path)
     corpus = corpus_of(reviews, texts, vocab)
     found = utils.language_data(reads(small_profile, 4), corpus)
     ends = [0, *np.flatnonzero(found.valid == token_stream.END)]
@@ -276,7 +275,7 @@ def test_reading_without_an_optimizer_changes_nothing(lesson, data, settings, st
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
-def test_nucleus_of_a_known_distribution(lesson):
+def test_nucleus_of_a_known_distribution():
     log_probability = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]).log()
     found = solutions.nucleus(log_probability, p=0.75)  # 0.5 and 0.3 reach it together
     torch.testing.assert_close(found, torch.tensor([0, 0.5 / 0.8, 0, 0.3 / 0.8, 0]))
@@ -344,16 +343,8 @@ def test_language_model_learns_and_continues_bit_for_bit(
         for name in ("whole", "broken")
     ]
     lesson.train_language(records[0].settings, language_data, records[0], cpu)
-    save = Checkpoint.save_epoch
-
-    def save_and_die(self, model, optimizer, curve):
-        save(self, model, optimizer, curve)
-        raise InterruptedError
-
-    for _ in range(3):
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
-            patch.setattr(Checkpoint, "save_epoch", save_and_die)
-            lesson.train_language(records[1].settings, language_data, records[1], cpu)
+    for epochs in (1, 2, 3):
+        stopped_after(epochs, lesson.train_language, language_data, records[1], cpu)
     lesson.train_language(records[1].settings, language_data, records[1], cpu)
     losses = [[row["valid_loss"] for row in record.curve] for record in records]
     assert losses[0] == losses[1]
@@ -369,7 +360,7 @@ def test_classifier_starts_from_the_language_model(
         [language_settings(cell)], lesson.train_language, language_data, CODE, tmp_path, workers=1
     )
     run_list = [settings(cell, epochs=1), settings(cell, epochs=1, pretrained=reader.name)]
-    scratch, pretrained = sweep(run_list, transfer.train_started, data, CODE, tmp_path, workers=1)
+    scratch, pretrained = sweep(run_list, transfer.train_transfer, data, CODE, tmp_path, workers=1)
     assert scratch.name != pretrained.name
     model = lesson.build_model(run_list[1], data.vectors)
     weights = reader.checkpoint.weights_of(reader.name)
@@ -377,7 +368,7 @@ def test_classifier_starts_from_the_language_model(
     for name, weight in model.state_dict().items():
         assert name.startswith("linear.") or torch.equal(weight, weights[name])
     with pytest.raises(LabError, match="starts from the weights of gone"):
-        sweep([settings(cell, pretrained="gone")], transfer.train_started, data, CODE, tmp_path)
+        sweep([settings(cell, pretrained="gone")], transfer.train_transfer, data, CODE, tmp_path)
 
 
 def test_a_falling_rate_ends_at_zero(
@@ -401,11 +392,11 @@ def test_a_falling_rate_ends_at_zero(
 
 
 def test_reading_backwards_is_the_same_text(language_data):
-    back = token_stream.backwards(language_data)
+    back = token_stream.reverse(language_data)
     assert back.train[::-1].tolist() == language_data.train.tolist()
     assert back.valid[::-1].tolist() == language_data.valid.tolist()
     assert back.fingerprint != language_data.fingerprint
-    assert token_stream.backwards(back).fingerprint == language_data.fingerprint
+    assert token_stream.reverse(back).fingerprint == language_data.fingerprint
 
 
 def test_two_readers_start_from_their_language_models_and_add_their_logits(
@@ -415,12 +406,12 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
     back = language_settings(network="GRU-8 back LM")
     starts = [
         sweep([run], lesson.train_language, text, CODE, tmp_path, workers=1)[0]
-        for run, text in ((forth, language_data), (back, token_stream.backwards(language_data)))
+        for run, text in ((forth, language_data), (back, token_stream.reverse(language_data)))
     ]
     names = {"pretrained": starts[0].name, "pretrained_back": starts[1].name}
     entry = settings(readout="pooled", epochs=1, **names)
     record = RunRecord(entry, data.fingerprint, "code", tmp_path)
-    model = transfer.build_reading(entry, data.vectors, record)
+    model = transfer.build_pretrained(entry, data.vectors, record)
     for reader, start in zip((model.forth, model.back), starts, strict=True):
         learnt = start.checkpoint.weights_of(start.name)
         assert torch.equal(reader.embedding.weight, learnt["embedding.weight"])
@@ -432,24 +423,24 @@ def test_two_readers_start_from_their_language_models_and_add_their_logits(
             words = batch.text[:length, column : column + 1]
             alone = model.forth(words, length[None]) + model.back(words.flip(0), length[None])
             assert logits[column].item() == pytest.approx(alone.item(), abs=1e-5)
-    transfer.train_reading(entry, data, record, cpu)
+    transfer.train_pretrained(entry, data, record, cpu)
     assert record.result["parameters"] == sum(p.numel() for p in model.parameters())
     one = dataclasses.replace(entry, pretrained_back="")
-    assert isinstance(transfer.build_reading(one, data.vectors, record), recipes.Variant)
+    assert isinstance(transfer.build_pretrained(one, data.vectors, record), recipes.Variant)
 
 
 def test_few_labels_are_drawn_evenly_and_nested(data, transfer, settings, tmp_path, cpu):
-    small, large = (utils.draw_balanced(data.train, count, seed=1) for count in (10, 40))
+    small, large = (utils.sample_balanced(data.train, count, seed=1) for count in (10, 40))
     assert small.labels.sum() == 5 and large.labels.sum() == 20
     pieces = [
         {tuple(r.tokens[a:b]) for a, b in zip(r.starts[:-1], r.starts[1:])} for r in (small, large)
     ]
     assert pieces[0] <= pieces[1]
     with pytest.raises(LabError, match="Cannot draw 98 reviews"):
-        utils.draw_balanced(data.train, 98, seed=1)
+        utils.sample_balanced(data.train, 98, seed=1)
     entry = settings(epochs=1, labelled=10)
     record = RunRecord(entry, data.fingerprint, "code", tmp_path)
-    transfer.train_started(entry, data, record, cpu)
+    transfer.train_transfer(entry, data, record, cpu)
     assert record.curve[0]["tokens"] == np.diff(small.starts).clip(max=10).sum()
 
 

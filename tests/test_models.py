@@ -147,7 +147,7 @@ def test_any_text_can_be_read_word_by_word(lesson, text):
     vocab = utils.Vocab(utils.Counter(["good", "long"]))
     torch.manual_seed(0)
     readers = {name: cell(len(vocab), 6, 8) for name, cell in lesson.CELLS.items()}
-    tokens, said = lesson.read_aloud(readers, text, vocab, 10)
+    tokens, said = lesson.read_text(readers, text, vocab, 10)
     assert 1 <= len(tokens) <= 10 and set(said) == set(readers)
     for belief in said.values():
         assert belief.shape == (len(tokens),) and np.all((belief > 0) & (belief < 1))
@@ -208,5 +208,5 @@ def test_lengths_may_stay_on_the_cpu_while_a_network_is_on_another_device(
 
 def test_two_readers_may_be_on_another_device_too(transfer, variant, batch):
     text, length = batch
-    two = transfer.TwoReaders(variant("GRU", readout="pooled"), variant("GRU", readout="pooled"))
+    two = transfer.TwoDirections(variant("GRU", readout="pooled"), variant("GRU", readout="pooled"))
     assert two.to("meta")(text.to("meta"), length).shape == (4,)

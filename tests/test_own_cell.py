@@ -115,10 +115,10 @@ def test_the_further_notebooks_know_it_too(
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
     lesson, (profile, stream) = registered, small
     monkeypatch.setattr(recipes, "CELLS", lesson.CELLS)
-    rungs = recipes.ladder(profile, "Leaky-256", 3e-4)
-    pooled = [rungs["+ pooled readout"]]
+    steps = recipes.ablation_steps(profile, "Leaky-256", 3e-4)
+    pooled = [steps["+ pooled readout"]]
     assert sweep(pooled, recipes.train_variant, data, hashing.hash_code(recipes.train_variant))
-    models = {"Leaky-256": lesson.build_model(rungs["default recipe"], data.vectors)}
+    models = {"Leaky-256": lesson.build_model(steps["default recipe"], data.vectors)}
     assert gradients.inside(models["Leaky-256"], "Leaky", torch.ones(4, 1).long())
     read = run_lists.language_list(profile, lesson.OF_EACH_CELL, lesson.LANGUAGE_RATES)
     train = lesson.train_language
@@ -127,7 +127,7 @@ def test_the_further_notebooks_know_it_too(
     own = dict.fromkeys(lesson.OF_EACH_CELL, 1e-3)
     tuned = run_lists.tuned_list(profile, lesson.OF_EACH_CELL, own)
     pairs = transfer.transfer_list(profile, tuned, starts, data.train)
-    train = transfer.train_started
+    train = transfer.train_transfer
     pair = sweep(of_the_cell(pairs)[-2:], train, data, hashing.hash_code(train), workers=1)
     assert len(pair) == 2
 

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 import doctor
 import utils
+from grading.sandbox.program import BEHIND
 from lab import config
 from lab.base import machine
 from lab.config import LabError
@@ -23,6 +24,7 @@ from lab.exercises.catalogue import LAB
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("lab", "grading", "tools", "tests")
+FURTHER = sorted(f"further/{path.name}" for path in (ROOT / "further").glob("*.ipynb"))
 
 
 # ── pins ────────────────────────────────────────────────────────────────────────────────────────
@@ -79,8 +81,11 @@ def test_every_import_is_pinned():
     lists = ("requirements.txt", "requirements-cluster.txt")
     pins = {name.lower() for file in lists for name in doctor.read_pins(ROOT / file)}
     package_of = metadata.packages_distributions()
-    ours_in = [ROOT / name for name in ("", "tests", "tests/benchmarks", "grading", "lab")]
-    files = [*ROOT.glob("*.py"), *(path for f in FOLDERS for path in (ROOT / f).glob("*.py"))]
+    tops = ("", "tests", "tests/benchmarks")
+    ours = {path.stem for folder in tops for path in (ROOT / folder).glob("*.py")}
+    ours |= {*FOLDERS, *(name.removesuffix(".py") for name in BEHIND)}
+    files = [*ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]
+    files += [path for f in ("lab", "grading", "tools") for path in (ROOT / f).rglob("*.py")]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
@@ -90,8 +95,7 @@ def test_every_import_is_pinned():
             else:
                 continue
             for top in {name.split(".")[0] for name in names}:
-                ours = any((folder / f"{top}.py").exists() for folder in ours_in)
-                if ours or top in FOLDERS or top in sys.stdlib_module_names:
+                if top in ours or top in sys.stdlib_module_names:
                     continue
                 owners = {name.lower() for name in package_of[top]}
                 assert owners & pins, f"{file.name} imports {top}, which no pin installs"
@@ -107,12 +111,6 @@ def code_cells(path):
     """Return the cells of code of a notebook."""
     cells = nbformat.read(path, as_version=4).cells
     return [cell for cell in cells if cell.cell_type == "code"]
-
-
-def test_there_are_four_further_notebooks():
-    assert {path.stem for path in NOTEBOOKS[1:]} == {
-        *("gradients", "recipes", "transfer", "full-size")
-    }
 
 
 @pytest.mark.parametrize(
@@ -137,13 +135,6 @@ def test_a_notebook_runs_anywhere(path):
 
 
 @every_notebook
-def test_code_cells_are_short(path):
-    lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(path))
-    assert lengths[-1] <= 25
-    assert lengths[len(lengths) // 2] <= 12
-
-
-@every_notebook
 def test_a_notebook_says_why_an_output_is_not_compared(path):
     code = code_cells(path)
     ignored = [c for c in code if "nbval-ignore-output" in c.metadata.get("tags", [])]
@@ -157,16 +148,10 @@ def test_a_notebook_says_why_an_output_is_not_compared(path):
 
 
 @every_notebook
-def test_a_notebook_is_no_longer_than_it_can_be_worked_in(path):
-    cells = nbformat.read(path, as_version=4).cells
-    prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
-    lines = sum(len(cell.source.strip().splitlines()) for cell in code_cells(path))
-    if path.stem == "lab2":
-        assert len(cells) <= 170 and lines <= 750
-        assert sum(len(text.split()) for text in prose) <= 7000
-    else:
-        electives = [cell for cell in cells if "exercise" in cell.metadata]
-        assert 20 <= len(cells) - len(electives) <= 60
+def test_a_notebook_can_be_worked_in(path):
+    """Its cells fit on a screen, and an elective is done in an evening."""
+    assert all(len(cell.source.splitlines()) <= 25 for cell in code_cells(path))
+    assert len(nbformat.read(path, as_version=4).cells) <= (170 if path.stem == "lab2" else 61)
 
 
 def test_the_minutes_of_the_sections_add_up_to_two_sessions(notebook):
@@ -223,6 +208,20 @@ def test_unknown_profile_lists_the_known(monkeypatch):
         config.get_profile()
 
 
+@pytest.mark.parametrize("path", ["lab2.ipynb", "lab2.zh.ipynb", *FURTHER])
+def test_what_a_notebook_imports_exists_and_keeps_its_name(path):
+    """A cell that gives a module's name to something else stops the cells that come after it."""
+    cells = nbformat.read(ROOT / path, as_version=4).cells
+    body = [node for c in cells if c.cell_type == "code" for node in ast.parse(c.source).body]
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    scope = {}
+    exec(compile(ast.Module(imports, []), path, "exec"), scope)
+    assert len(scope) > 5
+    others = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    names = [node for tree in others for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    assert not {node.id for node in names if isinstance(node.ctx, ast.Store)} & set(scope)
+
+
 def test_folders_follow_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("LAB2_OUT", raising=False)
     monkeypatch.delenv("LAB2_DATA", raising=False)
@@ -259,6 +258,8 @@ def test_an_error_of_the_lab_is_one_line_in_jupyter():
     ]
 
 
-def test_subnormal_numbers_are_rounded_to_zero():
-    machine.prepare_torch(1)
+def test_subnormal_numbers_are_rounded_to_zero_and_one_thread_computes():
+    utils.torch.set_num_threads(2)
+    machine.prepare_torch()
     assert (utils.torch.tensor([1e-30]) * 1e-10).item() == 0.0
+    assert utils.torch.get_num_threads() == 1

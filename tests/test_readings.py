@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lab.analysis import statistics
+from lab.analysis import findings, statistics
 from lab.base import files
 from lab.experiments import reference
 from lab.models import baselines
@@ -101,8 +101,8 @@ def line(name, profile="full", whole=False):
 
 @functools.cache
 def differences(name, profile):
-    said = reference.predictions(stored(name, profile), profile)
-    return statistics.compare_all(said.correct)
+    predictions = reference.predictions(stored(name, profile), profile)
+    return statistics.compare_all(predictions.correct)
 
 
 def difference(first, second, column, name="tuned", profile="full"):
@@ -113,10 +113,10 @@ def difference(first, second, column, name="tuned", profile="full"):
 @functools.cache
 def together(profile):
     """What the best network's runs and the weighted line said, alone and together."""
-    said = reference.predictions(stored("best", profile), profile)
-    [single] = said.probability.values()
-    line = reference.lines(profile).probability[baselines.WEIGHTED]
-    return said._replace(probability=transfer.together(single, line)).correct
+    predictions = reference.predictions(stored("best", profile), profile)
+    [single] = predictions.probability.values()
+    line = reference.baseline_predictions(profile).probability[baselines.WEIGHTED]
+    return predictions._replace(probability=transfer.together(single, line)).correct
 
 
 def together_accuracy(name, profile="full"):
@@ -125,8 +125,8 @@ def together_accuracy(name, profile="full"):
 
 
 def together_difference(first, second, column, profile="full"):
-    compared = statistics.compare(together(profile), transfer.PAIRS_TOGETHER)
-    return abs(compared.loc[f"{first} − {second}", column])
+    table = statistics.compare(together(profile), transfer.PAIRS_TOGETHER)
+    return abs(table.loc[f"{first} − {second}", column])
 
 
 def gradient(network, distance, state="h", kind="trained", profile="full"):
@@ -162,12 +162,10 @@ def gate(start, how="median"):
     return 100 * getattr(rows[rows["gate"] == start]["share"], how)()
 
 
-def held(claim, profile="quick"):
-    """In how many stored runs a claim holds."""
-    from lab.analysis import findings
-
-    rows = table("claims", profile)
-    return rows[rows["claim"] == claim]["value"].map(findings.CLAIMS[claim].holds).sum()
+def held(finding, profile="quick"):
+    """In how many stored runs a finding holds."""
+    rows = table("findings", profile)
+    return rows[rows["finding"] == finding]["value"].map(findings.FINDINGS[finding].holds).sum()
 
 
 # ── the tests ───────────────────────────────────────────────────────────────────────────────────
@@ -231,14 +229,14 @@ def test_numbers_of_the_readmes_stand_in_the_stored_results(page):
     text = text.split("## Working with it")[0] if page == "README.md" else text
     known = {f"{100 * share:.1f}" for share in all_accuracies()}
     for profile in PROFILES:
-        for name, column in (("claims", "value"), ("counting", "perplexity")):
+        for name, column in (("findings", "value"), ("counting", "perplexity")):
             if (reference.folder_of(profile) / f"{name}.csv").exists():
                 known |= {f"{number:.1f}" for number in table(name, profile)[column].abs()}
         known |= {f"{number:.1f}" for number in stored("language", profile).get("perplexity", ())}
         for name in ("default", "tuned"):
             if len(stored(name, profile)):
-                told = differences(name, profile).drop(columns="supported").to_numpy(float)
-                known |= {f"{number:.1f}" for number in abs(told).ravel()}
+                rows = differences(name, profile).drop(columns="supported").to_numpy(float)
+                known |= {f"{number:.1f}" for number in abs(rows).ravel()}
     numbers = set(NUMBER.findall(NO_RESULT.sub("", text)))
     stray = {n for n in numbers if "." in n} - known - KNOWN
     assert not stray

@@ -15,7 +15,8 @@ import pypdf
 import pytest
 import typst
 
-from lab.analysis import figures
+import doctor
+from lab.analysis import widget
 from lab.base import files
 from lab.config import LabError
 from tools.students import report
@@ -169,7 +170,7 @@ def test_a_short_table_stays_on_one_page(tmp_path, rows, pages):
 
 def test_coloured_words_keep_their_ground(tmp_path):
     beliefs = {"LSTM-256": np.array([0.5, 0.99, 0.01])}
-    coloured = figures.ColouredText(["so", "<b>", "#bad*"], beliefs)
+    coloured = widget.ColouredText(["so", "<b>", "#bad*"], beliefs)
     output = new_output("display_data", data={"text/html": coloured._repr_html_()})
     path = write(tmp_path, "# T", code("x", output))
     text = text_of(report.convert(path, tmp_path / "out.pdf"))
@@ -320,10 +321,13 @@ def test_an_output_of_five_megabytes_is_cut(tmp_path):
 
 
 def test_chinese_is_shown_or_warned_of(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(report, "own_fonts", lambda: [])
+    fonts = doctor.line(
+        "fonts", False, "no font with Chinese characters found", "", "Get one", "warn"
+    )
+    monkeypatch.setattr(doctor, "check_fonts", lambda: [fonts])
     path = write(tmp_path, "# 循环神经网络", "输入 $h_t$ 。", code("print('好')"))
     assert report.convert(path, tmp_path / "out.pdf").suffix == ".pdf"
-    assert "may be empty boxes" in capsys.readouterr().err
+    assert "will be empty boxes" in capsys.readouterr().err
     report.convert(write(tmp_path, "# T", "é, “quoted”, 3 × 4"), tmp_path / "out.pdf")
     assert capsys.readouterr().err == ""
 
@@ -345,15 +349,17 @@ def test_a_formula_that_typst_cannot_read_does_not_cost_the_report(tmp_path, cap
     assert "No PDF" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\xff\x00", b"[1, 2]", b'{"a": 1}'])
-def test_what_is_no_notebook_is_one_sentence(tmp_path, content):
-    path = tmp_path / "none.ipynb"
-    if content is not None:
-        path.write_bytes(content)
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"[1, 2]", b'{"a": 1}'])
+def test_what_is_no_notebook_is_one_sentence(tmp_path, monkeypatch, capsys, content):
+    (tmp_path / "none.ipynb").write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["report.py", str(tmp_path / "none.ipynb")])
+    assert report.main() == 1 and "is not a notebook" in capsys.readouterr().err
+
+
+def test_the_program_runs_in_any_folder_and_says_which_notebook_is_missing(tmp_path):
     program = [sys.executable, ROOT / "tools" / "students" / "report.py", "none.ipynb"]
-    run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)  # in any folder
-    assert run.returncode == 1 and "Traceback" not in run.stderr
-    assert ("make run" if content is None else "is not a notebook") in run.stderr
+    run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 1 and "Traceback" not in run.stderr and "make run" in run.stderr
 
 
 def test_the_labs_own_report(notebook, tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers import CODE
 
-from lab.analysis import figures, statistics, tables
+from lab.analysis import figures, statistics, style, tables
 from lab.base import files
 from lab.config import LabError
 from lab.experiments import results
@@ -133,13 +133,13 @@ def test_a_figure_is_described_in_words():
     axis.plot([2, 1], label="_not named")
     axis.set(title="here", xlabel="epoch", ylabel="loss")
     said = "here; from left to right, epoch; upwards, loss; drawn are GRU"
-    assert figures.describe(figure) == f"A figure with 1 panel. {said}."
+    assert style.describe(figure) == f"A figure with 1 panel. {said}."
     plt.close(figure)
 
 
 def test_saved_figure_is_a_picture(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB2_OUT", str(tmp_path))
     figure, _ = plt.subplots()
-    figures.save_figure(figure, "empty")
+    style.save_figure(figure, "empty")
     plt.close(figure)
     assert (tmp_path / "figures" / "empty.png").read_bytes().startswith(b"\x89PNG")

@@ -77,25 +77,28 @@ def test_order_of_files_on_disk_does_not_matter(official, monkeypatch):
     assert once["text"][9].startswith("train neg number 9<br")
 
 
-def test_half_filled_folder_is_named_with_both_counts(official):
+REVIEW = "pos/7_9.txt"
+
+
+def make_a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda half: (half / REVIEW).unlink(), "train/pos holds 119 reviews, expected 120"),
+        (lambda half: (half / "neg").rename(half / "x"), "neg holds 0 reviews, expected 120"),
+        (lambda half: [f.unlink() for f in half.glob("urls_*")], "expected 12,500"),
+        (lambda half: (half / REVIEW).write_bytes(b"caf\xe9"), r"7_9\.txt is not UTF-8 \(byte 3\)"),
+        (lambda half: make_a_folder(half / REVIEW), r"7_9\.txt cannot be read"),
+    ],
+)
+def test_a_broken_folder_is_named_with_what_is_wrong(official, damage, match):
     folder = official(halves=["train"])
-    (folder / "train" / "pos" / "7_9.txt").unlink()
-    with pytest.raises(LabError, match="aclImdb/train/pos holds 119 reviews, expected 120"):
-        imdb.read_official(folder)
-
-
-def test_missing_folder_is_named(official):
-    folder = official(halves=["train"])
-    (folder / "train" / "neg").rename(folder / "elsewhere")
-    with pytest.raises(LabError, match="train/neg holds 0 reviews, expected 120"):
-        imdb.read_official(folder)
-
-
-def test_without_url_lists_the_official_count_is_expected(official):
-    folder = official(halves=["train"])
-    for file in (folder / "train").glob("urls_*"):
-        file.unlink()
-    with pytest.raises(LabError, match="expected 12,500"):
+    damage(folder / "train")
+    with pytest.raises(LabError, match=match):
         imdb.read_official(folder)
 
 
@@ -110,22 +113,6 @@ def test_without_url_lists_blocks_of_neighbours_stay_together(official, small_pr
     assert reviews.groupby("group")["split"].nunique().max() == 1
     shares = reviews.groupby("split")["label"].mean()
     assert shares[["train", "valid", "test"]].between(0.3, 0.7).all()
-
-
-def test_review_that_is_not_utf8_is_named(official):
-    folder = official(halves=["train"])
-    (folder / "train" / "pos" / "7_9.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(LabError, match=r"7_9\.txt is not UTF-8 \(byte 3\)"):
-        imdb.read_official(folder)
-
-
-def test_review_that_cannot_be_read_is_named(official):
-    folder = official(halves=["train"])
-    broken = folder / "train" / "pos" / "7_9.txt"
-    broken.unlink()
-    broken.mkdir()
-    with pytest.raises(LabError, match=r"7_9\.txt cannot be read"):
-        imdb.read_official(folder)
 
 
 def test_too_few_reviews_for_a_split(official, small_profile):

@@ -14,7 +14,7 @@ from torch import nn
 
 import utils
 from lab import config
-from lab.analysis import figures, statistics, tables
+from lab.analysis import figures, statistics, tables, widget
 from lab.experiments import run_lists
 
 
@@ -34,45 +34,60 @@ def test_mcnemar_worked_example():
     assert statistics.mcnemar(first, first) == 1
 
 
-def test_mcnemar_false_positives_and_power():
+def draws(count):
+    """A quarter of the draws of a simulation by default, all of them in the long tests."""
+    return pytest.mark.parametrize(
+        "draws", [count // 4, pytest.param(count, marks=pytest.mark.long)]
+    )
+
+
+def near(found, share, draws, spreads=2):
+    """Is a share that was found in so many draws the true one, up to some standard deviations?"""
+    return abs(found - share) <= spreads * math.sqrt(share * (1 - share) / draws)
+
+
+@draws(2000)
+def test_mcnemar_false_positives_and_power(draws):
     generator = np.random.default_rng(0)
-    equal = [statistics.mcnemar(*coins(generator, 0.8, (2, 500))) for _ in range(2000)]
-    assert 0.04 <= np.mean(np.array(equal) < 0.05) <= 0.06
-    better = coins(generator, 0.85, (2000, 500))
-    worse = coins(generator, 0.80, (2000, 500))
+    equal = [statistics.mcnemar(*coins(generator, 0.8, (2, 500))) for _ in range(draws)]
+    assert near(np.mean(np.array(equal) < 0.05), 0.05, draws)
+    better = coins(generator, 0.85, (draws, 500))
+    worse = coins(generator, 0.80, (draws, 500))
     found = np.mean([statistics.mcnemar(a, b) < 0.05 for a, b in zip(better, worse, strict=True)])
     # independent errors: the two differ on share d = .85 * .20 + .15 * .80 of the reviews
     differ = 0.85 * 0.20 + 0.15 * 0.80
     spread = math.sqrt((differ - 0.05**2) / 500)
     power = stats.norm.sf(1.96 * math.sqrt(differ / 500) / spread - 0.05 / spread)
-    assert abs(found - power) < 0.04
+    assert near(found, power, draws, 3)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3, 10])
 @pytest.mark.parametrize("difficulty", [0.0, 0.25])
-def test_interval_covers_the_true_difference(seeds, difficulty):
+@draws(400)
+def test_interval_covers_the_true_difference(seeds, difficulty, draws):
     """Networks that differ from seed to seed, and reviews that are hard for all of them, or not."""
     generator = np.random.default_rng(seeds)
     spread = 0.0 if seeds == 1 else 0.02
     answers = []
-    for _ in range(400):
+    for _ in range(draws):
         effect = generator.normal(0, spread, (2, seeds)) + np.array([[0.01], [-0.01]])
         review = np.clip(generator.normal(0.75, difficulty, 500), 0.1, 0.9)
         first, second = generator.random((2, seeds, 500)) < review + effect[:, :, None]
         answers.append(statistics.paired_difference(first, second, draws=400))
     covered = [answer.low <= 0.02 <= answer.high for answer in answers]
-    assert 0.92 <= np.mean(covered) <= 0.98
+    assert near(np.mean(covered), 0.95, draws, 2.75)
 
 
-def test_detectable_difference_is_found_four_times_in_five():
+@draws(400)
+def test_detectable_difference_is_found_four_times_in_five(draws):
     generator = np.random.default_rng(0)
     found = 0
-    for _ in range(400):
+    for _ in range(draws):
         size = statistics.paired_difference(*coins(generator, 0.8, (2, 1, 2000)), 400).detectable
         first = coins(generator, 0.8 + size / 2, (1, 2000))
         second = coins(generator, 0.8 - size / 2, (1, 2000))
         found += statistics.paired_difference(first, second, draws=400).low > 0
-    assert 0.75 <= found / 400 <= 0.85
+    assert near(found / draws, 0.8, draws, 2.5)
 
 
 def test_difference_refuses_what_is_not_paired():
@@ -315,31 +330,31 @@ def test_every_network_has_the_same_budget_and_chooses_by_validation_loss(lesson
 
 
 @pytest.mark.parametrize("profile", config.PROFILES.values(), ids=list(config.PROFILES))
-def test_ladder_changes_one_thing_a_rung(lesson, recipes, profile):
-    ladder = recipes.ladder(profile, "RNN-256", 1e-4)
-    rungs = list(ladder.values())
-    sides = [(rungs[5], side) for side in recipes.side_steps(profile, ladder).values()]
-    assert len(rungs) == 10 and len(sides) == 5
-    for below, above in [*itertools.pairwise(rungs), *sides]:
+def test_ablation_changes_one_thing_a_step(lesson, recipes, profile):
+    ablation = recipes.ablation_steps(profile, "RNN-256", 1e-4)
+    steps = list(ablation.values())
+    sides = [(steps[5], side) for side in recipes.side_steps(profile, ablation).values()]
+    assert len(steps) == 10 and len(sides) == 5
+    for below, above in [*itertools.pairwise(steps), *sides]:
         changed = {f for f, v in vars(above).items() if v != getattr(below, f)}
         assert len(changed - {"patience"}) == 1  # which follows the epochs of a falling rate
     network = {"RNN-256": lesson.SIX["RNN-256"]}
-    assert [rungs[0]] == run_lists.default_list(profile, network)  # so it is not trained twice
-    assert [rungs[3]] == run_lists.tuned_list(profile, network, {"RNN-256": 1e-4})  # nor this one
+    assert [steps[0]] == run_lists.default_list(profile, network)  # so it is not trained twice
+    assert [steps[3]] == run_lists.tuned_list(profile, network, {"RNN-256": 1e-4})  # nor this one
 
 
-def test_a_rung_that_changes_nothing_is_left_out(recipes):
+def test_a_step_that_changes_nothing_is_left_out(recipes):
     profile = config.PROFILES["quick"]
-    rungs = recipes.ladder(profile, "GRU-256", 1e-3)
-    assert len(set(rungs.values())) == len(rungs) == 8  # its own rate is the default one
-    assert recipes.side_steps(profile, rungs)["vectors frozen"].readout == "pooled"
+    steps = recipes.ablation_steps(profile, "GRU-256", 1e-3)
+    assert len(set(steps.values())) == len(steps) == 8  # its own rate is the default one
+    assert recipes.side_steps(profile, steps)["vectors frozen"].readout == "pooled"
 
 
 def test_states_are_placed_where_they_differ_most_at_a_step():
     generator = np.random.default_rng(0)
     means = generator.normal(size=(3, 4, 5))  # (kinds, T, H)
     means[:, 2, 1] += [-50, 0, 50]  # at step 3 the kinds lie apart along unit 1
-    places = statistics.apart(means, 3)
+    places = statistics.first_component(means, 3)
     along_unit_1 = means[:, :, 1] - means[:, :, 1].mean(0)
     turned = np.sign(places[2, 2]) * places
     np.testing.assert_allclose(turned[:, 2], along_unit_1[:, 2], rtol=0.05, atol=1)
@@ -376,8 +391,8 @@ def test_figures_take_what_the_tables_give():
             "seconds": [1.0, 2.0],
         }
     )
-    table = tables.ladder_table(results)
-    figure = figures.plot_ladder(
+    table = tables.ablation_table(results)
+    figure = figures.plot_ablation(
         {"here": ({"RNN-256": table, "GRU-256": table.tail(1)}, {"a line": 75.0})}
     )
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b"]
@@ -389,11 +404,11 @@ def test_figures_take_what_the_tables_give():
 def test_coloured_text_escapes_words_and_shows_each_belief():
     words = ["<b>", "good", "$x$"]
     belief = {"GRU-256": np.array([0.5, 0.9, 0.25])}
-    page = figures.ColouredText(words, belief)._repr_html_()
+    page = widget.ColouredText(words, belief)._repr_html_()
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert "title='0.90'" in page and "rgba(0,114,178,0.80)" in page
     assert "rgba(230,120,0,0.50)" in page and page.count("<span") == 3
-    assert "0.25" in repr(figures.ColouredText(words, belief))
+    assert "0.25" in repr(widget.ColouredText(words, belief))
 
 
 @pytest.mark.parametrize("count", [1, 3, 400])

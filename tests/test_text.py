@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import utils
-from lab.base import files
 from lab.config import LabError
 from lab.datasets import glove
 
@@ -36,12 +35,6 @@ def test_tokens():
     assert utils.tokenize(TEXTS[0]) == expected
     assert utils.tokenize("it.<BR/>It's") == ["it", ".", "it", "'s"]
     assert utils.tokenize("  \n\t ") == []
-
-
-def test_tokenize_all_equals_tokenize(texts):
-    for i, text in enumerate(TEXTS):
-        tokens = texts.tokens[texts.starts[i] : texts.starts[i + 1]]
-        assert [texts.words[token] for token in tokens] == utils.tokenize(text)
 
 
 def test_cache_hit_equals_cache_miss(tmp_path, texts, monkeypatch):
@@ -81,26 +74,6 @@ def test_corrupt_cache_is_rebuilt_and_said_so(tmp_path, texts, capsys, damage):
     assert utils.tokenize_all(TEXTS, cache=tmp_path).words == texts.words
     assert "damaged" in capsys.readouterr().out
     assert file.read_bytes() == whole
-
-
-def test_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
-    file = tmp_path / "state"
-    files.write_atomically(file, b"old")
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(LabError, match="No space left on device"):
-        files.write_atomically(file, b"new")
-    assert file.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["state"]
-
-
-def test_written_files_have_the_usual_permissions(tmp_path):
-    (tmp_path / "usual").touch()
-    files.write_atomically(tmp_path / "ours", b"x")
-    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_vocabulary_specials_come_first_and_differ(vocab):
@@ -152,13 +125,13 @@ def test_vectors_from_text_files(tmp_path, vocab, suffix):
         assert vectors.matrix.shape == (len(vocab), 50)
         assert (vectors.matrix[vocab.stoi["bad"]] == -1).all()
         assert not vectors.matrix[:2].any()
-        assert {vocab.itos[i] for i in np.flatnonzero(vectors.found)} == {"good", "bad", "film"}
+        assert {vocab.itos[i] for i in np.flatnonzero(vectors.known)} == {"good", "bad", "film"}
         assert vectors.matrix[vocab.stoi["miss"]].any()  # not found: random, not zero
 
 
 def test_vectors_of_the_package(tmp_path, vocab):
     vectors = utils.load_vectors(vocab, tmp_path)
-    assert vectors.matrix.shape == (len(vocab), 50) and vectors.found[2:].all()
+    assert vectors.matrix.shape == (len(vocab), 50) and vectors.known[2:].all()
     the = utils.load_vectors(utils.Vocab(utils.Counter({"the": 1})), tmp_path).matrix[2]
     assert the[:3] == pytest.approx([0.418, 0.24968, -0.41242])  # first line of glove.6B.50d.txt
 
@@ -225,20 +198,6 @@ def test_cut_compressed_vector_file_is_named(tmp_path, vocab):
 
 
 # ── batches ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("seed", [None, 0])
-def test_batches_hold_each_review_once_with_its_last_words(data, seed):
-    reviews, seen = data.train, []
-    for text, length, label, index in utils.make_batches(reviews, 16, 10, seed):
-        assert text.shape == (length.max(), len(index))
-        for column, i in enumerate(index):
-            words = reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]][-10:]
-            assert text[: length[column], column].tolist() == words.tolist()
-            assert (text[length[column] :, column] == utils.PADDING_INDEX).all()
-            assert label[column] == reviews.labels[i]
-        seen.extend(index)
-    assert sorted(seen) == list(range(len(reviews)))
 
 
 def test_batches_are_repeatable_and_shuffled(data):

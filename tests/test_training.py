@@ -4,7 +4,6 @@ import dataclasses
 import errno
 import json
 import math
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -18,11 +17,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import CODE, Killed, outcome, record_of
+from helpers import CODE, Killed, outcome, record_of, stopped_after, trained
 
 import utils
 from lab.base import files, machine
 from lab.config import LabError
+from lab.experiments import run
 from lab.experiments import sweep as sweeps
 from lab.experiments.run import Checkpoint, RunRecord
 from lab.experiments.sweep import is_running, sweep
@@ -84,8 +84,7 @@ def test_another_seed_gives_other_numbers(lesson, data, settings, tmp_path, cpu)
 @pytest.mark.parametrize("killed_at", [1, 3, 5, 7])
 def test_killed_run_continues_bit_for_bit(lesson, data, settings, tmp_path, cpu, cell, killed_at):
     """Killed at each kind of moment: between batches, and before and after each file."""
-    whole = record_of(settings(cell), data, tmp_path / "whole")
-    lesson.train_run(whole.settings, data, whole, cpu)
+    whole = trained(lesson, settings(cell), data, tmp_path / "whole")
     broken = record_of(settings(cell), data, tmp_path / "broken")
     writes = 0
 
@@ -128,11 +127,8 @@ def test_whole_epochs_are_not_repeated(lesson, data, settings, tmp_path, cpu, ca
     assert capsys.readouterr().out == ""
 
 
-def test_damaged_weights_of_a_finished_run_are_an_error_and_nothing_starts_anew(
-    lesson, data, settings, tmp_path, cpu, capsys
-):
-    record = record_of(settings(epochs=1), data, tmp_path)
-    lesson.train_run(record.settings, data, record, cpu)
+def test_damaged_weights_of_a_finished_run_are_an_error(lesson, data, settings, tmp_path, capsys):
+    record = trained(lesson, settings(epochs=1), data, tmp_path)
     (record.folder / "best.pt").write_bytes(b"no weights")
     with pytest.raises(LabError, match=rf"no usable weights\. Delete its folder, {record.folder},"):
         record.checkpoint.load_best(lesson.build_model(record.settings, data.vectors))
@@ -151,38 +147,10 @@ def test_numbers_of_numpy_in_a_curve_can_be_read_again(lesson, data, settings, t
     assert curve == [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.25}]
 
 
-@needs_posix
-@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
-def test_run_killed_at_random_moments_ends_bit_for_bit(lesson, data, settings, tmp_path, cpu, cell):
-    """SIGKILL to the process itself, in mid-batch or mid-write, until the run is through."""
-    whole = record_of(settings(cell, epochs=12), data, tmp_path / "whole")
-    for _ in range(2):  # the first time warms up
-        whole.clear()
-        start = time.perf_counter()
-        lesson.train_run(whole.settings, data, whole, cpu)
-        duration = time.perf_counter() - start
-    broken = record_of(whole.settings, data, tmp_path / "broken")
-    chance = np.random.default_rng(0)
-    kills = 0
-    while broken.result is None:
-        job = (broken.settings, data, broken, cpu)
-        process = multiprocessing.get_context("fork").Process(target=lesson.train_run, args=job)
-        process.start()
-        process.join(chance.uniform(0.1, 0.5) * duration if kills < 5 else None)
-        kills += process.is_alive()
-        process.kill()
-        process.join()
-    assert kills > 0
-    assert outcome(broken) == outcome(whole)
-
-
-def test_best_epoch_is_the_one_with_the_lowest_validation_loss(
-    lesson, data, settings, tmp_path, cpu
-):
+def test_best_epoch_has_the_lowest_validation_loss(lesson, data, settings, tmp_path):
     wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
     data = dataclasses.replace(data, valid=wrong)  # the better a network, the worse its loss here
-    record = record_of(settings(epochs=6), data, tmp_path)
-    lesson.train_run(record.settings, data, record, cpu)
+    record = trained(lesson, settings(epochs=6), data, tmp_path)
     losses = [row["valid_loss"] for row in record.curve]
     best = record.result["best_epoch"]
     assert losses[best - 1] == min(losses) and best < 6
@@ -209,7 +177,7 @@ def test_changed_data_or_code_is_another_run(data, settings, tmp_path):
     other = dataclasses.replace(data, train=train)
     assert other.fingerprint != data.fingerprint
     names = {
-        RunRecord(settings(), d.fingerprint, code, tmp_path).name
+        run.RunRecord(settings(), d.fingerprint, code, tmp_path).name
         for d in (data, other)
         for code in ("code", "other code")
     }
@@ -224,8 +192,7 @@ def test_damaged_record_starts_the_run_anew_and_says_so(
     """Gone, cut short at several places, or overwritten: the outcome is the same."""
     wrong = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
     data = dataclasses.replace(data, valid=wrong)  # the best epoch is the first: it must not go
-    whole = record_of(settings(), data, tmp_path / "whole")
-    lesson.train_run(whole.settings, data, whole, cpu)
+    whole = trained(lesson, settings(), data, tmp_path / "whole")
     broken = record_of(settings(), data, tmp_path / "broken")
     stopped_after(2, lesson.train_run, data, broken, cpu)
     path = broken.folder / file
@@ -242,11 +209,8 @@ def test_damaged_record_starts_the_run_anew_and_says_so(
     assert "starts anew" in capsys.readouterr().out
 
 
-def test_result_cut_short_starts_the_run_anew_and_says_so(
-    lesson, data, settings, tmp_path, cpu, capsys
-):
-    record = record_of(settings(), data, tmp_path)
-    lesson.train_run(record.settings, data, record, cpu)
+def test_result_cut_short_starts_the_run_anew(lesson, data, settings, tmp_path, cpu, capsys):
+    record = trained(lesson, settings(), data, tmp_path)
     before = outcome(record)
     path = record.folder / "result.json"
     path.write_bytes(path.read_bytes()[:20])
@@ -256,34 +220,17 @@ def test_result_cut_short_starts_the_run_anew_and_says_so(
     assert "starts anew" in capsys.readouterr().out
 
 
-def stopped_after(epochs, train, data, record, device):
-    """Train until `epochs` are saved, and stop there as a killed process does."""
-    save = Checkpoint.save_epoch
-
-    def save_and_die(self, model, optimizer, curve):
-        save(self, model, optimizer, curve)
-        if len(curve) == epochs:
-            raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Checkpoint, "save_epoch", save_and_die)
-        with pytest.raises(Killed):
-            train(record.settings, data, record, device)
-
-
-def test_killed_between_the_last_state_and_its_curve_the_curve_is_whole(
-    lesson, data, settings, tmp_path, cpu
-):
+def test_killed_before_its_curve_the_curve_is_whole(lesson, data, settings, tmp_path, cpu):
     whole, broken = (record_of(settings(), data, tmp_path / name) for name in "ab")
     lesson.train_run(whole.settings, data, whole, cpu)
 
-    def save_and_die(self, curve, save=RunRecord.save_curve):
+    def save_and_die(self, curve, save=run.RunRecord.save_curve):
         if len(curve) == 3:
             raise Killed
         save(self, curve)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(RunRecord, "save_curve", save_and_die)
+        patch.setattr(run.RunRecord, "save_curve", save_and_die)
         lesson.train_run(broken.settings, data, broken, cpu)
     lesson.train_run(broken.settings, data, broken, cpu)
     assert len(broken.curve) == 3 and outcome(broken) == outcome(whole)
@@ -312,9 +259,7 @@ def test_training_stops_early_also_when_continued(lesson, data, settings, tmp_pa
     assert outcome(broken) == outcome(whole)
 
 
-def test_training_stops_at_the_update_whose_loss_is_not_finite(
-    lesson, data, settings, tmp_path, monkeypatch
-):
+def test_training_stops_where_the_loss_is_not_finite(lesson, data, settings, tmp_path):
     """A network that explodes is named with epoch and step, and its record says it."""
     vectors = data.vectors.copy()
     vectors[2] = np.inf  # the word of the positive reviews
@@ -327,9 +272,7 @@ def test_training_stops_at_the_update_whose_loss_is_not_finite(
     assert not is_running(record) and record.curve == []
 
 
-def test_loss_that_is_not_finite_stops_the_run_and_keeps_the_epoch_before(
-    lesson, data, settings, tmp_path
-):
+def test_loss_that_is_not_finite_keeps_the_epoch_before(lesson, data, settings, tmp_path):
     record = record_of(settings(), data, tmp_path)
     model = lesson.build_model(record.settings, data.vectors)
     optimizer = torch.optim.Adam(model.parameters())
@@ -398,19 +341,14 @@ def test_a_run_is_forgotten_while_no_other_kernel_can_train_it(
     assert cleared == [record_of(settings(), data, tmp_path).name]
 
 
-def test_duplicate_in_the_run_list_is_refused_before_anything_starts(
-    lesson, data, settings, tmp_path
-):
+def test_duplicate_in_the_run_list_is_refused(lesson, data, settings, tmp_path):
     with pytest.raises(LabError, match=r"GRU-8, seed 0, 2 times"):
         sweep([settings(), settings()], lesson.train_run, data, CODE, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
-    lesson, data, settings, tmp_path, cpu
-):
-    whole = record_of(settings(), data, tmp_path / "whole")
-    lesson.train_run(whole.settings, data, whole, cpu)
+def test_full_disk_stops_a_run_and_keeps_the_epoch_before(lesson, data, settings, tmp_path):
+    whole = trained(lesson, settings(), data, tmp_path / "whole")
     broken = record_of(settings(), data, tmp_path)
 
     def no_space_after_an_epoch(descriptor, sync=os.fsync):
@@ -444,18 +382,14 @@ def test_full_disk_stops_a_run_with_one_sentence_and_keeps_the_epoch_before(
         ({"network": "Elman", "cell": "CNN"}, "entry 'Elman': no cell 'CNN', only RNN, LSTM, GRU"),
     ],
 )
-def test_impossible_setting_is_refused_before_anything_starts(
-    lesson, data, settings, tmp_path, wrong, message
-):
+def test_impossible_setting_is_refused(lesson, data, settings, tmp_path, wrong, message):
     run_list = [settings("RNN"), dataclasses.replace(settings(), **wrong)]
     with pytest.raises(LabError, match=message):
         sweep(run_list, lesson.train_run, data, lesson.code_hash, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_workers_print_appears_in_order_after_the_runs(
-    lesson, data, run_list, tmp_path, capfd
-):
+def test_what_workers_print_appears_after_the_runs(lesson, data, run_list, tmp_path, capfd):
     def talking(settings, data, record, device):
         print(f"{settings.cell} speaks")
         lesson.train_run(settings, data, record, device)
@@ -490,9 +424,7 @@ def test_a_failing_run_is_named_and_the_others_finish(lesson, data, run_list, tm
 
 
 @needs_posix
-def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
-    lesson, data, run_list, tmp_path
-):
+def test_a_killed_worker_is_named_and_the_others_finish(lesson, data, run_list, tmp_path):
     def killed(settings, data, record, device):
         if settings.cell == "LSTM":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -508,13 +440,13 @@ def test_a_worker_that_the_system_kills_is_named_and_the_others_finish(
 
 
 @needs_posix
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
 def test_workers_end_with_the_kernel(tmp_path, name):
-    """Their parent is killed while two workers train; they are not to go on unseen."""
+    """Their parent is killed while two workers train, or stopped as by Jupyter's stop button."""
     script = f"""
 import os, pathlib, time, sys
-import numpy as np
 sys.path.insert(0, {str(ROOT)!r})
+from lab.config import LabError
 from lab.base.hashing import CodeHash
 from lab.experiments.settings import Settings
 from lab.experiments.sweep import sweep
@@ -527,9 +459,14 @@ class Data:
     fingerprint = "data"
 
 runs = [Settings("R", "RNN", 8, 1, 0.1, seed, 1, 8, 8) for seed in (0, 1)]
-sweep(runs, endless, Data(), CodeHash("code"), pathlib.Path({str(tmp_path / "runs")!r}), workers=2)
+try:
+    folder = pathlib.Path({str(tmp_path / "runs")!r})
+    sweep(runs, endless, Data(), CodeHash("code"), folder, workers=2)
+except LabError as error:
+    print(error)
 """
-    kernel = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    command, pipe = [sys.executable, "-c", script], subprocess.PIPE
+    kernel = subprocess.Popen(command, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
     deadline = time.monotonic() + 60
     while len(workers := [p.name for p in tmp_path.iterdir() if p.name.isdigit()]) < 2:
         assert time.monotonic() < deadline and kernel.poll() is None
@@ -541,6 +478,9 @@ sweep(runs, endless, Data(), CodeHash("code"), pathlib.Path({str(tmp_path / "run
             while time.monotonic() < deadline:
                 os.kill(int(worker), 0)  # only asks
                 time.sleep(0.1)
+    said = kernel.communicate()[0]
+    stopped = said.startswith("Stopped. Finished runs and whole epochs are kept")
+    assert stopped == (name == "SIGINT")
 
 
 def test_a_second_kernel_waits_and_does_not_train_again(lesson, data, settings, tmp_path):
@@ -563,9 +503,8 @@ def test_a_second_kernel_waits_and_does_not_train_again(lesson, data, settings, 
     assert len(trained) == 1
 
 
-def test_settings_are_written_with_the_run(lesson, data, settings, tmp_path, cpu):
-    record = record_of(settings(), data, tmp_path)
-    lesson.train_run(record.settings, data, record, cpu)
+def test_settings_are_written_with_the_run(lesson, data, settings, tmp_path):
+    record = trained(lesson, settings(), data, tmp_path)
     written = json.loads((record.folder / "settings.json").read_text())
     assert written == {
         **dataclasses.asdict(settings()),
@@ -590,9 +529,7 @@ def test_a_record_keeps_the_limits_set_on_the_cpu(monkeypatch):
     assert machine.circumstances()["limits"] == "ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2"
 
 
-def test_a_worker_with_a_gpu_computes_there_as_the_notebook_would(
-    data, settings, tmp_path, monkeypatch
-):
+def test_a_worker_with_a_gpu_computes_as_the_notebook_would(monkeypatch):
     """A worker of a cluster looks for its own device: it needs deterministic algorithms too.
 
     All but one layer of PyTorch, whose copies a GPU would then refuse.

@@ -16,13 +16,14 @@ from helpers import ROOT
 from pypdf import PdfReader
 
 from grading import key, marking, pages
-from grading.handins import Handin
-from lab import config
-from lab.analysis import figures
+from grading.graded import Graded
+from grading.submissions import Submission
+from lab.analysis import style
 from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
+from lab.exercises.tasks import TASKS
 from tools.students import report
 from tools.teachers import student_edition, translate
 
@@ -194,8 +195,11 @@ def test_every_text_is_chinese():
 
 def test_all_that_the_checks_say_is_said_in_chinese(chinese):
     """Of every usual mistake; what Python says of an error stays as it is."""
+    lines = (ROOT / "tests" / "check_messages.txt").read_text(encoding="utf-8").splitlines()
+    mistakes = [mistake for task in TASKS.values() for mistake in task.wrong]
+    lines += [f"What comes back equals {one}{'.' * (one[-1] != '?')}" for one in mistakes]
     left = []
-    for line in (ROOT / "tests" / "check_messages.txt").read_text(encoding="utf-8").splitlines():
+    for line in lines:
         if line and not line.startswith("["):
             said = i18n.say(line.replace("#", "0.5"))
             said = re.sub(r"(函数第 \d+ 行出错，).*", r"\1", said)
@@ -247,15 +251,25 @@ SETTERS = {"set_title", "set_xlabel", "set_ylabel", "supylabel", "supxlabel", "s
 
 def labels_of_figures():
     """Yield the labels that stand in the code of figures; a slot of an f-string is 7."""
-    tree = ast.parse((ROOT / "lab" / "figures.py").read_text(encoding="utf-8"))
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        values = [k.value for k in call.keywords if k.arg in LABELS]
-        values += call.args[:1] if getattr(call.func, "attr", "") in SETTERS else []
-        for value in values:
-            if isinstance(value, ast.JoinedStr):
-                yield "".join(p.value if isinstance(p, ast.Constant) else "7" for p in value.values)
-            elif isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield value.value
+    for value in values_of_labels():
+        if isinstance(value, ast.JoinedStr):
+            yield "".join(p.value if isinstance(p, ast.Constant) else "7" for p in value.values)
+        elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.value
+
+
+def values_of_labels():
+    """Yield what stands in the code for labels: keywords, entries of a dict, setters' arguments."""
+    for module in ("figures", "style"):
+        tree = ast.parse((ROOT / "lab" / "analysis" / f"{module}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                yield from (k.value for k in node.keywords if k.arg in LABELS)
+                name, arguments = getattr(node.func, "attr", ""), node.args
+                yield from arguments[:1] if name in SETTERS else arguments[3:4] * (name == "panels")
+            elif isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values)
+                yield from (value for key, value in pairs if getattr(key, "value", "") in LABELS)
 
 
 def test_every_label_in_the_code_of_figures_has_its_chinese(chinese):
@@ -303,12 +317,12 @@ def test_an_unknown_language_is_one_sentence(monkeypatch):
 
 def test_a_figure_has_chinese_letters_and_no_empty_boxes(chinese, recwarn):
     with plt.rc_context():
-        figures.use_theme()
+        style.use_theme()
         figure, axis = plt.subplots()
         axis.set(title="here", xlabel="epoch", ylabel="accuracy (%)")
         axis.plot([1, 2], label="reference")
         axis.legend()
-        figures.say(figure).canvas.draw()
+        style.say(figure).canvas.draw()
         plt.close(figure)
     texts = [axis.get_title(), axis.get_xlabel(), axis.get_ylabel()]
     assert all(map(CHINESE.search, [*texts, axis.get_legend().get_texts()[0].get_text()]))
@@ -332,12 +346,12 @@ def test_a_report_in_chinese_has_a_font_for_it(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def edition():
+def translated():
     return student_edition.contents("zh")
 
 
-def test_the_edition_in_chinese_has_no_answers_and_chinese_hints(edition):
-    notebook = json.loads(edition["lab2.ipynb"])
+def test_the_edition_in_chinese_has_no_answers_and_chinese_hints(translated):
+    notebook = json.loads(translated["lab2.ipynb"])
     found = answer_cells.find(notebook["cells"])
     for name in LAB:
         (one,) = found[name]
@@ -346,23 +360,23 @@ def test_the_edition_in_chinese_has_no_answers_and_chinese_hints(edition):
             (hint,) = re.findall(r"# 提示：.*", one.source)
             assert CHINESE.search(hint[5:])
     assert notebook["metadata"]["lab2"]["language"] == "zh"
-    assert "translations/zh/words.po" in edition and "循环" in edition["README.md"].decode()
+    assert "translations/zh/words.po" in translated and "循环" in translated["README.md"].decode()
 
 
-def test_it_is_another_edition_and_graded_like_the_english_one(edition):
-    own = student_edition.edition_of(edition)
-    assert own != student_edition.edition_of(student_edition.contents())
+def test_it_is_another_edition_and_graded_like_the_english_one(translated, edition):
+    own = student_edition.edition_of(translated)
+    assert own != student_edition.edition_of(edition)
     keys = {own: key.present("zh")}
-    empty = Handin("li", "", "li.ipynb", edition["lab2.ipynb"], 0.0)
+    empty = Submission("li", "", "li.ipynb", translated["lab2.ipynb"], 0.0)
     result = marking.mark(empty, keys, own, "none")
     assert {m.points for m in result.marks.values()} == {0} and result.flags == [
         "graded without a wall"
     ]
-    notebook = json.loads(edition["lab2.ipynb"])
+    notebook = json.loads(translated["lab2.ipynb"])
     solved = {n: ones[0].source for n, ones in answer_cells.find(cells_of("zh")).items()}
     for name, ones in answer_cells.find(notebook["cells"]).items():
         notebook["cells"][ones[0].place]["source"] = solved[name]
-    full = Handin("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
+    full = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
     marks = marking.mark(full, keys, own, "none").marks
     assert sum(m.points or 0 for n, m in marks.items() if n in LAB) == 70
 
@@ -370,7 +384,7 @@ def test_it_is_another_edition_and_graded_like_the_english_one(edition):
 ENGLISH_WORDS = re.compile(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}")  # three in a row: a sentence
 
 
-def test_who_hands_in_chinese_is_answered_in_chinese(edition):
+def test_who_hands_in_chinese_is_answered_in_chinese(translated):
     wrong = {
         "average-vectors": "raise ValueError('x')\n",
         "rnn-cell": "def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    return x",
@@ -385,7 +399,7 @@ def test_who_hands_in_chinese_is_answered_in_chinese(edition):
         "guess-linear": "guess_linear = 400",
         "memorize": "**回答 memorize · 2 分**\n\n因为。",
     }
-    notebook = json.loads(edition["lab2.ipynb"])
+    notebook = json.loads(translated["lab2.ipynb"])
     cells = notebook["cells"]
     found = {name: ones[0].place for name, ones in answer_cells.find(cells).items()}
     for name, text in wrong.items():
@@ -393,17 +407,17 @@ def test_who_hands_in_chinese_is_answered_in_chinese(edition):
         cells[found[name]]["source"] = text if name == "memorize" else f"{head}\n{text}"
     cells.append(cells[found["copy"]])
     del cells[found["beliefs"]]
-    handed_in = Handin("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
+    handed_in = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
     result = marking.mark(handed_in, {"x": key.present("zh")}, "x", "none")
     assert result.language == "zh"
-    said = pages.feedback(pages.Graded("li", "李", "li.ipynb", result, {}))
-    assert "满分 100 分" in said and "提示：" in said and "教师批阅" in said
-    assert [line for line in said.splitlines() if ENGLISH_WORDS.search(line)] == []
-    assert 'lang="zh"' in pages.as_page(said, result.language)
+    li = Graded("li", "李", "li.ipynb", result, {})
+    text = pages.feedback(li)
+    assert "满分 100 分" in text and "提示：" in text and "教师批阅" in text
+    assert [line for line in text.splitlines() if ENGLISH_WORDS.search(line)] == []
+    assert 'lang="zh"' in pages.feedback_page(li)
     for problem in ("it is no notebook", "the archive asks for a password"):
         broken = dataclasses.replace(result, status="unreadable", flags=[problem])
-        said = pages.feedback(pages.Graded("li", "李", "li.ipynb", broken, {}))
-        assert not ENGLISH_WORDS.search(said)
+        assert not ENGLISH_WORDS.search(pages.feedback(li._replace(result=broken)))
 
 
 def test_headings_without_metadata_are_found_in_both_languages():
@@ -411,12 +425,6 @@ def test_headings_without_metadata_are_found_in_both_languages():
         if exercise := answer_cells.exercise_metadata(cell):
             bare = {**cell, "metadata": {}, "id": "x"}
             assert list(answer_cells.find([bare])) == [exercise["id"]]
-
-
-def test_config_puts_a_language_in_place(monkeypatch):
-    monkeypatch.setenv("LAB2_LANGUAGE", "en")
-    config.name_language("zh")
-    assert config.language() == "zh"
 
 
 @pytest.mark.parametrize(

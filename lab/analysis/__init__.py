@@ -5,7 +5,7 @@
     style        how figures look, and how they are kept
     figures      all figures
     findings     what the lab says, as numbers that any run can be held against
-    widget       a text box that shows what networks believe while one types
+    widget       a text in the colours of what networks believe, also while one types
 
 May import `lab.experiments` and what stands below it.
 """

@@ -81,16 +81,16 @@ def paired_difference(
     kinds, sizes = np.unique(difference.mean(0), return_counts=True)
     counts = generator.multinomial(reviews, sizes / reviews, size=draws)  # (draws, kinds)
     of_reviews = counts @ kinds / reviews - difference.mean()  # (draws,)
-    chosen = generator.integers(seeds, size=(draws, seeds))
-    of_seeds = difference.mean(1)[chosen].mean(1) - difference.mean()
-    drawn = difference.mean() + _shared(difference) * of_reviews + _stretch(seeds) * of_seeds
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    sample = generator.integers(seeds, size=(draws, seeds))
+    of_seeds = difference.mean(1)[sample].mean(1) - difference.mean()
+    means = difference.mean() + _common_part(difference) * of_reviews + _stretch(seeds) * of_seeds
+    low, high = np.quantile(means, [0.025, 0.975])
     # 80 % power at the 5 % level, two-sided
-    detectable = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * drawn.std()
+    detectable = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * means.std()
     return Difference(difference.mean(), low, high, detectable)
 
 
-def _shared(difference: NDArray[Any]) -> float:
+def _common_part(difference: NDArray[Any]) -> float:
     """Return the part (0 to 1) of the spread over reviews that all seeds have in common.
 
     difference: (seeds, reviews). The variance over the seeds is noise of single answers; a mean
@@ -137,8 +137,8 @@ def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
     rows = {}
     for name, right in correct.items():
         accuracy = 100 * right.mean(1)
-        counted = right if len(right) > 2 else right.mean(0, keepdims=True)  # (seeds or 1, reviews)
-        mean, low, high, _ = paired_difference(counted, np.zeros_like(counted))
+        runs = right if len(right) > 2 else right.mean(0, keepdims=True)  # (seeds or 1, reviews)
+        mean, low, high, _ = paired_difference(runs, np.zeros_like(runs))
         interval = 100 * mean, 100 * low, 100 * high
         rows[name] = (len(right), *interval, accuracy.min(), accuracy.max())
     columns = ["runs", "mean", "low", "high", "min", "max"]
@@ -196,7 +196,7 @@ def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) 
     table = frame.groupby("bin").agg(
         probability=("probability", "mean"), good=("good", "mean"), reviews=("good", "size")
     )
-    return _with_interval(table, "good")
+    return with_interval(table, "good")
 
 
 def brier_score(probability: NDArray[Any], label: NDArray[Any]) -> float:
@@ -215,13 +215,17 @@ def accuracy_by_length(correct: NDArray[Any], length: NDArray[Any], parts: int =
     table = frame.groupby(part, observed=True).agg(
         tokens=("tokens", "median"), accuracy=("accuracy", "mean"), reviews=("accuracy", "size")
     )
-    return _with_interval(table, "accuracy").reset_index(drop=True)
+    return with_interval(table, "accuracy").reset_index(drop=True)
 
 
-def _with_interval(table: pd.DataFrame, share: str) -> pd.DataFrame:
+def with_interval(table: pd.DataFrame, share: str, count: str = "reviews") -> pd.DataFrame:
+    """Return a table with the 95 % interval of a share, as columns low and high.
+
+    share, count: the columns of the share (0 to 1), and of how many reviews it is
+    """
     intervals = [
-        accuracy_interval(value, count)
-        for value, count in zip(table[share], table["reviews"], strict=True)
+        accuracy_interval(value, reviews)
+        for value, reviews in zip(table[share], table[count], strict=True)
     ]
     return table.assign(low=[low for low, _ in intervals], high=[high for _, high in intervals])
 
@@ -235,11 +239,11 @@ def confident_errors(
     return worst[distance[worst] > 0.5]
 
 
-def apart(means: NDArray[Any], step: int) -> NDArray[Any]:
+def first_component(means: NDArray[Any], step: int) -> NDArray[Any]:
     """Return positions along the direction in which several kinds lie farthest apart at a step.
 
     means: (kinds, T, H), what is carried after each step (from 1), in the mean of each kind.
-    Returns (kinds, T); the direction is the first singular vector of the differences.
+    Returns (kinds, T); the direction is the first principal component of the means at the step.
     """
     centred = means - means.mean(0)
     direction = np.linalg.svd(centred[:, step - 1])[2][0]  # (H,)
@@ -263,7 +267,7 @@ def bands(norms: NDArray[Any]) -> pd.DataFrame:
     return pd.DataFrame({"distance": distance, "low": low, "median": median, "high": high})
 
 
-def gradient_left(table: pd.DataFrame, back: int) -> dict[str, float]:
+def gradient_share(table: pd.DataFrame, back: int) -> dict[str, float]:
     """Return, by cell, what share of the last word's gradient by h_t is left `back` words before.
 
     table: of `bands`, with the columns network and state. Of shorter texts, at the first word.
@@ -297,19 +301,19 @@ def half_lives(gradients: pd.DataFrame) -> pd.DataFrame:
     return table.pivot_table("half", "kind", keys[1:], sort=False).round(1)
 
 
-# ── What came of a reader's predictions ─────────────────────────────────────────────────────────
+# ── What predictions are held to ────────────────────────────────────────────────────────────────
 
 
-def by_gate(learnt: pd.DataFrame) -> dict[str, float]:
+def accuracy_by_gate(shares: pd.DataFrame) -> dict[str, float]:
     """Return the share of right answers (%) at the end, by the forget gates' start, as text.
 
-    learnt: gate (what was added to the bias), update, share
+    shares: gate (what was added to the bias), update, share
     """
-    last = learnt.groupby("gate")["share"].last()
+    last = shares.groupby("gate")["share"].last()
     return {f"{1 / (1 + np.exp(-gate)):.2f}": 100 * share for gate, share in last.items()}
 
 
-def widest(runs: pd.DataFrame) -> float:
+def largest_spread(runs: pd.DataFrame) -> float:
     """Return the most points of test accuracy between two runs of one network.
 
     runs: a row a run, with network and test_accuracy
@@ -318,7 +322,7 @@ def widest(runs: pd.DataFrame) -> float:
     return float(100 * (accuracy.max() - accuracy.min()).max())
 
 
-def moves_most(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> str:
+def most_moving_word(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> str:
     """Return the word that moves the mean of several networks' beliefs most (from 0.5 at first).
 
     beliefs: network -> probability after each word (T,)

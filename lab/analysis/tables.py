@@ -1,4 +1,4 @@
-"""Tables as a page shows them: six networks beside the starting report, tuning, ladders."""
+"""Tables as a page shows them: six networks beside the starting report, tuning, ablations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pandas as pd
 
 from lab.analysis import statistics
 from lab.config import Profile
-from lab.experiments.run import best_epoch
 
 # The report this lab began from: IMDB, 25,000 test reviews, one run each.
 STARTING_REPORT = {
@@ -35,12 +34,12 @@ def profile_table(profile: Profile) -> pd.DataFrame:
     return pd.Series(sizes, name=profile.name).to_frame()
 
 
-def comparison_table(results: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+def comparison_table(results: pd.DataFrame, reference_runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row per run: ours with its interval, beside stored runs and the starting report.
 
-    results, stored: a row a run; of stored runs of one network the mean is shown
+    results, reference_runs: a row a run; of the reference's runs of a network the mean is shown
     """
-    reference = 100 * stored.groupby("network")["test_accuracy"].mean()
+    reference = 100 * reference_runs.groupby("network")["test_accuracy"].mean()
     rows = []
     for run in results.itertuples():
         low, high = statistics.accuracy_interval(run.test_accuracy, run.test_reviews)
@@ -49,7 +48,7 @@ def comparison_table(results: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFram
             {
                 "network": run.network,
                 "weights": f"{run.parameters:,}",
-                "best epoch": best_epoch,
+                "best epoch": run.best_epoch,
                 "loss": round(run.test_loss, 3),
                 "accuracy %": round(100 * run.test_accuracy, 1),
                 "95 % interval": f"{100 * low:.1f} to {100 * high:.1f}",
@@ -62,19 +61,18 @@ def comparison_table(results: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFram
     return pd.DataFrame(rows).set_index("network").rename_axis(index=None, columns="network")
 
 
-def lines_table(
-    lines: pd.DataFrame, reference: pd.DataFrame, guessed: float | None = None
+def baseline_table(
+    accuracy: pd.DataFrame, reference: pd.DataFrame, guessed: float | None = None
 ) -> pd.DataFrame:
-    """Return the accuracy (%) of the lines to beat, beside the reference, and a prediction.
+    """Return the accuracy (%) of the baselines here and in the reference, and a prediction.
 
-    lines, reference: as from `linear.baseline_table`, indexed by the name of a line; guessed: what
-    the reader predicted for the average of the vectors, on the networks' words (%)
+    accuracy, reference: as from `baselines.baseline_table`, indexed by the name of a baseline;
+    guessed: what the reader predicted for the average of the vectors, on the networks' words (%)
     """
-    table = 100 * lines.join(reference.iloc[:, 0].rename("reference: last 400 words"))
+    table = 100 * accuracy.join(reference.iloc[:, 0].rename("reference: last 400 words"))
     table = table.round(1)
     if guessed is not None:
-        predicted = pd.Series({table.columns[0]: guessed}, name="predicted: average of the vectors")
-        table = pd.concat([table, predicted.to_frame().T])
+        table.loc["predicted: average of the vectors", table.columns[0]] = guessed
     return table.astype(object).fillna("")
 
 
@@ -112,26 +110,22 @@ def show_comparison(table: pd.DataFrame) -> pd.DataFrame:
     return table.round(points | dict.fromkeys(["p", "p (Holm)"], 3))
 
 
-def ladder_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per rung: accuracy (%) in training, validation and test, with its interval.
+def ablation_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per step: accuracy (%) in training, validation and test, with its interval.
 
-    results: a row a rung, with rung, train_accuracy, valid_accuracy, test_accuracy, test_reviews,
-    best_epoch, seconds. All are of the best epoch, and in training dropout is on.
+    results: a row a step, with rung (its name), train_accuracy, valid_accuracy, test_accuracy,
+    test_reviews, best_epoch, seconds. All are of the best epoch; in training dropout is on.
     """
-    intervals = [
-        statistics.accuracy_interval(accuracy, count)
-        for accuracy, count in zip(results["test_accuracy"], results["test_reviews"], strict=True)
-    ]
+    results = statistics.with_interval(results.set_index("rung"), "test_accuracy", "test_reviews")
     table = pd.DataFrame(
         {
-            "training": _percent(results["train_accuracy"]).to_numpy(),
-            "validation": _percent(results["valid_accuracy"]).to_numpy(),
-            "accuracy": _percent(results["test_accuracy"]).to_numpy(),
-            "low": [100 * low for low, _ in intervals],
-            "high": [100 * high for _, high in intervals],
-            "best epoch": results["best_epoch"].to_numpy(),
-            "seconds": results["seconds"].round().astype(int).to_numpy(),
-        },
-        index=pd.Index(results["rung"], name="rung"),
+            "training": _percent(results["train_accuracy"]),
+            "validation": _percent(results["valid_accuracy"]),
+            "accuracy": _percent(results["test_accuracy"]),
+            "low": 100 * results["low"],
+            "high": 100 * results["high"],
+            "best epoch": results["best_epoch"],
+            "seconds": results["seconds"].round().astype(int),
+        }
     )
     return table.round(1)

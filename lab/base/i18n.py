@@ -10,7 +10,7 @@ entry is shown as it is.
 
     say       one text;  sentence, with the spaces of the language
     tell      what `print` would show
-    shown     a table;  `figures.py` looks up the texts of figures
+    shown     a table;  `style.py` looks up the texts of figures
 """
 
 from __future__ import annotations

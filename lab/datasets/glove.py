@@ -36,12 +36,12 @@ def read_vector_file(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Read the vectors of the words `wanted` (word -> row) from a GloVe text file.
 
-    Returns rows (found,) and vectors (found, dimension); of a word that stands twice, the first.
+    Returns rows (words,) and vectors (words, dimension); of a word that stands twice, the first.
     Raises LabError naming file and line where the number of values or a value is wrong.
     """
     dimension = int(VECTOR_FILE.fullmatch(path.name)[1])
     openers = {".xz": lzma.open, ".gz": gzip.open}
-    found: dict[int, NDArray[np.float32]] = {}
+    vectors: dict[int, NDArray[np.float32]] = {}
     number = 0
     try:
         with openers.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
@@ -51,17 +51,17 @@ def read_vector_file(
                     count = len(values.split())
                     raise ValueError(f"{count} values, expected {dimension}")
                 row = wanted.get(word)
-                if row is not None and row not in found:
-                    found[row] = _parse_vector(values)
+                if row is not None and row not in vectors:
+                    vectors[row] = _parse_vector(values)
     except (ValueError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise LabError(
             f"{path.name}, line {number or 1}: {error}. "
             f"The file is damaged; get it again, or remove it to use the packaged vectors."
         ) from error
-    if not found:
+    if not vectors:
         raise LabError(NOTHING_KNOWN.format(path.name))
-    rows = np.array(sorted(found), dtype=np.int64)
-    return rows, np.stack([found[row] for row in rows])
+    rows = np.array(sorted(vectors), dtype=np.int64)
+    return rows, np.stack([vectors[row] for row in rows])
 
 
 def _parse_vector(values: str) -> NDArray[np.float32]:

@@ -32,10 +32,12 @@ def read_official(folder: Path) -> pd.DataFrame:
     ]
     reviews = pd.DataFrame(rows, columns=["text", "label", "group", "half"])
     kind = "official test half" if len(halves) == 2 else "test split carved from the training half"
-    listed = all(
+    has_films = all(
         (folder / half / f"urls_{name}.txt").exists() for half in halves for name in LABELS
     )
-    apart = "no film in two splits" if listed else "blocks of neighbours apart (no list of films)"
+    apart = (
+        "no film in two splits" if has_films else "blocks of neighbours apart (no list of films)"
+    )
     reviews.attrs["source"] = f"aclImdb, official layout, {kind}, {apart}"
     return reviews
 

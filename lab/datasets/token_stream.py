@@ -39,9 +39,9 @@ def make_stream(reviews: Texts, seed: int | None = None) -> NDArray[np.int64]:
     order = np.arange(len(reviews.starts) - 1)
     if seed is not None:
         order = np.random.default_rng(seed).permutation(order)
-    pieces = [reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]] for i in order]
+    texts = [reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]] for i in order]
     end = np.array([END], dtype=np.int64)
-    return np.concatenate([part for piece in pieces for part in (piece, end)]).astype(np.int64)
+    return np.concatenate([part for text in texts for part in (text, end)]).astype(np.int64)
 
 
 class StreamBatch(NamedTuple):
@@ -52,19 +52,19 @@ class StreamBatch(NamedTuple):
 
 
 def stream_batches(
-    stream: NDArray[np.int64], columns: int, steps: int, device: torch.device | str = "cpu"
+    stream: NDArray[np.int64], batch_size: int, steps: int, device: torch.device | str = "cpu"
 ) -> Iterator[StreamBatch]:
-    """Cut a stream into `columns` equal columns and yield them `steps` words at a time.
+    """Cut a stream into `batch_size` equal columns and yield them `steps` words at a time.
 
     Each batch goes on where the one before stopped, so that the network's state can be carried
-    over. The last batch may be shorter; fewer than `columns` words at the end of the stream are
+    over. The last batch may be shorter; fewer than `batch_size` words at the end of the stream are
     left out. Raises LabError if the stream has less than two words a column.
     """
-    length = (len(stream) - 1) // columns
+    length = (len(stream) - 1) // batch_size
     if length < 1:
-        raise LabError(f"{len(stream):,} words are too few for {columns} columns of text.")
-    text = stream[: length * columns].reshape(columns, length).T  # (length, columns)
-    target = stream[1 : length * columns + 1].reshape(columns, length).T
+        raise LabError(f"{len(stream):,} words are too few for {batch_size} columns of text.")
+    text = stream[: length * batch_size].reshape(batch_size, length).T  # (length, columns)
+    target = stream[1 : length * batch_size + 1].reshape(batch_size, length).T
     for start in range(0, length, steps):
         yield StreamBatch(
             *(
@@ -111,7 +111,7 @@ def part_of(data: LanguageData, epoch: int) -> NDArray[np.int64]:
     return np.array_split(data.train, data.parts)[(epoch - 1) % data.parts]
 
 
-def backwards(data: LanguageData) -> LanguageData:
+def reverse(data: LanguageData) -> LanguageData:
     """Return the same text from its end to its start, for a network that reads backwards."""
     train, valid = (np.ascontiguousarray(stream[::-1]) for stream in (data.train, data.valid))
     return dataclasses.replace(data, train=train, valid=valid)

@@ -179,7 +179,7 @@ def read_json(text: str) -> Row:
 
 
 def find_column(
-    path: Path, names: list[str], variable: str, wanted: str | None, known: tuple[str, ...]
+    path: Path, names: list[str], variable: str, choice: str | None, known: tuple[str, ...]
 ) -> str:
     """Return the column that the reader wants, or else one with a usual name.
 
@@ -187,17 +187,17 @@ def find_column(
     """
     if not names:
         raise LabError(f"{path} has no row that can be read; at least {LEAST} are needed.")
-    if wanted in names:
-        return wanted
+    if choice in names:
+        return choice
     by_name = {name.lower(): name for name in reversed(names)}
-    found = [by_name[name] for name in known if name in by_name]
-    if wanted or not found:
-        problem = f"{variable}={wanted} is none of them" if wanted else "none has a usual name"
+    columns = [by_name[name] for name in known if name in by_name]
+    if choice or not columns:
+        problem = f"{variable}={choice} is none of them" if choice else "none has a usual name"
         raise LabError(
             f"{path} has the columns {', '.join(' '.join(name.split()) for name in names)}; "
             f"{problem}. Set {variable} to the name of the right one."
         )
-    return found[0]
+    return columns[0]
 
 
 def report_bad_rows(path: Path, problems: dict[int, str]) -> None:
@@ -244,7 +244,7 @@ def number_of(label: str) -> tuple[float, str]:
     return (number if math.isfinite(number) else math.inf), label
 
 
-def fitting(profile: Profile, rows: int) -> Profile:
+def fit_profile(profile: Profile, rows: int) -> Profile:
     """Return a profile whose validation and test splits are no more than 15 % of the rows each."""
     most = max(1, rows * 15 // 100)
     test = min(profile.test or most, most)

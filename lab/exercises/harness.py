@@ -12,6 +12,7 @@ a student's code.
 from __future__ import annotations
 
 import re
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
@@ -32,6 +33,8 @@ CELLS: dict[str, Function] = {
 }
 
 STUB = re.compile(r"Exercise ([a-z0-9-]+): not written yet")  # what an unwritten function raises
+# random numbers and filters of warnings are the process's, and the grader has many threads
+ONE_AT_A_TIME = threading.RLock()
 CHANGED = "it changes what it is given, as += or x[0] = 1 can do; make something new instead"
 
 # ── 1. Calling a function ───────────────────────────────────────────────────────────────────────
@@ -70,7 +73,7 @@ def attempt(
     of PyTorch's random numbers meanwhile; afterwards those of the caller stand where they stood
     """
     calls = _Calls()
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+    with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what they warn, the comparison tells
         torch.default_generator.manual_seed(seed)  # not those of the GPUs
         try:

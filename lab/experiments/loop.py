@@ -49,7 +49,7 @@ def fit(
     return curve
 
 
-def trained(
+def load_networks(
     records: Sequence[RunRecord], build: Callable[[Settings, Any], nn.Module], vectors: Any
 ) -> dict[str, nn.Module]:
     """Return the networks of finished runs with their best weights: name of the network -> model.

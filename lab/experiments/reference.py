@@ -18,7 +18,7 @@ from lab.config import LabError
 from lab.experiments import results
 from lab.experiments.run import RunRecord
 
-# the lists of runs that are stored, in the order of the files; a ladder's runs have a rung
+# the lists of runs that are stored, in the order of the files; an ablation's runs have a rung
 LISTS = (
     *("default", "tuning", "tuned", "matched", "ladder"),
     *("language", "transfer", "readers", "past", "best"),
@@ -33,7 +33,7 @@ def folder_of(profile: str = "full") -> Path:
 def load(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return results and curves of a stored list, in its order, and say that they are stored.
 
-    Results have the column `rung` ("" outside of ladders). Raises LabError if nothing is stored.
+    Results have the column `rung` ("" outside of ablations). Raises LabError if nothing is stored.
     """
     runs, curves = find(name, profile)
     if runs.empty:
@@ -41,18 +41,16 @@ def load(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
             f"No stored runs of the list {name!r} in {folder_of(profile)}. "
             f"Make them: LAB2_PROFILE={profile} python tools/maintainers/make_reference.py {name}"
         )
-    i18n.tell(
-        f"Stored results, not computed here: {len(runs)} runs. See data/reference/{profile}."
-    )
+    i18n.tell(f"Stored results, not computed here: {len(runs)} runs. See data/reference/{profile}.")
     return runs, curves
 
 
 def find(name: str, profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return results and curves of a stored list, empty where there are none."""
     lists = run_table(profile)
-    wanted = lists.loc[lists["list"] == name, ["run", "rung"]]
+    rows = lists.loc[lists["list"] == name, ["run", "rung"]]
     runs, curves = all_runs(profile)
-    return wanted.merge(runs, on="run"), wanted[["run"]].merge(curves, on="run")
+    return rows.merge(runs, on="run"), rows[["run"]].merge(curves, on="run")
 
 
 def all_runs(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -92,7 +90,7 @@ def run_table(profile: str) -> pd.DataFrame:
 
 
 def predictions(runs: pd.DataFrame, profile: str = "full") -> results.Predictions:
-    """Return what these runs said of the test reviews, for each network by seed."""
+    """Return what some runs said of the test reviews, for each network by seed."""
     packed = files.load_arrays(folder_of(profile) / "predictions.npz")
     if packed is None:
         raise LabError(_damaged(folder_of(profile) / "predictions.npz"))
@@ -100,7 +98,7 @@ def predictions(runs: pd.DataFrame, profile: str = "full") -> results.Prediction
         raise LabError(f"predictions.npz in {folder_of(profile)} lacks {min(missing)}.")
     by_network = runs.sort_values("seed", kind="stable").groupby("network", sort=False)["run"]
     rows = {network: np.stack([packed[run] for run in names]) for network, names in by_network}
-    return results.unpack_answers(rows, packed["labels"], packed["lengths"])
+    return results.unpack_predictions(rows, packed["labels"], packed["lengths"])
 
 
 def recipes(profile: str = "full") -> dict[str, pd.DataFrame]:
@@ -110,7 +108,7 @@ def recipes(profile: str = "full") -> dict[str, pd.DataFrame]:
 
 
 def baselines(profile: str = "full") -> pd.DataFrame:
-    """Return the stored accuracies of the lines to beat, by their names."""
+    """Return the stored accuracies of the baselines, by their names."""
     return files.read_table("baselines", folder_of(profile)).set_index("line")
 
 
@@ -121,26 +119,24 @@ def counting(profile: str = "full") -> pd.Series:
 
 def gradients(kind: str, profile: str = "full") -> pd.DataFrame:
     """Return the stored bands of gradients of one kind, such as "trained"."""
-    stored = files.read_table("gradients", folder_of(profile))
-    return stored[stored["kind"] == kind]
+    table = files.read_table("gradients", folder_of(profile))
+    return table[table["kind"] == kind]
 
 
-def lines(profile: str = "full") -> results.Predictions:
+def baseline_predictions(profile: str = "full") -> results.Predictions:
     """Return what the linear models that read whole reviews said of the test reviews.
 
-    Each line has one row: (1, reviews). Raises LabError if it is missing or damaged.
+    Each model has one row: (1, reviews). Raises LabError if it is missing or damaged.
     """
     return results.read_predictions("lines", folder_of(profile))
 
 
-def store_lines(
+def store_baseline_predictions(
     probability: dict[str, NDArray[Any]], test: results.TestSplit, profile: str
 ) -> None:
-    """Store what linear models said of the test reviews: line -> probabilities (reviews,)."""
-    packed = {
-        line: results.pack_probability(p)[None] for line, p in probability.items()
-    }  # (1, reviews)
-    results.save_answers(folder_of(profile) / "lines.npz", packed, test)
+    """Store what linear models said of the test reviews: name -> probabilities (reviews,)."""
+    packed = {n: results.pack_probability(p)[None] for n, p in probability.items()}  # (1, reviews)
+    results.save_predictions(folder_of(profile) / "lines.npz", packed, test)
 
 
 def store(
@@ -164,10 +160,10 @@ def store(
         order = {run: place for place, run in enumerate(dict.fromkeys(lists["run"]))}
         if finished:
             with tempfile.TemporaryDirectory() as folder:
-                made = results.export_results(finished, Path(folder))
+                new_tables = results.export_results(finished, Path(folder))
             tables = [
                 new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
-                for old, new in zip(tables, made, strict=True)
+                for old, new in zip(tables, new_tables, strict=True)
             ]
         _store_predictions(finished, order, test, where)
         files.write_table("lists", lists, where)
@@ -180,11 +176,11 @@ def store(
 
 def _with_list(name: str, runs: dict[str, str], profile: str) -> pd.DataFrame:
     """Return lists.csv with the runs of a list in place of those it had."""
-    made = pd.DataFrame({"list": name, "rung": list(runs.values()), "run": list(runs)})
+    new = pd.DataFrame({"list": name, "rung": list(runs.values()), "run": list(runs)})
     old = run_table(profile)
-    made = pd.concat([old[old["list"] != name], made])
+    both = pd.concat([old[old["list"] != name], new])
     place = {each: i for i, each in enumerate(LISTS)}
-    return made.sort_values("list", key=lambda names: names.map(place), kind="stable")
+    return both.sort_values("list", key=lambda names: names.map(place), kind="stable")
 
 
 def _store_predictions(
@@ -196,6 +192,6 @@ def _store_predictions(
     if stored is None:
         raise LabError(_damaged(path))
     packed = {run: row for run, row in stored.items() if run in wanted}
-    made = {record.name: results.packed_answers(record) for record in finished}
-    packed |= {run: row for run, row in made.items() if row is not None}  # a language model's
-    results.save_answers(path, packed, test)
+    new = {record.name: results.packed_predictions(record) for record in finished}
+    packed |= {run: row for run, row in new.items() if row is not None}  # a language model's
+    results.save_predictions(path, packed, test)

@@ -112,7 +112,7 @@ def export_predictions(
     names = [record.settings.network for record in records] if names is None else names
     stacks: dict[str, list[NDArray[np.float16]]] = {}
     for name, record in zip(names, records, strict=True):
-        packed = packed_answers(record)
+        packed = packed_predictions(record)
         if packed is None:
             raise LabError(
                 f"Run {record.name} has no predictions. Delete its folder, {record.folder}, and "
@@ -120,35 +120,35 @@ def export_predictions(
             )
         stacks.setdefault(name, []).append(packed)
     packed = {NETWORK + name: np.stack(rows) for name, rows in stacks.items()}
-    save_answers(config.output_folder() / f"{file}.npz", packed, test)
+    save_predictions(config.output_folder() / f"{file}.npz", packed, test)
 
 
 def read_predictions(name: str, folder: Path | None = None) -> Predictions:
     """Read what `export_predictions` wrote. Raises LabError if it is missing or damaged."""
     folder = folder or config.output_folder()
-    stored = files.load_arrays(folder / f"{name}.npz")
-    if stored is None:
+    packed = files.load_arrays(folder / f"{name}.npz")
+    if packed is None:
         raise LabError(f"No usable {name}.npz in {folder}. Run the cells above first.")
-    labels, lengths = stored.pop("labels"), stored.pop("lengths")
-    answers = {name.removeprefix(NETWORK): rows for name, rows in stored.items()}
-    return unpack_answers(answers, labels, lengths)
+    labels, lengths = packed.pop("labels"), packed.pop("lengths")
+    packed = {name.removeprefix(NETWORK): rows for name, rows in packed.items()}
+    return unpack_predictions(packed, labels, lengths)
 
 
-def packed_answers(record: RunRecord) -> NDArray[np.float16] | None:
+def packed_predictions(record: RunRecord) -> NDArray[np.float16] | None:
     """Return what a finished run said of the test reviews (reviews,); None if it said nothing."""
-    stored = files.load_arrays(record.folder / "test.npz")
-    return None if stored is None else pack_probability(stored["probability"])
+    packed = files.load_arrays(record.folder / "test.npz")
+    return None if packed is None else pack_probability(packed["probability"])
 
 
-def save_answers(path: Path, packed: dict[str, NDArray[np.float16]], test: TestSplit) -> None:
-    """Write packed answers, by name, with labels and lengths of the reviews."""
+def save_predictions(path: Path, packed: dict[str, NDArray[np.float16]], test: TestSplit) -> None:
+    """Write packed predictions, by name, with labels and lengths of the reviews."""
     lengths = np.diff(test.starts).astype(np.int32)
     files.save_arrays(path, **packed, labels=test.labels.astype(np.int8), lengths=lengths)
 
 
-def unpack_answers(
+def unpack_predictions(
     packed: dict[str, NDArray[Any]], labels: NDArray[Any], lengths: NDArray[Any]
 ) -> Predictions:
-    """Return packed answers, by name, as predictions."""
+    """Return predictions that were packed, by name."""
     probability = {name: special.expit(rows.astype(np.float32)) for name, rows in packed.items()}
     return Predictions(probability, labels.astype(np.float32), lengths.astype(np.int64))

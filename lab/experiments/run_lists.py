@@ -97,12 +97,12 @@ def choose_rates(
     tuning: a row a run of `tuning_list`, with network, learning_rate, valid_loss. A network that
     was not tuned takes the middle one of its cell's rates.
     """
-    chosen = {}
+    rates_by_network = {}
     for name, (cell, _, _) in networks.items():
-        tried = tuning[tuning["network"] == name].groupby("learning_rate")["valid_loss"].mean()
+        losses = tuning[tuning["network"] == name].groupby("learning_rate")["valid_loss"].mean()
         middle = sorted(rates[cell])[len(rates[cell]) // 2]
-        chosen[name] = float(middle if tried.empty else tried.idxmin())
-    return chosen
+        rates_by_network[name] = float(middle if losses.empty else losses.idxmin())
+    return rates_by_network
 
 
 def language_list(
@@ -117,7 +117,7 @@ def language_list(
     """
     parts = profile.stream_parts
     recipe = {"epochs": parts, "patience": parts, "max_length": 40}
-    recipe["batch_size"] = profile.stream_columns
+    recipe["batch_size"] = profile.stream_batch_size
     return [
         default_settings(
             profile, f"{name} LM", network, seed, learning_rate=rates[network[0]], **recipe

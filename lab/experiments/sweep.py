@@ -61,7 +61,7 @@ def sweep(
     must see `folder`. Finished runs are not repeated, interrupted ones continue.
 
     train_run: the notebook's function that trains one network and finishes its record
-    code:      what `fingerprint.of` says of it
+    code:      what `hashing.hash_code` says of it
     workers:   processes on this machine, by default one per core
     overwrite: forget what earlier sweeps did
 
@@ -107,10 +107,11 @@ def check_run_list(run_list: Sequence[Settings], code: CodeHash) -> None:
     for entry, count in Counter(run_list).items():
         for name, known in code.choices.items():
             if (value := getattr(entry, name)) not in known:
-                known_ones = ", ".join(known)
+                choices = ", ".join(known)
                 raise LabError(
-                    f"Run list, entry {entry.network!r}: no {name} {value!r}, only {known_ones}. "
-                    "If it is registered, note the code again: code_hash = hashing.hash_code(train_run)."
+                    f"Run list, entry {entry.network!r}: no {name} {value!r}, only {choices}. "
+                    "If it is registered, note the code again: "
+                    "code_hash = hashing.hash_code(train_run)."
                 )
         if code.reads is not None and (unread := entry.options() - code.reads):
             raise LabError(
@@ -125,13 +126,13 @@ class _Outcome(NamedTuple):
     """What a worker has to say of a run."""
 
     failure: str | None  # one line, None if the run is finished
-    said: str  # what the run printed; shown when all are done, in order
+    output: str  # what the run printed; shown when all are done, in order
 
 
 def _report(outcomes: Sequence[_Outcome]) -> None:
     """Print what the runs printed; raise LabError, naming them, if some failed."""
-    for said in filter(None, (outcome.said for outcome in outcomes)):
-        print(said, end="")
+    for output in filter(None, (outcome.output for outcome in outcomes)):
+        print(output, end="")
     failures = [outcome.failure for outcome in outcomes if outcome.failure]
     if failures:
         raise LabError(
@@ -201,10 +202,10 @@ def _carry_out(
     worker ends with the process that started it, and refuses code that has changed on the disk
     since that one imported it.
     """
-    threads, said = torch.get_num_threads(), io.StringIO()
+    threads, output = torch.get_num_threads(), io.StringIO()
     try:
         with (
-            contextlib.redirect_stdout(said) if elsewhere else contextlib.nullcontext(),
+            contextlib.redirect_stdout(output) if elsewhere else contextlib.nullcontext(),
             _ends_with_parent() if elsewhere else contextlib.nullcontext(),
             record.lock(),
         ):
@@ -213,9 +214,9 @@ def _carry_out(
                 code.check_imports()
             if record.result is None:
                 train_run(record.settings, data, record, device)
-        return _Outcome(None, said.getvalue())
+        return _Outcome(None, output.getvalue())
     except Exception as error:  # whatever it is, the other runs go on, and the record keeps it
-        return _Outcome(_failure(record, error), said.getvalue())
+        return _Outcome(_failure(record, error), output.getvalue())
     finally:
         torch.set_num_threads(threads)
 

@@ -56,16 +56,16 @@ def baseline_probability(data: Splits, length: int) -> dict[str, list[NDArray[np
 
 
 def baseline_table(
-    data: Splits, length: int, said: dict[str, list[NDArray[np.float64]]] | None = None
+    data: Splits, length: int, probability: dict[str, list[NDArray[np.float64]]] | None = None
 ) -> pd.DataFrame:
     """Return the test accuracy of each line to beat, on the last `length` words and on all.
 
-    said: from `baseline_probability`, where that is known already
+    probability: from `baseline_probability`, where that is known already
     """
     labels = data.test.labels > 0.5
     commoner = np.mean(labels == (data.train.labels.mean() > 0.5))
     rows = [("always the commoner label", commoner, commoner)]
-    for name, both in (said or baseline_probability(data, length)).items():
+    for name, both in (probability or baseline_probability(data, length)).items():
         rows.append((name, *(np.mean((p > 0.5) == labels) for p in both)))
     return pd.DataFrame(rows, columns=["line", f"last {length} words", "whole reviews"])
 

@@ -68,9 +68,9 @@ class _Level:
         count = _look_up(self.grams, self.counts, grams)
         total = _look_up(self.contexts, self.totals, grams // self.words)
         kinds = _look_up(self.contexts, self.kinds, grams // self.words)
-        seen = total > 0
+        known = total > 0
         share = np.maximum(count - self.discount, 0) + self.discount * kinds * lower
-        return np.where(seen, share / np.where(seen, total, 1), lower)
+        return np.where(known, share / np.where(known, total, 1), lower)
 
 
 def _grams(stream: NDArray[np.int64], words: int, length: int) -> NDArray[np.int64]:

@@ -31,8 +31,8 @@ def training_of(settings: Settings) -> Training:
         return Training(lesson.train_language, lesson.language_code_hash)
     if settings.options() & STARTED:
         if settings.options() & (VARIED | {"pretrained_back"}):
-            return Training(transfer.train_reading, transfer.reading_code_hash)
-        return Training(transfer.train_started, transfer.started_code_hash)
+            return Training(transfer.train_pretrained, transfer.pretrained_code_hash)
+        return Training(transfer.train_transfer, transfer.transfer_code_hash)
     if settings.options() & VARIED:
         return Training(recipes.train_variant, recipes.variant_code_hash)
     return Training(lesson.train_run, lesson.code_hash)

@@ -1,21 +1,21 @@
 """How much faster is the lab's way of training than the stock recipe, on this machine, now?
 
-    python tests/benchmarks/engine.py [--quick]
+    python tests/benchmarks/engine.py [--long]
 
 Both train the notebook's own networks on the same batches of real reviews (64 reviews, at most 400
 words, bucketed by length) with the same optimizer:
 
     stock   packed sequences, default float handling, torch's default threads, one process
-    padded  right-padded batches, subnormal numbers rounded to zero, large memory pages, one process
-            of one thread per core, PyTorch's own layers
-    lab     the same with the layers of `recurrent.py`
+    lab     right-padded batches, subnormal numbers rounded to zero, large memory pages, one process
+            of one thread per core
 
 It prints a table and writes build/bench.json. `share of peak` is the part of the time that perfect
 matrix products would need: useful floating-point operations, 6 g H (I + H) per token and layer
 (forward 2, backward 4; g = 1, 3, 4 for RNN, GRU, LSTM), over what these cores reach in float32
-products of the sizes in use, all cores at once, by torch.mm or by oneDNN, whichever is faster.
-All are measured in turn, in five rounds (see `rounds.py`), which takes some twenty minutes. Nothing
-else should run meanwhile; if it does, that is said.
+products of the sizes in use, all cores at once.
+All are measured in turn, round after round (see `rounds.py`): two networks in three rounds, or with
+--long all six in five, which takes some twenty minutes. Nothing else should run meanwhile; if it
+does, that is said.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +38,11 @@ from torch.nn.utils.rnn import pack_padded_sequence
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from rounds import ROUNDS, Rounds, in_words, verdict
+from rounds import LONG_ROUNDS, ROUNDS, Rounds, in_words, verdict
 
 import utils
 from lab.base import files, machine
 from lab.datasets import imdb
-from lab.models import recurrent
 from lab.notebooks import lesson
 
 DIMENSION = 100  # of the word vectors, as in the starting report
@@ -56,6 +55,7 @@ NETWORKS = {
     "LSTM-256": ("LSTM", 256, 1),
     "GRU-256": ("GRU", 256, 1),
 }
+SOME = ("RNN-256", "GRU-256")  # without --long
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
@@ -89,6 +89,18 @@ def packed_forward(model: nn.Module, text: Tensor, length: Tensor) -> Tensor:
     return model.linear(hidden[-1]).squeeze(1)  # (layers, B, H) -> (B, H) -> (B,)
 
 
+def train_stock(
+    model: nn.Module, batches: list[utils.Batch], optimizer: torch.optim.Optimizer, clip_norm: float
+) -> None:
+    """Train on batches as the stock recipe does."""
+    for batch in batches:
+        optimizer.zero_grad()
+        logits = packed_forward(model, batch.text, batch.text_length)
+        F.binary_cross_entropy_with_logits(logits, batch.label).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        optimizer.step()
+
+
 def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
     """Train for `steps` batches after one to warm up; return tokens per second and seconds."""
     if recipe != "stock":
@@ -96,27 +108,14 @@ def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
     cell, hidden, layers = NETWORKS[network]
     torch.manual_seed(0)
     model = lesson.CELLS[cell](25_002, DIMENSION, hidden, layers)
-    if recipe != "lab":
+    if recipe == "stock":  # the notebook's layers may read padded batches alone
         model.recurrent = getattr(nn, cell)(DIMENSION, hidden, layers)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     batches = real_batches(steps + 1)
-    if recipe != "stock":
-
-        def train(some: list[utils.Batch]) -> None:
-            lesson.train_epoch(model, some, optimizer, 1.0)
-    else:
-
-        def train(some: list[utils.Batch]) -> None:
-            for batch in some:
-                optimizer.zero_grad()
-                logits = packed_forward(model, batch.text, batch.text_length)
-                F.binary_cross_entropy_with_logits(logits, batch.label).backward()
-                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-
-    train(batches[:1])
+    train = train_stock if recipe == "stock" else lesson.train_epoch
+    train(model, batches[:1], optimizer, 1.0)
     start = time.perf_counter()
-    train(batches[1:])
+    train(model, batches[1:], optimizer, 1.0)
     seconds = time.perf_counter() - start
     tokens = sum(int(batch.text_length.sum()) for batch in batches[1:])
     return {"tokens_per_second": tokens / seconds, "seconds": seconds, "tokens": tokens}
@@ -127,15 +126,13 @@ def measure_peak(network: str, seconds: float = 1.0) -> dict[str, float]:
     machine.prepare_torch(threads=1)
     cell, hidden, _ = NETWORKS[network]
     x, weight = torch.randn(BATCH, hidden), torch.randn(GATES[cell] * hidden, hidden)
-    out, product = torch.empty(BATCH, len(weight)), recurrent.Product(weight, BATCH)
-    best = float("inf")
-    for multiply in (lambda: torch.mm(x, weight.T, out=out), lambda: product(x)):
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            start = time.perf_counter()
-            for _ in range(10):
-                multiply()
-            best = min(best, (time.perf_counter() - start) / 10)
+    out, best = torch.empty(BATCH, len(weight)), float("inf")
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        for _ in range(10):
+            torch.mm(x, weight.T, out=out)
+        best = min(best, (time.perf_counter() - start) / 10)
     return {"flops": 2 * x.numel() * len(weight) / best}
 
 
@@ -160,7 +157,6 @@ def variants_of(network: str, steps: int, stock_steps: int) -> dict[str, Callabl
     peaks = [(network, "peak", "0")] * cores
     return {
         "stock": speed("stock", stock_steps),
-        "padded": speed("padded", steps),
         "one core": speed("lab", steps),
         "all cores": speed("lab", steps, cores),
         "peak": lambda: sum(run["flops"] for run in run_alone(*peaks)),
@@ -172,10 +168,12 @@ def useful_flops(network: str, one: Rounds) -> float:
     return one.figure("all cores") * flops_per_token(network)
 
 
-def benchmark(steps: int, stock_steps: int, rounds: int) -> dict[str, object]:
-    """Measure all networks; return the figures that go to build/bench.json."""
+def benchmark(
+    networks: Iterable[str], steps: int, stock_steps: int, rounds: int
+) -> dict[str, object]:
+    """Measure some networks; return the figures that go to build/bench.json."""
     measured = {}
-    for network in NETWORKS:
+    for network in networks:
         measured[network] = Rounds(variants_of(network, steps, stock_steps), rounds)
         print(f"{network} measured", file=sys.stderr)
     rows = {
@@ -184,7 +182,6 @@ def benchmark(steps: int, stock_steps: int, rounds: int) -> dict[str, object]:
             "lab tokens/s": one.figure("all cores"),
             "speed-up": in_words(one.ratio("all cores", "stock")),
             "two workers": in_words(one.ratio("all cores", "one core")),
-            "own layers": in_words(one.ratio("one core", "padded")),
             "share of peak": useful_flops(network, one) / one.figure("peak"),
         }
         for network, one in measured.items()
@@ -196,12 +193,11 @@ def benchmark(steps: int, stock_steps: int, rounds: int) -> dict[str, object]:
     # a sweep gives each network the same number of tokens: times add up, round by round
     times = {
         name: sum(1 / one.table[name] for one in measured.values())
-        for name in ("stock", "padded", "one core", "all cores")
+        for name in ("stock", "one core", "all cores")
     }
     sweeps = {
         "sweep_speedup": times["stock"] / times["all cores"],
         "two_worker_speedup": times["one core"] / times["all cores"],
-        "own_layers_speedup": times["padded"] / times["one core"],
     }
     return {
         "cores": machine.available_cores(),
@@ -215,7 +211,7 @@ def benchmark(steps: int, stock_steps: int, rounds: int) -> dict[str, object]:
 def main() -> None:
     """Measure, print, write build/bench.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer steps, rougher figures")
+    parser.add_argument("--long", action="store_true", help="all networks, more rounds")
     parser.add_argument("--measure", nargs=3, metavar=("NETWORK", "RECIPE", "STEPS"))
     arguments = parser.parse_args()
     if arguments.measure:
@@ -224,7 +220,10 @@ def main() -> None:
         print(json.dumps(one))
         return
     real_batches(1)  # fill the cache before the clock runs
-    figures = benchmark(4, 2, 2) if arguments.quick else benchmark(12, 4, ROUNDS)
+    if arguments.long:
+        figures = benchmark(NETWORKS, 12, 4, LONG_ROUNDS)
+    else:
+        figures = benchmark(SOME, 4, 2, ROUNDS)
     path = ROOT / "build" / "bench.json"
     files.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
     print(json.dumps({k: v for k, v in figures.items() if k != "networks"}, indent=1))

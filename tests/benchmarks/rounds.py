@@ -16,7 +16,7 @@ from collections.abc import Callable
 import pandas as pd
 import psutil
 
-ROUNDS = 5
+ROUNDS, LONG_ROUNDS = 3, 5  # by default, and with --long
 BUSY = 0.25  # cores that others may use before the figures are not to be believed
 
 

@@ -12,25 +12,20 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
-import pytest
 from helpers import ROOT
+from hostile import EVIL, hostile_cell
 from mutants import mutants
-from test_grading import EVIL, filled
+from test_grading import filled
 
-from lab.exercises import answer_cells
+from grading import key
 from lab.exercises.catalogue import LAB
 from tools.teachers import student_edition
 
 HONEST, WRONG, HOSTILE = 140, 30, 30
 LOOPS = [kind for kind in EVIL if "loop" in kind or "sleep" in kind or "thread" in kind]
-
-
-@pytest.fixture(scope="module")
-def solved():
-    found = answer_cells.find(answer_cells.read(ROOT / "lab2.ipynb")["cells"])
-    return {name: ones[0].source for name, ones in found.items()}
 
 
 def hand_ins(solved):
@@ -50,10 +45,9 @@ def hand_ins(solved):
     for i in range(WRONG):
         yield f"wrong_{i:03d}", filled(edition, {n: dice.choice(s) for n, s in wrong.items()})
     kinds = itertools.cycle([*LOOPS, *(kind for kind in EVIL if kind not in LOOPS)])
-    names = f"TARGETS, ROOT, PORT, SOCKET = ['{ROOT}/tests'], '{ROOT}', 9, '/tmp/none'\n"
     for i, kind in zip(range(HOSTILE), kinds, strict=False):
-        evil = f"# Exercise rnn-cell\n{names}{EVIL[kind]}\n"
-        yield f"hostile_{i:03d}", filled(edition, solved | {"rnn-cell": evil})
+        evil = {"rnn-cell": hostile_cell(kind, Path("/tmp/none"), 9)}
+        yield f"hostile_{i:03d}", filled(edition, solved | evil)
 
 
 def run(folder, where):
@@ -87,11 +81,11 @@ def largest_below(pid):
     return max(sizes)
 
 
-def test_a_class_of_two_hundred(solved, tmp_path):
+def test_a_class_of_two_hundred(tmp_path):
     everybody, honest = tmp_path / "everybody", tmp_path / "honest"
     for folder in (everybody, honest):
         folder.mkdir()
-    for name, notebook in hand_ins(solved):
+    for name, notebook in hand_ins(key.solved()):
         (everybody / f"{name}.ipynb").write_text(json.dumps(notebook))
         if not name.startswith("hostile"):
             (honest / f"{name}.ipynb").write_text(json.dumps(notebook))

@@ -41,7 +41,7 @@ from lab.notebooks import gradients, lesson, recipes, trainers, transfer
 # what is made, in this order: lists of runs, and tables
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
-    *("counting", "language", "transfer", "readers", "past", "best", "recall", "claims"),
+    *("counting", "language", "transfer", "readers", "past", "best", "recall", "findings"),
 )
 
 
@@ -68,7 +68,7 @@ class Maker:
     @functools.cached_property
     def stream_back(self) -> token_stream.LanguageData:
         """The same text for a language model that reads backwards."""
-        return token_stream.backwards(self.stream)
+        return token_stream.reverse(self.stream)
 
     def records(self, runs: Sequence[Settings]) -> list[RunRecord]:
         """Return the records of runs, finished or not, each of the training that makes it."""
@@ -96,7 +96,7 @@ class Maker:
     # ── Lists of runs ───────────────────────────────────────────────────────────────────────────
 
     def runs(self, name: str) -> dict[Settings, str]:
-        """Return the runs of a list, with their rungs, of the announced ones if any are.
+        """Return the runs of a list, with their steps, of the announced ones if any are.
 
         Raises LabError if runs are announced and none is of this list, or without tuning runs.
         """
@@ -109,7 +109,7 @@ class Maker:
                 f"the test was opened. Announced: {', '.join(announced)}."
             )
         return {
-            run: rung for run, rung in runs.items() if (run.network, run.seed) in announced[name]
+            run: step for run, step in runs.items() if (run.network, run.seed) in announced[name]
         }
 
     @functools.cached_property
@@ -127,7 +127,7 @@ class Maker:
         """Return all lists and tables of the profile, in the order in which they are made."""
         if self.announced is None:
             return EVERYTHING
-        return ("baselines", *self.announced, "claims")
+        return ("baselines", *self.announced, "findings")
 
     def check_data(self) -> None:
         """Raise LabError if what is stored in the profile is of other data."""
@@ -139,32 +139,32 @@ class Maker:
             )
 
     def all_runs(self, name: str) -> dict[Settings, str]:
-        """Return the runs of a list, with their rungs, announced or not."""
+        """Return the runs of a list, with their steps, announced or not."""
         profile, seeds = self.profile, range(self.profile.stored_seeds)
         if name == "language":
             rates = lesson.LANGUAGE_RATES
-            listed = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds)
+            runs = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds)
         elif name == "default":
-            listed = run_lists.default_list(profile, lesson.SIX, seeds)
+            runs = run_lists.default_list(profile, lesson.SIX, seeds)
         elif name == "tuning":
-            tried = range(profile.tuning_seeds)
-            listed = run_lists.tuning_list(profile, lesson.SIX, lesson.RATES, tried)
+            tuning_seeds = range(profile.tuning_seeds)
+            runs = run_lists.tuning_list(profile, lesson.SIX, lesson.RATES, tuning_seeds)
         elif name == "tuned":
-            listed = run_lists.tuned_list(profile, lesson.SIX, self.own_rates, seeds)
+            runs = run_lists.tuned_list(profile, lesson.SIX, self.own_rates, seeds)
         elif name == "matched":
             units = run_lists.matched_lstm(512, self.corpus.data.vectors.shape[1])
             network = {f"LSTM-{units}": ("LSTM", units, 1)}
             rates = {f"LSTM-{units}": self.own_rates["LSTM-256"]}
-            listed = run_lists.tuned_list(profile, network, rates)
+            runs = run_lists.tuned_list(profile, network, rates)
         elif name == "transfer":
-            listed = self.transfer_runs()
+            runs = self.transfer_runs()
         elif name == "readers":
-            listed = transfer.reader_list(profile)
+            runs = transfer.start_list(profile)
         elif name in ("past", "best"):
             return self.past_runs(name)
         else:
-            return self.ladders()
-        return dict.fromkeys(listed, "")
+            return self.ablations()
+        return dict.fromkeys(runs, "")
 
     @functools.cached_property
     def own_rates(self) -> dict[str, float]:
@@ -178,38 +178,40 @@ class Maker:
             )
         return run_lists.choose_rates(tuning, lesson.SIX, lesson.RATES)
 
-    def ladders(self) -> dict[Settings, str]:
-        """Return the rungs of all ladders, and their side steps."""
+    def ablations(self) -> dict[Settings, str]:
+        """Return the steps of all ablations, and their side steps."""
         runs: dict[Settings, str] = {}
-        for network in self.profile.climbers:
-            rungs = recipes.ladder(self.profile, network, self.own_rates[network])
-            rungs |= recipes.side_steps(self.profile, rungs)
-            runs |= {run: rung for rung, run in rungs.items()}
+        for network in self.profile.ablated:
+            steps = recipes.ablation_steps(self.profile, network, self.own_rates[network])
+            steps |= recipes.side_steps(self.profile, steps)
+            runs |= {run: step for step, run in steps.items()}
         return runs
 
     def transfer_runs(self) -> list[Settings]:
         """Return the runs that start from language models, and those they are compared with."""
-        readers = self.records([run for run in self.all_runs("language") if run.seed == 0])
-        starts = {record.settings.cell: record.name for record in readers}
+        language_models = self.records([run for run in self.all_runs("language") if run.seed == 0])
+        starts = {record.settings.cell: record.name for record in language_models}
         tuned = run_lists.tuned_list(self.profile, lesson.OF_EACH_CELL, self.own_rates)
         return transfer.transfer_list(self.profile, tuned, starts, self.corpus.data.train)
 
     def past_runs(self, name: str) -> dict[Settings, str]:
-        """Return the rungs past the linear line, or the last of them from some seeds."""
-        readers = self.records(list(self.all_runs("readers")))
-        starts = {record.settings.network: record.name for record in readers}
+        """Return the steps past the linear line, or the last of them from some seeds."""
+        language_models = self.records(list(self.all_runs("readers")))
+        starts = {record.settings.network: record.name for record in language_models}
         rate = self.own_rates["GRU-256"]
         if name == "past":
-            rungs = transfer.rungs(self.profile, rate, starts)
-            return {run: rung for rung, run in rungs.items()}
+            steps = transfer.ablation_steps(self.profile, rate, starts)
+            return {run: step for step, run in steps.items()}
         return dict.fromkeys(transfer.best_list(self.profile, rate, starts), "")
 
     def starts_of(self, records: Sequence[RunRecord]) -> list[Settings]:
         """Return the language models that some runs start from."""
         runs = [record.settings for record in records]
         needed = {name for run in runs for name in (run.pretrained, run.pretrained_back) if name}
-        readers = [*self.all_runs("language"), *self.all_runs("readers")] if needed else []
-        return [record.settings for record in self.records(readers) if record.name in needed]
+        language_models = [*self.all_runs("language"), *self.all_runs("readers")] if needed else []
+        return [
+            record.settings for record in self.records(language_models) if record.name in needed
+        ]
 
     def make(self, name: str, train: bool = True) -> None:
         """Store what is finished of a list, and carry out the rest.
@@ -218,8 +220,8 @@ class Maker:
         """
         runs = self.runs(name)
         records = self.records(list(runs))
-        listed = reference.find(name, self.profile.name)[0]["run"]
-        others = set(listed) - {record.name for record in records}
+        names = reference.find(name, self.profile.name)[0]["run"]
+        others = set(names) - {record.name for record in records}
         if others and not self.replace:
             raise LabError(
                 f"{len(others)} stored runs of the list {name!r} are of other settings, data or "
@@ -241,8 +243,8 @@ class Maker:
 
     def store(self, name: str, runs: dict[Settings, str], records: list[RunRecord]) -> None:
         """Put those records that are finished beside what is stored of a list."""
-        rungs = zip(self.records(list(runs)), runs.values(), strict=True)
-        names = {record.name: rung for record, rung in rungs}
+        steps = zip(self.records(list(runs)), runs.values(), strict=True)
+        names = {record.name: step for record, step in steps}
         finished = [record for record in records if record.result]
         reference.store(name, names, finished, self.corpus.data.test, self.profile.name)
 
@@ -262,15 +264,15 @@ class Maker:
             return {name: ngrams.counting_table(self.stream, len(self.corpus.vocab))}
         if name == "recall":
             return self.recall()
-        return {name: self.claims()} if name == "claims" else self.gradients()
+        return {name: self.findings()} if name == "findings" else self.gradients()
 
     def baselines(self) -> pd.DataFrame:
-        """Return the accuracy of the lines to beat, and store what they say of whole reviews."""
+        """Return the accuracy of the baselines, and store what they say of whole reviews."""
         data, length = self.corpus.data, self.profile.max_length
-        said = baselines.baseline_probability(data, length)
-        whole = {line: probability for line, (_, probability) in said.items()}
-        reference.store_lines(whole, data.test, self.profile.name)
-        return baselines.baseline_table(data, length, said)
+        probability = baselines.baseline_probability(data, length)
+        whole = {name: of_whole for name, (_, of_whole) in probability.items()}
+        reference.store_baseline_predictions(whole, data.test, self.profile.name)
+        return baselines.baseline_table(data, length, probability)
 
     def gradients(self) -> dict[str, pd.DataFrame]:
         """Return gradients and Jacobians of one network of each cell, untrained and trained."""
@@ -297,12 +299,12 @@ class Maker:
         """Return what the recall task's networks can tell, and how three gates learn, by seed."""
         seeds, updates = range(self.profile.stored_seeds), self.profile.recall_updates
         jobs = [joblib.delayed(recall_of)(seed, updates) for seed in seeds]
-        told, learnt = zip(*joblib.Parallel(self.workers or machine.available_cores())(jobs))
-        return {"recall": pd.concat(told), "gate_starts": pd.concat(learnt)}
+        by_length, by_gate = zip(*joblib.Parallel(self.workers or machine.available_cores())(jobs))
+        return {"recall": pd.concat(by_length), "gate_starts": pd.concat(by_gate)}
 
-    def claims(self) -> pd.DataFrame:
-        """Return the numbers of all claims, for each seed that has all runs that it needs."""
-        lines = reference.baselines(self.profile.name)
+    def findings(self) -> pd.DataFrame:
+        """Return the numbers of all findings, for each seed that has all runs that it needs."""
+        accuracy = reference.baselines(self.profile.name)
         default, tuned, read = (
             dict(list(reference.find(name, self.profile.name)[0].groupby("seed")))
             for name in ("default", "tuned", "language")
@@ -310,33 +312,35 @@ class Maker:
         values: defaultdict[int, dict[str, float]] = defaultdict(dict)
         for seed in set(default) & set(tuned):
             if len(default[seed]) == len(tuned[seed]) == len(lesson.SIX):
-                values[seed] |= findings.of_networks(default[seed], tuned[seed], lines)
+                values[seed] |= findings.measure_networks(default[seed], tuned[seed], accuracy)
         counting = reference.counting(self.profile.name) if read else None
         for seed, models in read.items():
             perplexity = models.set_index("cell")["perplexity"]
-            values[seed] |= findings.of_language(perplexity, counting)
-        for seed, (told, learnt) in self.stored_recall().items():
-            values[seed] |= findings.of_recall(told, learnt, lesson.LONGEST)
+            values[seed] |= findings.measure_language(perplexity, counting)
+        for seed, (by_length, by_gate) in self.stored_recall().items():
+            values[seed] |= findings.measure_recall(by_length, by_gate, lesson.LONGEST)
         rows = [(c, seed, v) for seed, of in values.items() for c, v in of.items()]
-        return pd.DataFrame(rows, columns=["claim", "seed", "value"])
+        return pd.DataFrame(rows, columns=["finding", "seed", "value"])
 
     def stored_recall(self) -> dict[int, tuple[pd.DataFrame, pd.DataFrame]]:
         """Return the stored results of the recall task by seed; none where they are not made."""
         where = reference.folder_of(self.profile.name)
         try:
-            told, learnt = (files.read_table(name, where) for name in ("recall", "gate_starts"))
+            by_length, by_gate = (
+                files.read_table(name, where) for name in ("recall", "gate_starts")
+            )
         except LabError:
             return {}
-        starts = dict(list(learnt.groupby("seed")))
-        return {seed: (rows, starts[seed]) for seed, rows in told.groupby("seed")}
+        starts = dict(list(by_gate.groupby("seed")))
+        return {seed: (rows, starts[seed]) for seed, rows in by_length.groupby("seed")}
 
 
 def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what the recall task's networks of a seed can tell, and where three gates end."""
     machine.prepare_torch(1)
-    _, told = lesson.recall_experiment(seed, updates, tuple(lesson.RECALLERS))
-    learnt = lesson.gates_experiment(seed, updates // 5).groupby("gate", as_index=False).last()
-    return told.assign(seed=seed), learnt.assign(seed=seed)
+    _, by_length = lesson.recall_experiment(seed, updates, tuple(lesson.RECALLERS))
+    by_gate = lesson.gates_experiment(seed, updates // 5).groupby("gate", as_index=False).last()
+    return by_length.assign(seed=seed), by_gate.assign(seed=seed)
 
 
 def summary(profile: str = "full") -> str:

@@ -51,7 +51,7 @@ PICTURES = {
 }
 # What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
 OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
-# a word on a coloured ground in a table, as figures.ColouredText writes it
+# a word on a coloured ground in a table, as widget.ColouredText writes it
 COLOURED = re.compile(r"<span style='background:rgba\(([\d.,]+)\)[^>]*>(.*?)</span>", re.DOTALL)
 COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has them
 # what would be a list or a heading in Typst where a table's cell begins with it

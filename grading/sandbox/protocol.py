@@ -32,15 +32,11 @@ def encode(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return {"array": _bytes_of(np.asarray(value))}
     if isinstance(value, list | tuple) and depth < DEEPEST and len(value) <= MOST:
-        return {type_of(value): [encode(part, depth + 1) for part in value]}
+        form = "tuple" if isinstance(value, tuple) else "list"
+        return {form: [encode(part, depth + 1) for part in value]}
     if isinstance(value, dict) and depth < DEEPEST and len(value) <= MOST:
         return {"dict": [[str(k)[:LONGEST], encode(v, depth + 1)] for k, v in value.items()]}
     return {"other": type(value).__name__[:100]}
-
-
-def type_of(value: list[Any] | tuple[Any, ...]) -> str:
-    """Return whether a value is a list or a tuple."""
-    return "tuple" if isinstance(value, tuple) else "list"
 
 
 def _bytes_of(array: np.ndarray) -> dict[str, Any]:

@@ -19,9 +19,8 @@ from pathlib import Path
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on all processors
 NO_NEW_PRIVILEGES = 38  # of prctl
-EXECUTE, WRITE_FILE, READ_FILE, READ_FOLDER, TRUNCATE, DEVICE = (
-    1 << n for n in (0, 1, 2, 3, 14, 15)
-)
+EXECUTE, WRITE_FILE, READ_FILE, READ_FOLDER = (1 << n for n in range(4))
+TRUNCATE, DEVICE = 1 << 14, 1 << 15
 ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | DEVICE
 KNOWN = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # version -> kinds of access to files that it knows
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo")
@@ -30,15 +29,8 @@ CLONE_THREAD = 0x10000
 FORBIDDEN = (
     *("fork", "vfork", "execve", "execveat", "socket", "ptrace", "kill", "tkill"),
     *("process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd", "pidfd_send_signal"),
-    *(
-        "io_uring_setup",
-        "bpf",
-        "perf_event_open",
-        "userfaultfd",
-        "keyctl",
-        "add_key",
-        "request_key",
-    ),
+    *("io_uring_setup", "bpf", "perf_event_open", "userfaultfd"),
+    *("keyctl", "add_key", "request_key"),
     *("mount", "umount2", "move_mount", "open_tree", "unshare", "setns", "pivot_root", "chroot"),
     *("open_by_handle_at", "name_to_handle_at", "shmget", "msgget", "semget", "mq_open"),
     *("rt_sigqueueinfo", "setpriority", "ioprio_set", "kexec_load", "syslog", "quotactl"),
@@ -72,9 +64,9 @@ def close_files(folder: str, readable: Iterable[str]) -> None:
     everything = (1 << KNOWN[min(abi, 5)]) - 1
     network = 3 if abi >= 4 else 0  # to bind and to connect
     scoped = 3 if abi >= 6 else 0  # sockets without a file, signals
-    sizes = {4: 16, 5: 16}
-    asked = struct.pack("QQQ", everything, network, scoped)[: 8 if abi < 4 else sizes.get(abi, 24)]
-    rules = _succeed(libc.syscall(CREATE_RULESET, asked, len(asked), 0), "Landlock")
+    size = 8 if abi < 4 else 16 if abi < 6 else 24  # of what each version knows
+    handled = struct.pack("QQQ", everything, network, scoped)[:size]
+    rules = _succeed(libc.syscall(CREATE_RULESET, handled, len(handled), 0), "Landlock")
     reading = EXECUTE | READ_FILE | READ_FOLDER
     allowed = dict.fromkeys([*SYSTEM, *readable], reading)
     allowed |= dict.fromkeys([*DEVICES, folder], everything)

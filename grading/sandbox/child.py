@@ -8,8 +8,10 @@ student wrote; so the grader, which starts it, takes values from here and nothin
 reads trials from its input, a line of JSON each. For each it makes a copy of itself, which executes
 some cells and answers some questions, and dies; so no answer touches another, and PyTorch is loaded
 once. What the copy says is handed on, a line for each cell and each question:
-    call    a function's name, how it is played, its arguments: what came of it
+    call    a function's name, how it is called, its arguments: what came of it
     value   a variable's name: its value
+
+It imports what lies beside it behind the wall, and only when the rights are gone.
 """
 
 from __future__ import annotations
@@ -75,23 +77,23 @@ def limit(megabytes: int) -> None:
         resource.RLIMIT_NOFILE: 128,
         resource.RLIMIT_CORE: 0,
     }
-    for what, most in bounds.items():
-        _, hard = resource.getrlimit(what)
+    for kind, most in bounds.items():
+        _, hard = resource.getrlimit(kind)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
+        resource.setrlimit(kind, (most, most))
 
 
 def serve(wall: str, seconds: int) -> None:
     """Try what the input asks for until it ends; each trial in a copy of this process."""
-    import plays  # noqa: F401, here once, and not in each copy
+    import harness  # noqa: F401, here once, and not in each copy
+    import protocol
     import torch
-    import wire
 
     torch.set_num_threads(1)
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first one loads for a second
-    space, say = names(), sys.stdout.buffer
-    say.write(wire.to_line({"id": "ready"}))
-    say.flush()
+    space, output = names(), sys.stdout.buffer
+    output.write(protocol.to_line({"id": "ready"}))
+    output.flush()
     for line in sys.stdin.buffer:
         trial = json.loads(line)
         reading, writing = os.pipe()
@@ -100,32 +102,32 @@ def serve(wall: str, seconds: int) -> None:
             os.close(reading)
             try_out(trial, writing, space, wall)
         os.close(writing)
-        hand_on(reading, trial, seconds, say)
+        hand_on(reading, trial, seconds, output)
         end_all(copy, wall)
 
 
-def hand_on(reading: int, trial: dict[str, Any], seconds: int, say: IO[bytes]) -> None:
+def hand_on(reading: int, trial: dict[str, Any], seconds: int, output: IO[bytes]) -> None:
     """Hand on what a copy says, until it has said all; or why it does not."""
     rest, why = b"", ""
     missing = len(trial["cells"]) + len(trial["questions"])
-    with open(reading, "rb", buffering=0) as said:
+    with open(reading, "rb", buffering=0) as pipe:
         while missing and not why:
             line, newline, rest = rest.partition(b"\n")
             if newline:
                 missing -= 1
                 why = "" if is_answer(line, trial["id"]) else "it wrote where only the lab writes"
-                say.write(b"" if why else line + b"\n")
+                output.write(b"" if why else line + b"\n")
             elif len(line) > LONGEST:
                 why = "it returned too much"
-            elif not select.select([said], [], [], seconds)[0]:
+            elif not select.select([pipe], [], [], seconds)[0]:
                 why = f"it had not come to an end after {seconds} seconds"
-            elif got := said.read(1 << 16):
-                rest = line + got
+            elif chunk := pipe.read(1 << 16):
+                rest = line + chunk
             else:
                 why = "it ended the program: an exit, a crash, or too much memory"
     if why:
-        say.write(json.dumps({"id": trial["id"], "dead": why}).encode() + b"\n")
-    say.flush()
+        output.write(json.dumps({"id": trial["id"], "dead": why}).encode() + b"\n")
+    output.flush()
 
 
 def is_answer(line: bytes, name: str) -> bool:
@@ -151,7 +153,7 @@ def end_all(copy: int, wall: str) -> None:
 
 def try_out(trial: dict[str, Any], writing: int, space: dict[str, Any], wall: str) -> None:
     """Execute the cells of a trial and answer its questions; in a copy, which ends here."""
-    import wire
+    import protocol
 
     if wall == "landlock":
         import landlock
@@ -162,21 +164,21 @@ def try_out(trial: dict[str, Any], writing: int, space: dict[str, Any], wall: st
         os.dup2(nothing, number)  # whatever is printed goes nowhere
     for name, source in trial["cells"]:
         reply = guarded(name, lambda n=name, s=source: exec(compile(s, n, "exec"), space) or {})
-        os.write(writing, wire.to_line({"id": trial["id"], **reply}))
+        os.write(writing, protocol.to_line({"id": trial["id"], **reply}))
     for question in trial["questions"]:
         reply = guarded(question["name"], lambda q=question: answer(q, space))
-        content = wire.to_line({"id": trial["id"], **reply})
+        content = protocol.to_line({"id": trial["id"], **reply})
         while content:
             content = content[os.write(writing, content) :]
     os._exit(0)
 
 
-def guarded(name: str, what: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what comes of something, or an error in words, whatever it is."""
+def guarded(name: str, action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what comes of an action, or an error in words, whatever it is."""
     try:
-        return what()
+        return action()
     except BaseException as error:  # an exit, an interrupt, a class of the student's own
-        return {"error": told(error, name)}
+        return {"error": describe(error, name)}
 
 
 def names() -> dict[str, Any]:
@@ -195,24 +197,24 @@ def names() -> dict[str, Any]:
 
 def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
     """Return what a question asks for."""
-    import plays
-    import wire
+    import harness
+    import protocol
 
     name = question["name"]
     if name not in space:
         return {"error": f"{name} is not defined"}
     value = space[name]
     if question["do"] == "value":
-        return {"value": wire.encode(value)}
+        return {"value": protocol.encode(value)}
     if not callable(value):
-        return {"error": f"{name} is {plays.kind(value)}, and should be a function"}
-    arguments, untouched = (wire.decode(question["arguments"]) for _ in range(2))
-    play = plays.PLAYS[question["play"]]
-    came = plays.attempt(play, value, arguments, untouched, question["seed"])
-    return {"value": wire.encode(came.value), "error": came.error, "used": sorted(came.used)}
+        return {"error": f"{name} is {harness.kind(value)}, and should be a function"}
+    arguments, untouched = (protocol.decode(question["arguments"]) for _ in range(2))
+    run = harness.RUNNERS[question["run"]]
+    call = harness.attempt(run, value, arguments, untouched, question["seed"])
+    return {"value": protocol.encode(call.value), "error": call.error, "used": sorted(call.used)}
 
 
-def told(error: BaseException, name: str) -> str:
+def describe(error: BaseException, name: str) -> str:
     """Return an error in one line, with the line of the cell where it arose."""
     import traceback
 

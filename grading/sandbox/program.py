@@ -29,11 +29,15 @@ from typing import Any
 
 import psutil
 
-from grading import landlock, wire
+from grading.sandbox import landlock, protocol
+from lab.exercises import harness
 
 HERE = Path(__file__).resolve().parent
-BEHIND = (*(HERE / name for name in ("child.py", "wire.py", "landlock.py")),
-          HERE.parent / "lab" / "plays.py")  # fmt: skip
+BEHIND = {  # name behind the wall -> file
+    **{name: HERE / name for name in ("child.py", "protocol.py", "landlock.py")},
+    "harness.py": Path(harness.__file__),
+}
+HOME = "/submission"  # the folder that a program may write to, as bubblewrap shows it
 NOBODY = 65534  # user and group, as root's submissions run
 START = 60.0  # seconds until a program must be ready: PyTorch takes some on a busy machine
 SECONDS = 5  # for one cell or question
@@ -55,15 +59,15 @@ def find_wall() -> str:
 
 def stands(wall: str) -> bool:
     """Say whether a program can be asked behind a wall here."""
-    there = {"bwrap": shutil.which("bwrap"), "landlock": landlock.version()}
-    if not there[wall]:
+    available = {"bwrap": shutil.which("bwrap"), "landlock": landlock.version()}
+    if not available[wall]:
         return False
     try:
         with Program(wall) as program:
-            said = program.try_out([("x", "x = 1")], [{"do": "value", "name": "x"}])
+            replies = program.try_out([("x", "x = 1")], [{"do": "value", "name": "x"}])
     except (Dead, OSError):
         return False
-    return said[-1].get("value") == 1
+    return replies[-1].get("value") == 1
 
 
 class Program:
@@ -79,8 +83,8 @@ class Program:
         self.work = self.folder / "work"
         for folder in (self.readable, self.work):
             folder.mkdir()
-        for file in BEHIND:
-            shutil.copy(file, self.readable)
+        for name, file in BEHIND.items():
+            shutil.copy(file, self.readable / name)
         self.folder.chmod(0o755)
         if os.geteuid() == 0 and wall != "none":
             os.chown(self.work, NOBODY, NOBODY)
@@ -88,7 +92,7 @@ class Program:
         command = self._command(wall)
         self.process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, cwd=self.work,
-            env=_variables(self.work), start_new_session=True,
+            env=_variables(str(self.work)), start_new_session=True,
         )  # fmt: skip
         self.buffer = b""
         self.selector = selectors.DefaultSelector()
@@ -106,12 +110,12 @@ class Program:
             *("bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
             *("--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv"),
             *(root if os.geteuid() == 0 else ["--unshare-user"]),
-            *(part for pair in _variables(Path("/work")).items() for part in ("--setenv", *pair)),
+            *(part for pair in _variables(HOME).items() for part in ("--setenv", *pair)),
             *("--size", str(64 << 20), "--tmpfs", "/tmp"),  # before what may lie in it
             *_bindings(self.readable),
             *("--proc", "/proc", "--dev", "/dev"),
-            *("--perms", "0777", "--size", str(64 << 20), "--tmpfs", "/work", "--chdir", "/work"),
-            *("--", *child, "/grader/child.py", *arguments, "/work"),
+            *("--perms", "0777", "--size", str(64 << 20), "--tmpfs", HOME, "--chdir", HOME),
+            *("--", *child, "/grader/child.py", *arguments, HOME),
         ]
 
     def try_out(
@@ -125,15 +129,15 @@ class Program:
         name, wanted = secrets.token_hex(8), len(cells) + len(questions)
         trial = {"id": name, "cells": list(cells), "questions": list(questions)}
         try:
-            self.process.stdin.write(wire.to_line(trial))
+            self.process.stdin.write(protocol.to_line(trial))
             self.process.stdin.flush()
         except OSError:
             self.end()
             raise Dead("the program had ended") from None
-        made: list[dict[str, Any]] = []
-        while len(made) < wanted and not (made and "dead" in made[-1]):
-            made.append(self._wait(name, 2 * SECONDS + 10))  # the program itself ends its copy
-        return made
+        replies: list[dict[str, Any]] = []
+        while len(replies) < wanted and not (replies and "dead" in replies[-1]):
+            replies.append(self._wait(name, 2 * SECONDS + 10))  # the program itself ends its copy
+        return replies
 
     def _wait(self, name: str, seconds: float) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
@@ -143,11 +147,11 @@ class Program:
                 if (answer := _read(line, name)) is not None:
                     return answer
             for _ in self.selector.select(timeout=0.1):
-                got = self.process.stdout.read(1 << 20)
-                if got == b"":
+                chunk = self.process.stdout.read(1 << 20)
+                if chunk == b"":
                     self.end()
                     raise Dead("it ended the program")
-                self.buffer += got or b""
+                self.buffer += chunk or b""
             if fault := self._fault():
                 self.end()
                 raise Dead(fault)
@@ -215,22 +219,22 @@ def _read(line: bytes, name: str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) and answer.get("id") == name else None
 
 
-def _variables(home: Path) -> dict[str, str]:
+def _variables(home: str) -> dict[str, str]:
     one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **one}
+    return {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", **one}
 
 
 def _bindings(grader: Path) -> list[str]:
     """Return what bubblewrap shows of this system: Python, its packages, the child's own files."""
     pythons = [Path(sys.prefix), Path(sys.base_prefix)]
     pythons += [path.resolve() for path in pythons]
-    made = []
+    options = []
     system = [Path(path) for path in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache")]
     for path in dict.fromkeys([*system, *pythons]):
         if path.is_symlink():
-            made += ["--symlink", str(path.readlink()), str(path)]
+            options += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
             above = [str(one) for one in reversed(path.parents)][1:]  # from the top, without "/"
-            made += [part for one in above for part in ("--perms", "0755", "--dir", one)]
-            made += ["--ro-bind", str(path), str(path)]
-    return [*made, "--ro-bind", str(grader), "/grader"]
+            options += [part for one in above for part in ("--perms", "0755", "--dir", one)]
+            options += ["--ro-bind", str(path), str(path)]
+    return [*options, "--ro-bind", str(grader), "/grader"]

@@ -1,11 +1,12 @@
 """What students have handed in: found in any folder or archive, read as it is, never changed.
 
-A hand-in is a notebook, a folder, or an archive with a notebook in it, as students and learning
+A submission is a notebook, a folder, or an archive with a notebook in it, as students and learning
 platforms pack them. Nothing is unpacked to the disk and no link is followed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import lzma
@@ -29,8 +30,8 @@ NOT_READ = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # archives of 
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", "__pycache__", ".venv", "venv", ".git"}
 
 
-class Handin(NamedTuple):
-    """One hand-in: by whom, as its file names tell, and the notebook in it.
+class Submission(NamedTuple):
+    """One submission: by whom, as its file names tell, and the notebook in it.
 
     student: a name;  number: of the learning platform, or ""
     file:    where it lies in the folder of submissions
@@ -48,9 +49,14 @@ class Handin(NamedTuple):
     problem: str = ""
     flags: tuple[str, ...] = ()
 
+    @property
+    def sha256(self) -> str:
+        """The digest of the notebook: what is graded once is known by it."""
+        return hashlib.sha256(self.content or b"").hexdigest()
 
-class Found(NamedTuple):
-    """A notebook in a hand-in."""
+
+class NotebookFile(NamedTuple):
+    """A notebook in a submission, or why it cannot be read."""
 
     file: str
     content: bytes | None
@@ -58,34 +64,34 @@ class Found(NamedTuple):
     problem: str = ""
 
 
-def find(submissions: Path) -> list[Handin]:
-    """Return the hand-ins in a folder, or in an archive of a learning platform, by name."""
-    if submissions.is_file():
-        content = submissions.read_bytes()
-        groups: dict[str, list[Found]] = {entry: [] for entry in _entries(content)}
+def find(place: Path) -> list[Submission]:
+    """Return the submissions in a folder, or in an archive of a learning platform, by name."""
+    if place.is_file():
+        content = place.read_bytes()
+        groups: dict[str, list[NotebookFile]] = {entry: [] for entry in _entries(content)}
         for one in _in_archive(content, ""):
             groups.setdefault(one.file.partition("/")[0], []).append(one)
-        return [_handin(name, notebooks) for name, notebooks in sorted(groups.items())]
-    entries = sorted(path for path in submissions.iterdir() if not path.name.startswith("."))
+        return [_submission(name, notebooks) for name, notebooks in sorted(groups.items())]
+    entries = sorted(path for path in place.iterdir() if not path.name.startswith("."))
     kinds = (".ipynb", ".zip", *NOT_READ)
     return [
-        _handin(path.name, list(_notebooks(path, path.name)))
+        _submission(path.name, list(_notebooks(path, path.name)))
         for path in entries
         if path.is_dir() or path.is_symlink() or path.suffix.lower() in kinds
     ]
 
 
-def _handin(entry: str, notebooks: list[Found]) -> Handin:
-    """Return the hand-in of an entry, with the notebook that has most answers."""
+def _submission(entry: str, notebooks: list[NotebookFile]) -> Submission:
+    """Return the submission of an entry, with the notebook that has most answers."""
     student, number = who(entry)
     if not notebooks:
-        return Handin(student, number, entry, None, 0.0, "there is no notebook in it")
+        return Submission(student, number, entry, None, 0.0, "there is no notebook in it")
     best = max(notebooks, key=lambda one: (_answers_in(one), one.time))
     flags = (f"{len(notebooks)} notebooks; taken is {best.file}",) if len(notebooks) > 1 else ()
-    return Handin(student, number, best.file, best.content, best.time, best.problem, flags)
+    return Submission(student, number, *best, flags)
 
 
-def _answers_in(one: Found) -> int:
+def _answers_in(one: NotebookFile) -> int:
     """Return how many answers were written in a notebook; -1 where it is none."""
     cells = notebook_of(one.content).cells
     if cells is None:
@@ -105,11 +111,11 @@ def who(entry: str) -> tuple[str, str]:
     return name.strip() or "without a name", ""
 
 
-def _notebooks(path: Path, name: str) -> Iterator[Found]:
-    """Yield the notebooks in a file, folder or archive. Links are told, and not followed."""
+def _notebooks(path: Path, name: str) -> Iterator[NotebookFile]:
+    """Yield the notebooks in a file, folder or archive. Links are named, and not followed."""
     try:
         if path.is_symlink():
-            yield Found(name, None, 0.0, "it is a link, which is not followed")
+            yield NotebookFile(name, None, 0.0, "it is a link, which is not followed")
         elif path.is_dir():
             for inner in sorted(path.iterdir()):
                 if inner.name not in SKIPPED and not inner.name.startswith("."):
@@ -117,28 +123,26 @@ def _notebooks(path: Path, name: str) -> Iterator[Found]:
         elif path.suffix.lower() == ".ipynb" and path.is_file():
             state = path.stat()
             large = f"it has {state.st_size >> 20} MB" if state.st_size > LARGEST else ""
-            yield Found(name, None if large else path.read_bytes(), state.st_mtime, large)
+            yield NotebookFile(name, None if large else path.read_bytes(), state.st_mtime, large)
         elif path.suffix.lower() == ".zip" and path.is_file():
             yield from _in_archive(path.read_bytes(), name)
         elif path.suffix.lower() in NOT_READ and path.is_file():
             yield _not_read(name, path.stat().st_mtime)
     except OSError as error:
-        yield Found(name, None, 0.0, f"it cannot be read: {error.strerror}")
+        yield NotebookFile(name, None, 0.0, f"it cannot be read: {error.strerror}")
 
 
-def _not_read(name: str, time: float) -> Found:
-    return Found(name, None, time, "an archive of a kind that is not read; ask for a .zip")
+def _not_read(name: str, time: float) -> NotebookFile:
+    return NotebookFile(name, None, time, "an archive of a kind that is not read; ask for a .zip")
 
 
-# what a damaged or unusual ZIP file can raise
-UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
-    *(NotImplementedError, RuntimeError, ValueError),
-)
+# what a damaged or unusual ZIP file can raise; RuntimeError: also NotImplementedError
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError,
+              ValueError)  # fmt: skip
 
 
 def _entries(content: bytes) -> list[str]:
-    """Return the first part of each path in an archive: the hand-ins of a class."""
+    """Return the first part of each path in an archive: the submissions of a class."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             firsts = (m.filename.partition("/")[0] for m in archive.infolist()[:MEMBERS])
@@ -147,7 +151,7 @@ def _entries(content: bytes) -> list[str]:
         return []  # `_in_archive` says why
 
 
-def _in_archive(content: bytes, name: str, depth: int = 0) -> Iterator[Found]:
+def _in_archive(content: bytes, name: str, depth: int = 0) -> Iterator[NotebookFile]:
     """Yield the notebooks in an archive, and in archives in it, as far as each is small enough."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -162,24 +166,24 @@ def _in_archive(content: bytes, name: str, depth: int = 0) -> Iterator[Found]:
                 elif kind != ".zip" or one.problem:
                     yield one
     except UNREADABLE as error:
-        yield Found(name, None, 0.0, f"the archive cannot be read: {error}")
+        yield NotebookFile(name, None, 0.0, f"the archive cannot be read: {error}")
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Found:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> NotebookFile:
     if (member.external_attr >> 16) & 0o170000 == 0o120000:
-        return Found(name, None, 0.0, "it is a link, which is not followed")
+        return NotebookFile(name, None, 0.0, "it is a link, which is not followed")
     if member.flag_bits & 1:
-        return Found(name, None, 0.0, "the archive asks for a password")
+        return NotebookFile(name, None, 0.0, "the archive asks for a password")
     try:
         with archive.open(member) as stream:
             content = stream.read(LARGEST + 1)  # what it claims to be large does not matter
     except UNREADABLE as error:
-        return Found(name, None, 0.0, f"it cannot be unpacked: {error}")
+        return NotebookFile(name, None, 0.0, f"it cannot be unpacked: {error}")
     large = f"it has more than {LARGEST >> 20} MB" if len(content) > LARGEST else ""
     year, month, day, hour, minute, second = member.date_time
     days = (year * 12 + month) * 31 + day  # in the order of time, which is all that is asked
     time = float(((days * 24 + hour) * 60 + minute) * 60 + second)
-    return Found(name, None if large else content, time, large)
+    return NotebookFile(name, None if large else content, time, large)
 
 
 # ── A notebook as it is ─────────────────────────────────────────────────────────────────────────
@@ -201,14 +205,14 @@ def notebook_of(content: bytes | None) -> Notebook:
     if content is None:
         return Notebook()
     try:
-        notebook = json.loads(_text(content))
+        notebook = json.loads(content)  # UTF-8 or UTF-16, with or without a mark of it
         cells = notebook["cells"] if "cells" in notebook else _of_format_3(notebook)
         if not isinstance(cells, list):
             return Notebook()
         metadata = notebook.get("metadata")
         lab = metadata.get("lab2") if isinstance(metadata, dict) else None
-        told = lab if isinstance(lab, dict) else {}
-        edition, language = told.get("edition"), told.get("language")
+        lab = lab if isinstance(lab, dict) else {}
+        edition, language = lab.get("edition"), lab.get("language")
         return Notebook(
             [cell for cell in cells if isinstance(cell, dict)],
             edition if isinstance(edition, str) else "",
@@ -218,16 +222,8 @@ def notebook_of(content: bytes | None) -> Notebook:
         return Notebook()
 
 
-def _text(content: bytes) -> str:
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return content.decode("utf-16" if wide else "utf-8-sig")
-
-
 def _of_format_3(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the cells of the older format, where code is an `input` on a worksheet."""
     cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
-    return [
-        {**cell, "source": cell.get("source", cell.get("input", ""))}
-        for cell in cells
-        if isinstance(cell, dict)
-    ]
+    cells = [cell for cell in cells if isinstance(cell, dict)]
+    return [{**cell, "source": cell.get("source", cell.get("input", ""))} for cell in cells]

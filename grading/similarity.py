@@ -1,4 +1,4 @@
-"""Answers that are the same in several hand-ins: where to look, and no verdict.
+"""Answers that are the same in several submissions: where to look, and no verdict.
 
 Two answers are the same if nothing but names, comments, layout and docstrings tells them apart; two
 texts, if their words are. What many students wrote, what is short, and what the lab itself has is
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 FEWEST = 40  # parts of the syntax, or words; less than that says nothing
 COMMON = 0.1  # of the class: what more of them have is the usual way
-AT_LEAST = 4  # hand-ins that must have it before it is called usual
+AT_LEAST = 4  # submissions that must have it before it is called usual
 
 
 def form(source: str, kind: str) -> str:
@@ -62,9 +62,9 @@ class _Renamed(ast.NodeTransformer):
 def groups(
     forms: Mapping[str, Mapping[str, str]], own: Mapping[str, str]
 ) -> list[tuple[list[str], list[str]]]:
-    """Return who share answers that others have not, and which: (hand-ins, exercises).
+    """Return who share answers that others have not, and which: (submissions, exercises).
 
-    forms: hand-in -> exercise -> its form;  own: exercise -> the form of the lab's own answer
+    forms: submission -> exercise -> its form;  own: exercise -> the form of the lab's own answer
     """
     who: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for name, ones in forms.items():
@@ -76,5 +76,5 @@ def groups(
     for (exercise, _), names in who.items():
         if 1 < len(names) < usual:
             shared[tuple(sorted(names))].append(exercise)
-    found = [(list(names), sorted(exercises)) for names, exercises in shared.items()]
-    return sorted(found, key=lambda group: (-len(group[1]), group[0]))
+    pairs = [(list(names), sorted(exercises)) for names, exercises in shared.items()]
+    return sorted(pairs, key=lambda group: (-len(group[1]), group[0]))

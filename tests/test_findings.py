@@ -1,4 +1,4 @@
-"""Claims: numbers with bounds, the same for a reader's run and for the stored ones."""
+"""Findings: numbers with bounds, the same for a reader's run and for the stored ones."""
 
 import pandas as pd
 import pytest
@@ -13,15 +13,15 @@ NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-25
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Let the stored claims be elsewhere; write numbers of a profile."""
+    """Let the stored findings be elsewhere; write numbers of a profile."""
     monkeypatch.setattr(reference, "folder_of", lambda profile="full": tmp_path / profile)
 
     def write(profile, **numbers):
-        rows = [(c, seed, v) for c, values in numbers.items() for seed, v in enumerate(values)]
+        rows = [(c, seed, v) for c, vs in numbers.items() for seed, v in enumerate(vs)]
         (tmp_path / profile).mkdir()
-        table = pd.DataFrame(rows, columns=["claim", "seed", "value"])
-        table["claim"] = table["claim"].str.replace("_", "-")
-        table.to_csv(tmp_path / profile / "claims.csv", index=False)
+        table = pd.DataFrame(rows, columns=["finding", "seed", "value"])
+        table["finding"] = table["finding"].str.replace("_", "-")
+        table.to_csv(tmp_path / profile / "findings.csv", index=False)
 
     return write
 
@@ -35,7 +35,7 @@ def test_numbers_of_networks_by_hand():
     lines.index = ["always", baselines.AVERAGE, baselines.PAIRS, baselines.WEIGHTED]
     default = accuracies(0.65, 0.55, 0.6, 0.5, 0.72, 0.7)
     tuned = accuracies(0.66, 0.68, 0.67, 0.64, 0.78, 0.74)
-    found = findings.of_networks(default, tuned, lines)
+    values = findings.measure_networks(default, tuned, lines)
     expected = {
         "default-gated": 5,
         "default-size": 15,
@@ -47,30 +47,32 @@ def test_numbers_of_networks_by_hand():
         "own-average": 14,
         "linear-first": 3,
     }
-    assert found == pytest.approx(expected)
-    assert set(found) <= set(findings.CLAIMS)
+    assert values == pytest.approx(expected)
+    assert set(values) <= set(findings.FINDINGS)
 
 
 def test_numbers_of_language_models_by_hand():
     counting = pd.Series({"unigrams": 400.0, "Kneser-Ney trigrams": 200.0})
-    found = findings.of_language(pd.Series({"RNN": 200.0, "LSTM": 150.0, "GRU": 160.0}), counting)
-    assert found == pytest.approx({"lm-unigrams": 50, "lm-gated": 20, "lm-trigrams": 20})
+    values = findings.measure_language(
+        pd.Series({"RNN": 200.0, "LSTM": 150.0, "GRU": 160.0}), counting
+    )
+    assert values == pytest.approx({"lm-unigrams": 50, "lm-gated": 20, "lm-trigrams": 20})
 
 
 def test_numbers_of_the_recall_task_by_hand():
     rows = [("RNN", 50, 0.1), ("RNN", 20, 0.2), ("RNN", 100, 0.9), ("RNN", 200, 0.6)]
     rows += [(name, length, 0.9) for name in ("LSTM", "GRU") for length in (20, 50, 100)]
     rows += [("LSTM", 200, 0.85), ("GRU", 200, 0.95)]
-    told = pd.DataFrame(rows, columns=["network", "length", "share"])
-    learnt = pd.DataFrame({"gate": [0.0, 0.0, 3.0], "share": [0.5, 0.1, 0.9]})
-    found = findings.of_recall(told, learnt, longest=100)
-    assert found == pytest.approx({"recall-keep": 85, "recall-turn": 20, "recall-gate": 80})
+    by_length = pd.DataFrame(rows, columns=["network", "length", "share"])
+    by_gate = pd.DataFrame({"gate": [0.0, 0.0, 3.0], "share": [0.5, 0.1, 0.9]})
+    values = findings.measure_recall(by_length, by_gate, longest=100)
+    assert values == pytest.approx({"recall-keep": 85, "recall-turn": 20, "recall-gate": 80})
 
 
-def test_a_claim_holds_up_to_its_bound():
-    assert findings.CLAIMS["own-rate"].holds(5) and not findings.CLAIMS["own-rate"].holds(4.9)
-    assert findings.CLAIMS["own-size"].holds(5) and not findings.CLAIMS["own-size"].holds(5.1)
-    assert findings.CLAIMS["own-size"].bound == "at most 5 points behind"
+def test_a_finding_holds_up_to_its_bound():
+    assert findings.FINDINGS["own-rate"].holds(5) and not findings.FINDINGS["own-rate"].holds(4.9)
+    assert findings.FINDINGS["own-size"].holds(5) and not findings.FINDINGS["own-size"].holds(5.1)
+    assert findings.FINDINGS["own-size"].bound == "at most 5 points behind"
 
 
 def test_the_readers_number_stands_beside_the_stored_ones(folder):
@@ -90,17 +92,17 @@ def test_the_closing_table_says_what_depends_on_size(folder):
     folder("quick", own_rate=nine, own_size=[9] * 10, linear_first=[1], recall_keep=[90])
     folder("full", own_rate=[30], own_size=[1, 2], linear_first=[2])
     table = findings.closing_table()
-    said = {name: table.loc[findings.CLAIMS[name].sentence, ""] for name in findings.CLAIMS}
-    assert said["own-rate"] == "holds in both"
-    assert said["own-size"] == "depends on size"
-    assert said["linear-first"] == "fails in both"
-    assert said["recall-keep"] == "holds"
-    assert said["lm-gated"] == "not measured"
+    verdicts = {name: table.loc[findings.FINDINGS[name].claim, ""] for name in findings.FINDINGS}
+    assert verdicts["own-rate"] == "holds in both"
+    assert verdicts["own-size"] == "depends on size"
+    assert verdicts["linear-first"] == "fails in both"
+    assert verdicts["recall-keep"] == "holds"
+    assert verdicts["lm-gated"] == "not measured"
 
 
 def test_at_full_size_the_official_test_comes_first(folder):
     folder("full", own_rate=[30], lm_gated=[10])
     folder("official", own_rate=[20, 25])
-    found = findings.full_size()
-    assert found["claim"].tolist() == ["own-rate", "own-rate", "lm-gated"]
-    assert found["value"].tolist() == [20, 25, 10]
+    values = findings.full_size_values()
+    assert values["finding"].tolist() == ["own-rate", "own-rate", "lm-gated"]
+    assert values["value"].tolist() == [20, 25, 10]

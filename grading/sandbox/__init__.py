@@ -1,0 +1,10 @@
+"""A student's program behind a wall: bubblewrap, or Landlock and seccomp.
+
+    program    the grader's side: starts the program, asks it, watches it, ends it
+    child      what runs behind the wall; it returns values, and never says what is right
+    landlock   the wall that a program puts on itself, where bubblewrap is missing
+    protocol   values on their way between the two sides, as JSON
+
+May import, of the lab, the harness that calls a student's function; nothing else of `grading`.
+What runs behind the wall is copied there, file beside file, and imported by its bare name.
+"""
