@@ -183,17 +183,17 @@ MUTANTS = {
     ],
     "nucleus": [
         ("the others", "- ordered < p", "- ordered >= p"),
-        ("in order", "torch.zeros_like(probability).scatter(0, words, kept / kept.sum())",
-         "kept / kept.sum()"),
+        ("in order", "torch.zeros_like(probability).scatter(0, words, largest / largest.sum())",
+         "largest / largest.sum()"),
         ("cut before the temperature",
          "torch.softmax(log_probability / temperature, dim=0)\n"
          "    ordered, words = probability.sort(descending=True)\n"
          "    keep = ordered.cumsum(0) - ordered < p  # the word that reaches p is still kept\n"
-         "    kept = torch.where(keep, ordered, 0)",
+         "    largest = torch.where(keep, ordered, 0)",
          "log_probability.exp()\n"
          "    ordered, words = probability.sort(descending=True)\n"
          "    keep = ordered.cumsum(0) - ordered < p\n"
-         "    kept = torch.where(keep, ordered ** (1 / temperature), 0)"),
+         "    largest = torch.where(keep, ordered ** (1 / temperature), 0)"),
         ("no softmax", "torch.softmax(log_probability / temperature, dim=0)",
          "(log_probability / temperature).exp()"),
         ("softmax of p", "log_probability / temperature", "log_probability.exp() / temperature"),
@@ -277,11 +277,11 @@ MUTANTS = {
         ("rates exchanged", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2",
          "0.999 * m + 0.001 * g, 0.9 * v + 0.1 * g**2"),
         ("steps from 0", "enumerate(gradients, 1)", "enumerate(gradients)"),
-        ("times the rate", "moved.append(m_hat", "moved.append(0.001 * m_hat"),
-        ("the change itself", "moved.append(m_hat", "moved.append(-0.001 * m_hat"),
-        ("the last alone", "np.array(moved)", "moved[-1]"),
+        ("times the rate", "updates.append(m_hat", "updates.append(0.001 * m_hat"),
+        ("the change itself", "updates.append(m_hat", "updates.append(-0.001 * m_hat"),
+        ("the last alone", "np.array(updates)", "updates[-1]"),
         ("no memory", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2", "g, g**2"),
-        ("turned round", "moved.append(m_hat", "moved.append(-m_hat"),
+        ("turned round", "updates.append(m_hat", "updates.append(-m_hat"),
     ],
     "surprise-of": [
         ("perplexity", "-log_probability[word].item()", "(-log_probability[word]).exp().item()"),
@@ -355,6 +355,7 @@ ONE_AXIS = "the last axis is the first"
 TINY = "it keeps a gradient of zero from a division by zero"
 NUMBERS = "a list of numbers is as good as an array"
 FILLED = "every place is filled, whatever was there"
+SHARES = "largest / largest.sum()"
 
 
 class _Exchange(ast.NodeTransformer):
@@ -466,12 +467,12 @@ SURVIVORS = {
     "nucleus": {
         "probability = torch.softmax(log_probability / temperature, dim=-1)": ONE_AXIS,
         "keep = ordered.cumsum(-1) - ordered < p": ONE_AXIS,
-        "return torch.zeros_like(probability).scatter(-1, words, kept / kept.sum())": ONE_AXIS,
-        "return torch.zeros_like(log_probability).scatter(0, words, kept / kept.sum())": FILLED,
-        "return torch.zeros_like(kept).scatter(0, words, kept / kept.sum())": FILLED,
-        "return torch.zeros_like(ordered).scatter(0, words, kept / kept.sum())": FILLED,
-        "return torch.ones_like(probability).scatter(0, words, kept / kept.sum())": FILLED,
-        "return probability.scatter(0, words, kept / kept.sum())": FILLED,
+        f"return torch.zeros_like(probability).scatter(-1, words, {SHARES})": ONE_AXIS,
+        f"return torch.zeros_like(log_probability).scatter(0, words, {SHARES})": FILLED,
+        f"return torch.zeros_like(largest).scatter(0, words, {SHARES})": FILLED,
+        f"return torch.zeros_like(ordered).scatter(0, words, {SHARES})": FILLED,
+        f"return torch.ones_like(probability).scatter(0, words, {SHARES})": FILLED,
+        f"return probability.scatter(0, words, {SHARES})": FILLED,
         "keep = ordered.cumsum(0) - ordered <= p": "only where some words have exactly p",
     },
     "open-gate": {
@@ -487,9 +488,9 @@ SURVIVORS = {
         "return torch.sigmoid(model.linear(states[:, -1])).squeeze(1)": "there is one column",
     },
     "adam": {
-        "moved.append(m_hat / v_hat ** 0.5)": TINY,
-        "moved.append(m_hat / (v_hat ** 0.5 - 1e-08))": TINY,
-        "return moved": NUMBERS,
+        "updates.append(m_hat / v_hat ** 0.5)": TINY,
+        "updates.append(m_hat / (v_hat ** 0.5 - 1e-08))": TINY,
+        "return updates": NUMBERS,
     },
     "surprise-of": {
         "nats.append(-log_probability[word])": NUMBERS,
