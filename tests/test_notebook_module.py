@@ -1,5 +1,6 @@
 """The notebook's definitions as a module: a real file, real lines, the same in every process."""
 
+import importlib
 import inspect
 import json
 import sys
@@ -10,7 +11,7 @@ import joblib
 import pytest
 import torch
 
-from lab import config
+from lab import config, notebooks
 from lab.config import LabError
 from lab.notebooks import loader
 
@@ -67,13 +68,14 @@ def test_a_changed_notebook_is_written_anew_and_an_unchanged_one_is_not(tmp_path
     assert "x = 2" in loader.write_cells(tmp_path / "small.ipynb").read_text(encoding="utf-8")
 
 
-def test_a_module_can_be_filled_from_any_notebook(tmp_path, monkeypatch):
+def test_a_module_is_made_of_any_notebook(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    module = type(sys)("small_lesson")
-    monkeypatch.setitem(sys.modules, "small_lesson", module)
-    loader.fill("small_lesson", write(tmp_path / "small.ipynb", ("def f(): return 7", True)))
-    assert module.f() == 7 and module.f.__module__ == "small_lesson"
+    monkeypatch.setitem(notebooks.NOTEBOOKS, "small", "small.ipynb")
+    write(tmp_path / "small.ipynb", ("def f(): return 7", True))
+    module = importlib.import_module("lab.notebooks.small")
+    monkeypatch.delitem(sys.modules, "lab.notebooks.small")
+    assert module.f() == 7 and module.f.__module__ == "lab.notebooks.small"
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"cells": 3}'])

@@ -268,7 +268,7 @@ def test_bands_of_no_gradient_at_all_are_not_known():
     assert table["distance"].tolist() == [0, 1]
     assert table[["low", "median", "high"]].isna().all(axis=None)
     assert statistics.half_life(table) == 0
-    left = statistics.gradient_left(table.assign(network="RNN-8", state="h"), back=20)
+    left = statistics.gradient_share(table.assign(network="RNN-8", state="h"), back=20)
     assert math.isnan(left["RNN"])
 
 
