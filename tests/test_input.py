@@ -136,7 +136,7 @@ def test_a_flipped_bit_in_weights_is_seen(tmp_path, place):
 
 def test_results_with_another_number_in_them_do_not_count(lesson, data, tmp_path, cpu, settings):
     record = RunRecord(settings(), data.fingerprint, "code", tmp_path)
-    lesson.train_run(run, data, record, cpu)
+    lesson.train_run(record.settings, data, record, cpu)
     path = record.folder / "result.json"
     text = path.read_text()
     digit = re.search(r'"test_accuracy": 0\.(\d)', text)
