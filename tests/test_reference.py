@@ -298,7 +298,7 @@ def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, m
 def test_stored_runs_were_made_by_the_code_that_stands_in_the_notebooks(profile, least):
     rows = rekey_results.read(reference.folder_of(profile) / "results.csv")
     for row in rows.to_dict("records"):
-        assert rekey_results.new_name(row, {})[1] == row["code"], row["run"]
+        assert rekey_results.new_name(row)[1] == row["code"], row["run"]
     assert len(rows) >= least
 
 
@@ -324,11 +324,14 @@ def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(maker, f
         table = table.assign(run=table["run"].map(renamed))
         table = table.assign(code="old code") if name == "results.csv" else table
         table.to_csv(folder / name, index=False)
-    rekey_results.rename_predictions(folder / "predictions.npz", renamed)
+    said = files.load_arrays(folder / "predictions.npz")
+    said = {renamed.get(name, name): rows for name, rows in said.items()}
+    files.save_arrays(folder / "predictions.npz", **said)
     files.write_table("runs", pd.DataFrame({"list": ["default"], "code": ["old code"]}), folder)
     with pytest.raises(SystemExit, match="stored runs of code old code, which is another"):
-        rekey_results.rekey(folder, ["another code"])
-    assert rekey_results.rekey(folder, ["old code"]) == 5
+        rekey_results.refuse_others(folder, ["another code"])
+    rekey_results.refuse_others(folder, ["old code"])
+    assert rekey_results.rekey(folder) == 5
     for name, table in before.items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / name, dtype=str), table)
     announced, stored = (set(pd.read_csv(folder / f)["code"]) for f in ("runs.csv", "results.csv"))
