@@ -63,7 +63,7 @@ def test_what_stands_there_is_not_repeated(maker, folder, small_lists, capsys, m
     assert stored["hidden_dim"].dtype == stored["best_epoch"].dtype == int  # 8, not 8.0
     whole = (folder / "curves.csv").read_bytes()
     stored[stored["cell"] != "LSTM"].to_csv(folder / "results.csv", index=False)
-    maker.make("default", train=False)  # found in the output folder
+    maker.make("default")  # found in the output folder
     assert (folder / "curves.csv").read_bytes() == whole
     stored[stored["cell"] != "LSTM"].to_csv(folder / "results.csv", index=False)
     monkeypatch.setenv("LAB2_OUT", str(folder / "another"))
@@ -132,7 +132,7 @@ def test_counts_stay_whole_beside_language_models(maker, folder, small_lists):
     assert pd.api.types.is_integer_dtype(found["test_reviews"])
     assert found["test_reviews"].tolist() == table["test_reviews"].tolist() == [40] * 5
     assert len(tables.ablation_table(found)) == 5  # its intervals need whole counts
-    maker.make("default", train=False)
+    maker.make("default")
     assert ",40.0," not in (folder / "results.csv").read_text()
 
 
@@ -143,7 +143,7 @@ def test_stored_runs_of_other_code_are_dropped_only_if_that_is_meant(
     before = (folder / "results.csv").read_bytes()
     monkeypatch.setattr(lesson, "code_hash", CodeHash("other code"))
     with pytest.raises(LabError, match="5 stored runs of the list 'default' are of other settings"):
-        maker.make("default", train=False)
+        maker.make("default")
     assert (folder / "results.csv").read_bytes() == before
     maker.replace = True
     maker.make("default")
@@ -188,7 +188,7 @@ def test_a_stop_while_storing_loses_nothing(maker, folder, small_lists, monkeypa
     with pytest.raises(KeyboardInterrupt):
         maker.make("default")
     monkeypatch.setattr(files, "write_table", write)
-    maker.make("default", train=False)
+    maker.make("default")
     table, _ = reference.load("default")
     assert len(table) == 5 and reference.predictions(table).correct["LSTM-8"].any()
 
@@ -298,7 +298,7 @@ def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, m
 def test_stored_runs_were_made_by_the_code_that_stands_in_the_notebooks(profile, least):
     rows = rekey_results.read(reference.folder_of(profile) / "results.csv")
     for row in rows.to_dict("records"):
-        assert rekey_results.new_name(row, {})[1] == row["code"], row["run"]
+        assert rekey_results.new_name(row)[1] == row["code"], row["run"]
     assert len(rows) >= least
 
 
@@ -315,7 +315,9 @@ def test_the_readme_has_the_stored_table():
     assert make_reference.summary() in readme
 
 
-def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(maker, folder, small_lists):
+def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(
+    maker, folder, small_lists, capsys
+):
     maker.make("default")
     before = {name: pd.read_csv(folder / name, dtype=str) for name in ("results.csv", "curves.csv")}
     renamed = {run: f"old-{run}" for run in before["results.csv"]["run"]}
@@ -324,15 +326,20 @@ def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(maker, f
         table = table.assign(run=table["run"].map(renamed))
         table = table.assign(code="old code") if name == "results.csv" else table
         table.to_csv(folder / name, index=False)
-    rekey_results.rename_predictions(folder / "predictions.npz", renamed)
+    said = files.load_arrays(folder / "predictions.npz")
+    said = {renamed.get(name, name): rows for name, rows in said.items()}
+    files.save_arrays(folder / "predictions.npz", **said)
     files.write_table("runs", pd.DataFrame({"list": ["default"], "code": ["old code"]}), folder)
     with pytest.raises(SystemExit, match="stored runs of code old code, which is another"):
-        rekey_results.rekey(folder, ["another code"])
-    assert rekey_results.rekey(folder, ["old code"]) == 5
+        rekey_results.refuse_others(folder, ["another code"])
+    rekey_results.refuse_others(folder, ["old code"])
+    assert rekey_results.rekey(folder) == 5
     for name, table in before.items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / name, dtype=str), table)
     announced, stored = (set(pd.read_csv(folder / f)["code"]) for f in ("runs.csv", "results.csv"))
     assert announced <= stored
     (folder / "runs.csv").unlink()
-    maker.make("default", train=False)  # found again
+    capsys.readouterr()
+    maker.make("default")  # found again
+    assert "0 of 5 runs to do" in capsys.readouterr().out
     assert len(reference.predictions(reference.load("default")[0]).correct) == 3

@@ -1,7 +1,7 @@
 """Makes the stored results of the lab, `data/reference/<profile>`, again.
 
     python tools/maintainers/make_reference.py [LIST ...] [--workers N] [--only NETWORK]
-                                               [--collect] [--table]
+                                               [--replace] [--table]
 
 makes the named lists, by default all, in the profile that LAB2_PROFILE names, with the notebook's
 own code and data. What stands there already, with the same settings, data and code, is not made
@@ -65,11 +65,6 @@ class Maker:
         """The text of the language model."""
         return utils.language_data(self.profile, self.corpus)
 
-    @functools.cached_property
-    def stream_back(self) -> token_stream.LanguageData:
-        """The same text for a language model that reads backwards."""
-        return token_stream.reverse(self.stream)
-
     def records(self, runs: Sequence[Settings]) -> list[RunRecord]:
         """Return the records of runs, finished or not, each of the training that makes it."""
         return [
@@ -90,7 +85,7 @@ class Maker:
     def data_of(self, run: Settings) -> utils.LabData | token_stream.LanguageData:
         """Return the data that a run learns from."""
         if run.network.endswith(" back LM"):
-            return self.stream_back
+            return token_stream.reverse(self.stream)
         return self.stream if run.network.endswith(" LM") else self.corpus.data
 
     # ── Lists of runs ───────────────────────────────────────────────────────────────────────────
@@ -141,10 +136,13 @@ class Maker:
     def all_runs(self, name: str) -> dict[Settings, str]:
         """Return the runs of a list, with their steps, announced or not."""
         profile, seeds = self.profile, range(self.profile.stored_seeds)
-        if name == "language":
-            rates = lesson.LANGUAGE_RATES
-            runs = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds)
-        elif name == "default":
+        if name == "ladder":
+            return self.ablations()
+        if name == "past":
+            starts = self.starts("readers", "network")
+            steps = transfer.ablation_steps(profile, self.own_rates["GRU-256"], starts)
+            return {run: step for step, run in steps.items()}
+        if name == "default":
             runs = run_lists.default_list(profile, lesson.SIX, seeds)
         elif name == "tuning":
             tuning_seeds = range(profile.tuning_seeds)
@@ -153,18 +151,26 @@ class Maker:
             runs = run_lists.tuned_list(profile, lesson.SIX, self.own_rates, seeds)
         elif name == "matched":
             units = run_lists.matched_lstm(512, self.corpus.data.vectors.shape[1])
-            network = {f"LSTM-{units}": ("LSTM", units, 1)}
-            rates = {f"LSTM-{units}": self.own_rates["LSTM-256"]}
-            runs = run_lists.tuned_list(profile, network, rates)
+            rate, network = self.own_rates["LSTM-256"], ("LSTM", units, 1)
+            runs = [run_lists.tuned_settings(profile, f"LSTM-{units}", network, rate)]
+        elif name == "language":
+            rates = lesson.LANGUAGE_RATES
+            runs = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds)
         elif name == "transfer":
-            runs = self.transfer_runs()
+            tuned = run_lists.tuned_list(profile, lesson.OF_EACH_CELL, self.own_rates)
+            starts = self.starts("language", "cell")
+            runs = transfer.transfer_list(profile, tuned, starts, self.corpus.data.train)
         elif name == "readers":
             runs = transfer.start_list(profile)
-        elif name in ("past", "best"):
-            return self.past_runs(name)
         else:
-            return self.ablations()
+            starts = self.starts("readers", "network")
+            runs = transfer.best_list(profile, self.own_rates["GRU-256"], starts)
         return dict.fromkeys(runs, "")
+
+    def starts(self, name: str, setting: str) -> dict[str, str]:
+        """Return the language models of a list: the value of a setting -> name of its first run."""
+        records = self.records([run for run in self.all_runs(name) if run.seed == 0])
+        return {getattr(record.settings, setting): record.name for record in records}
 
     @functools.cached_property
     def own_rates(self) -> dict[str, float]:
@@ -187,23 +193,6 @@ class Maker:
             runs |= {run: step for step, run in steps.items()}
         return runs
 
-    def transfer_runs(self) -> list[Settings]:
-        """Return the runs that start from language models, and those they are compared with."""
-        language_models = self.records([run for run in self.all_runs("language") if run.seed == 0])
-        starts = {record.settings.cell: record.name for record in language_models}
-        tuned = run_lists.tuned_list(self.profile, lesson.OF_EACH_CELL, self.own_rates)
-        return transfer.transfer_list(self.profile, tuned, starts, self.corpus.data.train)
-
-    def past_runs(self, name: str) -> dict[Settings, str]:
-        """Return the steps past the linear line, or the last of them from some seeds."""
-        language_models = self.records(list(self.all_runs("readers")))
-        starts = {record.settings.network: record.name for record in language_models}
-        rate = self.own_rates["GRU-256"]
-        if name == "past":
-            steps = transfer.ablation_steps(self.profile, rate, starts)
-            return {run: step for step, run in steps.items()}
-        return dict.fromkeys(transfer.best_list(self.profile, rate, starts), "")
-
     def starts_of(self, records: Sequence[RunRecord]) -> list[Settings]:
         """Return the language models that some runs start from."""
         runs = [record.settings for record in records]
@@ -213,7 +202,7 @@ class Maker:
             record.settings for record in self.records(language_models) if record.name in needed
         ]
 
-    def make(self, name: str, train: bool = True) -> None:
+    def make(self, name: str) -> None:
         """Store what is finished of a list, and carry out the rest.
 
         Raises LabError if stored runs of other settings, data or code would be dropped by it.
@@ -233,7 +222,7 @@ class Maker:
         waiting = [r for r in waiting if not r.result and self.only in ("", r.settings.network)]
         todo = f"{len(waiting)} of {len(runs)} runs to do"
         print(f"{name}, {self.profile.name}: {todo}", flush=True)
-        if not (train and waiting):
+        if not waiting:
             return
         self.carry_out(self.starts_of(waiting))  # their weights are needed, and not stored
         try:
@@ -251,20 +240,18 @@ class Maker:
     # ── Tables ──────────────────────────────────────────────────────────────────────────────────
 
     def make_table(self, name: str) -> None:
-        """Compute a table that is no list of runs, and store it."""
-        for table, content in self.tables(name).items():
+        """Compute a table that is no list of runs, and store it; with gradients come Jacobians."""
+        if name == "baselines":
+            made = {name: self.baselines()}
+        elif name == "counting":
+            made = {name: ngrams.counting_table(self.stream, len(self.corpus.vocab))}
+        elif name == "findings":
+            made = {name: self.findings()}
+        else:
+            made = self.recall() if name == "recall" else self.gradients()
+        for table, content in made.items():
             files.write_table(table, content, reference.folder_of(self.profile.name))
         print(f"{name}, {self.profile.name}: made", flush=True)
-
-    def tables(self, name: str) -> dict[str, pd.DataFrame]:
-        """Return a table by its name; with the gradients come the Jacobians."""
-        if name == "baselines":
-            return {name: self.baselines()}
-        if name == "counting":
-            return {name: ngrams.counting_table(self.stream, len(self.corpus.vocab))}
-        if name == "recall":
-            return self.recall()
-        return {name: self.findings()} if name == "findings" else self.gradients()
 
     def baselines(self) -> pd.DataFrame:
         """Return the accuracy of the baselines, and store what they say of whole reviews."""
@@ -276,23 +263,18 @@ class Maker:
 
     def gradients(self) -> dict[str, pd.DataFrame]:
         """Return gradients and Jacobians of one network of each cell, untrained and trained."""
-        runs = run_lists.default_list(self.profile, lesson.OF_EACH_CELL)
-        models = {
-            "untrained": {
-                run.network: lesson.build_model(run, self.corpus.data.vectors) for run in runs
-            },
-            "trained": {
-                record.settings.network: record.checkpoint.load_best(
-                    lesson.build_model(record.settings, self.corpus.data.vectors)
-                )
-                for record in self.carry_out(runs)
-            },
-        }
+        records = self.carry_out(run_lists.default_list(self.profile, lesson.OF_EACH_CELL))
         batch = utils.long_reviews(self.corpus.data.valid, self.profile.max_length)
         of_kinds: dict[str, list[pd.DataFrame]] = {"gradients": [], "jacobians": []}
-        for kind, of in models.items():
-            of_kinds["gradients"].append(lesson.gradient_table(of, batch).assign(kind=kind))
-            of_kinds["jacobians"].append(gradients.jacobian_table(of, batch).assign(kind=kind))
+        for kind in ("untrained", "trained"):
+            models = {}
+            for record in records:
+                model = lesson.build_model(record.settings, self.corpus.data.vectors)
+                models[record.settings.network] = (
+                    record.checkpoint.load_best(model) if kind == "trained" else model
+                )
+            of_kinds["gradients"].append(lesson.gradient_table(models, batch).assign(kind=kind))
+            of_kinds["jacobians"].append(gradients.jacobian_table(models, batch).assign(kind=kind))
         return {name: pd.concat(parts) for name, parts in of_kinds.items()}
 
     def recall(self) -> dict[str, pd.DataFrame]:
@@ -317,22 +299,13 @@ class Maker:
         for seed, models in read.items():
             perplexity = models.set_index("cell")["perplexity"]
             values[seed] |= findings.measure_language(perplexity, counting)
-        for seed, (by_length, by_gate) in self.stored_recall().items():
-            values[seed] |= findings.measure_recall(by_length, by_gate, lesson.LONGEST)
+        where = reference.folder_of(self.profile.name)
+        if (where / "recall.csv").exists():
+            gates = dict(list(files.read_table("gate_starts", where).groupby("seed")))
+            for seed, by_length in files.read_table("recall", where).groupby("seed"):
+                values[seed] |= findings.measure_recall(by_length, gates[seed], lesson.LONGEST)
         rows = [(c, seed, v) for seed, of in values.items() for c, v in of.items()]
         return pd.DataFrame(rows, columns=["finding", "seed", "value"])
-
-    def stored_recall(self) -> dict[int, tuple[pd.DataFrame, pd.DataFrame]]:
-        """Return the stored results of the recall task by seed; none where they are not made."""
-        where = reference.folder_of(self.profile.name)
-        try:
-            by_length, by_gate = (
-                files.read_table(name, where) for name in ("recall", "gate_starts")
-            )
-        except LabError:
-            return {}
-        starts = dict(list(by_gate.groupby("seed")))
-        return {seed: (rows, starts[seed]) for seed, rows in by_length.groupby("seed")}
 
 
 def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -385,7 +358,6 @@ def main() -> None:
     parser.add_argument("--workers", type=int, help="processes; by default one per core")
     parser.add_argument("--only", default="", metavar="NETWORK", help="the runs of one network")
     parser.add_argument("--table", action="store_true", help="print the table of the results")
-    parser.add_argument("--collect", action="store_true", help="store what is finished, no more")
     parser.add_argument("--replace", action="store_true", help="drop stored runs of other code")
     options = parser.parse_args()
     if unknown := set(options.lists) - set(EVERYTHING):
@@ -394,23 +366,15 @@ def main() -> None:
         profile = config.get_profile()
         if options.table:
             print(summary(profile.name))
-        else:
-            make_lists(options, profile)
+            return
+        machine.prepare_torch()
+        corpus = utils.load_corpus(profile)
+        maker = Maker(profile, corpus, options.workers, options.only, options.replace)
+        maker.check_data()
+        for name in options.lists or maker.everything():
+            maker.make(name) if name in reference.LISTS else maker.make_table(name)
     except LabError as error:
         raise SystemExit(f"{error}") from None
-
-
-def make_lists(options: argparse.Namespace, profile: Profile) -> None:
-    """Make what the command line names."""
-    machine.prepare_torch()
-    corpus = utils.load_corpus(profile)
-    maker = Maker(profile, corpus, options.workers, options.only, options.replace)
-    maker.check_data()
-    for name in options.lists or maker.everything():
-        if name in reference.LISTS:
-            maker.make(name, train=not options.collect)
-        elif not options.collect:
-            maker.make_table(name)
 
 
 if __name__ == "__main__":
