@@ -197,11 +197,6 @@ def test_each_usual_mistake_is_told_by_its_name(name):
         assert not all(judgement.right) and label in " ".join(judgement.messages), label
 
 
-def test_messages_are_those_that_were_read():
-    """After a change: `python -m tests.mutants`, and read what is new in the file."""
-    assert mutants.messages() == mutants.MESSAGES.read_text(encoding="utf-8")
-
-
 def test_no_case_is_right_by_chance(names):
     """What does nothing, and what returns its first argument, gets no points at all."""
     for name in CODE:
