@@ -83,8 +83,8 @@ def check(name, **answers):
 def check_code(name, function):
     """Return the points that `check` gives a function, and what it prints."""
     scope = {ASKED[name].name: function}
-    said = printed(f"check({name!r})", scope)
-    return scope[check_module.MARKS][name], said
+    text = printed(f"check({name!r})", scope)
+    return scope[check_module.MARKS][name], text
 
 
 # ── The list of exercises and the notebook ──────────────────────────────────────────────────────
@@ -145,8 +145,8 @@ def test_every_answer_is_checked_and_every_guess_is_shown():
 )
 def test_the_solved_answer_gets_all_points(names, name, seed):
     assert points(name, names[ASKED[name].name], seed) == ASKED[name].points
-    got, said = check_code(name, names[ASKED[name].name])
-    assert got == ASKED[name].points and f"{name}: right, {got:g} of {got:g} points" in said
+    score, text = check_code(name, names[ASKED[name].name])
+    assert score == ASKED[name].points and f"{name}: right, {score:g} of {score:g} points" in text
 
 
 def test_there_are_mistakes_of_every_exercise():
@@ -224,8 +224,8 @@ def test_a_stub_is_not_started(names, cells, name):
 def test_a_function_that_calls_another_stub_was_started(names, cells):
     calls = "def rnn_cell(*arguments):\n    return gru_cell(*arguments)"
     with answered(names, f"{stub(cells, 'gru-cell')}\n\n\n{calls}"):
-        score, message = check_code("rnn-cell", names["rnn_cell"])
-    head, tried, *_ = message.splitlines()
+        score, text = check_code("rnn-cell", names["rnn_cell"])
+    head, tried, *_ = text.splitlines()
     assert score == 0 and head == "rnn-cell: not yet, 0 of 3 points."
     assert tried.endswith(": it calls gru-cell, which is not written yet.")
 
@@ -247,8 +247,8 @@ def raises_what_is_not_implemented(*arguments):
     ],
 )
 def test_what_pytorch_has_not_implemented_was_started(function, words):
-    score, message = check_code("rnn-cell", function)
-    assert score == 0 and words in message and check_module.NOT_STARTED not in message
+    score, text = check_code("rnn-cell", function)
+    assert score == 0 and words in text and check_module.NOT_STARTED not in text
 
 
 @pytest.mark.parametrize("name", CODE)
@@ -256,12 +256,8 @@ def test_an_answer_that_is_not_there_is_told(name):
     function = ASKED[name].name
     assert check(name).startswith(f"{name}: {function} is not there. Run the cell above.\n[---")
     for what, is_a in ((5, "value of type int"), ([1], "list of 1"), (None, "of type NoneType")):
-        score, message = check_code(name, what)
-        assert (
-            score == 0
-            and f"{function} is a" in message
-            and f"{is_a}, and should be a fun" in message
-        )
+        score, text = check_code(name, what)
+        assert score == 0 and f"{function} is a" in text and f"{is_a}, and should be a fun" in text
 
 
 def raises(*arguments):
@@ -277,11 +273,9 @@ def test_what_comes_back_is_told(name):
         lambda: 1: "TypeError: ",
         lambda *a: sys.exit(): "SystemExit in line 1",
     }.items():
-        score, message = check_code(name, function)
-        assert score == 0 and words in message and ASKED[name].hint in message, message
-        assert message.startswith(
-            f"{name}: not yet, 0 of {ASKED[name].points} points.\n  Tried with "
-        )
+        score, text = check_code(name, function)
+        assert score == 0 and words in text and ASKED[name].hint in text, text
+        assert text.startswith(f"{name}: not yet, 0 of {ASKED[name].points} points.\n  Tried with ")
 
 
 @pytest.mark.parametrize(
@@ -301,8 +295,8 @@ def test_what_comes_back_is_told(name):
     ids=str,
 )  # fmt: skip
 def test_a_wrong_form_is_told(value, words):
-    score, message = check_code("rnn-cell", lambda *a: value)
-    assert score == 0 and words in message
+    score, text = check_code("rnn-cell", lambda *a: value)
+    assert score == 0 and words in text
 
 
 def test_a_value_near_the_right_one_is_right(names):
@@ -333,8 +327,8 @@ def reads_all_beginnings_at_once(model, words):
     "function", [reads_again, reads_again_by_logits, reads_all_beginnings_at_once]
 )
 def test_beliefs_may_be_what_the_notebooks_classifier_says_of_each_beginning(function):
-    score, message = check_code("beliefs", function)
-    assert score == 2, message
+    score, text = check_code("beliefs", function)
+    assert score == 2, text
 
 
 def test_each_case_has_its_share(names):
@@ -370,8 +364,8 @@ CHANGES_INPUTS = {
 
 @pytest.mark.parametrize("name", CHANGES_INPUTS)
 def test_a_function_that_changes_its_inputs_is_told(name):
-    score, message = check_code(name, CHANGES_INPUTS[name])
-    assert score == 0 and harness.CHANGED in message
+    score, text = check_code(name, CHANGES_INPUTS[name])
+    assert score == 0 and harness.CHANGED in text
     first, again = (judge.try_function(TASKS[name].solution, TASKS[name], 0) for _ in range(2))
     assert [judge.difference(a.value, b.value) for a, b in zip(first, again, strict=True)] == [
         "" for _ in first
@@ -412,9 +406,9 @@ def module_of_torch(kind, *sizes):
     ],
 )
 def test_what_pytorch_has_ready_made_gets_no_points(name, function, called):
-    score, message = check_code(name, function)
-    assert score == 0 and f"{ASKED[name].name} calls torch's " in message and called in message
-    assert re.search(r"write the (equations|formula) instead", message)
+    score, text = check_code(name, function)
+    assert score == 0 and f"{ASKED[name].name} calls torch's " in text and called in text
+    assert re.search(r"write the (equations|formula) instead", text)
 
 
 WAYS_ROUND = {
@@ -433,16 +427,16 @@ WAYS_ROUND = {
 def test_the_labs_own_version_gets_no_points_whatever_it_is_called(way):
     scope = {"solutions": solutions}
     exec(WAYS_ROUND[way], scope)
-    score, message = check_code("mcnemar", scope["mcnemar"])
-    assert score == 0 and "  mcnemar calls the lab's own version. Write yours.\n" in message
-    assert message.startswith("mcnemar: not yet, 0 of 3 points.\n")
+    score, text = check_code("mcnemar", scope["mcnemar"])
+    assert score == 0 and "  mcnemar calls the lab's own version. Write yours.\n" in text
+    assert text.startswith("mcnemar: not yet, 0 of 3 points.\n")
     assert points("mcnemar", scope["mcnemar"]) == 0 and sys.getprofile() is None
 
 
 @pytest.mark.parametrize("name", [name for name in CODE if hasattr(solutions, ASKED[name].name)])
 def test_the_labs_own_version_of_each_exercise_gets_no_points(name):
-    score, message = check_code(name, lambda *a: getattr(solutions, ASKED[name].name)(*a))
-    assert score == 0 and "calls the lab's own version" in message
+    score, text = check_code(name, lambda *a: getattr(solutions, ASKED[name].name)(*a))
+    assert score == 0 and "calls the lab's own version" in text
 
 
 def test_what_the_lab_has_for_another_exercise_may_be_called(cells):
@@ -493,8 +487,8 @@ def test_a_loop_without_end_is_stopped_once_and_told(names):
             raise KeyboardInterrupt  # as the square button of Jupyter
         return names["rnn_cell"](*arguments)
 
-    score, message = check_code("rnn-cell", endless_in_the_second_call)
-    head, tried, *_ = message.splitlines()
+    score, text = check_code("rnn-cell", endless_in_the_second_call)
+    head, tried, *_ = text.splitlines()
     assert score == 0 and len(calls) == 2 and sys.getprofile() is None
     assert head == "rnn-cell: not yet, 0 of 3 points."
     assert tried == (
@@ -610,17 +604,17 @@ def test_whatever_the_answer_is_something_is_said_and_nothing_is_raised(name):
             continue  # so are these
         if ASKED[name].key is str and answer is VALUES[2]:
             continue  # this is a word
-        score, message = check_code(name, answer)
+        score, text = check_code(name, answer)
         assert score is not None and score < ASKED[name].points, answer
-        assert message.startswith(f"{name}: ") and "cannot be checked" not in message
-        assert len(message) < 1000 and "Traceback" not in message
+        assert text.startswith(f"{name}: ") and "cannot be checked" not in text
+        assert len(text) < 1000 and "Traceback" not in text
 
 
 def test_a_warning_of_pytorch_is_not_shown(names, cells):
     source = cells["gradient-by-step"].replace("        h.retain_grad()\n", "")
     with answered(names, source):
-        said = check_code("gradient-by-step", names["gradient_by_step"])[1]
-    assert "no attribute 'norm'" in said
+        text = check_code("gradient-by-step", names["gradient_by_step"])[1]
+    assert "no attribute 'norm'" in text
 
 
 def test_what_is_no_exercise_is_told():
@@ -634,8 +628,8 @@ def test_whatever_is_no_exercise_is_told_in_a_line():
     table = pd.DataFrame({"a": [1, 2]})
     others = [value for value in VALUES if not isinstance(value, str)]
     for value in [[1], check_module.check, None, np.array([1, 2]), np.array([]), table, *others]:
-        said = printed("check(value)", {"value": value})
-        assert re.fullmatch(r"There is no exercise .+\.\n", said), value
+        text = printed("check(value)", {"value": value})
+        assert re.fullmatch(r"There is no exercise .+\.\n", text), value
 
 
 def test_progress_counts_what_checks_can_give(names):
@@ -658,9 +652,9 @@ def test_without_a_name_check_says_what_is_still_open(names):
     asked = [name for name, exercise in LAB.items() if exercise.by_machine]
     assert first == f"Still open: {', '.join(asked)}." and bar.endswith(" points")
     scope.update(rnn_cell=names["rnn_cell"], answer_split="a", unroll=lambda *a: None)
-    said = printed("check('rnn-cell')\ncheck('split')\ncheck('unroll')\ncheck()", scope)
+    text = printed("check('rnn-cell')\ncheck('split')\ncheck('unroll')\ncheck()", scope)
     open_now = [name for name in asked if name not in ("rnn-cell", "split")]
-    assert said.splitlines()[-3] == f"Still open: {', '.join(open_now)}."
+    assert text.splitlines()[-3] == f"Still open: {', '.join(open_now)}."
 
 
 # ── Choices and numbers ─────────────────────────────────────────────────────────────────────────
@@ -671,8 +665,8 @@ def test_an_answer_is_recorded_and_not_judged(name):
     exercise = ASKED[name]
     answers = catalogue.letters(exercise) if exercise.kind == "choice" else (1.609, -3, 10**6)
     for answer in answers:
-        message = check_code(name, answer)[1]
-        assert message.startswith(f"{name}: recorded ({answer}). Your teacher will mark it.\n")
+        text = check_code(name, answer)[1]
+        assert text.startswith(f"{name}: recorded ({answer}). Your teacher will mark it.\n")
     assert check_code(name, answers[0])[0] is None
 
 
@@ -683,32 +677,32 @@ def test_what_is_no_letter_or_number_is_told(name):
         assert f"{name}: {check_module.NOT_STARTED}." in check_code(name, answer)[1]
     if ASKED[name].kind == "choice":
         for answer in ("B", "e", "ab", "", " b", 1, ["a"], "a, b"):
-            score, message = check_code(name, answer)
+            score, text = check_code(name, answer)
             assert score == 0
-            assert f'{answer!r} is no answer. Choose one of "a", "b", "c", "d".\n' in message
+            assert f'{answer!r} is no answer. Choose one of "a", "b", "c", "d".\n' in text
     else:
         for answer in ("25", "b", True, [3], math.nan, "three", 1j):
-            score, message = check_code(name, answer)
-            assert score == 0 and f"{name}: {answer!r} is no number." in message
+            score, text = check_code(name, answer)
+            assert score == 0 and f"{name}: {answer!r} is no number." in text
 
 
 @pytest.mark.parametrize("name", [name for name in QUESTIONS if ASKED[name].kind == "number"])
 def test_a_number_may_be_computed(name):
     for three in (np.int64(3), np.float32(3), np.array([3]), torch.tensor(3), torch.tensor([[3]])):
         number = "3" if "int" in str(three.dtype) else "3.0"
-        message = check_code(name, three)[1]
-        assert message.startswith(f"{name}: recorded ({number}). Your teacher will mark it.\n")
+        text = check_code(name, three)[1]
+        assert text.startswith(f"{name}: recorded ({number}). Your teacher will mark it.\n")
     for other in (np.True_, torch.tensor(True), np.array([3, 3]), torch.ones(2), np.complex64(1)):
-        score, message = check_code(name, other)
-        assert score == 0 and " is no number.\n" in message
+        score, text = check_code(name, other)
+        assert score == 0 and " is no number.\n" in text
 
 
 @pytest.mark.parametrize("name", [name for name in QUESTIONS if ASKED[name].kind == "number"])
 def test_a_number_with_a_comma_is_told(name):
     for pair, point in (((1, 609), "1.609"), ((-3, 0), "-3.0")):
-        score, message = check_code(name, pair)
+        score, text = check_code(name, pair)
         line = f"{name}: {pair} is no number; write a point, not a comma: {point}.\n"
-        assert score == 0 and message.startswith(line)
+        assert score == 0 and text.startswith(line)
     for other in ((1, 2, 3), (1, -2), (1.5, 2), [1, 609], ("1", "2"), (1,)):
         assert check_code(name, other)[1].startswith(f"{name}: {other!r} is no number.\n")
 
@@ -725,8 +719,8 @@ def out(tmp_path, monkeypatch):
 def guess(name, value=None, outcome=None):
     """Return what `guess` returns, the points it gives, and what it prints."""
     scope = {"outcome": outcome, f"guess_{name}": value}
-    said = printed(f"value = guess({name!r}, outcome)", scope)
-    return scope["value"], scope[check_module.MARKS][f"guess-{name}"], said
+    text = printed(f"value = guess({name!r}, outcome)", scope)
+    return scope["value"], scope[check_module.MARKS][f"guess-{name}"], text
 
 
 def stored(folder):
@@ -752,8 +746,8 @@ def test_a_guess_in_range_comes_back_and_has_its_point(name, value):
 @pytest.mark.parametrize("seventy", [np.int64(70), np.array([70]), torch.tensor(70.0)])
 def test_a_guess_may_be_computed_and_comes_back_as_a_plain_number(seventy, out):
     for name, value in (("linear", seventy), ("recall", dict.fromkeys(CELLS, seventy))):
-        result, score, message = guess(name, value, 5.0 if name == "linear" else None)
-        assert (score, message) == (1, "") and result == catalogue.plain(value)
+        result, score, text = guess(name, value, 5.0 if name == "linear" else None)
+        assert (score, text) == (1, "") and result == catalogue.plain(value)
         for number in result.values() if name == "recall" else [result]:
             assert number == 70 and type(number) in (int, float)
     assert stored(out) == [("guess-linear", "", 70.0, 5.0)]
@@ -761,8 +755,8 @@ def test_a_guess_may_be_computed_and_comes_back_as_a_plain_number(seventy, out):
 
 
 def test_a_share_where_per_cent_are_asked_is_told_and_kept():
-    value, _, message = guess("linear", 0.8)
-    assert value == 0.8 and "0.8 is read in per cent. If a share was meant: 0.8 is 80." in message
+    value, _, text = guess("linear", 0.8)
+    assert value == 0.8 and "0.8 is read in per cent. If a share was meant: 0.8 is 80." in text
     assert "per cent" in guess("recall", {"RNN": 0.3, "LSTM": 1, "GRU": 1})[2]
     for name, guessed in (
         ("linear", 80),
@@ -774,10 +768,8 @@ def test_a_share_where_per_cent_are_asked_is_told_and_kept():
 
 
 def test_a_guess_with_a_comma_is_told():
-    message = (
-        "guess-linear: (79, 5) is no prediction; write a point, not a comma: 79.5. Write a num"
-    )
-    assert guess("linear", (79, 5))[2].startswith(message)
+    text = "guess-linear: (79, 5) is no prediction; write a point, not a comma: 79.5. Write a num"
+    assert guess("linear", (79, 5))[2].startswith(text)
 
 
 @pytest.mark.parametrize(
@@ -801,10 +793,10 @@ def test_a_guess_with_a_comma_is_told():
     ],
 )
 def test_a_guess_out_of_range_is_none_and_is_told(name, value, wanted):
-    result, score, message = guess(name, value)
+    result, score, text = guess(name, value)
     assert result is None and score == 0
-    assert message.startswith(f"guess-{name}: ")
-    assert f"is no prediction. Write {wanted}" in message and message.count("\n") == 1
+    assert text.startswith(f"guess-{name}: ")
+    assert f"is no prediction. Write {wanted}" in text and text.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", GUESSES)
@@ -822,8 +814,8 @@ def test_a_guess_that_is_not_made_is_none_without_a_word(name, out):
 )
 def test_whatever_a_guess_is_nothing_is_raised(value, out):
     for name in ("linear", "six", "word"):
-        result, score, message = guess(name, value, 3.0)
-        assert (result, score) in ((None, 0), (catalogue.plain(value), 1)) and len(message) < 300
+        result, score, text = guess(name, value, 3.0)
+        assert (result, score) in ((None, 0), (catalogue.plain(value), 1)) and len(text) < 300
 
 
 def test_guesses_and_outcomes_are_kept_once_each(out):
@@ -869,10 +861,8 @@ def test_a_table_that_another_program_holds_stops_nothing_and_is_told(out, monke
 
     monkeypatch.setattr(Path, "replace", held)
     monkeypatch.setattr(files, "PATIENCE", 0.0)
-    result, score, message = guess("linear", 70.0, 79.8)
-    assert (result, score) == (70.0, 1) and message.count("\n") == 1
-    assert message.startswith(
-        "guess-linear: not kept for your report. Cannot write predictions.csv"
-    )
-    assert "Close the program that has it open" in message
+    result, score, text = guess("linear", 70.0, 79.8)
+    assert (result, score) == (70.0, 1) and text.count("\n") == 1
+    assert text.startswith("guess-linear: not kept for your report. Cannot write predictions.csv")
+    assert "Close the program that has it open" in text
     assert stored(out) == [("guess-linear", "", 60.0, 79.8)]

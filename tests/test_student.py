@@ -263,7 +263,7 @@ def outputs_of(notebook):
         if cell.cell_type == "code" and "exercise" not in cell.metadata and not asks:
             printed = "".join(o.text for o in cell.outputs if o.output_type == "stream")
             shown = [printed, *(dict(o.data) for o in cell.outputs if "data" in o)]
-            if not cell.source.startswith("live."):  # a widget's number
+            if not cell.source.startswith("widget."):  # a widget's number
                 kept[cell.id] = shown
     return kept
 
