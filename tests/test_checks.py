@@ -161,7 +161,10 @@ def test_each_mistake_loses_points_of_its_exercise(names, cells, name, nothing_n
     for label, old, new in mutants.MUTANTS[name]:
         assert cells[name].count(old) == 1, label
         with answered(names, cells[name].replace(old, new)):
-            assert check_module.examine(name, names, ASKED[name])[0] < ASKED[name].points, label
+            score, (head, tried, *_) = check_module.examine(name, names, ASKED[name])
+        assert score < ASKED[name].points, label
+        assert head == f"{name}: not yet, {score:.3g} of {ASKED[name].points} points.", label
+        assert tried.startswith("  Tried with "), label
 
 
 @pytest.mark.long
