@@ -256,6 +256,7 @@ ONE_AXIS = "the last axis is the first"
 TINY = "it keeps a gradient of zero from a division by zero"
 NUMBERS = "a list of numbers is as good as an array"
 FILLED = "every place is filled, whatever was there"
+SHARES = "largest / largest.sum()"
 
 
 class _Exchange(ast.NodeTransformer):
@@ -356,7 +357,6 @@ def _other_calls(call):
 
 
 # What `automatic` makes and is right all the same: exercise -> changed line -> why.
-PLACED = ".scatter(0, words, largest / largest.sum())"
 SURVIVORS = {
     "training-step": {
         "model.zero_grad()": "the optimizer has all weights of the model",
@@ -368,13 +368,12 @@ SURVIVORS = {
     "nucleus": {
         "probability = torch.softmax(log_probability / temperature, dim=-1)": ONE_AXIS,
         "keep = ordered.cumsum(-1) - ordered < p": ONE_AXIS,
-        f"return torch.zeros_like(probability){PLACED.replace('0', '-1')}": ONE_AXIS,
-        **{
-            f"return torch.zeros_like({name}){PLACED}": FILLED
-            for name in ("log_probability", "largest", "ordered")
-        },
-        f"return torch.ones_like(probability){PLACED}": FILLED,
-        f"return probability{PLACED}": FILLED,
+        f"return torch.zeros_like(probability).scatter(-1, words, {SHARES})": ONE_AXIS,
+        f"return torch.zeros_like(log_probability).scatter(0, words, {SHARES})": FILLED,
+        f"return torch.zeros_like(largest).scatter(0, words, {SHARES})": FILLED,
+        f"return torch.zeros_like(ordered).scatter(0, words, {SHARES})": FILLED,
+        f"return torch.ones_like(probability).scatter(0, words, {SHARES})": FILLED,
+        f"return probability.scatter(0, words, {SHARES})": FILLED,
         "keep = ordered.cumsum(0) - ordered <= p": "only where some words have exactly p",
     },
     "open-gate": {

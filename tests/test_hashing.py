@@ -336,6 +336,20 @@ def test_settings_are_seen_under_any_name(load):
     assert reads == {"decay", "bidirectional", "keep"}
 
 
+def test_settings_are_seen_by_a_class_that_a_table_holds(load):
+    text = """
+    class Model:
+        def __init__(self, sizes, settings):
+            self.pooled = settings.readout
+
+    MODELS = {"one": Model}
+
+    def train(settings, data, record, device):
+        return MODELS[settings.network](*data, settings)
+    """
+    assert hashing.hash_code(load(text).train).reads == {"network", "readout"}
+
+
 def test_a_global_object_that_nobody_can_tell_from_others_is_refused(load):
     with pytest.raises(LabError, match=r"reads frame, a DataFrame.*Hand it to the function"):
         digits(load("import pandas\nframe = pandas.DataFrame()\ndef train(): return frame\n"))

@@ -461,10 +461,12 @@ def test_a_report_says_which_list_is_of_which_profile(tmp_path):
 def test_tables_of_the_student_s_own_stop_no_report(tmp_path):
     lists = runs_of("quick", ["default", "ladder_first", "my"])
     lists["my"] = lists["my"].drop(columns=["test_accuracy"])
+    lists["my"] = lists["my"].assign(code="0012345600123456", data="12345678e9012345")
     lists["notes"] = pd.DataFrame({"rate": [0.1], "accuracy": [0.7]})
     runs = write_lists(tmp_path, lists)
     assert sorted(set(runs["list"])) == ["default recipe", "further notebooks", "my experiment"]
     assert my_report.run_table(runs).count("| – |") == 2  # a result that is not there
+    assert my_report.run_table(runs).count("| 123456 | 001234 |") == 2  # digits, and no number
     (tmp_path / "predictions.csv").write_text("name,value\nlinear,60\n")
     work = my_report.Work(ROOT / NOTEBOOK)
     assert "| predicted | came out |" in my_report.predictions(work, tmp_path)

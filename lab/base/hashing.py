@@ -289,23 +289,35 @@ def _settings_names(definitions: Sequence[Any]) -> Names:
 def _handed_on(function: types.FunctionType, name: str) -> Iterator[tuple[Any, str]]:
     """Yield which functions of ours are called with a variable, and as which parameter."""
     for call in ast.walk(source.definition_of(function)):
-        meaning = isinstance(call, ast.Call) and source.meaning_of(function, call.func)
-        if not meaning or meaning.attributes:
-            continue
-        called, bound = _bare(meaning.value), 0
-        if isinstance(called, type):
-            called, bound = called.__init__, 1  # after self
-        if not isinstance(called, types.FunctionType) or not _is_ours(called):
-            continue
-        parameters = inspect.getfullargspec(called).args[bound:]
-        starred = False
-        for place, value in enumerate(call.args):
-            starred |= isinstance(value, ast.Starred)  # then it may be any that is left
-            if isinstance(value, ast.Name) and value.id == name:
-                yield from ((called, p) for p in parameters[place : None if starred else place + 1])
-        for keyword in call.keywords:
-            if isinstance(keyword.value, ast.Name) and keyword.value.id == name:
-                yield called, keyword.arg
+        for called in _called(function, call):
+            bound = isinstance(called, type)  # then self comes first
+            called = called.__init__ if bound else called
+            if not isinstance(called, types.FunctionType) or not _is_ours(called):
+                continue
+            parameters = inspect.getfullargspec(called).args[bound:]
+            starred = False
+            for place, value in enumerate(call.args):
+                starred |= isinstance(value, ast.Starred)  # then it may be any that is left
+                if isinstance(value, ast.Name) and value.id == name:
+                    yield from (
+                        (called, p) for p in parameters[place : None if starred else place + 1]
+                    )
+            for keyword in call.keywords:
+                if isinstance(keyword.value, ast.Name) and keyword.value.id == name:
+                    yield called, keyword.arg
+
+
+def _called(function: types.FunctionType, call: ast.AST) -> list[Any]:
+    """Return what a call may call: one thing, or, of TABLE[...](), any entry; [] if it is none."""
+    if not isinstance(call, ast.Call):
+        return []
+    of_table = isinstance(call.func, ast.Subscript)
+    meaning = source.meaning_of(function, call.func.value if of_table else call.func)
+    if not meaning or meaning.attributes:
+        return []
+    if of_table:
+        return list(map(_bare, meaning.value.values())) if isinstance(meaning.value, dict) else []
+    return [_bare(meaning.value)]
 
 
 def _bare(value: Any) -> Any:

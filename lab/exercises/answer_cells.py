@@ -76,6 +76,23 @@ def find(cells: list[dict[str, Any]]) -> dict[str, list[Answer]]:
     return answers
 
 
+def nonempty(cells: list[dict[str, Any]]) -> dict[str, Answer]:
+    """Return the answers that are not empty; of several cells with one, the last."""
+    return {
+        name: one
+        for name, ones in find(cells).items()
+        for one in ones
+        if not is_empty(one.source, ASKED[name], one.question)
+    }
+
+
+def edition_of(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Return what a notebook says of the edition that it was given out in; {} if nothing."""
+    metadata = notebook.get("metadata")
+    edition = metadata.get("lab2") if isinstance(metadata, dict) else None
+    return edition if isinstance(edition, dict) else {}
+
+
 def exercise_metadata(cell: dict[str, Any]) -> dict[str, Any]:
     """Return what the metadata of a cell say of the exercise that it answers; {} if nothing."""
     metadata = cell.get("metadata")

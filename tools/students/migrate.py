@@ -85,7 +85,7 @@ def insert_answers(
 ) -> tuple[int, list[str]]:
     """Put old answers into the new cells; return how many, and what else there is to say."""
     own, count, messages, stays = answer_cells.find(cells), 0, [], []
-    for name, one in _written(before).items():
+    for name, one in answer_cells.nonempty(before).items():
         exercise = ASKED[name]
         if name not in own:
             messages.append(f"{name}: is no longer asked in {new.name}. The answer stays in {old}.")
@@ -115,16 +115,6 @@ def insert_answers(
     return count, messages
 
 
-def _written(cells: list[Cell]) -> dict[str, answer_cells.Answer]:
-    """Return the answers in which something was written; where there are several, the last."""
-    return {
-        name: one
-        for name, ones in answer_cells.find(cells).items()
-        for one in ones
-        if not answer_cells.is_empty(one.source, ASKED[name], one.question)
-    }
-
-
 # ── Other cells ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -134,10 +124,11 @@ def own_cells(before: Cell, new: list[Cell]) -> list[tuple[Cell, str]]:
     No answer ("") where that is not sure: if the old notebook does not tell which cells its edition
     had, and for a second cell with one answer, of which the last was taken.
     """
-    cells, edition = before["cells"], _edition(before)
+    cells, edition = before["cells"], answer_cells.edition_of(before).get("cells")
+    edition = edition if isinstance(edition, list) else []  # the ids when it was given out
     ids, sources = {cell.get("id") for cell in new}, {answer_cells.source_of(cell) for cell in new}
     at = {one.place: (name, one) for name, ones in answer_cells.find(cells).items() for one in ones}
-    answers = _written(cells).values()
+    answers = answer_cells.nonempty(cells).values()
     own, after = [], ""
     for place, cell in reversed(list(enumerate(cells))):
         source, known = answer_cells.source_of(cell), cell.get("id")
@@ -150,14 +141,6 @@ def own_cells(before: Cell, new: list[Cell]) -> list[tuple[Cell, str]]:
             if asks or known not in edition:
                 own.append((cell, after if known and edition and not asks else ""))
     return own[::-1]
-
-
-def _edition(notebook: Cell) -> list[str]:
-    """Return the ids of the cells that a notebook had when it was given out; [] if unknown."""
-    metadata = notebook.get("metadata")
-    edition = metadata.get("lab2") if isinstance(metadata, dict) else None
-    cells = edition.get("cells") if isinstance(edition, dict) else None
-    return cells if isinstance(cells, list) else []
 
 
 def insert_own_cells(own: list[tuple[Cell, str]], cells: list[Cell]) -> list[Cell]:
@@ -207,11 +190,11 @@ def _first_line(cell: Cell) -> str:
 
 def _changed(old: list[Cell], new: list[Cell]) -> list[str]:
     """Return the ids of cells of code without an answer whose source is not the same in both."""
-    places = [
+    before, after = (
         {c.get("id"): answer_cells.source_of(c) for c in cells if _is_plain_code(c)}
         for cells in (old, new)
-    ]
-    return [str(i) for i, source in places[0].items() if places[1].get(i, source) != source]
+    )
+    return [str(i) for i, source in before.items() if after.get(i, source) != source]
 
 
 def _is_plain_code(cell: Cell) -> bool:

@@ -26,7 +26,7 @@ from lab import config
 from lab.base import files, i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
-from lab.exercises.catalogue import ASKED, LAB
+from lab.exercises.catalogue import LAB
 from lab.experiments.results import TYPES
 from tools.students import report
 
@@ -71,9 +71,10 @@ class Work:
         content = answer_cells.read(path)
         config.name_language(report.language_of(content))
         self.notebook = nbformat.from_dict(_tidied(content))
+        nonempty = answer_cells.nonempty(self.notebook.cells)
         found = answer_cells.find(self.notebook.cells)
-        self.answers = {name: _last_filled(name, ones) for name, ones in found.items()}
-        self.missing = [name for name in LAB if not _is_written(name, self.answers.get(name))]
+        self.answers = {name: ones[-1] for name, ones in found.items()} | nonempty
+        self.missing = [name for name in LAB if name not in nonempty]
 
     @property
     def stopped(self) -> str:
@@ -103,69 +104,55 @@ class Work:
         one = self.answers[name]
         return re.sub(r"(?m)^#+ +(.*)$", r"**\1**", answer_cells.text_of(one.source, one.question))
 
+    def outputs(self, pattern: str = "") -> list[nbformat.NotebookNode]:
+        """Return the outputs of the cells of code in which a pattern is found."""
+        code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        return [o for cell in code if re.search(pattern, cell.source) for o in cell.outputs]
+
     def figure(self, name: str) -> dict[str, Any] | None:
         """Return the picture that the cell which saves a figure has shown; None: it was not run."""
-        for cell in self.notebook.cells:
-            if cell.cell_type == "code" and re.search(rf'"{name}"\s*\)', cell.source):
-                for output in cell.outputs:
-                    if "image/png" in output.get("data", {}):
-                        return {"image/png": output.data["image/png"]}
-        return None
+        shown = [output.get("data", {}) for output in self.outputs(rf'"{name}"\s*\)')]
+        pictures = [data["image/png"] for data in shown if "image/png" in data]
+        return {"image/png": pictures[0]} if pictures else None
 
     def tables(self, code: str) -> list[nbformat.NotebookNode]:
         """Return the tables that a cell with this code has shown, as a cell without code."""
-        shown = [
-            output
-            for cell in self.notebook.cells if cell.cell_type == "code" and code in cell.source
-            for output in cell.outputs if "text/html" in output.get("data", {})
-        ]  # fmt: skip
-        return [new_code_cell("", outputs=[new_output("display_data", o.data)]) for o in shown]
+        shown = [output.get("data", {}) for output in self.outputs(re.escape(code))]
+        tables = [new_output("display_data", data) for data in shown if "text/html" in data]
+        return [new_code_cell("", outputs=[table]) for table in tables]
 
     def checked(self) -> dict[str, float]:
         """Return the points of each exercise as its last check in the notebook told them."""
-        printed = [
-            output.get("text", "")
-            for cell in self.notebook.cells if cell.cell_type == "code"
-            for output in cell.outputs
-        ]  # fmt: skip
-        told: list[tuple[int, str, str]] = []
+        printed = "\n".join(str(output.get("text", "")) for output in self.outputs())
+        lines: list[tuple[int, str, str]] = []
         for pattern in map(i18n.recognizer, CHECKED):
-            for found in pattern.finditer("\n".join(map(str, printed))):
-                told.append((found.start(), found["s0"], found.groupdict().get("s1") or "0"))
-        return {name: float(points) for _, name, points in sorted(told) if name in LAB}
-
-
-def _last_filled(name: str, ones: list[answer_cells.Answer]) -> answer_cells.Answer:
-    """Return the last of some cells that is not empty, for a copy below may be a trial."""
-    return ([one for one in ones if _is_written(name, one)] or ones)[-1]
-
-
-def _is_written(name: str, one: answer_cells.Answer | None) -> bool:
-    return one is not None and not answer_cells.is_empty(one.source, ASKED[name], one.question)
+            for found in pattern.finditer(printed):
+                lines.append((found.start(), found["s0"], found.groupdict().get("s1") or "0"))
+        return {name: float(points) for _, name, points in sorted(lines) if name in LAB}
 
 
 def _tidied(content: dict[str, Any]) -> dict[str, Any]:
     """Return a notebook whose cells have all that nbformat expects."""
     cells = []
     for cell in content["cells"]:
-        if not isinstance(cell, dict):
-            continue
-        code = cell.get("cell_type") == "code"
-        outputs = [
-            o for o in cell.get("outputs") or [] if isinstance(o, dict) and "output_type" in o
-        ]
-        for output in outputs:
-            if "text" in output:
-                output["text"] = _joined(output["text"])
-            if isinstance(output.get("data"), dict):
-                output["data"] = {k: _joined(v) for k, v in output["data"].items()}
-        metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
-        tidy = {"cell_type": "code" if code else "markdown", "source": answer_cells.source_of(cell)}
-        tidy["metadata"] = {k: v for k, v in metadata.items() if k == "exercise"}
-        cells.append(
-            {**tidy, "id": str(cell.get("id", "")), **({"outputs": outputs} if code else {})}
-        )
+        exercise = answer_cells.exercise_metadata(cell)
+        tidy = {"id": str(cell.get("id", "")), "source": answer_cells.source_of(cell)}
+        tidy |= {"cell_type": "markdown", "metadata": {"exercise": exercise} if exercise else {}}
+        if cell.get("cell_type") == "code":
+            outputs = [o for o in cell.get("outputs") or [] if isinstance(o, dict)]
+            outputs = [_tidied_output(o) for o in outputs if "output_type" in o]
+            tidy |= {"cell_type": "code", "outputs": outputs}
+        cells.append(tidy)
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _tidied_output(output: dict[str, Any]) -> dict[str, Any]:
+    """Return an output with texts where a file has lists of lines."""
+    if "text" in output:
+        output["text"] = _joined(output["text"])
+    if isinstance(output.get("data"), dict):
+        output["data"] = {kind: _joined(value) for kind, value in output["data"].items()}
+    return output
 
 
 def _joined(lines: Any) -> Any:
@@ -220,12 +207,12 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
     code = {name: exercise for name, exercise in LAB.items() if exercise.kind == "code"}
     reached = sum(checked.get(name, 0) for name in code)
     guesses = [name for name, exercise in LAB.items() if exercise.kind == "guess"]
-    made = [name for name in guesses if name not in work.missing]
+    predictions_made = len([name for name in guesses if name not in work.missing])
     lines = [
         f"Profile: {profile_of(runs)}",
         f"Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
         "as the notebook's last checks told",
-        f"Predictions made: {len(made)} of {len(guesses)}",
+        f"Predictions made: {predictions_made} of {len(guesses)}",
         f"Answers written: {len(LAB) - len(work.missing)} of {len(LAB)}",
     ]
     less = [f"{n} ({checked[n]:.3g}/{e.points})" for n, e in code.items()
@@ -240,17 +227,17 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
 def predictions(work: Work, folder: Path) -> str:
     """Return a table of predictions and outcomes."""
     try:
-        came = files.read_table("predictions", folder)[["id", "part", "outcome"]]
+        table = files.read_table("predictions", folder)[["id", "part", "outcome"]]
     except (LabError, KeyError):  # none, or of another version of the lab
-        came = pd.DataFrame({"id": [], "part": [], "outcome": []})
+        table = pd.DataFrame({"id": [], "part": [], "outcome": []})
     rows = [row("", "predicted", "came out"), "|---|---|---|"]
     for name, exercise in LAB.items():
         if exercise.kind != "guess":
             continue
         answer = work.answers.get(name)
         value = answer_cells.value_of(answer.source, exercise.name) if answer else None
-        outcome = came[came["id"] == name].set_index("part")["outcome"].to_dict()
-        outcome = {("" if key != key else key): said for key, said in outcome.items()}
+        outcome = table[table["id"] == name].set_index("part")["outcome"].to_dict()
+        outcome = {("" if key != key else key): result for key, result in outcome.items()}
         parts = value if isinstance(value, dict) else dict.fromkeys(outcome or [""], value)
         for part in outcome or parts:
             label = i18n.say(f"{exercise.title}{f': {part}' if part else ''}")
@@ -322,12 +309,12 @@ def profile_of(runs: pd.DataFrame) -> str:
     if runs.empty:
         return "no run is finished"
     names = {recipe: _profiles(runs[runs["list"] == recipe]) for recipe in RECIPES}
-    said = sorted({name for each in names.values() for name in each})
-    if len(said) > 1:  # one list is newer than the other
+    profiles = sorted({name for each in names.values() for name in each})
+    if len(profiles) > 1:  # one list is newer than the other
         return "; ".join(f"{recipe}: {', '.join(each)}" for recipe, each in names.items() if each)
-    if said == ["quick"]:
+    if profiles == ["quick"]:
         return "quick (not course: the hour was not there)"
-    return said[0] if said else "only a part was run"
+    return profiles[0] if profiles else "only a part was run"
 
 
 def _profiles(runs: pd.DataFrame) -> list[str]:
@@ -367,13 +354,9 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         work = Work(arguments.notebook)
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
-    author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
-    block = report.TitleBlock(author, contents=False)
-    content = pages(work, config.output_folder())
-    try:
+        author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
+        block = report.TitleBlock(author, contents=False)
+        content = pages(work, config.output_folder())
         written = report.write(content, arguments.notebook.parent, arguments.pdf, False, block)
     except LabError as error:
         print(error, file=sys.stderr)

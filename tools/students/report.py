@@ -32,6 +32,7 @@ import doctor
 from lab import config
 from lab.base import files, i18n
 from lab.config import ROOT, LabError
+from lab.exercises import answer_cells
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 IMAGE_TAG = re.compile(r'<img\s+[^>]*?src="([^"]+)"[^>]*?/?>')
@@ -178,9 +179,7 @@ def write_pdf(
 
 def language_of(content: dict[str, Any]) -> str:
     """Return the language of a notebook, as its metadata tell."""
-    metadata = content.get("metadata")
-    lab = metadata.get("lab2") if isinstance(metadata, dict) else None
-    language = lab.get("language") if isinstance(lab, dict) else None
+    language = answer_cells.edition_of(content).get("language")
     return language if language in i18n.languages() else i18n.ENGLISH
 
 
@@ -203,7 +202,8 @@ def write_typst(
     warn_of_fonts(parts)
     title = title_of(content)
     parts = re.sub(rf"^# {re.escape(title)}$", "", parts, count=1, flags=re.M)
-    options = ["--wrap=none", "--shift-heading-level-by=-1"]
+    # in lines so long, pandoc leaves the widths of a table's columns to Typst
+    options = ["--wrap=none", "--columns=10000", "--shift-heading-level-by=-1"]
     body = pypandoc.convert_text(parts, "typst", MARKDOWN, extra_args=options)
     names = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
     names |= {"LANGUAGE": config.language(), "CONTENTS": i18n.say("Contents")}
@@ -242,12 +242,12 @@ def notice(content: nbformat.NotebookNode) -> str:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 stop = f"{output.ename}: {COLOUR_CODE.sub('', output.evalue)}".splitlines()[0]
-                said = f"This notebook stopped at an error, in code cell {place}: {stop}"
-                return box(i18n.say(said))
+                text = f"This notebook stopped at an error, in code cell {place}: {stop}"
+                return box(i18n.say(text))
     run = [cell for cell in code if cell.get("execution_count")]
     if len(run) < len(code):
-        said = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
-        return box(i18n.say(said))
+        text = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
+        return box(i18n.say(text))
     return ""
 
 
@@ -295,7 +295,7 @@ def markdown_parts(
 
 
 def text_markdown(cell: nbformat.NotebookNode, folder: Path, build: Path, name: str) -> str:
-    """Return the Markdown of a text cell: pictures copied, equations and tables as pandoc likes."""
+    """Return the Markdown of a text cell: pictures copied, equations as pandoc likes."""
 
     def picture(found: re.Match[str]) -> str:
         alternative, path, caption = found.groups()
@@ -305,8 +305,7 @@ def text_markdown(cell: nbformat.NotebookNode, folder: Path, build: Path, name: 
         return f"\n\n{picture_markdown(file, caption or alternative)}\n\n"
 
     text = IMAGE_TAG.sub(r"![](\1)", cell.source)
-    text = PICTURE.sub(picture, text)
-    return weigh_columns(equations_marked(text))
+    return equations_marked(PICTURE.sub(picture, text))
 
 
 def equations_marked(text: str) -> str:
@@ -369,7 +368,7 @@ def output_markdown(
         file = write_picture(kind, data[kind], build / f"{name}.{PICTURES[kind]}")
         return f"\n\n{picture_markdown(file, caption)}\n\n"
     if "text/markdown" in data:
-        return f"\n\n{weigh_columns(data['text/markdown'])}\n\n"
+        return f"\n\n{data['text/markdown']}\n\n"
     if "<table" in data.get("text/html", ""):
         return table_markdown(data["text/html"])
     text = data.get("text/plain", "")
@@ -424,35 +423,6 @@ def highlighted(found: re.Match[str]) -> str:
     *rgb, alpha = found[1].split(",")
     colour = f"rgb({', '.join(rgb)}, {100 * float(alpha):.0f}%)"
     return f"#highlight(fill: {colour})[{found[2]}]"
-
-
-def weigh_columns(text: str) -> str:
-    """Give the columns of each table in a Markdown text widths that suit what is in them.
-
-    Pandoc takes a column's share of the page from the number of its dashes. A column gets as many
-    as its longest cell has letters, but not more than forty.
-    """
-    lines = text.split("\n")
-    for place, line in enumerate(lines):
-        if not re.fullmatch(r"\s*\|?(\s*:?-+:?\s*\|)+(\s*:?-+:?\s*)?\|?\s*", line):
-            continue
-        last = next((i for i in range(place, len(lines)) if "|" not in lines[i]), len(lines))
-        rows = [cells(row) for row in [lines[place - 1], *lines[place + 1 : last]]]
-        marks = cells(line)
-        widths = [
-            max(len(row[i]) if i < len(row) else 0 for row in rows) for i in range(len(marks))
-        ]
-        dashes = [
-            re.sub("-+", "-" * max(3, min(width, 40)), mark, count=1)
-            for mark, width in zip(marks, widths, strict=True)
-        ]
-        lines[place] = f"|{'|'.join(dashes)}|"
-    return "\n".join(lines)
-
-
-def cells(row: str) -> list[str]:
-    """Return the cells of a row of a Markdown table."""
-    return [cell.strip() for cell in re.split(r"(?<!\\)\|", row.strip().strip("|"))]
 
 
 def fence(text: str, language: str = "") -> str:
