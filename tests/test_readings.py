@@ -200,33 +200,28 @@ def test_numbers_of_the_readmes_stand_in_the_stored_results(page):
     """A coarse net: it does not know which number a sentence means."""
     text = (ROOT / page).read_text(encoding="utf-8")
     text = text.split("## Working with it")[0] if page == "README.md" else text
-    known = {f"{100 * share:.1f}" for share in all_accuracies()}
-    for profile in PROFILES:
-        for name, column in (("findings", "value"), ("counting", "perplexity")):
-            if (reference.folder_of(profile) / f"{name}.csv").exists():
-                known |= {f"{number:.1f}" for number in table(name, profile)[column].abs()}
-        known |= {f"{number:.1f}" for number in stored("language", profile).get("perplexity", ())}
-        for name in ("default", "tuned"):
-            if len(stored(name, profile)):
-                rows = differences(name, profile).drop(columns="supported").to_numpy(float)
-                known |= {f"{number:.1f}" for number in abs(rows).ravel()}
+    known = {f"{number:.1f}" for profile in PROFILES for number in numbers_of(profile)}
     numbers = set(NUMBER.findall(NO_RESULT.sub("", text)))
     stray = {n for n in numbers if "." in n} - known - KNOWN
     assert not stray
 
 
-def all_accuracies():
-    """Yield all test accuracies of stored runs, of networks' runs together, and of the lines."""
-    for profile in PROFILES:
-        if (reference.folder_of(profile) / "baselines.csv").exists():
-            yield from table("baselines", profile).iloc[:, 1:].to_numpy().ravel()
-        if len(stored("best", profile)):
-            yield from statistics.accuracy_table(together(profile)).to_numpy().ravel() / 100
-        for name in reference.LISTS:
-            runs = stored(name, profile)
-            if len(runs):
-                yield from runs["test_accuracy"]
-                runs = runs.dropna(subset="test_accuracy")
-                correct = reference.predictions(runs, profile).correct
-                intervals = statistics.accuracy_table(correct)[["mean", "low", "high"]]
-                yield from intervals.to_numpy().ravel() / 100
+def numbers_of(profile):
+    """Yield stored results of a profile, shares in per cent, and what is computed of them."""
+    for name in ("findings", "counting", "baselines"):
+        if (reference.folder_of(profile) / f"{name}.csv").exists():
+            numbers = table(name, profile).select_dtypes("number").abs()
+            yield from (numbers * (100 if name == "baselines" else 1)).to_numpy().ravel()
+    yield from stored("language", profile).get("perplexity", ())
+    for name in reference.LISTS:
+        if len(stored(name, profile)):
+            runs = stored(name, profile).dropna(subset="test_accuracy")
+            correct = reference.predictions(runs, profile).correct
+            yield from 100 * runs["test_accuracy"]
+            yield from statistics.accuracy_table(correct).to_numpy().ravel()
+    for name in ("default", "tuned"):
+        if len(stored(name, profile)):
+            columns = differences(name, profile).drop(columns="supported")
+            yield from columns.abs().to_numpy(float).ravel()
+    if len(stored("best", profile)):
+        yield from statistics.accuracy_table(together(profile)).to_numpy().ravel()

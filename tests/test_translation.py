@@ -49,6 +49,15 @@ def english():
     return answer_cells.read(ROOT / "lab2.ipynb")
 
 
+@pytest.fixture
+def changed(english):
+    """The English notebook with one text longer."""
+    notebook = copy.deepcopy(english)
+    cell = next(cell for cell in notebook["cells"] if cell["id"] == "intro")
+    cell["source"] = source(cell) + " And more."
+    return notebook
+
+
 def cells_of(language):
     return answer_cells.read(translate.path_of(language))["cells"]
 
@@ -81,10 +90,7 @@ def test_the_notebook_is_made_of_the_english_one_and_its_translations(english, l
 
 
 @every_language
-def test_a_changed_text_is_named_and_nothing_is_written(english, language):
-    changed = copy.deepcopy(english)
-    cell = next(cell for cell in changed["cells"] if cell["id"] == "intro")
-    cell["source"] = source(cell) + " And more."
+def test_a_changed_text_is_named_and_nothing_is_written(changed, language):
     known = translate.catalogue(language)
     with pytest.raises(LabError, match=r"have changed since: intro\."):
         translate.translated(changed, known, language)
@@ -97,12 +103,9 @@ def test_no_translation_is_left_of_a_text_that_is_gone(english, language):
     assert known - there == set()
 
 
-def test_new_texts_are_taken_in_and_old_translations_stay(tmp_path, monkeypatch, english):
+def test_new_texts_are_taken_in_and_old_translations_stay(tmp_path, monkeypatch, changed):
     path = tmp_path / "lab2.po"
     path.write_bytes(i18n.file_of("zh", "lab2").read_bytes())
-    changed = copy.deepcopy(english)
-    cell = next(cell for cell in changed["cells"] if cell["id"] == "intro")
-    cell["source"] = source(cell) + " And more."
     monkeypatch.setattr(i18n, "file_of", lambda *_: path)
     monkeypatch.setattr(translate, "ROOT", tmp_path)
     monkeypatch.setattr(answer_cells, "read", lambda _: changed)
@@ -240,18 +243,8 @@ def test_tables_and_pictures_of_the_notebook_are_in_chinese():
                 shown += re.findall(r"<th[^>]*>([^<]+)</th>", page)
     left = {text for text in shown if re.search(r"[a-z]{3,}", KEPT.sub("", text))
             and not CHINESE.search(text)}  # fmt: skip
-    allowed = {
-        "quick",
-        "full",
-        "options",
-        "output",
-        "h_n",
-        "mean",
-        "std",
-        "count",
-        "train_accuracy",
-    }
-    assert left - allowed == set()
+    allowed = {"quick", "full", "options", "output", "h_n", "mean", "std", "count"}
+    assert left <= allowed | {"train_accuracy"}
 
 
 LABELS = {"title", "xlabel", "ylabel", "label"}

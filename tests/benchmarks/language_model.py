@@ -10,20 +10,15 @@ units, 32 columns, 40 words a piece) with the same optimizer:
     lab     the notebook's `read_stream`, one process of one thread per core
 
 It measures the LSTM in three rounds, or with --long all three cells in five, prints a table and
-writes build/bench_language.json. `share of peak` counts as useful what `engine.py` counts, and for
-the softmax 6 operations per weight that a token's group needs.
+writes build/bench_language.json.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import engine
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -37,10 +32,9 @@ from lab.exercises import solutions
 from lab.notebooks import lesson
 
 COLUMNS, STEPS = 32, 40
-CELLS = {"RNN": "RNN-256", "LSTM": "LSTM-256", "GRU": "GRU-256"}
 
 
-def real_stream(batches: int) -> list[token_stream.StreamBatch]:
+def real_stream(batches):
     """Return `batches` pieces of a stream of packaged reviews."""
     stream = token_stream.make_stream(engine.real_reviews()[0], seed=0)
     stream = stream[: COLUMNS * STEPS * batches + 1]
@@ -50,15 +44,13 @@ def real_stream(batches: int) -> list[token_stream.StreamBatch]:
 class Stock(nn.Module):
     """Embedding, packed recurrent layer, a plain linear layer to the whole vocabulary."""
 
-    def __init__(self, cell: str, words: int) -> None:
+    def __init__(self, cell, words):
         super().__init__()
         self.embedding = nn.Embedding(words, engine.DIMENSION)
         self.recurrent = getattr(nn, cell)(engine.DIMENSION, 256)
         self.linear = nn.Linear(256, words)
 
-    def forward(
-        self, batch: token_stream.StreamBatch, state: object
-    ) -> tuple[torch.Tensor, object]:
+    def forward(self, batch, state):
         """Return the mean loss of a piece, and the state after it."""
         lengths = torch.full((COLUMNS,), len(batch.text))
         packed = pack_padded_sequence(self.embedding(batch.text), lengths)
@@ -66,9 +58,7 @@ class Stock(nn.Module):
         return F.cross_entropy(self.linear(output.data), batch.target.flatten()), state
 
 
-def train_stock(
-    model: Stock, batches: list[token_stream.StreamBatch], optimizer: torch.optim.Optimizer
-) -> None:
+def train_stock(model, batches, optimizer):
     """Train on pieces of a stream as the stock recipe does."""
     state = None
     for batch in batches:
@@ -80,7 +70,7 @@ def train_stock(
         state = solutions.detached(state)
 
 
-def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
+def measure(cell, recipe, steps):
     """Train on `steps` pieces after one to warm up; return tokens per second."""
     if recipe == "lab":
         machine.prepare_torch(threads=1)
@@ -96,47 +86,28 @@ def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
     start = time.perf_counter()
     train(model, batches[1:], optimizer)
     tokens = sum(batch.target.numel() for batch in batches[1:])
-    figures = {"tokens_per_second": tokens / (time.perf_counter() - start)}
-    if recipe == "lab":
-        targets = torch.cat([batch.target.flatten() for batch in batches])
-        figures["flops"] = softmax_flops(model.output, targets.numpy())
-    return figures
+    return {"tokens_per_second": tokens / (time.perf_counter() - start)}
 
 
-def softmax_flops(output: nn.AdaptiveLogSoftmaxWithLoss, targets: np.ndarray) -> float:
-    """Return the useful operations of one training step in the softmax, per token."""
-    flops = 6.0 * output.head.weight.numel()
-    for group, low, high in zip(output.tail, output.cutoffs, output.cutoffs[1:]):
-        share = np.mean((targets >= low) & (targets < high))
-        flops += 6.0 * share * sum(weight.numel() for weight in group.parameters())
-    return flops
-
-
-def variants_of(cell: str, steps: int) -> dict[str, Callable[[], float]]:
-    """Return what is measured of a cell: tokens a second by both recipes, and the peak."""
-    cores = machine.available_cores()
-    jobs, peaks = [(cell, "lab", str(steps))] * cores, [(CELLS[cell], "peak", "0")] * cores
+def variants_of(cell, steps):
+    """Return what is measured of a cell: tokens a second by both recipes."""
+    jobs = [(cell, "lab", str(steps))] * machine.available_cores()
     return {
         "stock": lambda: run_alone((cell, "stock", "6"))[0]["tokens_per_second"],
         "lab": lambda: sum(run["tokens_per_second"] for run in run_alone(*jobs)),
-        "peak": lambda: sum(run["flops"] for run in engine.run_alone(*peaks)),
     }
 
 
-def row(cell: str, one: Rounds) -> dict[str, object]:
+def row(one):
     """Return the row of a cell in the table."""
-    (run,) = run_alone((cell, "lab", "2"))
-    useful = engine.flops_per_token(CELLS[cell]) + run["flops"]
     return {
         "stock tokens/s": round(one.figure("stock")),
         "lab tokens/s": round(one.figure("lab")),
         "speed-up": in_words(one.ratio("lab", "stock")),
-        "MFLOP a token": round(useful / 1e6, 1),
-        "share of peak": round(one.figure("lab") * useful / one.figure("peak"), 2),
     }
 
 
-def main() -> None:
+def main():
     """Measure, print, write build/bench_language.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--long", action="store_true", help="all cells, more rounds")
@@ -148,10 +119,10 @@ def main() -> None:
         return
     cells, steps, rounds = ("LSTM",), 60, ROUNDS
     if arguments.long:
-        cells, steps, rounds = tuple(CELLS), 150, LONG_ROUNDS
+        cells, steps, rounds = tuple(lesson.CELLS), 150, LONG_ROUNDS
     real_stream(1)  # fill the cache before the clock runs
     measured = {cell: Rounds(variants_of(cell, steps), rounds) for cell in cells}
-    table = pd.DataFrame({f"{CELLS[c]} LM": row(c, one) for c, one in measured.items()}).T
+    table = pd.DataFrame({f"{c}-256 LM": row(one) for c, one in measured.items()}).T
     print(table.to_string())
     said = verdict(list(measured.values()))
     print(said)
@@ -160,7 +131,7 @@ def main() -> None:
     files.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
 
 
-def run_alone(*jobs: tuple[str, ...]) -> list[dict[str, float]]:
+def run_alone(*jobs):
     """Run measurements in fresh processes, all of `jobs` at the same time."""
     return engine.run_alone(*jobs, script=Path(__file__))
 
