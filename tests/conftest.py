@@ -26,28 +26,18 @@ def notebook():
     return nbformat.read(ROOT / "lab2.ipynb", as_version=4)
 
 
-@pytest.fixture(scope="session")
-def lesson():
-    """The notebook's own definitions, as a module."""
-    return importlib.import_module("lab.notebooks.lesson")
+def definitions(name):
+    """Return a fixture: the definitions of a notebook, as a module."""
+
+    @pytest.fixture(scope="session", name=name)
+    def module():
+        return importlib.import_module(f"lab.notebooks.{name}")
+
+    return module
 
 
-@pytest.fixture(scope="session")
-def recipes():
-    """The definitions of further/recipes.ipynb, as a module."""
-    return importlib.import_module("lab.notebooks.recipes")
-
-
-@pytest.fixture(scope="session")
-def transfer():
-    """The definitions of further/transfer.ipynb, as a module."""
-    return importlib.import_module("lab.notebooks.transfer")
-
-
-@pytest.fixture(scope="session")
-def gradients():
-    """The definitions of further/gradients.ipynb, as a module."""
-    return importlib.import_module("lab.notebooks.gradients")
+lesson, recipes = definitions("lesson"), definitions("recipes")
+transfer, gradients = definitions("transfer"), definitions("gradients")
 
 
 @pytest.fixture(scope="session")

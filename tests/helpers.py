@@ -1,5 +1,6 @@
 """What several test files need: records of small runs, and what of a run must not change."""
 
+import ast
 import copy
 import json
 from pathlib import Path
@@ -21,6 +22,14 @@ CODE = CodeHash("code")  # where the code of a training is not what is tested
 
 class Killed(BaseException):
     """Stands for a process that is gone at once."""
+
+
+def imports_of(path, **options):
+    """Return what a file of Python imports, as dotted names."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"), **options)))
+    modules = [(n, "") for n in nodes if isinstance(n, ast.Import)]
+    modules += [(n, f"{n.module}.") for n in nodes if isinstance(n, ast.ImportFrom)]
+    return [module + alias.name for node, module in modules for alias in node.names]
 
 
 def record_of(settings, data, folder):

@@ -49,11 +49,9 @@ def run(source):
     ("cell", "text"),
     [
         (f"{HEADING}\nIt fits.", "It fits."),
-        (f"{HEADING}\nIt fits.\n\nAnd more.", "It fits.\n\nAnd more."),
         (f"{HEADING} It fits.", "It fits."),
         (f"{HEADING}\n\n{QUESTION}\nIt *fits.*", "It *fits.*"),
         (f"{HEADING}\n{QUESTION}\n\n*It fits.*", "*It fits.*"),
-        (f"{HEADING}\n\n*It fits.*", "*It fits.*"),
         ("*It fits,* I think.", "*It fits,* I think."),
         ("**Answer is: yes.**\n\nIt fits.", "**Answer is: yes.**\n\nIt fits."),
         (f"{HEADING}\n\n{QUESTION}\n\n*Write here.*", ""),
@@ -99,8 +97,6 @@ WRITTEN = {
         "def helper(x):\n    return x\n\ndef rnn_cell(x):\n    raise NotImplementedError",
     ],
     "guess-linear": [
-        "guess_linear: float = 70",
-        "mine = guess_linear = 70",
         "guess_linear = 0",
         "guess_linear, other = 70, 80",
         "guess_linear = 60\nguess_linear += 10",
@@ -113,7 +109,6 @@ WRITTEN = {
         "guess_six = {}\nguess_six.update(GRU=70)",
         "guess_six = {}\nguess_six |= others",
         "guess_six = {}\nfor name in NETWORKS:\n    guess_six[name] = 70",
-        "guess_six = dict.fromkeys(NETWORKS, 70)",
     ],
     "split": ['answer_split = "b"', 'if True:\n    answer_split = "b"', "answer_split = ("],
 }
@@ -153,14 +148,12 @@ LONG = "+".join(["1"] * 20_000)
         ("mine = guess = 70", 70),
         ('guess = {"a": None}\nguess["a"] = 70', {"a": 70}),
         ('guess = {"a": 1}\nother["a"] = 2', {"a": 1}),
-        ('other["a"] = guess = 2', 2),
         ("guess = {}\nguess[a.NAME] = 2 * x", {"a.NAME": "2 * x"}),
         ("guess = 1\nguess: float", 1),
         ("guess = 1\nguess += x", "guess += x"),
         ("guess = 1\ndef f():\n    guess = 2", 1),
         ("guess = {{1}}", "{{1}}"),
         ("guess = {[1]: 2}", "{[1]: 2}"),
-        ("guess = -'a'", "-'a'"),
         ("%time pass\nguess = 1\n!ls\nguess?", 1),
         ("guess = 1 +", None),
         ("guess = '\0'", None),
@@ -477,9 +470,12 @@ def test_runs_go_where_the_lab_looks_for_them(old, new, monkeypatch, capsys, tmp
     for name in ("my_results.csv", "seeds.npz", "figures/six.png", "cache/a.npz", "glove.txt"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(name)
+    output.mkdir()
+    (output / "seeds.npz").write_text("mine")
     monkeypatch.setenv("LAB2_OUT", str(output))
     assert called_with(folder.parent, monkeypatch, capsys)[0] == 0
     assert (output / "runs" / "gru" / "result.json").exists()
+    assert (output / "seeds.npz").read_text() == "mine"  # nothing is overwritten
     there = {str(path.relative_to(output).as_posix()) for path in output.rglob("*.*")}
     assert there >= {"my_results.csv", "seeds.npz", "figures/six.png"}
     assert not there & {"cache/a.npz", "glove.txt"} and not (new / "data" / "runs").exists()

@@ -2,12 +2,11 @@
 
 import ast
 import re
-from pathlib import Path
 from statistics import median
 
 import pytest
+from helpers import ROOT, imports_of
 
-ROOT = Path(__file__).parents[1]
 ROOMS = [p for room in ("lab", "grading", "tools") for p in sorted((ROOT / room).rglob("*.py"))]
 CODE = [ROOT / "utils.py", ROOT / "doctor.py", ROOT / "conftest.py", *ROOMS]
 
@@ -18,9 +17,7 @@ CODE = [ROOT / "utils.py", ROOT / "doctor.py", ROOT / "conftest.py", *ROOMS]
 )
 def test_what_stands_at_the_top_imports_only_from_rooms_below_it(file, above):
     """The contract of import-linter is of packages."""
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    modules = [f"{node.module}.{alias.name}" for node in nodes for alias in node.names]
+    modules = imports_of(ROOT / file)
     assert modules and not [name for name in modules if re.match(above, name)]
 
 

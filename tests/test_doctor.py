@@ -1,6 +1,5 @@
 """The doctor before sick environments: each is simulated, and its words are compared."""
 
-import ast
 import json
 import os
 import subprocess
@@ -10,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers import ROOT, imports_of
 
 import doctor
 
-ROOT = Path(__file__).parents[1]
 INSTALL = "python -m pip install -r requirements.txt -c constraints.txt"
 
 
@@ -23,11 +22,8 @@ def only(lines):
 
 
 def test_oldest_grammar_reads_it_and_it_needs_nothing():
-    tree = ast.parse((ROOT / "doctor.py").read_text(encoding="utf-8"), feature_version=(3, 8))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
-            assert all(name.split(".")[0] in {*sys.stdlib_module_names, "lab"} for name in names)
+    names = imports_of(ROOT / "doctor.py", feature_version=(3, 8))
+    assert {name.split(".")[0] for name in names} <= {*sys.stdlib_module_names, "lab"}
 
 
 def test_it_runs_without_any_package_and_explains(tmp_path):

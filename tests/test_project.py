@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections import Counter
 from importlib import metadata
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from helpers import ROOT, imports_of
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -22,7 +22,6 @@ from lab.base import machine
 from lab.config import LabError
 from lab.exercises.catalogue import LAB
 
-ROOT = Path(__file__).parents[1]
 FOLDERS = ("lab", "grading", "tools", "tests")
 FURTHER = sorted(f"further/{path.name}" for path in (ROOT / "further").glob("*.ipynb"))
 
@@ -87,18 +86,10 @@ def test_every_import_is_pinned():
     files = [*ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]
     files += [path for f in ("lab", "grading", "tools") for path in (ROOT / f).rglob("*.py")]
     for file in files:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module]
-            else:
-                continue
-            for top in {name.split(".")[0] for name in names}:
-                if top in ours or top in sys.stdlib_module_names:
-                    continue
-                owners = {name.lower() for name in package_of[top]}
-                assert owners & pins, f"{file.name} imports {top}, which no pin installs"
+        tops = {name.split(".")[0] for name in imports_of(file)}
+        for top in tops - ours - sys.stdlib_module_names:
+            owners = {name.lower() for name in package_of[top]}
+            assert owners & pins, f"{file.name} imports {top}, which no pin installs"
 
 
 # ── the notebooks ───────────────────────────────────────────────────────────────────────────────

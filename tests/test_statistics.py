@@ -317,13 +317,8 @@ def test_every_network_has_the_same_budget_and_chooses_by_validation_loss(lesson
     runs = run_lists.tuning_list(config.PROFILES["quick"], lesson.SIX, lesson.RATES)
     by_network = pd.Series([run.network for run in runs]).value_counts()
     assert by_network.nunique() == 1 and set(by_network.index) == set(lesson.SIX)
-    tuning = pd.DataFrame(
-        {
-            "network": ["A", "A", "A", "A", "B"],
-            "learning_rate": [1, 2, 1, 2, 3],
-            "valid_loss": [0.3, 0.4, 0.6, 0.4, 0.1],  # the mean of both seeds decides
-        }
-    )
+    tuning = pd.DataFrame({"network": list("AAAAB"), "learning_rate": [1, 2, 1, 2, 3]})
+    tuning["valid_loss"] = [0.3, 0.4, 0.6, 0.4, 0.1]  # the mean of both seeds decides
     networks = dict.fromkeys("ABC", ("RNN", 8, 1))
     chosen = run_lists.choose_rates(tuning, networks, {"RNN": (7, 9, 8)})
     assert chosen == {"A": 2, "B": 3, "C": 8}  # C was not tuned: the middle one
@@ -373,25 +368,10 @@ def test_recipes_are_drawn_with_what_was_reported():
     plt.close(figure)
 
 
-def test_figures_take_what_the_tables_give():
-    norms = 0.9 ** np.arange(20)[::-1, None] * np.ones((1, 5))
-    table = pd.concat(
-        statistics.bands(norms).assign(network=network, state="h")
-        for network in ("RNN-256", "GRU-256")
-    )
-    assert len(figures.plot_gradients({"one": table, "two": table}).axes) == 2
-    results = pd.DataFrame(
-        {
-            "rung": ["a", "b"],
-            "train_accuracy": [0.8, 0.9],
-            "valid_accuracy": [0.7, 0.8],
-            "test_accuracy": [0.7, 0.8],
-            "test_reviews": [100, 100],
-            "best_epoch": [1, 2],
-            "seconds": [1.0, 2.0],
-        }
-    )
-    table = tables.ablation_table(results)
+def test_the_figure_of_an_ablation_takes_what_its_table_gives():
+    shares = {f"{part}_accuracy": [0.7, 0.8] for part in ("train", "valid", "test")}
+    others = {"rung": ["a", "b"], "test_reviews": 100, "best_epoch": [1, 2], "seconds": 1.0}
+    table = tables.ablation_table(pd.DataFrame(shares | others))
     figure = figures.plot_ablation(
         {"here": ({"RNN-256": table, "GRU-256": table.tail(1)}, {"a line": 75.0})}
     )

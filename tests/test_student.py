@@ -65,17 +65,12 @@ def body_of(source, name):
 @pytest.fixture(scope="module")
 def trees(edition):
     """All code of the edition: where it stands -> its tree."""
-    return dict(code_texts(edition))
-
-
-def code_texts(edition):
-    for place, content in edition.items():
-        if place.endswith(".py"):
-            yield place, ast.parse(content)
-        elif place.endswith(".ipynb"):
-            for cell in cells_of(edition, place):
-                if cell["cell_type"] == "code":
-                    yield f"{place}, {cell['id']}", ast.parse(answer_cells.source_of(cell))
+    code = {place: content for place, content in edition.items() if place.endswith(".py")}
+    for place in [place for place in edition if place.endswith(".ipynb")]:
+        for cell in cells_of(edition, place):
+            if cell["cell_type"] == "code":
+                code[f"{place}, {cell['id']}"] = answer_cells.source_of(cell)
+    return {place: ast.parse(content) for place, content in code.items()}
 
 
 def size(*nodes):
@@ -511,17 +506,6 @@ def test_answers_are_taken_over_into_a_corrected_edition(edition, solved, tmp_pa
     assert (new.parent / "lab2.before.ipynb").exists()
     again = migrate.migrate_notebook(old, new)
     assert again[0].startswith("0 answers") and "Answered here already" in again[1]
-
-
-def test_runs_come_along_and_nothing_is_overwritten(tmp_path):
-    old, new = tmp_path / "old", tmp_path / "new"
-    for folder, text in ((old, "old"), (new, "new")):
-        (folder / "runs" / "gru").mkdir(parents=True)
-        (folder / "results.csv").write_text(text)
-    (old / "runs" / "gru" / "best.pt").write_text("weights")
-    assert migrate.copy_runs(old, new) == ["1 files of finished runs copied."]
-    assert (new / "results.csv").read_text() == "new"
-    assert (new / "runs" / "gru" / "best.pt").read_text() == "weights"
 
 
 @pytest.mark.parametrize("name", ["", "empty", "notes.ipynb"])

@@ -9,30 +9,23 @@ words, bucketed by length) with the same optimizer:
     lab     right-padded batches, subnormal numbers rounded to zero, large memory pages, one process
             of one thread per core
 
-It prints a table and writes build/bench.json. `share of peak` is the part of the time that perfect
-matrix products would need: useful floating-point operations, 6 g H (I + H) per token and layer
-(forward 2, backward 4; g = 1, 3, 4 for RNN, GRU, LSTM), over what these cores reach in float32
-products of the sizes in use, all cores at once.
-All are measured in turn, round after round (see `rounds.py`): two networks in three rounds, or with
---long all six in five, which takes some twenty minutes. Nothing else should run meanwhile; if it
-does, that is said.
+It prints a table and writes build/bench.json. All are measured in turn, round after round (see
+`rounds.py`): two networks in three rounds, or with --long all six in five, which takes some twenty
+minutes. Nothing else should run meanwhile; if it does, that is said.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,17 +49,9 @@ NETWORKS = {
     "GRU-256": ("GRU", 256, 1),
 }
 SOME = ("RNN-256", "GRU-256")  # without --long
-GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
-def flops_per_token(network: str) -> int:
-    """Return the useful floating-point operations of one training step, per token."""
-    cell, hidden, layers = NETWORKS[network]
-    inputs = [DIMENSION] + [hidden] * (layers - 1)
-    return sum(6 * GATES[cell] * hidden * (size + hidden) for size in inputs)
-
-
-def real_reviews() -> tuple[utils.EncodedReviews, utils.Vocab]:
+def real_reviews():
     """Return every fifth of the packaged reviews, and their vocabulary."""
     reviews = imdb.read_packaged()[::5].reset_index(drop=True)
     texts = utils.tokenize_all(reviews["text"].tolist(), ROOT / "data" / "cache")
@@ -75,13 +60,13 @@ def real_reviews() -> tuple[utils.EncodedReviews, utils.Vocab]:
     return utils.encode(texts, reviews["label"].to_numpy(), rows, vocab), vocab
 
 
-def real_batches(count: int) -> list[utils.Batch]:
+def real_batches(count):
     """Return `count` batches of packaged reviews, as a training would see them."""
     batches = list(utils.make_batches(real_reviews()[0], BATCH, LENGTH, seed=0))
     return batches[:count]
 
 
-def packed_forward(model: nn.Module, text: Tensor, length: Tensor) -> Tensor:
+def packed_forward(model, text, length):
     """Return the logits (B,) as the stock recipe computes them: pack, read, take hidden[-1]."""
     packed = pack_padded_sequence(model.embedding(text), length, enforce_sorted=False)
     _, hidden = model.recurrent(packed)
@@ -89,9 +74,7 @@ def packed_forward(model: nn.Module, text: Tensor, length: Tensor) -> Tensor:
     return model.linear(hidden[-1]).squeeze(1)  # (layers, B, H) -> (B, H) -> (B,)
 
 
-def train_stock(
-    model: nn.Module, batches: list[utils.Batch], optimizer: torch.optim.Optimizer, clip_norm: float
-) -> None:
+def train_stock(model, batches, optimizer, clip_norm):
     """Train on batches as the stock recipe does."""
     for batch in batches:
         optimizer.zero_grad()
@@ -101,7 +84,7 @@ def train_stock(
         optimizer.step()
 
 
-def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
+def measure(network, recipe, steps):
     """Train for `steps` batches after one to warm up; return tokens per second and seconds."""
     if recipe != "stock":
         machine.prepare_torch(threads=1)
@@ -121,22 +104,7 @@ def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
     return {"tokens_per_second": tokens / seconds, "seconds": seconds, "tokens": tokens}
 
 
-def measure_peak(network: str, seconds: float = 1.0) -> dict[str, float]:
-    """Return FLOP/s of one thread in float32 products (B, H) x (H, gH) of this network."""
-    machine.prepare_torch(threads=1)
-    cell, hidden, _ = NETWORKS[network]
-    x, weight = torch.randn(BATCH, hidden), torch.randn(GATES[cell] * hidden, hidden)
-    out, best = torch.empty(BATCH, len(weight)), float("inf")
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        for _ in range(10):
-            torch.mm(x, weight.T, out=out)
-        best = min(best, (time.perf_counter() - start) / 10)
-    return {"flops": 2 * x.numel() * len(weight) / best}
-
-
-def run_alone(*jobs: tuple[str, ...], script: Path = Path(__file__)) -> list[dict[str, float]]:
+def run_alone(*jobs, script=Path(__file__)):
     """Run measurements in fresh processes, all of `jobs` at the same time."""
     command = [sys.executable, str(script.resolve()), "--measure"]
     running = [
@@ -146,31 +114,22 @@ def run_alone(*jobs: tuple[str, ...], script: Path = Path(__file__)) -> list[dic
     return [json.loads(output.splitlines()[-1]) for output in outputs]
 
 
-def variants_of(network: str, steps: int, stock_steps: int) -> dict[str, Callable[[], float]]:
+def variants_of(network, steps, stock_steps):
     """Return what is measured of a network: name -> a function that returns tokens a second."""
     cores = machine.available_cores()
 
-    def speed(recipe: str, count: int, processes: int = 1) -> Callable[[], float]:
+    def speed(recipe, count, processes=1):
         jobs = [(network, recipe, str(count))] * processes
         return lambda: sum(run["tokens_per_second"] for run in run_alone(*jobs))
 
-    peaks = [(network, "peak", "0")] * cores
     return {
         "stock": speed("stock", stock_steps),
         "one core": speed("lab", steps),
         "all cores": speed("lab", steps, cores),
-        "peak": lambda: sum(run["flops"] for run in run_alone(*peaks)),
     }
 
 
-def useful_flops(network: str, one: Rounds) -> float:
-    """Return the useful floating-point operations a second of a training on all cores."""
-    return one.figure("all cores") * flops_per_token(network)
-
-
-def benchmark(
-    networks: Iterable[str], steps: int, stock_steps: int, rounds: int
-) -> dict[str, object]:
+def benchmark(networks, steps, stock_steps, rounds):
     """Measure some networks; return the figures that go to build/bench.json."""
     measured = {}
     for network in networks:
@@ -182,7 +141,6 @@ def benchmark(
             "lab tokens/s": one.figure("all cores"),
             "speed-up": in_words(one.ratio("all cores", "stock")),
             "two workers": in_words(one.ratio("all cores", "one core")),
-            "share of peak": useful_flops(network, one) / one.figure("peak"),
         }
         for network, one in measured.items()
     }
@@ -208,7 +166,7 @@ def benchmark(
     }
 
 
-def main() -> None:
+def main():
     """Measure, print, write build/bench.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--long", action="store_true", help="all networks, more rounds")
@@ -216,8 +174,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.measure:
         network, recipe, steps = arguments.measure
-        one = measure_peak(network) if recipe == "peak" else measure(network, recipe, int(steps))
-        print(json.dumps(one))
+        print(json.dumps(measure(network, recipe, int(steps))))
         return
     real_batches(1)  # fill the cache before the clock runs
     if arguments.long:

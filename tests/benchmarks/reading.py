@@ -10,7 +10,6 @@ one after another.
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +26,14 @@ from lab.experiments import run_lists
 from lab.notebooks import lesson
 
 
-def seconds(task: Callable[[], object]) -> float:
+def seconds(task):
     """Return the time that a task took."""
     start = time.perf_counter()
     task()
     return time.perf_counter() - start
 
 
-def main() -> None:
+def main():
     """Measure, compare, and print one line."""
     long = "--long" in sys.argv
     length, rounds = (300, LONG_ROUNDS) if long else (100, ROUNDS)
@@ -46,13 +45,13 @@ def main() -> None:
     ]
     words = torch.randint(2, len(vectors), (length,), generator=torch.Generator().manual_seed(0))
 
-    def predict(model: torch.nn.Module, end: int) -> float:
+    def predict(model, end):
         return model.predict(words[:end, None], torch.tensor([end])).item()
 
-    def all_at_once() -> float:
+    def all_at_once():
         return seconds(lambda: [solutions.beliefs(model, words) for model in models])
 
-    def every_beginning() -> float:
+    def every_beginning():
         ends = range(1, length + 1)
         return seconds(lambda: [predict(model, end) for model in models for end in ends])
 

@@ -7,11 +7,8 @@ And the processor time that other programs took meanwhile is counted: above BUSY
 to be believed, and it is said.
 """
 
-from __future__ import annotations
-
 import os
 import time
-from collections.abc import Callable
 
 import pandas as pd
 import psutil
@@ -23,7 +20,7 @@ BUSY = 0.25  # cores that others may use before the figures are not to be believ
 class Rounds:
     """What each variant gave in each round, and how many cores others used meanwhile."""
 
-    def __init__(self, variants: dict[str, Callable[[], float]], rounds: int = ROUNDS) -> None:
+    def __init__(self, variants, rounds=ROUNDS):
         """Measure: each variant is a function that returns its figure, such as tokens a second."""
         rows, others = [], []
         for _ in range(rounds):
@@ -34,21 +31,21 @@ class Rounds:
         self.others = float(pd.Series(others).median())
 
     @property
-    def too_busy(self) -> bool:
+    def too_busy(self):
         """Did others use so much of the machine that these figures say little?"""
         return self.others > BUSY
 
-    def figure(self, name: str) -> float:
+    def figure(self, name):
         """Return the median of a variant."""
         return float(self.table[name].median())
 
-    def ratio(self, first: str, second: str) -> tuple[float, float, float]:
+    def ratio(self, first, second):
         """Return first / second within a round: median, lowest, highest."""
         ratios = self.table[first] / self.table[second]
         return float(ratios.median()), float(ratios.min()), float(ratios.max())
 
 
-def _clock() -> tuple[float, float, float]:
+def _clock():
     """Return wall time, processor time of all programs, and of this one with its children."""
     everything = psutil.cpu_times()
     idle = everything.idle + getattr(everything, "iowait", 0.0)
@@ -57,23 +54,23 @@ def _clock() -> tuple[float, float, float]:
     return time.perf_counter(), sum(_counted(everything)) - idle, ours
 
 
-def _counted(times: object) -> list[float]:
+def _counted(times):
     """Return the fields of cpu_times without those that are in others already."""
     return [v for name, v in times._asdict().items() if name not in ("guest", "guest_nice")]
 
 
-def cores_of_others(start: tuple[float, float, float], end: tuple[float, float, float]) -> float:
+def cores_of_others(start, end):
     """Return how many cores other programs used between two moments, on average."""
     wall, everything, ours = (b - a for a, b in zip(start, end, strict=True))
     return max(0.0, (everything - ours) / wall)
 
 
-def in_words(ratio: tuple[float, float, float]) -> str:
+def in_words(ratio):
     """Return a ratio as median and range: 1.92 (1.85 to 2.03)."""
     return "{:.2f} ({:.2f} to {:.2f})".format(*ratio)
 
 
-def verdict(measured: list[Rounds]) -> str:
+def verdict(measured):
     """Return in a sentence whether the machine was free enough for the figures."""
     others = max(one.others for one in measured)
     said = f"Others used up to {others:.2f} cores meanwhile (median of the rounds)"

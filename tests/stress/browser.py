@@ -9,8 +9,6 @@ Leaves screenshots in build/. Takes a little longer than `make run`. Needs Chrom
 chromium) and the package playwright; where one is missing it says so and ends with status 2.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -19,10 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -30,12 +26,12 @@ PORT = 8899
 WHOLE_RUN = 60 * 60  # seconds that a run of all cells may take
 
 try:
-    from playwright.sync_api import Page, sync_playwright
+    from playwright.sync_api import sync_playwright
 except ImportError:
     sync_playwright = None
 
 
-def main() -> int:
+def main():
     """Run the whole story; return the exit status."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None or sync_playwright is None:
@@ -61,7 +57,7 @@ def main() -> int:
     return 0
 
 
-def copy_of_the_lab(folder: Path) -> Path:
+def copy_of_the_lab(folder):
     """Copy what is tracked of the lab, so that the reader's own results stay as they are."""
     files = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True
@@ -77,7 +73,7 @@ def copy_of_the_lab(folder: Path) -> Path:
     return folder
 
 
-def students_edition(folder: Path) -> Path:
+def students_edition(folder):
     """Make the student's edition, and unpack its archive as a student does."""
     command = [
         sys.executable,
@@ -90,7 +86,7 @@ def students_edition(folder: Path) -> Path:
 
 
 @contextmanager
-def jupyter(folder: Path) -> Iterator[str]:
+def jupyter(folder):
     """Start JupyterLab in a folder; give the address of the lab's notebook in it."""
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={PORT}", "--allow-root"]
     command += ["--IdentityProvider.token=", "--ServerApp.password=", f"--notebook-dir={folder}"]
@@ -107,7 +103,7 @@ def jupyter(folder: Path) -> Iterator[str]:
         log.close()
 
 
-def every_cell_in_the_page(folder: Path) -> Path:
+def every_cell_in_the_page(folder):
     """Write JupyterLab's setting that keeps cells in the page which are not in view."""
     tracker = folder / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
     tracker.parent.mkdir(parents=True)
@@ -115,7 +111,7 @@ def every_cell_in_the_page(folder: Path) -> Path:
     return folder
 
 
-def story(page: Page, lab: Path, shots: Path) -> None:
+def story(page, lab, shots):
     """Run, see progress, stop, run again, find it finished. Raises AssertionError."""
     page.wait_for_selector(".jp-Notebook", timeout=120_000)
     page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator', timeout=120_000)
@@ -152,7 +148,7 @@ def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):
 """
 
 
-def first_check(page: Page, lab: Path, shots: Path) -> None:
+def first_check(page, lab, shots):
     """Write the first cell of all, first wrongly, and see what its check says; AssertionError."""
     page.wait_for_selector(".jp-Notebook", timeout=120_000)
     page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator', timeout=120_000)
@@ -173,7 +169,7 @@ def first_check(page: Page, lab: Path, shots: Path) -> None:
     say(f"the first check is right {time.monotonic() - start:.0f} s after the notebook is open")
 
 
-def type_a_review(page: Page, shots: Path) -> None:
+def type_a_review(page, shots):
     """Type into the live review, and see that what it shows follows. Raises AssertionError."""
     box = page.locator(".jp-OutputArea-output textarea").first
     box.scroll_into_view_if_needed(timeout=60_000)
@@ -188,37 +184,37 @@ def type_a_review(page: Page, shots: Path) -> None:
     page.screenshot(path=shots / "browser-4-live.png")
 
 
-def menu(page: Page, name: str, entry: str) -> None:
+def menu(page, name, entry):
     """Choose an entry of JupyterLab's menu bar."""
     page.locator(".lm-MenuBar-itemLabel", has_text=name).first.click()
     page.locator(".lm-Menu-itemLabel", has_text=entry).first.click()
     page.wait_for_timeout(1000)
 
 
-def saved(page: Page, lab: Path) -> str:
+def saved(page, lab):
     """Save the notebook as a user does, and return what is in the file."""
     page.keyboard.press("Control+s")
     page.wait_for_timeout(1500)
     return (lab / "lab2.ipynb").read_text(encoding="utf-8")
 
 
-def outputs(notebook: str) -> list[dict[str, Any]]:
+def outputs(notebook):
     """Return the outputs of all cells."""
     return [o for cell in json.loads(notebook)["cells"] for o in cell.get("outputs", [])]
 
 
-def everything_ran(notebook: str) -> bool:
+def everything_ran(notebook):
     """Tell if every code cell has a number, or if one ended in an error after the second start."""
     code = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
     time.sleep(5)
     return all(cell["execution_count"] for cell in code)
 
 
-def finished(runs: Path) -> int:
+def finished(runs):
     return len(list(runs.glob("*/result.json")))
 
 
-def wait(true: Callable[[], bool], what: str, seconds: float) -> None:
+def wait(true, what, seconds):
     """Wait until something is true, and say so. Raises AssertionError after so many seconds."""
     start = time.monotonic()
     while not true():
@@ -227,7 +223,7 @@ def wait(true: Callable[[], bool], what: str, seconds: float) -> None:
     say(f"{what} ({time.monotonic() - start:.0f} s)")
 
 
-def say(what: str) -> None:
+def say(what):
     print(f"  {what}", flush=True)
 
 

@@ -170,16 +170,6 @@ def test_a_clock_that_jumps_changes_no_number(lesson, data, settings, tmp_path, 
     assert outcome(record) == outcome(whole)
 
 
-def test_two_kernels_at_once_train_each_run_once(lesson, data, sweep_runs, tmp_path):
-    whole = sweep(lesson, sweep_runs, data, tmp_path / "whole")
-    both = [in_a_process(lesson, sweep_runs, data, tmp_path / "both") for _ in range(2)]
-    for process in both:
-        process.join()
-        assert process.exitcode == 0
-    records = [record_of(run, data, tmp_path / "both") for run in sweep_runs]
-    assert [outcome(record) for record in records] == [outcome(record) for record in whole]
-
-
 def test_own_texts_run_through_the_whole_notebook(notebook, tmp_path, monkeypatch):
     """The smallest TSV that is taken, with German labels and a bad row, in the profile `tiny`."""
     chance = np.random.default_rng(0)
