@@ -1,19 +1,14 @@
 """Digests of data and code: what makes a run the same run.
 
 A stored run is found again by its settings, its data and its code. The hash of the code is of all
-that a training refers to, inside of the lab and of the notebook: functions, classes, tables,
-constants. It ignores
-
-* comments, docstrings, annotations, layout and the version of Python;
-* names of our own things: a function, class, table or constant counts by what it is, wherever it
-  stands and whatever it is called; a local variable counts by its place. (Names of attributes,
-  methods and keywords count, for nothing says whose they are.)
+that a training refers to in the lab and the notebook: functions, classes, tables, constants. It
+ignores comments, docstrings, annotations, layout, the version of Python, and names of our own
+things: a function, class, table or constant counts by what it is, a local variable by its place.
+(Names of attributes, methods and keywords count, for nothing says whose they are.)
 
 Of a table from which only `TABLE[settings.name]` is taken, the entry counts that a run takes: one
 entry more, such as a cell of one's own, leaves the other runs what they were. Methods of objects
 that a training is handed are not seen, so training code calls functions.
-
-The hash is of the code that runs. See `source.py` for how it is found.
 """
 
 from __future__ import annotations
@@ -22,8 +17,8 @@ import ast
 import dataclasses
 import functools
 import hashlib
-import importlib
 import inspect
+import pkgutil
 import re
 import sys
 import types
@@ -54,13 +49,12 @@ def digest(*parts: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class CodeHash:
-    """What tells the code of a training from others.
+    """What tells the code of a training from others: the digest of all that every run uses, and
 
-    digest:   of all that every run uses
     choices:  for each setting that picks from a table: what it may be -> digest of that entry
     reads:    the settings that it looks at; None: not known
-    imported: what it uses of modules, as "module:name", which other processes import anew
-    imported_digest: of all these together
+    imported: what it uses of modules, as "module:name", which other processes import anew; and the
+              digest of all these together
     """
 
     digest: str
@@ -84,11 +78,10 @@ class CodeHash:
 
 
 def hash_code(*definitions: Any) -> CodeHash:
-    """Return the hash of functions and classes, with all that they refer to in the lab.
+    """Return the hash of functions and classes, whose first parameter is the settings of a run.
 
-    Their first parameter is taken for the settings of a run. Raises LabError where a file has
-    changed since it was imported, where the source of a cell is gone, and where the code reads a
-    global object whose content cannot be told from others.
+    Raises LabError where a file has changed since it was imported, where the source of a cell is
+    gone, and where the code reads a global object whose content cannot be told from others.
     """
     walk = _Walk(_settings_names(definitions))
     whole = walk.digest_of({getattr(d, "__qualname__", "?"): d for d in definitions})
@@ -104,10 +97,8 @@ def hash_code(*definitions: Any) -> CodeHash:
 
 
 def _digest_of(imported: Sequence[str]) -> str:
-    """Return the digest of things by their names, as this process has imported them."""
-    modules = {name: importlib.import_module(name.partition(":")[0]) for name in imported}
-    things = {name: getattr(modules[name], name.partition(":")[2]) for name in imported}
-    return _Walk({}).digest_of(things)
+    """Return the digest of things, "module:name", as this process has imported them."""
+    return _Walk({}).digest_of({name: pkgutil.resolve_name(name) for name in imported})
 
 
 # ── 2. Following references ─────────────────────────────────────────────────────────────────────
@@ -117,10 +108,7 @@ Names = dict[types.FunctionType, frozenset[str]]  # function -> its variables th
 
 
 class _Walk:
-    """Collects what stands for definitions and values, in the order in which they are referred to.
-
-    A thing of ours is written down once, and referred to by its number.
-    """
+    """Collects what stands for definitions and values; a thing of ours is written down once."""
 
     def __init__(self, settings_names: Names, whole: _Walk | None = None) -> None:
         """whole: the walk of all the code, if this one is of an entry of a table."""
@@ -166,8 +154,6 @@ class _Walk:
             return self._content(list(value.items()), name)
         if isinstance(value, tuple | list):
             return ", ".join(self.refer(entry, name) for entry in value)
-        if hasattr(value, "tobytes"):
-            return digest(str(value.dtype), value.shape, value)
         if isinstance(value, re.Pattern):
             return repr((value.pattern, value.flags))
         raise LabError(
@@ -181,21 +167,20 @@ class _Walk:
         if issubclass(kind, BaseException):
             return f"class {parts}"  # what is said when something is wrong changes no number
         for name, value in sorted(vars(kind).items()):
-            for member in _members(value):
-                if isinstance(member, types.FunctionType):
-                    wanted = not _is_generated(member)
-                else:
-                    wanted = not name.startswith("__") and _counts(name, member)
-                if wanted:
-                    parts.append(f"{name}={self.refer(member, f'{kind.__qualname__}.{name}')}")
+            member = _bare(value)
+            if isinstance(member, types.FunctionType):
+                wanted = not _is_generated(member)
+            else:
+                wanted = not name.startswith("__") and _counts(name, member)
+            if wanted:
+                parts.append(f"{name}={self.refer(member, f'{kind.__qualname__}.{name}')}")
         return f"class {parts}"
 
     def _function(self, function: types.FunctionType) -> str:
         """Return a function's own code, without names, and its defaults."""
         text = _Writer(self, function).write(source.definition_of(function))
-        name = function.__qualname__
         defaults = (function.__defaults__, function.__kwdefaults__)
-        return f"{text} {[self.refer(values, name) for values in defaults]}"
+        return f"{text} {[self.refer(values, function.__qualname__) for values in defaults]}"
 
 
 LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores", "annotation", "returns", "type_params"}
@@ -213,7 +198,7 @@ class _Writer:
     def write(self, node: Any) -> str:
         """Return a part of the tree as text."""
         if isinstance(node, list):
-            return "[" + ", ".join(self.write(one) for one in node if not source.is_text(one)) + "]"
+            return "[" + ", ".join(self.write(one) for one in node if not _is_text(one)) + "]"
         if not isinstance(node, ast.AST):
             return f"{type(node).__name__} {node!r}"
         if isinstance(node, ast.Name | ast.Attribute) and (text := self._global(node)):
@@ -223,7 +208,7 @@ class _Writer:
         if isinstance(node, ast.Subscript) and (text := self._choice(node)):
             return text
         if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty texts to f-strings
-            return f"JoinedStr{self.write([v for v in node.values if not source.is_empty(v)])}"
+            return f"JoinedStr{self.write([v for v in node.values if v.value != ''])}"
         fields = [
             f"{field}={self._field(node, field, value)}"
             for field, value in ast.iter_fields(node)
@@ -259,14 +244,18 @@ class _Writer:
 
     def _choice(self, node: ast.Subscript) -> str:
         """Return what stands for TABLE[settings.name], and note the choice; "" if it is none."""
-        names = self.walk.settings_names.get(self.function, ())
-        setting = source.setting_read(node.slice, names)
+        setting = source.setting_read(node.slice, self.walk.settings_names.get(self.function, ()))
         table = setting and source.meaning_of(self.function, node.value)
         if not table or table.attributes or not isinstance(table.value, dict):
             return ""
         self.walk.choices.append((setting, table.value))
         self.walk.note(table.module, table.name)
         return f"choice by {setting}"
+
+
+def _is_text(node: Any) -> bool:
+    """Say whether a statement is a bare text, as a docstring is."""
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
 
 
 def _settings_names(definitions: Sequence[Any]) -> Names:
@@ -290,38 +279,27 @@ def _handed_on(function: types.FunctionType, name: str) -> Iterator[tuple[Any, s
     """Yield which functions of ours are called with a variable, and as which parameter."""
     for call in ast.walk(source.definition_of(function)):
         meaning = isinstance(call, ast.Call) and source.meaning_of(function, call.func)
-        if not meaning or meaning.attributes:
-            continue
-        called, bound = _bare(meaning.value), 0
-        if isinstance(called, type):
-            called, bound = called.__init__, 1  # after self
-        if not isinstance(called, types.FunctionType) or not _is_ours(called):
-            continue
-        parameters = inspect.getfullargspec(called).args[bound:]
-        starred = False
-        for place, value in enumerate(call.args):
-            starred |= isinstance(value, ast.Starred)  # then it may be any that is left
-            if isinstance(value, ast.Name) and value.id == name:
-                yield from ((called, p) for p in parameters[place : None if starred else place + 1])
-        for keyword in call.keywords:
-            if isinstance(keyword.value, ast.Name) and keyword.value.id == name:
-                yield called, keyword.arg
+        called = _bare(meaning.value) if meaning and not meaning.attributes else None
+        code = called.__init__ if isinstance(called, type) else called
+        if isinstance(code, types.FunctionType) and _is_ours(code):
+            order = list(inspect.signature(called).parameters)
+            starred = any(isinstance(value, ast.Starred) for value in call.args)  # may be any
+            values = [(v, order if starred else order[i : i + 1]) for i, v in enumerate(call.args)]
+            values += [(keyword.value, [keyword.arg]) for keyword in call.keywords]
+            for value, parameters in values:
+                if isinstance(value, ast.Name) and value.id == name:
+                    yield from ((code, parameter) for parameter in parameters)
 
 
 def _bare(value: Any) -> Any:
-    """Return what stands inside a decorator's wrapping, such as torch.no_grad's."""
-    if isinstance(value, types.MethodType):
-        return _bare(value.__func__)
-    return inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
-
-
-def _members(value: Any) -> list[Any]:
-    """Return the functions of a property, staticmethod or the like; else the value itself."""
+    """Return the function inside of a method, property or decorator; else the value itself."""
     if isinstance(value, property):
-        return [f for f in (value.fget, value.fset, value.fdel) if f is not None]
-    if isinstance(value, functools.cached_property):
-        return [value.func]
-    return [_bare(getattr(value, "__func__", value))]
+        value = value.fget
+    elif isinstance(value, functools.cached_property):
+        value = value.func
+    elif isinstance(value, types.MethodType | staticmethod | classmethod):
+        value = value.__func__
+    return inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
 
 
 def _counts(name: str, value: Any) -> bool:
