@@ -13,6 +13,7 @@ import utils
 from lab.base import files
 from lab.config import LabError
 from lab.datasets import glove
+from lab.experiments.run import RunRecord
 
 ROOT = Path(__file__).parents[1]
 VOCAB = utils.Vocab(utils.Counter(["good", "bad", "film", "<", "br"]))
@@ -135,7 +136,7 @@ def test_a_flipped_bit_in_weights_is_seen(tmp_path, place):
 
 def test_results_with_another_number_in_them_do_not_count(lesson, data, tmp_path, cpu, settings):
     run = settings()
-    record = run.RunRecord(run, data.fingerprint, "code", tmp_path)
+    record = RunRecord(run, data.fingerprint, "code", tmp_path)
     lesson.train_run(run, data, record, cpu)
     path = record.folder / "result.json"
     text = path.read_text()

@@ -21,10 +21,10 @@ def tiny(tmp_path, monkeypatch):
 
 SWEEPING = """
 from lab.base import machine
-from lab.experiments import sweep
-from lab.notebooks import lesson
 from lab.base.hashing import CodeHash
-machine.prepare_torch(1)
+from lab.experiments import sweep
+from lab.experiments.settings import Settings
+machine.prepare_torch()
 
 class Data:
     fingerprint = "data"

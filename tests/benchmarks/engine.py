@@ -104,7 +104,7 @@ def train_stock(
 def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
     """Train for `steps` batches after one to warm up; return tokens per second and seconds."""
     if recipe != "stock":
-        machine.prepare_torch(threads=1)
+        machine.prepare_torch()
     cell, hidden, layers = NETWORKS[network]
     torch.manual_seed(0)
     model = lesson.CELLS[cell](25_002, DIMENSION, hidden, layers)
@@ -123,7 +123,7 @@ def measure(network: str, recipe: str, steps: int) -> dict[str, float]:
 
 def measure_peak(network: str, seconds: float = 1.0) -> dict[str, float]:
     """Return FLOP/s of one thread in float32 products (B, H) x (H, gH) of this network."""
-    machine.prepare_torch(threads=1)
+    machine.prepare_torch()
     cell, hidden, _ = NETWORKS[network]
     x, weight = torch.randn(BATCH, hidden), torch.randn(GATES[cell] * hidden, hidden)
     out, best = torch.empty(BATCH, len(weight)), float("inf")

@@ -105,7 +105,8 @@ def loss_of(
 def equal_time(recipe: str, seconds: float) -> dict[str, float]:
     """Train for `seconds` on the stream; return words read and perplexity on the held-out end."""
     if recipe == "lab":
-        machine.prepare_torch(threads=machine.available_cores())
+        machine.prepare_torch()
+        torch.set_num_threads(machine.available_cores())
     reviews, vocab = engine.real_reviews()
     stream = token_stream.make_stream(reviews, seed=0)
     batches = list(token_stream.stream_batches(stream[:-HELD_OUT], COLUMNS, STEPS))
@@ -138,7 +139,7 @@ def equal_time(recipe: str, seconds: float) -> dict[str, float]:
 def measure(cell: str, recipe: str, steps: int) -> dict[str, float]:
     """Train on `steps` pieces after one to warm up; return tokens per second."""
     if recipe == "lab":
-        machine.prepare_torch(threads=1)
+        machine.prepare_torch()
     batches = real_stream(steps + 1)
     torch.manual_seed(0)
     if recipe == "lab":

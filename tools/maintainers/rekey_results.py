@@ -59,7 +59,7 @@ def open_lab(tree: Path) -> SimpleNamespace:
     from lab.experiments import run, settings
     from lab.notebooks import trainers
 
-    machine.prepare_torch(1)
+    machine.prepare_torch()
     return SimpleNamespace(
         utils=utils, token_stream=token_stream, Settings=settings.Settings,
         RunRecord=run.RunRecord, training_of=trainers.training_of,
