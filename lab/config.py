@@ -54,92 +54,63 @@ class Profile:
     recall_updates: int = 1500  # of the recall task, at most
 
 
+# the default: a laptop, some minutes
+QUICK = Profile(
+    name="quick",
+    train=5000,
+    valid=1000,
+    test=2000,
+    max_length=80,
+    epochs=3,
+    batch_size=32,
+    stream_train=2500,
+    stream_valid=500,
+    stream_parts=3,
+    stream_batch_size=16,
+    tuning="quick",
+    ablated=("RNN-256",),
+    seeds=3,
+    all_seeded=False,
+    labelled=(500, 0),
+    stored_seeds=10,
+    tuning_seeds=3,
+)
+# all there is: the stored results
+FULL = Profile(
+    name="full",
+    train=None,
+    valid=2500,
+    test=5000,
+    max_length=400,
+    epochs=6,
+    batch_size=64,
+    stream_train=None,
+    stream_valid=None,
+    stream_parts=10,
+    stream_batch_size=32,
+    tuning="full",
+    ablated=("RNN-256", "GRU-256"),
+    seeds=5,
+    all_seeded=True,
+    labelled=(100, 500, 2500, 0),
+    stored_seeds=5,
+)
+# seconds, for tests: it runs every cell, and its results mean nothing
+TINY = {"train": 300, "valid": 200, "test": 200, "max_length": 12, "epochs": 1, "seeds": 2}
+TINY |= {"stream_train": 60, "stream_valid": 60, "stream_parts": 2, "stream_batch_size": 8}
+TINY |= {"labelled": (200, 0), "stored_seeds": 1, "tuning_seeds": 1, "recall_updates": 12}
+# all packaged reviews, about an hour of two cores: what a student hands in
+COURSE = {"valid": 2000, "test": 3000, "max_length": 200, "epochs": 4, "stream_parts": 6}
+COURSE |= {"ablated": ("RNN-256",), "seeds": 3, "all_seeded": False, "stored_seeds": 1}
+COURSE |= {"labelled": (500, 0)}
 PROFILES = {
-    # seconds, for tests: it runs every cell, and its results mean nothing
-    "tiny": Profile(
-        name="tiny",
-        train=300,
-        valid=200,
-        test=200,
-        max_length=12,
-        epochs=1,
-        batch_size=32,
-        stream_train=60,
-        stream_valid=60,
-        stream_parts=2,
-        stream_batch_size=8,
-        tuning="quick",
-        ablated=("RNN-256",),
-        seeds=2,
-        all_seeded=False,
-        labelled=(200, 0),
-        stored_seeds=1,
-        recall_updates=12,
-    ),
-    # the default: a laptop, some minutes
-    "quick": Profile(
-        name="quick",
-        train=5000,
-        valid=1000,
-        test=2000,
-        max_length=80,
-        epochs=3,
-        batch_size=32,
-        stream_train=2500,
-        stream_valid=500,
-        stream_parts=3,
-        stream_batch_size=16,
-        tuning="quick",
-        ablated=("RNN-256",),
-        seeds=3,
-        all_seeded=False,
-        labelled=(500, 0),
-        stored_seeds=10,
-        tuning_seeds=3,
-    ),
-    # all packaged reviews, about an hour of two cores: what a student hands in
-    "course": Profile(
-        name="course",
-        train=None,
-        valid=2000,
-        test=3000,
-        max_length=200,
-        epochs=4,
-        batch_size=64,
-        stream_train=None,
-        stream_valid=None,
-        stream_parts=6,
-        stream_batch_size=32,
-        tuning="full",
-        ablated=("RNN-256",),
-        seeds=3,
-        all_seeded=False,
-        labelled=(500, 0),
-        stored_seeds=1,
-    ),
-    # all there is: the stored results
-    "full": Profile(
-        name="full",
-        train=None,
-        valid=2500,
-        test=5000,
-        max_length=400,
-        epochs=6,
-        batch_size=64,
-        stream_train=None,
-        stream_valid=None,
-        stream_parts=10,
-        stream_batch_size=32,
-        tuning="full",
-        ablated=("RNN-256", "GRU-256"),
-        seeds=5,
-        all_seeded=True,
-        labelled=(100, 500, 2500, 0),
-        stored_seeds=5,
-    ),
+    "tiny": dataclasses.replace(QUICK, name="tiny", **TINY),
+    "quick": QUICK,
+    "course": dataclasses.replace(FULL, name="course", **COURSE),
+    "full": FULL,
+    # full, tested on all 25,000 reviews of the official test half: data/reference/official
+    "official": dataclasses.replace(FULL, name="official", test=None),
 }
-# full, tested on all 25,000 reviews of the official test half: data/reference/official
-PROFILES["official"] = dataclasses.replace(PROFILES["full"], name="official", test=None)
 
 
 def get_profile(name: str | None = None) -> Profile:

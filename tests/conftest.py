@@ -65,7 +65,7 @@ def no_settings_of_the_reader(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def torch_as_in_the_lab():
-    machine.prepare_torch(threads=1)
+    machine.prepare_torch()
 
 
 def encoded(count, words, seed, longest=12):

@@ -367,7 +367,7 @@ def test_classifier_starts_from_the_language_model(
     transfer.start_from(model, weights)
     for name, weight in model.state_dict().items():
         assert name.startswith("linear.") or torch.equal(weight, weights[name])
-    with pytest.raises(LabError, match="starts from the weights of gone"):
+    with pytest.raises(LabError, match="Run gone has no usable weights"):
         sweep([settings(cell, pretrained="gone")], transfer.train_transfer, data, CODE, tmp_path)
 
 

@@ -24,7 +24,7 @@ from lab.base import machine
 from lab.base.hashing import CodeHash
 from lab.experiments import sweep
 from lab.experiments.settings import Settings
-machine.prepare_torch(1)
+machine.prepare_torch()
 
 class Data:
     fingerprint = "data"

@@ -23,7 +23,6 @@ import utils
 from lab.base import files, machine
 from lab.config import LabError
 from lab.experiments import loop
-from lab.experiments import sweep as sweeps
 from lab.experiments.run import Checkpoint, RunRecord
 from lab.experiments.sweep import is_running, sweep
 
@@ -132,8 +131,6 @@ def test_damaged_weights_of_a_finished_run_are_an_error(lesson, data, settings, 
     (record.folder / "best.pt").write_bytes(b"no weights")
     with pytest.raises(LabError, match=rf"no usable weights\. Delete its folder, {record.folder},"):
         record.checkpoint.load_best(lesson.build_model(record.settings, data.vectors))
-    with pytest.raises(LabError, match=rf"missing or damaged\. Delete the folder {record.folder},"):
-        record.checkpoint.weights_of(record.name)
     assert capsys.readouterr().out == "" and record.result is not None
 
 
@@ -430,7 +427,7 @@ def test_a_killed_worker_is_named_and_the_others_finish(lesson, data, run_list, 
             os.kill(os.getpid(), signal.SIGKILL)
         lesson.train_run(settings, data, record, device)
 
-    with pytest.raises(LabError, match=r"^lstm-8-seed0-\w+: its process was killed"):
+    with pytest.raises(LabError, match=r"^lstm-8-seed0-\w+ stopped in epoch 1: its process"):
         sweep(run_list, killed, data, CODE, tmp_path, workers=2)
     (record,) = (record_of(s, data, tmp_path) for s in run_list if s.cell == "LSTM")
     assert "its process was killed" in (record.folder / "failure.txt").read_text()
@@ -545,10 +542,10 @@ def test_a_worker_with_a_gpu_computes_as_the_notebook_would(monkeypatch):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     try:
-        device = sweeps._make_ready(None)
+        device = machine.prepare_torch()
         assert device.type == "cuda" and torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
-        sweeps._make_ready(None)  # again: nothing is done twice
+        machine.prepare_torch()  # again: nothing is done twice
         assert len(torch.nn.modules.module._global_forward_pre_hooks) == 1
         layer(torch.zeros(2, 16), torch.tensor([0, 7]))
         assert chosen and not any(chosen) and torch.are_deterministic_algorithms_enabled()

@@ -1,19 +1,14 @@
 """Digests of data and code: what makes a run the same run.
 
 A stored run is found again by its settings, its data and its code. The hash of the code is of all
-that a training refers to, inside of the lab and of the notebook: functions, classes, tables,
-constants. It ignores
-
-* comments, docstrings, annotations, layout and the version of Python;
-* names of our own things: a function, class, table or constant counts by what it is, wherever it
-  stands and whatever it is called; a local variable counts by its place. (Names of attributes,
-  methods and keywords count, for nothing says whose they are.)
+that a training refers to in the lab and the notebook: functions, classes, tables, constants. It
+ignores comments, docstrings, annotations, layout, the version of Python, and names of our own
+things: a function, class, table or constant counts by what it is, a local variable by its place.
+(Names of attributes, methods and keywords count, for nothing says whose they are.)
 
 Of a table from which only `TABLE[settings.name]` is taken, the entry counts that a run takes: one
 entry more, such as a cell of one's own, leaves the other runs what they were. Methods of objects
 that a training is handed are not seen, so training code calls functions.
-
-The hash is of the code that runs. See `source.py` for how it is found.
 """
 
 from __future__ import annotations
@@ -22,12 +17,12 @@ import ast
 import dataclasses
 import functools
 import hashlib
-import importlib
 import inspect
+import pkgutil
 import re
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +49,12 @@ def digest(*parts: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class CodeHash:
-    """What tells the code of a training from others.
+    """What tells the code of a training from others: the digest of all that every run uses, and
 
-    digest:   of all that every run uses
     choices:  for each setting that picks from a table: what it may be -> digest of that entry
     reads:    the settings that it looks at; None: not known
-    imported: what it uses of modules, as "module:name", which other processes import anew
-    imported_digest: of all these together
+    imported: what it uses of modules, as "module:name", which other processes import anew; and the
+              digest of all these together
     """
 
     digest: str
@@ -84,47 +78,44 @@ class CodeHash:
 
 
 def hash_code(*definitions: Any) -> CodeHash:
-    """Return the hash of functions and classes, with all that they refer to in the lab.
+    """Return the hash of functions and classes, whose first parameter is the settings of a run.
 
-    Their first parameter is taken for the settings of a run. Raises LabError where a file has
-    changed since it was imported, where the source of a cell is gone, and where the code reads a
-    global object whose content cannot be told from others.
+    Raises LabError where a file has changed since it was imported, where the source of a cell is
+    gone, and where the code reads a global object whose content cannot be told from others.
     """
-    walk = _Walk(_settings_names(definitions))
+    functions = [one for one in map(_bare, definitions) if isinstance(one, types.FunctionType)]
+    parameters = [list(inspect.signature(function).parameters) for function in functions]
+    walk = _Walk({name for names in parameters for name in names[:1]})
+    walk.others |= {name for names in parameters for name in names[1:]}
     whole = walk.digest_of({getattr(d, "__qualname__", "?"): d for d in definitions})
     choices: dict[str, dict[str, str]] = {}
     for setting, table in walk.choices:  # grows where an entry picks from another table
         known = choices.setdefault(setting, {})
         for key, entry in table.items():
-            inner = _Walk(walk.settings_names, walk).digest_of({repr(key): entry})
+            inner = _Walk(whole=walk).digest_of({repr(key): entry})
             known[str(key)] = digest(known.get(str(key), ""), inner)
     imported = tuple(walk.imported)
-    reads = frozenset().union(*(source.settings_read(f, n) for f, n in walk.settings_names.items()))
-    return CodeHash(whole, choices, reads, imported, _digest_of(imported))
+    return CodeHash(whole, choices, frozenset(walk.reads), imported, _digest_of(imported))
 
 
 def _digest_of(imported: Sequence[str]) -> str:
-    """Return the digest of things by their names, as this process has imported them."""
-    modules = {name: importlib.import_module(name.partition(":")[0]) for name in imported}
-    things = {name: getattr(modules[name], name.partition(":")[2]) for name in imported}
-    return _Walk({}).digest_of(things)
+    """Return the digest of things, "module:name", as this process has imported them."""
+    return _Walk().digest_of({name: pkgutil.resolve_name(name) for name in imported})
 
 
 # ── 2. Following references ─────────────────────────────────────────────────────────────────────
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), range, slice, Path)
-Names = dict[types.FunctionType, frozenset[str]]  # function -> its variables that hold settings
 
 
 class _Walk:
-    """Collects what stands for definitions and values, in the order in which they are referred to.
+    """Collects what stands for definitions and values; a thing of ours is written down once."""
 
-    A thing of ours is written down once, and referred to by its number.
-    """
-
-    def __init__(self, settings_names: Names, whole: _Walk | None = None) -> None:
-        """whole: the walk of all the code, if this one is of an entry of a table."""
-        self.settings_names = settings_names
+    def __init__(self, settings: Iterable[str] = (), whole: _Walk | None = None) -> None:
+        """settings: names of variables that hold settings; whole: the walk of all the code."""
+        self.settings: set[str] = whole.settings if whole else {"settings", *settings}
+        self.others: set[str] = whole.others if whole else {"self"}  # variables that hold none
+        self.reads: set[str] = whole.reads if whole else set()  # that may be settings
         self.choices: list[tuple[str, dict[Any, Any]]] = whole.choices if whole else []
         self.imported: dict[str, None] = whole.imported if whole else {}
         self.things: list[Any] = []  # of ours; the place is the number
@@ -166,8 +157,6 @@ class _Walk:
             return self._content(list(value.items()), name)
         if isinstance(value, tuple | list):
             return ", ".join(self.refer(entry, name) for entry in value)
-        if hasattr(value, "tobytes"):
-            return digest(str(value.dtype), value.shape, value)
         if isinstance(value, re.Pattern):
             return repr((value.pattern, value.flags))
         raise LabError(
@@ -181,21 +170,20 @@ class _Walk:
         if issubclass(kind, BaseException):
             return f"class {parts}"  # what is said when something is wrong changes no number
         for name, value in sorted(vars(kind).items()):
-            for member in _members(value):
-                if isinstance(member, types.FunctionType):
-                    wanted = not _is_generated(member)
-                else:
-                    wanted = not name.startswith("__") and _counts(name, member)
-                if wanted:
-                    parts.append(f"{name}={self.refer(member, f'{kind.__qualname__}.{name}')}")
+            member = _bare(value)
+            if isinstance(member, types.FunctionType):
+                wanted = not _is_generated(member)
+            else:
+                wanted = not name.startswith("__") and _counts(name, member)
+            if wanted:
+                parts.append(f"{name}={self.refer(member, f'{kind.__qualname__}.{name}')}")
         return f"class {parts}"
 
     def _function(self, function: types.FunctionType) -> str:
         """Return a function's own code, without names, and its defaults."""
         text = _Writer(self, function).write(source.definition_of(function))
-        name = function.__qualname__
         defaults = (function.__defaults__, function.__kwdefaults__)
-        return f"{text} {[self.refer(values, name) for values in defaults]}"
+        return f"{text} {[self.refer(values, function.__qualname__) for values in defaults]}"
 
 
 LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores", "annotation", "returns", "type_params"}
@@ -213,17 +201,19 @@ class _Writer:
     def write(self, node: Any) -> str:
         """Return a part of the tree as text."""
         if isinstance(node, list):
-            return "[" + ", ".join(self.write(one) for one in node if not source.is_text(one)) + "]"
+            return "[" + ", ".join(self.write(one) for one in node if not _is_text(one)) + "]"
         if not isinstance(node, ast.AST):
             return f"{type(node).__name__} {node!r}"
         if isinstance(node, ast.Name | ast.Attribute) and (text := self._global(node)):
             return text
         if isinstance(node, ast.Name):
             return self._variable(node.id)
+        if isinstance(node, ast.Attribute):
+            self._note_read(node)
         if isinstance(node, ast.Subscript) and (text := self._choice(node)):
             return text
         if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty texts to f-strings
-            return f"JoinedStr{self.write([v for v in node.values if not source.is_empty(v)])}"
+            return f"JoinedStr{self.write([v for v in node.values if v.value != ''])}"
         fields = [
             f"{field}={self._field(node, field, value)}"
             for field, value in ast.iter_fields(node)
@@ -259,81 +249,39 @@ class _Writer:
 
     def _choice(self, node: ast.Subscript) -> str:
         """Return what stands for TABLE[settings.name], and note the choice; "" if it is none."""
-        names = self.walk.settings_names.get(self.function, ())
-        setting = source.setting_read(node.slice, names)
-        table = setting and source.meaning_of(self.function, node.value)
-        if not table or table.attributes or not isinstance(table.value, dict):
+        holder, attributes = source.chain(node.slice)
+        table = source.meaning_of(self.function, node.value)
+        if holder not in self.walk.settings or len(attributes) != 1 or not table:
             return ""
-        self.walk.choices.append((setting, table.value))
+        if table.attributes or not isinstance(table.value, dict):
+            return ""
+        self.walk.choices.append((attributes[0], table.value))
+        self.walk.reads.add(attributes[0])
         self.walk.note(table.module, table.name)
-        return f"choice by {setting}"
+        return f"choice by {attributes[0]}"
+
+    def _note_read(self, node: ast.Attribute) -> None:
+        """Note an attribute of a variable that may hold settings: rather too many than too few."""
+        name, attributes = source.chain(node)
+        of_record = attributes[-2:-1] == ["settings"]
+        if of_record or (len(attributes) == 1 and name and name not in self.walk.others):
+            self.walk.reads.add(attributes[-1])
 
 
-def _settings_names(definitions: Sequence[Any]) -> Names:
-    """Return which variables of which functions hold the settings of a run.
-
-    They are the first parameter of the definitions, and of what these call the parameters to which
-    such a variable is handed.
-    """
-    names: Names = {}
-    functions = [f for f in map(_bare, definitions) if isinstance(f, types.FunctionType)]
-    waiting = [(f, name) for f in functions for name in inspect.getfullargspec(f).args[:1]]
-    while waiting:
-        function, name = waiting.pop()
-        if name not in names.get(function, ()):
-            names[function] = names.get(function, frozenset()) | {name}
-            waiting += _handed_on(function, name)
-    return names
-
-
-def _handed_on(function: types.FunctionType, name: str) -> Iterator[tuple[Any, str]]:
-    """Yield which functions of ours are called with a variable, and as which parameter."""
-    for call in ast.walk(source.definition_of(function)):
-        for called in _called(function, call):
-            bound = isinstance(called, type)  # then self comes first
-            called = called.__init__ if bound else called
-            if not isinstance(called, types.FunctionType) or not _is_ours(called):
-                continue
-            parameters = inspect.getfullargspec(called).args[bound:]
-            starred = False
-            for place, value in enumerate(call.args):
-                starred |= isinstance(value, ast.Starred)  # then it may be any that is left
-                if isinstance(value, ast.Name) and value.id == name:
-                    yield from (
-                        (called, p) for p in parameters[place : None if starred else place + 1]
-                    )
-            for keyword in call.keywords:
-                if isinstance(keyword.value, ast.Name) and keyword.value.id == name:
-                    yield called, keyword.arg
-
-
-def _called(function: types.FunctionType, call: ast.AST) -> list[Any]:
-    """Return what a call may call: one thing, or, of TABLE[...](), any entry; [] if it is none."""
-    if not isinstance(call, ast.Call):
-        return []
-    of_table = isinstance(call.func, ast.Subscript)
-    meaning = source.meaning_of(function, call.func.value if of_table else call.func)
-    if not meaning or meaning.attributes:
-        return []
-    if of_table:
-        return list(map(_bare, meaning.value.values())) if isinstance(meaning.value, dict) else []
-    return [_bare(meaning.value)]
+def _is_text(node: Any) -> bool:
+    """Say whether a statement is a bare text, as a docstring is."""
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
 
 
 def _bare(value: Any) -> Any:
-    """Return what stands inside a decorator's wrapping, such as torch.no_grad's."""
-    if isinstance(value, types.MethodType):
-        return _bare(value.__func__)
-    return inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
-
-
-def _members(value: Any) -> list[Any]:
-    """Return the functions of a property, staticmethod or the like; else the value itself."""
+    """Return the function inside of a method, property or decorator; else the value itself."""
     if isinstance(value, property):
-        return [f for f in (value.fget, value.fset, value.fdel) if f is not None]
-    if isinstance(value, functools.cached_property):
-        return [value.func]
-    return [_bare(getattr(value, "__func__", value))]
+        value = value.fget
+    elif isinstance(value, functools.cached_property):
+        value = value.func
+    elif isinstance(value, types.MethodType | staticmethod | classmethod):
+        value = value.__func__
+    return inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
 
 
 def _counts(name: str, value: Any) -> bool:

@@ -1,18 +1,12 @@
-"""What this machine has and how it is made ready: cores, device, threads, and what a record says.
-
-Importing this module changes nothing: no thread count, no seed.
-"""
+"""What this machine has, how it is made ready to train, and what a record says of it."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -43,20 +37,19 @@ def pick_device() -> torch.device:
     return torch.device("cpu")
 
 
-def prepare_torch(threads: int = 1) -> torch.device:
-    """Make this process ready to train: threads, flush-to-zero, device. Returns the device.
+def prepare_torch() -> torch.device:
+    """Make this process ready to train: one thread, flush-to-zero, device. Returns the device.
 
-    threads: 1 is as fast as 2 for networks of this size on an idle machine, and many times faster
-        beside other programs. More cores serve more runs at once (`sweep.py`).
+    One thread is as fast as two for networks of this size on an idle machine, and many times faster
+    beside other programs. More cores serve more runs at once (`sweep.py`).
 
     Call it before the first tensor operation of a process: threads started earlier keep the slow
-    treatment of subnormal numbers. Where gradients vanish they become subnormal (below 1.2e-38),
-    and some CPUs take many times as long for an operation on such a number. On Linux, large
-    tensors are put into large memory pages: the states of a network over 400 words fill tens of
-    thousands of small ones, again at each training step.
+    treatment of subnormal numbers (below 1.2e-38), which gradients become that vanish. On Linux,
+    large tensors are put into large memory pages: the states of a network over 400 words fill tens
+    of thousands of small ones, again at each training step.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read by PyTorch, see its tuning guide
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     device = pick_device()
     if device.type == "cuda":  # the same numbers each time; the variable is cuBLAS's part in it
@@ -74,18 +67,13 @@ def _spare_the_adaptive_softmax() -> None:
     deterministic copy of a GPU refuses that (seen with PyTorch 2.11 and CUDA 13.0). No index stands
     there twice, so that the other copy gives the same numbers each time, too.
     """
-    nn.modules.module.register_module_forward_pre_hook(_choose_freely)
-    nn.modules.module.register_module_forward_hook(_choose_again, always_call=True)
+    nn.modules.module.register_module_forward_pre_hook(_choose)
+    nn.modules.module.register_module_forward_hook(_choose, always_call=True)
 
 
-def _choose_freely(layer: nn.Module, _: Any) -> None:
-    if isinstance(layer, nn.AdaptiveLogSoftmaxWithLoss):
-        torch.use_deterministic_algorithms(False)
-
-
-def _choose_again(layer: nn.Module, *_: Any) -> None:
-    if isinstance(layer, nn.AdaptiveLogSoftmaxWithLoss):
-        torch.use_deterministic_algorithms(True, warn_only=True)
+def _choose(layer: nn.Module, *values: Any) -> None:
+    if isinstance(layer, nn.AdaptiveLogSoftmaxWithLoss):  # after it, there is an output too
+        torch.use_deterministic_algorithms(len(values) == 2, warn_only=True)
 
 
 # variables that hold a CPU to the instructions of an older one, so that more machines agree
@@ -126,28 +114,10 @@ def _commit() -> str:
 
     A lab that was unpacked inside of a reader's own repository has no commit of its own.
     """
-    folder = _git("rev-parse", "--show-toplevel")
-    if not folder or Path(folder).resolve() != config.ROOT:
-        return ""
-    return _git("describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+")
-
-
-def _git(*arguments: str) -> str:
-    """Return what git answers in the lab's folder, or "" if it fails."""
-    command = ["git", "-C", str(config.ROOT), *arguments]
+    command = ["git", f"--git-dir={config.ROOT / '.git'}", "-C", str(config.ROOT)]
+    command += ["describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread inside of this block: small products are faster so."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

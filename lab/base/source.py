@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import dis
 import functools
 import linecache
 import types
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +22,6 @@ from lab.config import LabError
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 FAR = 10**6  # no file has so many lines
-
-# ── 1. The source of what runs ──────────────────────────────────────────────────────────────────
 
 
 def definition_of(function: types.FunctionType) -> ast.AST:
@@ -36,14 +35,11 @@ def definition_of(function: types.FunctionType) -> ast.AST:
             "tells stored runs of this code from others. Restart the kernel and run all cells; "
             "runs that have ended are not repeated."
         )
-    try:
-        candidates = _functions_in(text)
-    except SyntaxError:  # a file in the middle of a change
-        candidates = []
-    running = _instructions(code)
-    for candidate, node in candidates:
-        if candidate.co_qualname == code.co_qualname and _instructions(candidate) == running:
-            return node
+    with contextlib.suppress(SyntaxError):  # a file in the middle of a change
+        for candidate, node in _functions_in(text):
+            same_name = candidate.co_qualname == code.co_qualname
+            if same_name and _instructions(candidate) == _instructions(code):
+                return node
     raise has_changed(Path(code.co_filename).name)
 
 
@@ -80,32 +76,14 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
 
 def _instructions(code: types.CodeType) -> list[Any]:
     """Return what a function does, instruction by instruction; its docstring is no part of that."""
-    return [
-        (step.opname, *_of_argument(step.argval))
-        for step in dis.get_instructions(code)
-        if step.opname != "EXTENDED_ARG"
-    ]
+    steps = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
+    return [(step.opname, _argument(step.argval)) for step in steps]
 
 
-def _of_argument(value: Any) -> tuple[Any, ...]:
+def _argument(value: Any) -> Any:
     if isinstance(value, types.CodeType):
-        return ("code", _instructions(value))
-    if isinstance(value, frozenset):
-        return ("set", sorted(map(repr, value)))
-    return (type(value).__name__, repr(value))
-
-
-# ── 2. Parts of a tree ──────────────────────────────────────────────────────────────────────────
-
-
-def is_text(node: Any) -> bool:
-    """Say whether a statement is a bare text, as a docstring is."""
-    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
-
-
-def is_empty(node: ast.AST) -> bool:
-    """Say whether a node is an empty text."""
-    return isinstance(node, ast.Constant) and node.value == ""
+        return _instructions(value)
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
 
 
 def chain(node: ast.AST) -> tuple[str | None, list[str]]:
@@ -120,38 +98,12 @@ def chain(node: ast.AST) -> tuple[str | None, list[str]]:
     return (node.id, attributes) if isinstance(node, ast.Name) else (None, attributes)
 
 
-def setting_read(node: ast.AST, names: Collection[str]) -> str:
-    """Return which setting an expression is, such as settings.cell; "" if it is none.
-
-    names: of the variables that hold settings; also read are those of a record, record.settings
-    """
-    name, attributes = chain(node)
-    if name in names and len(attributes) == 1:
-        return attributes[0]
-    return attributes[-1] if attributes[-2:-1] == ["settings"] else ""
-
-
-def settings_read(function: types.FunctionType, names: Collection[str]) -> set[str]:
-    """Return the settings that a function looks at."""
-    nodes = ast.walk(definition_of(function))
-    return {setting_read(node, names) for node in nodes if isinstance(node, ast.Attribute)} - {""}
-
-
-# ── 3. What names mean ──────────────────────────────────────────────────────────────────────────
-
-
 @functools.lru_cache(256)
 def local_names(function: types.FunctionType) -> frozenset[str]:
     """Return the local names of a function and the functions inside of it."""
-    names: set[Any] = set()
-    for node in ast.walk(definition_of(function)):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, ast.alias):
-            names.add(node.asname or node.name.partition(".")[0])
-        elif not isinstance(node, ast.keyword):  # a parameter, a function, an exception, a pattern
-            names |= {getattr(node, field, None) for field in ("arg", "name", "rest")}
-    return frozenset(names - {None} - _global_names(function.__code__))
+    codes = [function.__code__, *_nested(function.__code__)]
+    names = {name for code in codes for name in (*code.co_varnames, *code.co_cellvars)}
+    return frozenset(names | {function.__code__.co_name}) - _global_names(function.__code__)
 
 
 def _global_names(code: types.CodeType) -> set[str]:
@@ -162,12 +114,12 @@ def _global_names(code: types.CodeType) -> set[str]:
 
 
 class Meaning(NamedTuple):
-    """What a global name means: its value, where it is defined, and attributes that are left."""
+    """What a global name means."""
 
     value: Any
-    module: str
+    module: str  # where it is defined
     name: str
-    attributes: list[str]
+    attributes: list[str]  # that are left
 
 
 def meaning_of(function: types.FunctionType, node: ast.AST) -> Meaning | None:
@@ -200,8 +152,7 @@ def is_ours(module: types.ModuleType) -> bool:
 @functools.cache
 def in_folder(file: str) -> bool:
     """Say whether a file is one of the lab's, and not of an environment in its folder."""
-    try:
-        parts = Path(file).resolve().relative_to(config.ROOT).parts
-    except ValueError:
-        return False
-    return not any(part.startswith((".", "python3")) or part == "site-packages" for part in parts)
+    path = Path(file).resolve()
+    parts = path.parts[len(config.ROOT.parts) :]
+    installed = any(part.startswith((".", "python3")) or part == "site-packages" for part in parts)
+    return path.is_relative_to(config.ROOT) and not installed

@@ -24,14 +24,15 @@ PADDING_INDEX = 1  # of the vocabulary: no word
 END = PADDING_INDEX  # marks the end of a review in a stream
 
 
-class Texts(Protocol):
-    """What a stream is made of: texts as word indices (see utils.EncodedReviews)."""
+class Reviews(Protocol):
+    """Reviews as word indices, with their labels (see utils.EncodedReviews)."""
 
     tokens: NDArray[np.int32]
     starts: NDArray[np.int64]
+    labels: NDArray[np.float32]
 
 
-def make_stream(reviews: Texts, seed: int | None = None) -> NDArray[np.int64]:
+def make_stream(reviews: Reviews, seed: int | None = None) -> NDArray[np.int64]:
     """Return the reviews as one stream of word indices (tokens,), END after each.
 
     With a seed they come in an order of their own, else in that of the split.

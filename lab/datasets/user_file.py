@@ -36,9 +36,8 @@ def read_own(path: Path) -> pd.DataFrame:
     """Return the texts of a file as `utils.load_reviews` wants them: text, label, group, half.
 
     Rows without a text or label, or that cannot be read, are left out, counted and shown with their
-    line numbers. Exact copies are left out later, as with all reviews.
-    Raises LabError for a file that is missing, in another encoding, without columns that fit,
-    without exactly two labels, or with too few rows, of all or of a label, that can be read.
+    line numbers. Raises LabError for a file that is missing, in another encoding, without columns
+    that fit, without exactly two labels, or with too few rows, of all or of a label.
     """
     rows = dict(read_rows(path))  # by the line where they end
     problems = {line: row for line, row in rows.items() if isinstance(row, str)}
@@ -80,21 +79,15 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
     except LookupError:
         raise LabError(f"LAB2_ENCODING={encoding}: there is no such encoding.") from None
     except UnicodeDecodeError as error:
-        raise LabError(wrong_encoding(path, error)) from None
+        line = error.object[: error.start].count(b"\n") + 1
+        guess = "utf-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
+        raise LabError(
+            f"{path}, line {line}, is not in {error.encoding}. If it is in {guess}, set "
+            f"LAB2_ENCODING={guess}; or save it as UTF-8."
+        ) from None
     if not content.strip():
         raise LabError(f"{path} is empty. It needs a row for each text, and at least {LEAST} rows.")
     return readers[suffix](path, content)
-
-
-def wrong_encoding(path: Path, error: UnicodeDecodeError) -> str:
-    """Return what to say of a file in another encoding than the one expected."""
-    line = error.object[: error.start].count(b"\n") + 1
-    guess = "utf-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
-    byte = error.object[error.start]
-    return (
-        f"{path} is not in {error.encoding}: line {line} has the byte 0x{byte:02x}. If it is in "
-        f"{guess}, set LAB2_ENCODING={guess}; or save it as UTF-8."
-    )
 
 
 def read_csv(path: Path, content: str) -> Iterator[tuple[int, Row]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lab import config
 from lab.base import files, i18n
 from lab.config import LabError
+from lab.datasets.token_stream import Reviews
 from lab.experiments import results
 from lab.experiments.run import RunRecord
 
@@ -69,7 +70,6 @@ def all_runs(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _damaged(path: Path) -> str:
-    """Return what to do about a stored file that cannot be read."""
     in_git = (config.ROOT / ".git").exists()  # not so in a student's folder
     remedy = f"git checkout {path}" if in_git else "unpack the lab's archive once more"
     return f"{path}: stored results are damaged. Get them again: {remedy}"
@@ -124,15 +124,12 @@ def gradients(kind: str, profile: str = "full") -> pd.DataFrame:
 
 
 def baseline_predictions(profile: str = "full") -> results.Predictions:
-    """Return what the linear models that read whole reviews said of the test reviews.
-
-    Each model has one row: (1, reviews). Raises LabError if it is missing or damaged.
-    """
+    """Return what the linear models that read whole reviews said of the test: a row a model."""
     return results.read_predictions("lines", folder_of(profile))
 
 
 def store_baseline_predictions(
-    probability: dict[str, NDArray[Any]], test: results.TestSplit, profile: str
+    probability: dict[str, NDArray[Any]], test: Reviews, profile: str
 ) -> None:
     """Store what linear models said of the test reviews: name -> probabilities (reviews,)."""
     packed = {n: results.pack_probability(p)[None] for n, p in probability.items()}  # (1, reviews)
@@ -143,7 +140,7 @@ def store(
     name: str,
     runs: dict[str, str],
     finished: Sequence[RunRecord],
-    test: results.TestSplit,
+    test: Reviews,
     profile: str,
 ) -> None:
     """Put finished runs of a list beside those already stored; what no list names any more goes.
@@ -184,7 +181,7 @@ def _with_list(name: str, runs: dict[str, str], profile: str) -> pd.DataFrame:
 
 
 def _store_predictions(
-    finished: Sequence[RunRecord], wanted: Collection[str], test: results.TestSplit, where: Path
+    finished: Sequence[RunRecord], wanted: Collection[str], test: Reviews, where: Path
 ) -> None:
     """Put the test predictions of finished classifiers beside those already stored."""
     path = where / "predictions.npz"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,11 @@ from scipy import special
 from lab import config
 from lab.base import files
 from lab.config import LabError
+from lab.datasets.token_stream import Reviews
 from lab.experiments.run import RunRecord
 
-# columns that are no numbers, even where each digit is one, and counts that may be missing
+# columns that are no numbers, even where each digit is one, and counts: language models have none,
+# and such a gap must not make the others floats
 NAMES = ("run", "network", "data", "code", "commit")
 TYPES = {**dict.fromkeys(NAMES, str), "test_reviews": "Int64"}
 
@@ -49,30 +51,14 @@ def export_results(
 
 
 def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read results.csv and curves.csv. Raises LabError if they are missing or unreadable.
-
-    Language models have no test reviews: such a gap must not make the others' counts floats.
-    """
-    folder = folder or config.output_folder()
-    names = (f"{prefix}results.csv", f"{prefix}curves.csv")
-    try:
-        return tuple(pd.read_csv(folder / name, dtype=TYPES) for name in names)
-    except (OSError, ValueError) as error:
-        raise LabError(
-            f"No results to show in {folder}: {error}. Run the cells above first."
-        ) from error
+    """Read results.csv and curves.csv. Raises LabError if they are missing or unreadable."""
+    names = (f"{prefix}results", f"{prefix}curves")
+    return tuple(files.read_table(name, folder, TYPES) for name in names)
 
 
 # ── 2. Predictions ──────────────────────────────────────────────────────────────────────────────
 
 NETWORK = "network "  # what a network's name begins with in the file: it may be called "labels"
-
-
-class TestSplit(Protocol):
-    """What predictions need to know of the reviews that were judged (see utils.EncodedReviews)."""
-
-    starts: NDArray[np.int64]
-    labels: NDArray[np.float32]
 
 
 class Predictions(NamedTuple):
@@ -102,7 +88,7 @@ def pack_probability(probability: NDArray[Any]) -> NDArray[np.float16]:
 
 
 def export_predictions(
-    records: Sequence[RunRecord], test: TestSplit, file: str, names: Sequence[str] | None = None
+    records: Sequence[RunRecord], test: Reviews, file: str, names: Sequence[str] | None = None
 ) -> None:
     """Write the test probabilities of finished runs, packed, to <file>.npz in the output folder.
 
@@ -140,7 +126,7 @@ def packed_predictions(record: RunRecord) -> NDArray[np.float16] | None:
     return None if packed is None else pack_probability(packed["probability"])
 
 
-def save_predictions(path: Path, packed: dict[str, NDArray[np.float16]], test: TestSplit) -> None:
+def save_predictions(path: Path, packed: dict[str, NDArray[np.float16]], test: Reviews) -> None:
     """Write packed predictions, by name, with labels and lengths of the reviews."""
     lengths = np.diff(test.starts).astype(np.int32)
     files.save_arrays(path, **packed, labels=test.labels.astype(np.int8), lengths=lengths)

@@ -1,8 +1,4 @@
-"""One run: how it is found again, and the state from which it goes on after a stop.
-
-RunRecord    identity and folder of a run: curve, outcome, test predictions
-Checkpoint   weights and optimizer after each epoch, so that a run goes on after a kill
-"""
+"""One run: how it is found again, and the state from which it goes on after a stop."""
 
 from __future__ import annotations
 
@@ -25,8 +21,10 @@ from lab.base import files, hashing, machine
 from lab.config import LabError
 from lab.experiments.settings import Settings
 
+Curve = list[dict[str, float]]  # a row an epoch
 
-def best_epoch(curve: list[dict[str, float]]) -> int:
+
+def best_epoch(curve: Curve) -> int:
     """Return which epoch (from 1) has the lowest validation loss, the first of equals."""
     losses = [row["valid_loss"] for row in curve]
     return losses.index(min(losses)) + 1
@@ -44,7 +42,7 @@ class RunRecord:
     failure.txt    why the run stopped, if it did; the next sweep tries it again
 
     A run is found again by the settings that differ from their defaults, by its data and by its
-    code (see `fingerprint.py`). Versions and machine are recorded, and no part of that.
+    code (see `hashing.py`). Versions and machine are recorded, and no part of that.
     """
 
     def __init__(self, settings: Settings, data: str, code: str, folder: Path) -> None:
@@ -78,14 +76,14 @@ class RunRecord:
             (self.folder / name).unlink(missing_ok=True)
 
     @property
-    def curve(self) -> list[dict[str, float]]:
+    def curve(self) -> Curve:
         """One row per whole epoch so far."""
         try:
             return pd.read_csv(self.folder / "curve.csv").to_dict("records")
         except (OSError, ValueError):
             return []
 
-    def save_curve(self, curve: list[dict[str, float]]) -> None:
+    def save_curve(self, curve: Curve) -> None:
         """Write a row for each whole epoch."""
         text = pd.DataFrame(curve).to_csv(index=False)
         files.write_atomically(self.folder / "curve.csv", text.encode("utf-8"))
@@ -107,11 +105,7 @@ class RunRecord:
         return hashing.digest(text, hashlib.sha256(curve).hexdigest())
 
     def finish(
-        self,
-        model: nn.Module,
-        curve: list[dict[str, float]],
-        outcome: dict[str, float],
-        **arrays: NDArray[Any],
+        self, model: nn.Module, curve: Curve, outcome: dict[str, float], **arrays: NDArray[Any]
     ) -> None:
         """Write the outcome, and arrays to test.npz if there are any; now the run is finished.
 
@@ -145,7 +139,7 @@ class Checkpoint:
         self.record = record
         self.folder = record.folder
 
-    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
+    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Curve:
         """Restore model and optimizer after the last whole epoch; return the curve so far.
 
         A new run returns an empty list. So does one with a damaged file: it says so and starts
@@ -157,9 +151,7 @@ class Checkpoint:
         (self.folder / "failure.txt").unlink(missing_ok=True)
         return curve
 
-    def _restore(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> list[dict[str, float]]:
+    def _restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Curve:
         """Do what `resume` says, but for the note that the run is going on."""
         if not (self.folder / "state.pt").exists():
             if self.record.curve or (self.folder / "result.json").exists():
@@ -179,12 +171,7 @@ class Checkpoint:
         optimizer.load_state_dict(state["optimizer"])
         return state["curve"]
 
-    def save_epoch(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        curve: list[dict[str, float]],
-    ) -> None:
+    def save_epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, curve: Curve) -> None:
         """Write the state after an epoch; keep its weights if its validation loss is the best.
 
         Raises FloatingPointError, before anything is written, if a loss is not finite.
@@ -210,25 +197,19 @@ class Checkpoint:
 
         Raises LabError if they are missing or damaged.
         """
-        weights = files.load_tensors(self.folder / "best.pt")
-        if weights is None:
-            raise LabError(
-                f"Run {self.record.name} has no usable weights. Delete its folder, {self.folder}, "
-                "and run the cell that trains it again."
-            )
-        model.load_state_dict(weights)
+        model.load_state_dict(self.weights_of(self.record.name))
         return model
 
     def weights_of(self, name: str) -> dict[str, Tensor]:
-        """Return the best weights of another run in the same folder, by its name.
+        """Return the best weights of a run in the same folder, by its name.
 
         Raises LabError if they are missing or damaged.
         """
-        weights = files.load_tensors(self.folder.parent / name / "best.pt")
+        folder = self.folder.parent / name
+        weights = files.load_tensors(folder / "best.pt")
         if weights is None:
             raise LabError(
-                f"{self.record.name} starts from the weights of {name}, which are missing or "
-                f"damaged. Delete the folder {self.folder.parent / name}, if it is there, and run "
-                "the cell that trains that run again."
+                f"Run {name} has no usable weights. Delete its folder, {folder}, and run the cell "
+                "that trains it again."
             )
         return weights

@@ -104,5 +104,6 @@ class Settings:
 
     def options(self) -> set[str]:
         """Return the names of the settings that have a default, and another value than that."""
-        with_default = (f for f in dataclasses.fields(self) if f.default is not dataclasses.MISSING)
-        return {field.name for field in with_default} & set(self.changed())
+        fields = dataclasses.fields(self)
+        with_default = {field.name for field in fields if field.default is not dataclasses.MISSING}
+        return with_default & set(self.changed())

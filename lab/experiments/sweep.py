@@ -1,22 +1,22 @@
 """Many runs: a list of them on the cores, a GPU or a cluster, with one progress bar for all.
 
-    Settings -> sweep -> the notebook's training, with a RunRecord -> results.csv, curves.csv
-
-Importing this module changes nothing: no thread count, no seed, no folder.
+Settings -> sweep -> the notebook's training, with a RunRecord -> results.csv, curves.csv
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import sys
 import threading
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import joblib
 import torch
@@ -31,23 +31,15 @@ from lab.experiments import cluster
 from lab.experiments.run import RunRecord
 from lab.experiments.settings import Settings
 
-
-class RunData(Protocol):
-    """Whatever a training reads, if it can say which data they are."""
-
-    @property
-    def fingerprint(self) -> str:
-        """16 digits that change with the data."""
-
-
 TrainRun = Callable[[Settings, Any, RunRecord, torch.device], None]
+Outcome = tuple[str | None, str]  # why a run failed, if it did; what it printed
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # blocks of H rows in the weights of a cell
 
 
 def sweep(
     run_list: Sequence[Settings],
     train_run: TrainRun,
-    data: RunData,
+    data: Any,
     code: CodeHash,
     folder: Path | None = None,
     workers: int | None = None,
@@ -61,6 +53,7 @@ def sweep(
     must see `folder`. Finished runs are not repeated, interrupted ones continue.
 
     train_run: the notebook's function that trains one network and finishes its record
+    data:      what it reads; their `fingerprint` is 16 digits that change with them
     code:      what `hashing.hash_code` says of it
     workers:   processes on this machine, by default one per core
     overwrite: forget what earlier sweeps did
@@ -89,7 +82,7 @@ def sweep(
 
 
 def records_of(
-    run_list: Sequence[Settings], data: RunData, code: CodeHash, folder: Path | None = None
+    run_list: Sequence[Settings], data: Any, code: CodeHash, folder: Path | None = None
 ) -> list[RunRecord]:
     """Return the records of a run list, finished or not; by default in the output folder."""
     folder = (folder or config.output_folder() / "runs").absolute()
@@ -122,19 +115,11 @@ def check_run_list(run_list: Sequence[Settings], code: CodeHash) -> None:
             raise LabError(f"The run list names {entry.network}, seed {entry.seed}, {count} times.")
 
 
-class _Outcome(NamedTuple):
-    """What a worker has to say of a run."""
-
-    failure: str | None  # one line, None if the run is finished
-    output: str  # what the run printed; shown when all are done, in order
-
-
-def _report(outcomes: Sequence[_Outcome]) -> None:
+def _report(outcomes: Sequence[Outcome]) -> None:
     """Print what the runs printed; raise LabError, naming them, if some failed."""
-    for output in filter(None, (outcome.output for outcome in outcomes)):
+    for _, output in outcomes:
         print(output, end="")
-    failures = [outcome.failure for outcome in outcomes if outcome.failure]
-    if failures:
+    if failures := [failure for failure, _ in outcomes if failure]:
         raise LabError(
             "; ".join(failures) + ". The other runs are finished. More in failure.txt of each run."
         )
@@ -142,39 +127,38 @@ def _report(outcomes: Sequence[_Outcome]) -> None:
 
 def _run_jobs(
     waiting: Sequence[RunRecord],
-    what: tuple[TrainRun, RunData, CodeHash],
+    what: tuple[TrainRun, Any, CodeHash],
     workers: int,
     client: Any,
-) -> list[_Outcome]:
+) -> list[Outcome]:
     """Carry out the runs, several at a time, and return their outcomes.
 
     When the system kills a worker (most often for its memory), joblib stops them all. The runs not
     yet finished then go on one by one, each in a process of its own, so that the one that is killed
     again can be named and the others finish. Dask does the like by itself.
     """
-    device = None if client else machine.pick_device()  # a worker elsewhere looks for its own
-    workers = min(workers, len(waiting)) if device is None or device.type == "cpu" else 1
+    if client is None and machine.pick_device().type != "cpu":
+        workers = 1
+    workers = min(workers, len(waiting)) or 1
     elsewhere = client is not None or workers > 1
-    jobs = [joblib.delayed(_carry_out)(*what, device, elsewhere, record) for record in waiting]
+    jobs = [joblib.delayed(_carry_out)(*what, elsewhere, record) for record in waiting]
     if client is not None:
         with joblib.parallel_config(backend="dask", client=client):
             return joblib.Parallel(n_jobs=-1)(jobs)
     try:
-        return joblib.Parallel(n_jobs=workers or 1)(jobs)
+        return joblib.Parallel(n_jobs=workers)(jobs)
     except TerminatedWorkerError:
         pairs = zip(waiting, jobs, strict=True)
         return [_alone(record, job) for record, job in pairs if record.result is None]
 
 
-def _alone(record: RunRecord, job: Any) -> _Outcome:
+def _alone(record: RunRecord, job: Any) -> Outcome:
     """Carry out one run in a process of its own, and return its outcome."""
     try:
         # two workers for one job: with n_jobs=1 joblib would use this very process
         return joblib.Parallel(n_jobs=2)([job])[0]
     except TerminatedWorkerError:
-        why = "its process was killed, perhaps for its memory"
-        _write_failure(record, f"{why}, in epoch {len(record.curve) + 1}")
-        return _Outcome(f"{record.name}: {why}", "")
+        return _failure(record, "its process was killed, perhaps for its memory"), ""
 
 
 def _work(record: RunRecord) -> float:
@@ -189,81 +173,57 @@ def _work(record: RunRecord) -> float:
 
 
 def _carry_out(
-    train_run: TrainRun,
-    data: RunData,
-    code: CodeHash,
-    device: torch.device | None,
-    elsewhere: bool,
-    record: RunRecord,
-) -> _Outcome:
+    train_run: TrainRun, data: Any, code: CodeHash, elsewhere: bool, record: RunRecord
+) -> Outcome:
     """Train one run, unless another process has done it meanwhile; return what came of it.
 
     Elsewhere, in a worker, nobody would see what it prints: then it is kept for the outcome. A
     worker ends with the process that started it, and refuses code that has changed on the disk
     since that one imported it.
     """
-    threads, output = torch.get_num_threads(), io.StringIO()
+    output = io.StringIO()
     try:
         with (
             contextlib.redirect_stdout(output) if elsewhere else contextlib.nullcontext(),
-            _ends_with_parent() if elsewhere else contextlib.nullcontext(),
             record.lock(),
         ):
-            device = _make_ready(device)
+            device = machine.prepare_torch()
             if elsewhere:
+                _end_with_parent()
                 code.check_imports()
             if record.result is None:
                 train_run(record.settings, data, record, device)
-        return _Outcome(None, output.getvalue())
+        return None, output.getvalue()
     except Exception as error:  # whatever it is, the other runs go on, and the record keeps it
-        return _Outcome(_failure(record, error), output.getvalue())
-    finally:
-        torch.set_num_threads(threads)
+        details = "".join(traceback.format_exception(error))
+        return _failure(record, str(error) or type(error).__name__, details), output.getvalue()
 
 
-def _make_ready(device: torch.device | None) -> torch.device:
-    """Make this process ready for one run, and return the device; None: look for one."""
-    if device is None:
-        return machine.prepare_torch(threads=1)
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    return device
-
-
-def _failure(record: RunRecord, error: BaseException) -> str:
+def _failure(record: RunRecord, reason: str, details: str = "") -> str:
     """Write down why a run stopped, and return it in one line."""
-    where = f"in epoch {len(record.curve) + 1}: {str(error) or type(error).__name__}"
-    _write_failure(record, where + "\n\n" + "".join(traceback.format_exception(error)))
+    where = f"in epoch {len(record.curve) + 1}: {reason}"
+    with contextlib.suppress(LabError):  # the disk may be full: then the line must do
+        content = f"{where}\n\n{details}".encode("utf-8", "replace")
+        files.write_atomically(record.folder / "failure.txt", content)
     return f"{record.name} stopped {where}"
 
 
-def _write_failure(record: RunRecord, text: str) -> None:
-    with contextlib.suppress(LabError):  # the disk may be full: then the line must do
-        path = record.folder / "failure.txt"
-        files.write_atomically(path, text.encode("utf-8", "replace"))
-
-
-@contextlib.contextmanager
-def _ends_with_parent(every: float = 1.0) -> Iterator[None]:
-    """End this process, while the body runs, if the one that started it is gone.
+@functools.cache  # once in a process
+def _end_with_parent() -> None:
+    """End this process from now on as soon as the one that started it is gone.
 
     A killed kernel would otherwise leave workers that train for hours, seen by nobody. An end at
     any moment costs a record no more than its current epoch. (On Windows a process keeps the number
     of its parent, and so goes on.)
     """
-    parent, done = os.getppid(), threading.Event()
+    parent = os.getppid()
 
     def watch() -> None:
-        while not done.wait(every):
-            if os.getppid() != parent:
-                os._exit(1)
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        done.set()
 
 
 # ── Progress ────────────────────────────────────────────────────────────────────────────────────
@@ -277,7 +237,7 @@ def _progress_bar(records: Sequence[RunRecord]) -> Iterator[None]:
     each minute where it goes to a file. At the end the bar is gone; in a notebook, where nothing
     else that the cell printed may be wiped away with it, a line takes its place.
     """
-    show = _display() if _in_notebook() else None
+    show = _display()
     every = 1.0 if show or sys.stderr.isatty() else 60.0
     done = threading.Event()
     total = sum(record.settings.epochs for record in records)
@@ -303,13 +263,11 @@ def _progress_bar(records: Sequence[RunRecord]) -> Iterator[None]:
             show(i18n.say(f"{finished} of {len(records)} runs finished"))
 
 
-def _in_notebook() -> bool:
+def _display() -> Callable[[str], None] | None:
+    """Return what shows a line in place of the one before; None outside of a notebook."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return getattr(shell, "kernel", None) is not None
-
-
-def _display() -> Callable[[str], None]:
-    """Return a function that shows a line in the notebook, in place of the one before."""
+    if getattr(shell, "kernel", None) is None:
+        return None
     handle = sys.modules["IPython"].display.DisplayHandle()
     handle.display({"text/plain": "..."}, raw=True)
     return lambda text: handle.update({"text/plain": text}, raw=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from lab.datasets.token_stream import Reviews
+
 AVERAGE, PAIRS, WEIGHTED = (
     "average of GloVe vectors",
     "words and pairs, TF-IDF",
@@ -23,26 +25,10 @@ AVERAGE, PAIRS, WEIGHTED = (
 ALL = 10**6  # words: more than any review has
 
 
-class Reviews(Protocol):
-    """Reviews as word indices, with their labels (see utils.EncodedReviews)."""
-
-    tokens: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    labels: NDArray[np.float32]
-
-
-class Splits(Protocol):
-    """What `baseline_table` needs of the data (see utils.LabData)."""
-
-    train: Reviews
-    test: Reviews
-    vectors: NDArray[np.float32]
-
-
-def baseline_probability(data: Splits, length: int) -> dict[str, list[NDArray[np.float64]]]:
+def baseline_probability(data: Any, length: int) -> dict[str, list[NDArray[np.float64]]]:
     """Return what each linear model says of the test reviews: line -> two arrays (reviews,).
 
-    The first has read the last `length` words of each review, the second all of them.
+    The first has read the last `length` words of each review, the second all. data: utils.LabData
     """
     return {
         name: [
@@ -56,7 +42,7 @@ def baseline_probability(data: Splits, length: int) -> dict[str, list[NDArray[np
 
 
 def baseline_table(
-    data: Splits, length: int, probability: dict[str, list[NDArray[np.float64]]] | None = None
+    data: Any, length: int, probability: dict[str, list[NDArray[np.float64]]] | None = None
 ) -> pd.DataFrame:
     """Return the test accuracy of each line to beat, on the last `length` words and on all.
 

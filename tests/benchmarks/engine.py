@@ -87,7 +87,7 @@ def train_stock(model, batches, optimizer, clip_norm):
 def measure(network, recipe, steps):
     """Train for `steps` batches after one to warm up; return tokens per second and seconds."""
     if recipe != "stock":
-        machine.prepare_torch(threads=1)
+        machine.prepare_torch()
     cell, hidden, layers = NETWORKS[network]
     torch.manual_seed(0)
     model = lesson.CELLS[cell](25_002, DIMENSION, hidden, layers)

@@ -73,7 +73,7 @@ def train_stock(model, batches, optimizer):
 def measure(cell, recipe, steps):
     """Train on `steps` pieces after one to warm up; return tokens per second."""
     if recipe == "lab":
-        machine.prepare_torch(threads=1)
+        machine.prepare_torch()
     batches = real_stream(steps + 1)
     torch.manual_seed(0)
     if recipe == "lab":

@@ -310,7 +310,7 @@ class Maker:
 
 def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what the recall task's networks of a seed can tell, and where three gates end."""
-    machine.prepare_torch(1)
+    machine.prepare_torch()
     _, by_length = lesson.recall_experiment(seed, updates, tuple(lesson.RECALLERS))
     by_gate = lesson.gates_experiment(seed, updates // 5).groupby("gate", as_index=False).last()
     return by_length.assign(seed=seed), by_gate.assign(seed=seed)

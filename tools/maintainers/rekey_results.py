@@ -57,7 +57,7 @@ KINDS = {  # what the stored runs differ in; LM: the language model of the same 
 
 def short_runs(out: str) -> None:
     """Train the short runs with the code that stands here; write their numbers, and its digests."""
-    machine.prepare_torch(1)
+    machine.prepare_torch()
     profile = config.PROFILES["tiny"]
     corpus = utils.load_corpus(profile)
     reviews, stream = corpus.data, utils.language_data(profile, corpus)
