@@ -31,12 +31,7 @@ def test_a_file_that_another_program_holds_is_written_when_it_lets_go(tmp_path, 
     ("owner", "call", "error", "advice"),
     [
         (Path, "replace", PermissionError(13, "It is in use"), "Close the program that has it op"),
-        (
-            Path,
-            "open",
-            PermissionError(13, "Permission denied"),
-            "name another folder with LAB2_OUT",
-        ),
+        (Path, "open", PermissionError(13, "Permission denied"), "another folder with LAB2_OUT"),
         (os, "fsync", OSError(28, "No space left on device"), "Free some space"),
     ],
 )

@@ -29,18 +29,17 @@ def test_any_text_becomes_tokens_without_spaces(text):
     assert utils.tokenize(text) == tokens
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a" * 100_000,
-        "good " * 20_000,
-        "<br />" * 20_000,
-        "\x00" * 1000,
-        "\ud800" * 100,
-        "😀" * 9000,
-    ],
-    ids=["one word", "words", "breaks", "zeros", "surrogates", "emoji"],
-)
+ODD = [
+    "a" * 100_000,
+    "good " * 20_000,
+    "<br />" * 20_000,
+    "\x00" * 1000,
+    "\ud800" * 100,
+    "😀" * 9000,
+]
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
 def test_long_and_odd_texts_are_read(text):
     tokens = utils.tokenize(text)
     indices = [utils.word_index(token, VOCAB) for token in tokens]

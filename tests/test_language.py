@@ -1,6 +1,7 @@
 """The language model: its stream, its baselines, its probabilities, what it hands over."""
 
 import dataclasses
+import functools
 import itertools
 import math
 
@@ -108,11 +109,7 @@ def test_no_review_of_the_test_split_nor_of_its_films_is_read(official, small_pr
         name, number = ("neg", i) if i < 120 else ("pos", i - 120)
         (original,) = (folder / "train" / name).glob(f"{number}_*.txt")
         (unsup / f"{40 + i}_0.txt").write_text(original.read_text())
-    urls = "".join(
-        f"http://www.imdb.com/title/{film}/usercomments\n"
-        for film in [*films, *["tt9999999"] * 240]
-    )
-    (folder / "train" / "urls_unsup.txt").write_text(urls)
+    (folder / "train" / "urls_unsup.txt").write_text("\n".join([*films, *["tt9999999"] * 240]))
     reviews, texts, vocab = stages(small_profile, tmp_path)
     words = {f"unlabelled{film}": len(vocab) + i for i, film in enumerate(films)}
     vocab.stoi.update(words)
@@ -206,9 +203,8 @@ def test_kneser_ney_equals_a_calculation_by_hand():
 
 
 def test_bits_per_character():
-    assert token_stream.bits_per_character(math.log(8), tokens=10, characters=30) == pytest.approx(
-        1
-    )
+    bits = token_stream.bits_per_character(math.log(8), tokens=10, characters=30)
+    assert bits == pytest.approx(1)
 
 
 # ── the model ───────────────────────────────────────────────────────────────────────────────────
@@ -293,21 +289,13 @@ def test_writing_follows_the_seed_and_never_writes_unknown(lesson, data, setting
     vocab = utils.Vocab(utils.Counter([f"w{i}" for i in range(28)]))
     model = model_of(lesson, settings, data)
 
-    def everything(log_probability, temperature):
-        return solutions.nucleus(log_probability, temperature, p=1.0)
-
-    texts = [
-        utils.write(
-            model,
-            lambda p, _: solutions.nucleus(p, p=1.0),
-            "w3 w4",
-            vocab,
-            [token_stream.END],
-            length=12,
-            seed=seed,
+    def write(seed):
+        everything = functools.partial(solutions.nucleus, p=1.0)
+        return utils.write(
+            model, everything, "w3 w4", vocab, [token_stream.END], length=12, seed=seed
         )
-        for seed in (1, 1, 2)
-    ]
+
+    texts = [write(seed) for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
     assert texts[0].startswith("w3 w4 ") and utils.UNKNOWN not in " ".join(texts)
     assert utils.write(model, solutions.nucleus, "", vocab, [token_stream.END], length=3)

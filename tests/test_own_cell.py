@@ -4,7 +4,6 @@ import dataclasses
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -137,5 +136,4 @@ def test_the_runs_of_the_other_cells_stay_what_they_were(lesson, registered):
     for run in run_lists.default_list(config.get_profile("tiny"), registered.SIX):
         if run.cell != "Leaky":
             assert code.of(run) == lesson.code_hash.of(run)
-    assert isinstance(pd.Series(code.choices["cell"])["Leaky"], str)
-    assert utils.PADDING_INDEX == 1
+    assert "Leaky" in code.choices["cell"]

@@ -75,12 +75,6 @@ def test_what_stands_there_is_not_repeated(maker, folder, small_lists, capsys, m
     assert again["finished"][0] == stored["finished"][0]
 
 
-def test_one_network_alone(maker, folder, small_lists):
-    maker.only = "GRU-8"
-    maker.make("default")
-    assert pd.read_csv(folder / "results.csv")["network"].tolist() == ["GRU-8"] * 2
-
-
 def test_what_was_finished_before_a_failure_is_stored(
     maker, folder, small_lists, lesson, monkeypatch
 ):

@@ -117,11 +117,9 @@ def test_figure_of_several_seeds_draws_each_run_and_names_it_once(exported):
     _, curves = results.load_results(exported[0])
     stopped = curves.assign(seed=1)[curves["epoch"] == 1]
     figure = figures.plot_curves({"here": pd.concat([curves, stopped])}, "loss")
-    lines = [
-        line for line in figure.axes[1].lines if line.get_marker() == "o"
-    ]  # not the level of chance
+    runs = [line for line in figure.axes[1].lines if line.get_marker() == "o"]  # not chance
     lengths = curves.groupby("run").size().tolist() + [1] * curves["run"].nunique()
-    assert sorted(len(line.get_xdata()) for line in lines) == sorted(lengths)
+    assert sorted(len(line.get_xdata()) for line in runs) == sorted(lengths)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [*curves["network"].unique(), "chance level"]
     plt.close(figure)

@@ -32,20 +32,6 @@ def test_same_seed_same_split_other_seed_other_split(tmp_path, small_profile, of
     assert not first.equals(other)
 
 
-def test_official_layout_without_test_half_is_split_by_film(official, small_profile, capsys):
-    reviews = utils.load_reviews(small_profile, official(halves=["train"]).parent)
-    assert reviews.groupby("group")["split"].nunique().max() == 1
-    assert reviews["split"].value_counts()[["test", "valid"]].tolist() == [30, 30]
-    assert "carved" in capsys.readouterr().out
-
-
-def test_official_test_half_is_the_test_split(official, small_profile):
-    reviews = utils.load_reviews(small_profile, official().parent)
-    test = reviews[reviews["split"] == "test"]
-    assert len(test) == 240 and test["text"].str.startswith("test").all()
-    assert not reviews[reviews["split"] != "test"]["text"].str.startswith("test").any()
-
-
 def test_the_whole_official_test_half_is_the_test(official, small_profile):
     """What is copied there from the training half, or from itself, stays; the rest goes."""
     folder = official()
@@ -57,6 +43,8 @@ def test_the_whole_official_test_half_is_the_test(official, small_profile):
     reviews = utils.load_reviews(small_profile, folder.parent)
     learnt, test = (reviews[(reviews["split"] == "test") == part] for part in (False, True))
     assert len(test) == 240 and (test["text"] == tested).sum() == 2
+    assert test["text"].str.startswith("test").all()
+    assert not learnt["text"].str.startswith("test").any()
     assert tested not in set(learnt["text"]) and learnt["text"].is_unique
     assert (learnt["text"] == "twice in training").sum() <= 1
 
@@ -121,8 +109,9 @@ def test_too_few_reviews_for_a_split(official, small_profile):
         utils.load_reviews(dataclasses.replace(small_profile, test=100), folder)
 
 
-def test_surplus_of_a_group_goes_to_no_other_split(official, small_profile):
+def test_surplus_of_a_group_goes_to_no_other_split(official, small_profile, capsys):
     profile = dataclasses.replace(small_profile, test=31, valid=31, train=31)
     reviews = utils.load_reviews(profile, official(halves=["train"]).parent)
     assert np.unique(reviews["split"], return_counts=True)[1].tolist() == [31, 31, 31]
+    assert "carved" in capsys.readouterr().out
     assert reviews.groupby("group")["split"].nunique().max() == 1

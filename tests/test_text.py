@@ -153,13 +153,8 @@ def test_changed_vector_file_is_read_again(tmp_path, vocab):
 
 
 def test_one_hundred_dimensions_are_preferred(tmp_path):
-    for name in (
-        "glove.6B.300d.txt",
-        "glove.6B.50d.txt.gz",
-        "glove.6B.100d.txt.xz",
-        "glove.6B.zip",
-    ):
-        (tmp_path / name).touch()
+    for end in ("300d.txt", "50d.txt.gz", "100d.txt.xz", "zip"):
+        (tmp_path / f"glove.6B.{end}").touch()
     assert glove.find_vector_file(tmp_path).name == "glove.6B.100d.txt.xz"
 
 

@@ -13,10 +13,8 @@ from lab.datasets import user_file
 
 
 @pytest.fixture
-def write(tmp_path, monkeypatch):
+def write(tmp_path):
     """Write a file and return its path."""
-    for name in ("LAB2_TEXT", "LAB2_LABEL", "LAB2_ENCODING", "LAB2_REVIEWS"):
-        monkeypatch.delenv(name, raising=False)
 
     def to(name, content):
         path = tmp_path / name
@@ -31,6 +29,11 @@ def table(rows=200, head="text,label", line="film number {i},{label}", names=("b
     return "\n".join([head, *lines]) + "\n"
 
 
+def json_lines(end, names):
+    rows = [{"text": f"film number {i}", "label": names[i % 2], "id": i} for i in range(200)]
+    return end.join(map(json.dumps, rows))
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -39,19 +42,8 @@ def table(rows=200, head="text,label", line="film number {i},{label}", names=("b
         ("a.tsv", table(head="label\ttext", line="{label}\tfilm number {i}")),
         ("a.CSV", "\ufeff" + table().replace("\n", "\r\n")),
         ("a.csv", table(line='"film number {i}",{label}')),
-        (
-            "a.jsonl",
-            "\n".join(
-                json.dumps({"text": f"film number {i}", "label": ("bad", "good")[i % 2], "id": i})
-                for i in range(200)
-            ),
-        ),
-        (
-            "a.jsonl",
-            "\n\n".join(
-                json.dumps({"text": f"film number {i}", "label": i % 2}) for i in range(200)
-            ),
-        ),
+        ("a.jsonl", json_lines("\n", ("bad", "good"))),
+        ("a.jsonl", json_lines("\n\n", (0, 1))),
     ],
 )
 def test_columns_and_labels_are_found(write, name, content):
