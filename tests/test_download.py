@@ -141,6 +141,14 @@ def test_a_full_disk_a_wrong_folder_and_a_second_program_are_said(reviews, tmp_p
         download.obtain(*reviews)
 
 
+def test_by_default_the_command_makes_both(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["download.py", "--folder", str(tmp_path)])
+    monkeypatch.setattr(download, "obtain", lambda *_: None)
+    download.main()
+    said = [f"Reviews: {tmp_path / 'aclImdb'}", f"Vectors: {tmp_path / 'glove.6B.100d.txt'}"]
+    assert capsys.readouterr().out.splitlines() == said
+
+
 def test_the_command_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "REVIEWS", source_of(CONTENT))
     monkeypatch.setattr("sys.argv", ["download.py", "reviews", "--folder", str(tmp_path)])

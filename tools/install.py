@@ -82,25 +82,13 @@ def pip_command(cluster: bool, index: str) -> list[str]:
 
 def watch(command: list[str]) -> int:
     """Run a command in the lab's folder, and say every few seconds how far it is; its status."""
-    start, said = time.monotonic(), time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT)
-    while process.poll() is None:
-        time.sleep(0.2)
-        if time.monotonic() - said > EVERY:
-            said = time.monotonic()
-            say(f"  {said - start:.0f} s, {installed_packages()} packages are there ...")
-    return process.returncode
-
-
-def installed_packages() -> int:
-    """Return how many packages are in this environment."""
-    return sum(1 for path in sys.path for _ in Path(path).glob("*.dist-info"))
-
-
-def needed_packages() -> int:
-    """Return how many packages constraints.txt names for this system, about."""
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return sum(1 for line in lines if "==" in line and ";" not in line)
+    process, start = subprocess.Popen(command, cwd=ROOT), time.monotonic()
+    while True:
+        try:
+            return process.wait(EVERY)
+        except subprocess.TimeoutExpired:
+            packages = sum(1 for path in sys.path for _ in Path(path).glob("*.dist-info"))
+            say(f"  {time.monotonic() - start:.0f} s, {packages} packages are there ...")
 
 
 def say(text: str) -> None:
@@ -117,12 +105,10 @@ def main() -> int:
     if python.fix:
         say(f"This is {python.found}. {python.why} {python.fix}.")
         return 1
-    say(f"Installing about {needed_packages()} packages, some minutes the first time.")
+    say("Installing more than a hundred packages, some minutes the first time.")
     status = watch(pip_command(options.cluster, torch_index(os.environ.get("TORCH", ""))))
     if status:
-        say(
-            "The installation failed; pip's words stand above. Run the same command again to go on."
-        )
+        say("The installation failed; pip's words are above. Run the same command again to go on.")
         return status
     kernel = [sys.executable, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"]
     subprocess.run(kernel, check=True, stdout=subprocess.DEVNULL)

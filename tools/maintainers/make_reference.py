@@ -372,7 +372,10 @@ def main() -> None:
         maker = Maker(profile, corpus, options.workers, options.only, options.replace)
         maker.check_data()
         for name in options.lists or maker.everything():
-            maker.make(name) if name in reference.LISTS else maker.make_table(name)
+            if name in reference.LISTS:
+                maker.make(name)
+            else:
+                maker.make_table(name)
     except LabError as error:
         raise SystemExit(f"{error}") from None
 

@@ -1,6 +1,6 @@
 """Downloads the official data, on request only: `make data`, or
 
-    python tools/students/download.py [reviews] [vectors] [--dimensions 100] [--folder FOLDER]
+    python tools/students/download.py [reviews | vectors] [--dimensions 100] [--folder FOLDER]
 
 The lab works without it, see data/README.md. What is in the folder already is used: the unpacked
 data, an archive, or the part of an archive that a stopped download has left. An archive is used
@@ -174,18 +174,17 @@ def obtain(source: Source, wanted: str, target: Path) -> None:
 def main() -> None:
     """Read the command line, and download and unpack what it names."""
     parser = argparse.ArgumentParser(description="Download the official data.")
-    names = ("reviews", "vectors")
-    parser.add_argument("what", nargs="*", choices=names, help="by default both")
+    parser.add_argument("what", nargs="?", choices=("reviews", "vectors"), help="by default both")
     parser.add_argument("--dimensions", type=int, default=100, choices=(50, 100, 200, 300))
     parser.add_argument("--folder", type=Path, default=config.data_folder())
     options = parser.parse_args()
     reviews = options.folder / "aclImdb"
     vectors = options.folder / f"glove.6B.{options.dimensions}d.txt"
     try:
-        if "reviews" in (options.what or names):
+        if options.what != "vectors":
             obtain(REVIEWS, REVIEW_FILES, reviews)
             print(f"Reviews: {reviews}")
-        if "vectors" in (options.what or names):
+        if options.what != "reviews":
             obtain(VECTORS, re.escape(vectors.name), vectors)
             print(f"Vectors: {vectors}")
     except LabError as error:

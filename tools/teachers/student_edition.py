@@ -140,11 +140,11 @@ def write(folder: Path, made: dict[str, bytes]) -> Path:
     The archive's own folder has the edition in its name, so that a new edition that is unpacked
     beside an old one does not overwrite it. Raises LabError as `put_aside` does.
     """
-    put_aside(folder, made)
+    archive = folder.with_name(f"lab2-{folder.name}.zip")
+    put_aside(folder, archive)
     for place, content in made.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_bytes(content)
-    archive = folder.with_name(f"lab2-{folder.name}.zip")
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
         for place in sorted(made):
             name = f"lab2-{edition_of(made)[:6]}/{place}"
@@ -155,36 +155,27 @@ def write(folder: Path, made: dict[str, bytes]) -> Path:
     return archive
 
 
-def put_aside(folder: Path, made: dict[str, bytes]) -> None:
-    """Remove an older edition; if somebody has worked in its folder, rename it instead.
+def put_aside(folder: Path, archive: Path) -> None:
+    """Remove an older edition that is as in its archive; rename one in which somebody has worked.
 
     Raises LabError if the folder holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "lab2.ipynb").exists():
-        raise LabError(f"{folder} is no student's edition. Name a new folder, or an empty one.")
-    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    own = [
-        file for file in files if file.as_posix() not in made and "__pycache__" not in file.parts
-    ]
-    changed = [place for place in made if place.endswith(".ipynb") and _worked_in(folder / place)]
-    if not own and not changed:
-        shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists() or not any(folder.iterdir()):
         return
+    if not (folder / "lab2.ipynb").exists():
+        raise LabError(f"{folder} is no student's edition. Name a new folder, or an empty one.")
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    if archive.exists():
+        with zipfile.ZipFile(archive) as zipped:
+            if found == {name.partition("/")[2]: zipped.read(name) for name in zipped.namelist()}:
+                shutil.rmtree(folder)
+                return
     number = 1
     while (old := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1
     folder.rename(old)
     print(f"{folder} holds work that is not of the edition. It is now {old}.")
-
-
-def _worked_in(notebook: Path) -> bool:
-    """Say whether a notebook of an older edition holds an answer or an output."""
-    if not notebook.exists():
-        return False
-    cells = answer_cells.read(notebook)["cells"]
-    found = [(name, one) for name, ones in answer_cells.find(cells).items() for one in ones]
-    filled = any(not answer_cells.is_empty(o.source, ASKED[name], o.question) for name, o in found)
-    return filled or any(cell.get("outputs") for cell in cells)
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ import argparse
 import ast
 import io
 import json
-import re
 import sys
 import tokenize
 from collections.abc import Callable
@@ -133,18 +132,14 @@ def translated(notebook: dict[str, Any], known: Catalog, language: str) -> dict[
         text = said(source) if cell["cell_type"] == "markdown" else put(source, said)
         cells.append({**cell, "source": text.splitlines(keepends=True)})
     place = next(i for i, cell in enumerate(cells) if cell["cell_type"] == "code")
-    cells.insert(place, _language_cell(language))
-    metadata = {**notebook["metadata"], "lab2": {"language": language}}
-    return {**notebook, "cells": [_empty(cell) for cell in cells], "metadata": metadata}
-
-
-def _language_cell(language: str) -> dict[str, Any]:
     source = LANGUAGE_CELL.format(language=language).splitlines(keepends=True)
-    return {"cell_type": "code", "id": "reader-language", "metadata": {}, "source": source}
-
-
-def _empty(cell: dict[str, Any]) -> dict[str, Any]:
-    return cell | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
+    language_cell = {"cell_type": "code", "id": "reader-language", "metadata": {}, "source": source}
+    cells.insert(place, language_cell)
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    metadata = {**notebook["metadata"], "lab2": {"language": language}}
+    return {**notebook, "cells": cells, "metadata": metadata}
 
 
 def with_outputs(notebook: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
@@ -174,14 +169,9 @@ def make(language: str) -> Path:
     path = path_of(language)
     made = translated(answer_cells.read(ROOT / f"{NAME}.ipynb"), catalogue(language), language)
     made = with_outputs(made, answer_cells.read(path) if path.exists() else None)
-    files.write_atomically(path, as_bytes(made))
+    text = json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True)
+    files.write_atomically(path, f"{text}\n".encode())
     return path
-
-
-def as_bytes(notebook: dict[str, Any]) -> bytes:
-    """Return a notebook as the bytes of its file."""
-    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
-    return f"{text}\n".encode()
 
 
 def extract(language: str) -> int:
@@ -217,24 +207,20 @@ msgstr ""
 """
 
 
-def main() -> int:
+def main() -> None:
     """Read the command line, and write the notebook or the translations' file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("language")
     parser.add_argument("--extract", action="store_true", help="take in new English texts")
     options = parser.parse_args()
-    if not re.fullmatch(r"[a-z]{2}", options.language):
-        parser.error("a language has two letters, such as zh")
     try:
         if options.extract:
             print(f"{extract(options.language)} texts are to be translated.")
         else:
             print(f"Wrote {make(options.language)}. Execute it, if code has changed.")
     except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+        raise SystemExit(f"{error}") from None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
