@@ -22,6 +22,7 @@ def tiny(tmp_path, monkeypatch):
 SWEEPING = """
 from lab.base import machine
 from lab.experiments import sweep
+from lab.experiments.settings import Settings
 from lab.notebooks import lesson
 from lab.base.hashing import CodeHash
 machine.prepare_torch(1)
