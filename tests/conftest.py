@@ -121,7 +121,6 @@ def official(tmp_path):
 
 @pytest.fixture
 def small_profile():
-    """Sizes for the small official folder."""
     tiny = config.get_profile("tiny")
     return dataclasses.replace(tiny, train=None, valid=30, test=30, max_length=10, epochs=2)
 

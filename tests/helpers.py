@@ -70,14 +70,8 @@ def stopped_after(epochs, train, data, record, device):
 
 def execute(notebook, folder=ROOT):
     """Run all cells of a notebook in a folder of the lab, as a reader would; return what came."""
-    notebook = copy.deepcopy(notebook)
-    client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    with client.setup_kernel():
-        for number, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, number)
-    return notebook
+    options = {"kernel_name": "python3", "resources": {"metadata": {"path": str(folder)}}}
+    return NotebookClient(copy.deepcopy(notebook), timeout=600, **options).execute()
 
 
 def said(notebook):

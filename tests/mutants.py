@@ -122,7 +122,6 @@ MUTANTS = {
          "        state = tuple(part.detach() for part in state)\n    elif", "    if"),
         ("no None", "    elif state is not None:", "    else:"),
         ("the old state returned", "log_probability, state =", "log_probability, _ ="),
-        ("perplexity", "-log_probability.mean()", "torch.exp(-log_probability.mean())"),
         ("a number", ".mean(), state", ".mean().item(), state"),
         ("loss detached", ".mean(), state", ".mean().detach(), state"),
     ],
@@ -148,10 +147,6 @@ MUTANTS = {
         ("a sum for a length", "grad.norm()", "grad.abs().sum()"),
         ("with the first state", "states = []", "states = [h]"),
         ("detached", "h = cell(x_t, h, *weights)", "h = cell(x_t, h.detach(), *weights)"),
-        ("the state is not handed on",
-         "        h = cell(x_t, h, *weights)\n        h.retain_grad()\n        states.append(h)\n"
-         "    h.sum()", "        new = cell(x_t, h, *weights)\n        new.retain_grad()\n"
-         "        states.append(new)\n    torch.stack(states).sum()"),
         ("a list", "torch.stack([state.grad.norm() for state in states])",
          "[state.grad for state in states]"),
     ],
@@ -348,11 +343,8 @@ def _other_calls(call):
         others.append(ast.Call(function, swapped, keywords))
     if isinstance(function, ast.Attribute):
         module = isinstance(function.value, ast.Name) and function.value.id in MODULES
-        others += (
-            arguments[:1]
-            if module or ast.unparse(function.value) == "nn.utils"
-            else [function.value]
-        )
+        module = module or ast.unparse(function.value) == "nn.utils"
+        others += arguments[:1] if module else [function.value]
     return others
 
 

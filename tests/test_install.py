@@ -1,9 +1,11 @@
 """The installation: where PyTorch comes from, and what is said meanwhile; against a local index."""
 
+import functools
 import platform
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
 
@@ -15,34 +17,23 @@ WHEEL = f"torch-2.13.0%2Bcpu-{PYTHON}-{PYTHON}-manylinux_2_28_{PROCESSOR}.whl"
 
 
 @pytest.fixture
-def index():
-    """Start an index of PyTorch builds with some links; return its address."""
-    servers = []
+def index(tmp_path):
+    """Serve an index of PyTorch builds, with a wheel in two folders; make it with some links."""
+    page = tmp_path / "whl" / "cpu" / "torch" / "index.html"
+    page.parent.mkdir(parents=True)
+    for folder in (page.parent, page.parents[1]):
+        with (folder / unquote(WHEEL)).open("wb") as file:
+            file.truncate(191_794_682)  # which takes no room
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
 
-    def start(links, size=191_794_682, status=200):
-        class Index(BaseHTTPRequestHandler):
-            def do_GET(self):
-                page = "".join(f'<a href="{link}#sha256=0">torch</a>' for link in links)
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(page.encode())
-
-            def do_HEAD(self):
-                self.send_response(200)
-                self.send_header("Content-Length", str(size))
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
+    def make(links):
+        page.write_text("".join(f'<a href="{link}#sha256=0">torch</a>' for link in links))
         return f"http://127.0.0.1:{server.server_port}/whl/cpu"
 
-    yield start
-    for server in servers:
-        server.shutdown()
+    yield make
+    server.shutdown()
 
 
 @pytest.fixture
@@ -51,9 +42,7 @@ def linux_without_gpu(monkeypatch):
     monkeypatch.setattr(install.doctor, "find_driver", lambda: None)
 
 
-def test_linux_without_a_gpu_takes_the_cpu_build_and_says_how_large(
-    index, linux_without_gpu, monkeypatch, capsys
-):
+def test_linux_without_a_gpu_takes_the_cpu_build(index, linux_without_gpu, monkeypatch, capsys):
     address = index(["torch-1.0.0-cp37-cp37m-linux_x86_64.whl", f"/whl/cpu/{WHEEL}"])
     monkeypatch.setattr(install, "CPU_BUILDS", address)
     assert install.torch_index("") == address

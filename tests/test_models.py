@@ -195,9 +195,7 @@ def test_vectors_of_a_variant_are_pretrained_frozen_or_random(variant, start):
 
 @pytest.mark.parametrize("cell", LAYERS)
 @pytest.mark.parametrize("options", [{}, {"readout": "pooled"}, {"bidirectional": True}])
-def test_lengths_may_stay_on_the_cpu_while_a_network_is_on_another_device(
-    lesson, variant, batch, cell, options
-):
+def test_lengths_may_stay_on_the_cpu(lesson, variant, batch, cell, options):
     """`meta` stands for a GPU: it computes shapes alone, and refuses tensors of two devices."""
     text, length = batch
     model = variant(cell, **options) if options else make(lesson, cell)

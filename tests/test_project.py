@@ -30,7 +30,6 @@ FURTHER = sorted(f"further/{path.name}" for path in (ROOT / "further").glob("*.i
 
 
 def constraints():
-    """Return the lines of constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if not line.startswith("#")]
 
@@ -99,7 +98,6 @@ every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: pat
 
 
 def code_cells(path):
-    """Return the cells of code of a notebook."""
     cells = nbformat.read(path, as_version=4).cells
     return [cell for cell in cells if cell.cell_type == "code"]
 

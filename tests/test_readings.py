@@ -74,7 +74,6 @@ def accuracy(name, network, seed=None, how="mean", profile="full", **where):
 
 
 def value(name, network, column, seed=None, profile="full", **where):
-    """Another column of one stored run."""
     return run(name, network, seed, profile, **where)[column].mean()
 
 
@@ -145,7 +144,6 @@ def recall(network, length, how="median"):
 
 
 def prose(path):
-    """Return the cells of prose of a notebook."""
     cells = nbformat.read(path, as_version=4).cells
     return [cell for cell in cells if cell.cell_type == "markdown"]
 

@@ -168,9 +168,7 @@ def test_a_folder_of_something_else_is_left_alone(edition, tmp_path):
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_a_folder_in_which_somebody_has_worked_is_renamed_and_not_removed(
-    edition, tmp_path, capsys
-):
+def test_a_folder_with_work_in_it_is_renamed_and_not_removed(edition, tmp_path, capsys):
     folder = tmp_path / "student"
     student_edition.write(folder, edition)
     student_edition.write(folder, edition)
@@ -226,27 +224,20 @@ def test_later_cells_do_not_use_what_a_student_writes(edition, place):
 
 # ── Run All ─────────────────────────────────────────────────────────────────────────────────────
 
-WRONG = {  # what a student might write, of each kind
-    "number": '"many"',
-    "choice": '"z"',
-    "guess": "[1, 2, 3]",
-    "about": "3",
-}
+WRONG = {"number": '"many"', "choice": '"z"', "guess": "[1, 2, 3]", "about": "3"}
 
 
 def wrongly(source, name):
     """Return an answer's cell with a wrong answer in it."""
     exercise = LAB[name]
+    empty = answer_cells.stub(source, name, exercise)
     if exercise.kind == "text":
-        return answer_cells.stub(source, name, exercise).replace(
-            answer_cells.EMPTY_TEXT, "No idea."
-        )
+        return empty.replace(answer_cells.EMPTY_TEXT, "No idea.")
     if exercise.kind == "free":
         return source.splitlines()[0] + "\nx = 1"
     if exercise.kind == "code":
         wrong = f"def {exercise.name}(*arguments, **options):\n    return torch.ones(2, 2)"
         return source.splitlines()[0] + "\n" + wrong
-    empty = answer_cells.stub(source, name, exercise)
     return answer_cells.fill(empty, f"{exercise.name} = {WRONG[exercise.kind]}", exercise)
 
 
@@ -273,20 +264,18 @@ def runs(edition, solved, tmp_path_factory):
     But for the first cell: the doctor takes long, and does not look at answers.
     """
     folder = tmp_path_factory.mktemp("student")
-    student_edition.write(folder / "student", edition)
+    student = folder / "student"
+    student_edition.write(student, edition)
     variables = {"LAB2_PROFILE": "tiny", "LAB2_OUT": str(folder / "out")}
     variables["LAB2_DATA"] = str(ROOT / "data")  # for its caches
     variables["LOKY_MAX_CPU_COUNT"] = "1"  # the other tests want a core, too
-    untouched = nbformat.read(folder / "student" / NOTEBOOK, as_version=4)
+    untouched = nbformat.read(student / NOTEBOOK, as_version=4)
     wrong = copy.deepcopy(untouched)
     for cell in wrong.cells:
         if name := cell.metadata.get("exercise", {}).get("id"):
             cell.source = wrongly(solved[name], name)
     notebooks = {"solved": (nbformat.read(ROOT / NOTEBOOK, as_version=4), ROOT)}
-    notebooks |= {
-        "untouched": (untouched, folder / "student"),
-        "wrong": (wrong, folder / "student"),
-    }
+    notebooks |= {"untouched": (untouched, student), "wrong": (wrong, student)}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
@@ -299,7 +288,6 @@ def runs(edition, solved, tmp_path_factory):
 
 
 def trained_in(folder):
-    """Return when each run of a folder was finished."""
     return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
 
 
@@ -416,9 +404,7 @@ def test_a_report_of_a_notebook_that_stopped_half_way_is_of_what_there_is(runs):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"no notebook", b'{"cells": 3}'])
-def test_a_report_of_what_is_no_notebook_is_refused_in_a_sentence(
-    tmp_path, content, monkeypatch, capsys
-):
+def test_what_is_no_notebook_is_refused_in_a_sentence(tmp_path, content, monkeypatch, capsys):
     path = tmp_path / "lab2.ipynb"
     if content is not None:
         path.write_bytes(content)

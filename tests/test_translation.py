@@ -51,7 +51,6 @@ def english():
 
 @pytest.fixture
 def changed(english):
-    """The English notebook with one text longer."""
     notebook = copy.deepcopy(english)
     cell = next(cell for cell in notebook["cells"] if cell["id"] == "intro")
     cell["source"] = source(cell) + " And more."

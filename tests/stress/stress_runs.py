@@ -190,14 +190,6 @@ def test_own_texts_run_through_the_whole_notebook(notebook, tmp_path, monkeypatc
     assert not [o for cell in done.cells for o in cell.get("outputs", []) if "stderr" in str(o)]
 
 
-def execute_notebook(root, target, environment):
-    """Run the notebook in the folder `root` from top to bottom, as `make run` does."""
-    command = [sys.executable, "-m", "papermill", "--kernel", "python3", "--cwd", str(root)]
-    command += ["--no-progress-bar", str(root / "lab2.ipynb"), str(target)]
-    run = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr[-2000:]
-
-
 def write_official(folder, each):
     """Write reviews of a line in the official layout, four of a film."""
     chance = np.random.default_rng(0)
@@ -225,7 +217,10 @@ def test_the_full_profile_from_end_to_end(tmp_path):
     assert (
         stored["data"].nunique() == 3
     )  # classifiers', language models' forth and back; none of the old
-    execute_notebook(root, tmp_path / "done.ipynb", full)
+    command = [sys.executable, "-m", "papermill", "--kernel", "python3", "--no-progress-bar"]
+    command += ["--cwd", str(root), str(root / "lab2.ipynb"), str(tmp_path / "done.ipynb")]
+    done = subprocess.run(command, env=os.environ | full, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
     for name in ("accuracy", "loss", "gradients", "recall", "recipes", "language", "differences"):
         assert (tmp_path / "out" / "figures" / f"{name}.png").exists()
 
