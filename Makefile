@@ -97,7 +97,12 @@ browser: $(STAMP)
 
 constraints: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv==0.13.9
-	$(BIN)/python tools/maintainers/constrain.py
+	@mkdir -p build
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  requirements.txt requirements-cluster.txt > build/resolved.txt
+	@{ grep '^#' constraints.txt; grep == build/resolved.txt; } > build/constraints.txt
+	@{ sed '/- pip:/q' environment.yml; sed -n 's/.*==.*/      - "&"/p' build/resolved.txt; } > build/environment.yml
+	@mv build/constraints.txt build/environment.yml .
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

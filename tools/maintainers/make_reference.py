@@ -197,10 +197,8 @@ class Maker:
         """Return the language models that some runs start from."""
         runs = [record.settings for record in records]
         needed = {name for run in runs for name in (run.pretrained, run.pretrained_back) if name}
-        language_models = [*self.all_runs("language"), *self.all_runs("readers")] if needed else []
-        return [
-            record.settings for record in self.records(language_models) if record.name in needed
-        ]
+        models = [*self.all_runs("language"), *self.all_runs("readers")] if needed else []
+        return [record.settings for record in self.records(models) if record.name in needed]
 
     def make(self, name: str) -> None:
         """Store what is finished of a list, and carry out the rest.
@@ -220,10 +218,7 @@ class Maker:
         waiting = [record for record in records if record.name not in done]
         self.store(name, runs, waiting)
         waiting = [r for r in waiting if not r.result and self.only in ("", r.settings.network)]
-        todo = f"{len(waiting)} of {len(runs)} runs to do"
-        print(f"{name}, {self.profile.name}: {todo}", flush=True)
-        if not waiting:
-            return
+        print(f"{name}, {self.profile.name}: {len(waiting)} of {len(runs)} runs to do", flush=True)
         self.carry_out(self.starts_of(waiting))  # their weights are needed, and not stored
         try:
             self.carry_out([record.settings for record in waiting])
@@ -265,16 +260,16 @@ class Maker:
         """Return gradients and Jacobians of one network of each cell, untrained and trained."""
         records = self.carry_out(run_lists.default_list(self.profile, lesson.OF_EACH_CELL))
         batch = utils.long_reviews(self.corpus.data.valid, self.profile.max_length)
+        models = {
+            record.settings.network: lesson.build_model(record.settings, self.corpus.data.vectors)
+            for record in records
+        }
         of_kinds: dict[str, list[pd.DataFrame]] = {"gradients": [], "jacobians": []}
         for kind in ("untrained", "trained"):
-            models = {}
-            for record in records:
-                model = lesson.build_model(record.settings, self.corpus.data.vectors)
-                models[record.settings.network] = (
-                    record.checkpoint.load_best(model) if kind == "trained" else model
-                )
             of_kinds["gradients"].append(lesson.gradient_table(models, batch).assign(kind=kind))
             of_kinds["jacobians"].append(gradients.jacobian_table(models, batch).assign(kind=kind))
+            for record in records:
+                record.checkpoint.load_best(models[record.settings.network])
         return {name: pd.concat(parts) for name, parts in of_kinds.items()}
 
     def recall(self) -> dict[str, pd.DataFrame]:
@@ -334,8 +329,7 @@ def summary(profile: str = "full") -> str:
 
 def _accuracies(lists: list[str], profile: str) -> dict[str, str]:
     """Return network -> mean test accuracy and 95 % interval, in words, over the lists' runs."""
-    found = [reference.find(name, profile)[0] for name in lists]
-    runs = pd.concat(found).drop_duplicates("run")
+    runs = pd.concat([reference.find(name, profile)[0] for name in lists]).drop_duplicates("run")
     table = statistics.accuracy_table(reference.predictions(runs, profile).correct)
     return {row.Index: _in_words(row) for row in table.itertuples()}
 

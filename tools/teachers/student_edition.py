@@ -47,7 +47,6 @@ TRANSLATED = {  # in an edition in another language, before what is there in Eng
     "course/student/{language}/README.md": "README.md",
     "translations/{language}/words.po": "translations/{language}/",
 }
-TAGS = ("define",)
 
 
 def contents(language: str = i18n.ENGLISH) -> dict[str, bytes]:
@@ -121,8 +120,8 @@ def student_notebook(notebook: dict[str, Any], edition: str) -> bytes:
 def student_cell(cell: dict[str, Any], name: str, say: Callable[[str], str]) -> dict[str, Any]:
     """Return a cell without its outputs, and without the answer if it holds one; name: of that."""
     source, metadata = answer_cells.source_of(cell), {}
-    if tags := [tag for tag in cell["metadata"].get("tags", ()) if tag in TAGS]:
-        metadata["tags"] = tags
+    if "define" in cell["metadata"].get("tags", ()):
+        metadata["tags"] = ["define"]
     if name:
         metadata["exercise"] = {"id": name}
         if ASKED[name].kind == "text":  # so that no answer is taken for the question
