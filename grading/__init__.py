@@ -11,6 +11,5 @@
     pages         feedback, summary, what a person has to read; their HTML is in templates/
     gradebook     a learning platform's own table, filled in
 
-May import, of the lab, its exercises and its ground (config, files, translation), and nothing that
-trains. The program is `tools/teachers/grade.py`.
+It needs nothing of the lab that trains. The program is `tools/teachers/grade.py`.
 """

@@ -7,14 +7,13 @@ that are not ours stay as they are, and so does the mark of whoever has none her
 
 from __future__ import annotations
 
-import csv
-import io
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from grading import pages
-from grading.graded import Graded, score_of
+from grading.graded import Graded, as_csv, rows_of, score_of
 from lab.config import LabError
 
 PEOPLE = {"identifier", "full name", "email address", "id number", "student", "id", "sis user id",
@@ -25,41 +24,32 @@ MOODLE, COMMENT = "Grade", "Feedback comments"
 def fill(path: Path, everybody: Sequence[Graded], column: str = "") -> tuple[str, int]:
     """Return the table with points filled in, as CSV, and how many rows have got them.
 
-    column: of the points; by default Moodle's "Grade", or the one column that names this lab.
-    Raises LabError if the table or its column cannot be read.
+    column: by default Moodle's "Grade", or the one that names this lab. Raises LabError if the
+    table cannot be read, or it is not clear which column takes the points.
     """
-    try:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-        head = rows[0]
-    except (OSError, UnicodeDecodeError, csv.Error, IndexError) as error:
-        raise LabError(f"The gradebook {path} cannot be read: {error}.") from error
+    rows = rows_of(path, "gradebook")
+    head = rows[0] if rows else []
     place, comment = _column(head, column, path), head.index(COMMENT) if COMMENT in head else -1
     known = _by_person(everybody)
     people = [i for i, name in enumerate(head) if name.strip().casefold() in PEOPLE]
     done = 0
     for row in rows[1:]:
         row += [""] * (len(head) - len(row))
-        keys = {key for i in people for key in _keys(row[i])}
-        ones = {known[key].name: known[key] for key in keys if key in known}
-        if len(ones) == 1:  # of two that fit, neither is taken
-            (one,) = ones.values()
+        keys = {key for i in people for key in _keys(row[i])} & known.keys()
+        one, *others = {known[key].name: known[key] for key in keys}.values() or [None]
+        if one and not others:  # of two that fit, neither is taken
             row[place] = f"{score_of(one):g}"
             if comment >= 0:
                 row[comment] = "<br>".join(pages.feedback(one).splitlines()[2:])
             done += 1
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue(), done
+    return as_csv(rows), done
 
 
 def _column(head: Sequence[str], column: str, path: Path) -> int:
-    ours = [i for i, name in enumerate(head) if re.search(r"lab ?2", name, re.IGNORECASE)]
-    if column in head:
-        return head.index(column)
-    if not column and MOODLE in head:
-        return head.index(MOODLE)
-    if not column and len(ours) == 1:
-        return ours[0]
+    ours = [name for name in head if re.search(r"lab ?2", name, re.IGNORECASE)]
+    names = [column or MOODLE] if column or MOODLE in head else ours
+    if len(names) == 1 and names[0] in head:
+        return head.index(names[0])
     raise LabError(
         f"Which column of {path} takes the points? Say --column NAME; there are: {', '.join(head)}."
     )
@@ -67,13 +57,13 @@ def _column(head: Sequence[str], column: str, path: Path) -> int:
 
 def _by_person(everybody: Sequence[Graded]) -> dict[str, Graded]:
     """Return submissions by all that tells whose they are; what two of them share is left out."""
-    known: dict[str, Graded | None] = {}
+    known: defaultdict[str, list[Graded]] = defaultdict(list)
     for one in everybody:
         if score_of(one) is not None:
             texts = (one.student, one.number, *one.result.student.values())
             for key in {key for text in texts for key in _keys(text)}:
-                known[key] = one if known.get(key, one) is one else None
-    return {key: one for key, one in known.items() if one is not None}
+                known[key].append(one)
+    return {key: ones[0] for key, ones in known.items() if len(ones) == 1}
 
 
 def _keys(text: str) -> set[str]:

@@ -1,29 +1,24 @@
 """A graded class as data: each one's points, results that are kept, the table grades.csv.
 
-    Graded           a submission with its result, and with the points that a person gave
-    keep, kept       results on the disk, so that nothing is graded twice
-    points_by_hand   what a person gave on the page to_read.html
-    table            grades.csv
-
 Points of a person are kept apart from those of the machine, which never writes over them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import hashlib
 import inspect
 import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from grading.key import Key
 from grading.marking import Mark, Result
-from lab.base import files, i18n
+from lab.base import files, hashing
 from lab.config import LabError
 from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise
 
@@ -35,52 +30,37 @@ MOST = sum(e.points for e in LAB.values())
 
 
 class Graded(NamedTuple):
-    """A submission with its outcome.
+    """A submission with its outcome."""
 
-    name:    unique, and fit to name a file;  number: of the learning platform, or ""
-    result:  None of whom a class list names and nothing was handed in
-    by_hand: points that a person gave: exercise -> points
-    """
-
-    name: str
+    name: str  # unique, and fit to name a file; "" of whom a class list names and nothing came
     student: str
     file: str
-    result: Result | None
-    by_hand: dict[str, float]
-    number: str = ""
-
-    @property
-    def language(self) -> str:
-        """The language of the notebook, in which its author is answered."""
-        return self.result.language if self.result else i18n.ENGLISH
-
-    @property
-    def problems(self) -> list[str]:
-        """What a person should know of it."""
-        return self.result.flags if self.result else ["nothing handed in"]
+    result: Result
+    by_hand: dict[str, float]  # points that a person gave: exercise -> points
+    number: str = ""  # of the learning platform
 
 
 def points_of(graded: Graded, exercise: str) -> float | None:
     """Return the points of an answer; None where a person has still to read it."""
-    mark = graded.result.marks.get(exercise) if graded.result else None
-    if mark is None:
-        return None
-    return graded.by_hand.get(exercise) if mark.points is None else mark.points
+    mark = graded.result.marks.get(exercise)
+    if mark and mark.points is None:
+        return graded.by_hand.get(exercise)
+    return mark and mark.points
 
 
 def score_of(graded: Graded) -> float | None:
     """Return the points of the lab's hundred so far; None of what could not be read."""
-    if graded.result is None or graded.result.status == "unreadable":
+    if not graded.result.marks:
         return None
     return sum(points_of(graded, name) or 0 for name in LAB)
 
 
-def still_to_read(graded: Graded) -> list[str]:
-    """Return a line that says how many points a person has still to give; none if all are given."""
-    marks = graded.result.marks if graded.result else {}
-    points = sum(mark.most for name, mark in marks.items() if name in LAB
-                 and points_of(graded, name) is None)  # fmt: skip
-    return [f"{points} points are still to be read"] if points else []
+def flags_of(graded: Graded) -> list[str]:
+    """Return what a person should know, and how many points are still to be given."""
+    marks = graded.result.marks
+    points = sum(marks[n].most for n in LAB if n in marks and points_of(graded, n) is None)
+    unread = [f"{points} points are still to be read"] if points else []
+    return [*graded.result.flags, *unread]
 
 
 def plain(text: str) -> str:
@@ -89,14 +69,8 @@ def plain(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]} [...]"
 
 
-# ── The table ───────────────────────────────────────────────────────────────────────────────────
-
-
 def table(everybody: Sequence[Graded]) -> str:
-    """Return grades.csv: a row a submission, a column an exercise.
-
-    Points that a person has still to give are empty, as is everything of an unreadable file.
-    """
+    """Return grades.csv: a row a submission, a column an exercise; what is not known is empty."""
     exercises = [name for name in (*LAB, *FURTHER) if ASKED[name].points]
     head = ["student", "file", "status", "score", "max", "percent", *exercises]
     rows = [[*head, "flags", "seconds", "sha256", "edition"]]
@@ -104,14 +78,10 @@ def table(everybody: Sequence[Graded]) -> str:
         score, result = score_of(one), one.result
         points = [number(points_of(one, name)) for name in exercises]
         percent = "" if score is None else f"{100 * score / MOST:.1f}"
-        row = [one.student, one.file, result.status if result else "missing"]
-        row += [number(score), MOST, percent, *points]
-        flags = "; ".join([*(result.flags if result else []), *still_to_read(one)])
-        end = [f"{result.seconds:.1f}", result.sha256, result.edition] if result else ["", "", ""]
-        rows.append([*row, flags, *end])
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([[_harmless(x) for x in row] for row in rows])
-    return text.getvalue()
+        row = [one.student, one.file, result.status, number(score), MOST, percent, *points]
+        row += ["; ".join(flags_of(one)), f"{result.seconds:.1f}", result.sha256, result.edition]
+        rows.append(row)
+    return as_csv([[_harmless(x) for x in row] for row in rows])
 
 
 def number(points: float | None) -> str:
@@ -125,7 +95,19 @@ def _harmless(value: object) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-# ── Points that a person gave ───────────────────────────────────────────────────────────────────
+def as_csv(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as a table in CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def rows_of(path: Path, what: str) -> list[list[str]]:
+    """Return the rows of a table in CSV. Raises LabError if it cannot be read; what: it is."""
+    try:
+        return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabError(f"The {what} {path} cannot be read: {error}.") from error
 
 
 def points_by_hand(path: Path) -> dict[str, dict[str, float]]:
@@ -137,40 +119,32 @@ def points_by_hand(path: Path) -> dict[str, dict[str, float]]:
     if not path.exists():
         return points
     try:
-        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
-        as_saved = rows.fieldnames == ["name", "exercise", "points"]
-    except (UnicodeDecodeError, csv.Error):
-        as_saved = False
-    if not as_saved:
+        head, *rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+    except (csv.Error, ValueError):  # which a wrong code of letters is, too
+        head, rows = [], []
+    if head != ["name", "exercise", "points"]:
         raise LabError(
             f"{path} is not as to_read.html saves it: UTF-8, and name,exercise,points with commas. "
             "Save it so, or press Save in to_read.html again."
         )
     for row in rows:
-        try:
-            name, exercise, value = row["name"], row["exercise"], float(row["points"])
-        except (TypeError, ValueError):
-            continue  # a row that somebody has half written
-        if exercise in ASKED_BY_HAND and 0 <= value <= LAB[exercise].points:
-            points[name][exercise] = value
+        with contextlib.suppress(ValueError, IndexError):  # a row that somebody has half written
+            name, exercise, value = row[0], row[1], float(row[2])
+            if exercise in ASKED_BY_HAND and 0 <= value <= LAB[exercise].points:
+                points[name][exercise] = value
     return points
-
-
-# ── Results that are kept ───────────────────────────────────────────────────────────────────────
 
 
 def digest(keys: dict[str, Key], wall: str) -> str:
     """Return digits that change with any check, key or line of the grader and of the exercises."""
     folders = Path(__file__).parent, Path(inspect.getfile(Exercise)).parent
-    sources = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-    content = b"".join(path.read_bytes() for path in sources)
-    return hashlib.sha256(content + repr((keys, wall)).encode()).hexdigest()[:16]
+    sources = [path.read_bytes() for f in folders for path in sorted(f.rglob("*.py"))]
+    return hashing.digest(*sources, keys, wall)
 
 
 def keep(path: Path, result: Result, grader: str) -> None:
     """Keep a result, with the digits of the grader that made it."""
-    content = {**vars(result), "marks": {n: m._asdict() for n, m in result.marks.items()}}
-    text = json.dumps({"grader": grader, "result": content}, indent=1)
+    text = json.dumps({"grader": grader, "result": vars(result)}, indent=1)
     files.write_atomically(path, text.encode("utf-8", "surrogatepass"))
 
 
@@ -181,7 +155,6 @@ def kept(path: Path, sha256: str, grader: str) -> Result | None:
         result = content["result"]
         if content["grader"] != grader or result["sha256"] != sha256:
             return None
-        marks = {n: Mark(**{**m, "lines": tuple(m["lines"])}) for n, m in result["marks"].items()}
-        return Result(**{**result, "marks": marks})
+        return Result(**{**result, "marks": {n: Mark(*m) for n, m in result["marks"].items()}})
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -19,20 +19,15 @@ from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
 
 FOLDER = ROOT / "course" / "keys"
-FURTHER = ("gradients", "recipes", "transfer", "full-size")
-OTHERS = tuple(f"further/{name}.ipynb" for name in FURTHER)
+FURTHER = [f"further/{n}.ipynb" for n in ("gradients", "recipes", "transfer", "full-size")]
 
 
 class Right(NamedTuple):
-    """What is right for an exercise, and what it is worth.
-
-    answer: a letter or a number; None where a function is tried, or a person reads
-    stub:   the source of the cell as students get it
-    """
+    """What is right for an exercise, and what it is worth."""
 
     points: int
-    answer: Any
-    stub: str
+    answer: Any  # a letter or a number; None where a function is tried, or a person reads
+    stub: str  # the source of the cell as students get it
 
 
 Key = dict[str, Right]
@@ -41,7 +36,7 @@ Key = dict[str, Right]
 def present(language: str = i18n.ENGLISH) -> Key:
     """Return the key of the lab as it is, in a language."""
     key, say = {}, functools.partial(i18n.say, language=language)
-    for name in (i18n.lesson(language), *OTHERS):
+    for name in (i18n.lesson(language), *FURTHER):
         for exercise, ones in answer_cells.find(answer_cells.read(ROOT / name)["cells"]).items():
             entry, source = ASKED[exercise], ones[0].source
             is_value = entry.kind in ("number", "choice")
@@ -61,9 +56,10 @@ def solved() -> dict[str, str]:
 
 def store(edition: str, language: str = i18n.ENGLISH) -> Path:
     """Keep the present key as that of an edition; return its file."""
-    content = json.dumps(present(language), indent=1, sort_keys=True).encode("utf-8")
-    files.write_atomically(FOLDER / f"{edition}.json", content)
-    return FOLDER / f"{edition}.json"
+    path = FOLDER / f"{edition}.json"
+    content = json.dumps(present(language), indent=1, sort_keys=True)
+    files.write_atomically(path, content.encode("utf-8"))
+    return path
 
 
 def of_edition(edition: str) -> Key | None:

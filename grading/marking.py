@@ -8,11 +8,11 @@ it is right.
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import re
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -20,86 +20,74 @@ import torch
 from grading import similarity
 from grading.key import Key, Right
 from grading.sandbox import protocol
-from grading.sandbox.program import Dead, Program
+from grading.sandbox.program import Dead, Program, cell
 from grading.submissions import Submission, notebook_of
 from lab.base import i18n
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB, in_range, letters
 from lab.exercises.harness import Attempt
-from lab.exercises.judge import Judgement, judge
+from lab.exercises.judge import judge
 from lab.exercises.tasks import TASKS
 
 FINITE = (-sys.float_info.max, sys.float_info.max)
 SEED = 7919  # of the inputs; the notebook's own checks draw others
-SHOWN = 2_000  # characters of a student's text that a page shows
+DIED = "the call was ended:"
+Reply = dict[str, Any]  # also a question; see `sandbox/child.py`
 LAYERS = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "_VF", "_thnn_fused_lstm_cell"}
 
 
 class Mark(NamedTuple):
-    """What an answer got. points: None where a person has to read it.
+    """What an answer got."""
 
-    lines: what is wrong, a line for each call;  group: by what wrong answers are put together
-    """
-
-    points: float | None
+    points: float | None  # None where a person has to read its text
     most: int
-    lines: tuple[str, ...] = ()
-    group: str = ""
+    lines: tuple[str, ...] = ()  # what is wrong, a line for each call
+    group: str = ""  # by what wrong answers are put together
     text: str = ""
 
 
 @dataclasses.dataclass
 class Result:
-    """What came of a submission.
+    """What came of a submission."""
 
-    status: graded, review (a person should look), unreadable
-    forms:  exercise -> digits that it shares with answers that say the same
-    language: of the notebook
-    """
-
-    status: str
+    status: str  # graded, review (a person should look), unreadable, missing
     marks: dict[str, Mark]
     flags: list[str]
     student: dict[str, str]
     edition: str
     seconds: float
     sha256: str
-    forms: dict[str, str] = dataclasses.field(default_factory=dict)
+    forms: dict[str, str] = dataclasses.field(default_factory=dict)  # see `similarity`
     language: str = i18n.ENGLISH
 
 
+@dataclasses.dataclass
 class Answers:
-    """The answers of a notebook, tried one by one behind a wall.
+    """The answers of a notebook, tried one by one behind a wall."""
 
-    sources: exercise -> source of its cell
-    """
+    wall: str
+    sources: dict[str, str]  # exercise -> source of its cell
+    program: Program | None = None
 
-    def __init__(self, wall: str, sources: dict[str, str]) -> None:
-        self.wall, self.sources = wall, sources
-        self.program: Program | None = None
-
-    def try_out(
-        self, name: str, questions: Sequence[dict[str, Any]]
-    ) -> tuple[str, list[dict[str, Any]]]:
+    def try_out(self, name: str, questions: list[Reply]) -> tuple[str, list[Reply]]:
         """Execute an answer's cell and those that it names, and ask.
 
         Returns what is wrong with the cell itself, "" if nothing, and an answer for each question.
         """
-        cells = [(one, self.sources[one]) for one in self._needed(name)]
+        cells = [cell(one, self.sources[one]) for one in self._needed(name)]
         try:
             if self.program is None:
                 self.program = Program(self.wall)
-            replies = self.program.try_out(cells, questions)
+            replies = self.program.try_out([*cells, *questions])
         except Dead as dead:
-            self.program = None
-            replies = [{"dead": str(dead)}]
-        why = str(replies[-1].get("dead") or "")[: protocol.LONGEST]
-        fault = next((f"{one['error']}" for one in replies[: len(cells)] if "error" in one), "")
-        fault = why if len(replies) <= len(cells) and why else fault[: protocol.LONGEST]
-        replies = [one for one in replies[len(cells) :] if "dead" not in one]
-        missing = len(questions) - len(replies)
-        others = [{"error": f"{DIED} {why}"}] + [{"error": f"{DIED} not tried"}] * missing
-        return fault, replies + others[:missing]
+            self.program, replies = None, [{"dead": str(dead)}]
+        fault = next((str(one["error"]) for one in replies[: len(cells)] if "error" in one), "")
+        answers = replies[len(cells) :]
+        if why := replies[-1].get("dead"):
+            fault = fault if answers else why
+            answers = [*answers[:-1], {"error": f"{DIED} {why}"}]
+            answers += [{"error": f"{DIED} not tried"}] * (len(questions) - len(answers))
+        return fault[: protocol.LONGEST], answers
 
     def _needed(self, name: str) -> list[str]:
         """Return an exercise and those whose names its answer uses, in the notebook's order."""
@@ -111,77 +99,67 @@ class Answers:
             waiting += [n for n in self.sources if ASKED[n].name in used and n not in needed]
         return [one for one in self.sources if one in needed]
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End the program."""
         if self.program is not None:
-            self.program.end()
-            self.program = None
+            self.program.close()
 
 
 def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) -> Result:
-    """Return the points of a submission.
-
-    keys: edition -> its key; present: the edition of the lab as it is, for notebooks of none
-    """
+    """Return the points of a submission. keys: by edition; present: that of the lab as it is."""
     start = time.monotonic()
     flags = [*submission.flags, *(["graded without a wall"] if wall == "none" else [])]
     cells, edition, language = notebook_of(submission.content)
     if cells is None:
         flags.insert(0, submission.problem or "it is no notebook")
-        return Result("unreadable", {}, flags, {}, "", time.monotonic() - start, submission.sha256)
+        return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
     if edition not in keys:
         flags.append(f"edition {edition or 'unknown'}: graded by the present key")
     key = keys.get(edition, keys[present])
     sources = {
-        name: _chosen(name, ones, key[name], flags).source
+        name: _chosen(name, ones, key[name], flags)
         for name, ones in answer_cells.find(cells).items()
         if name in key
     }
     flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in sources]
     marks = marks_of(sources, key, wall)
-    student = answer_cells.value_of(sources.get("about-you", ""), "student")
-    about = student if isinstance(student, dict) else {}
-    about = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
-    status = "review" if flags else "graded"
+    about = answer_cells.value_of(sources.get("about-you", ""), "student")
+    about = about if isinstance(about, dict) else {}
+    student = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
+    forms, seconds = forms_of(sources, key), time.monotonic() - start
     return Result(
-        status, marks, flags, about, edition, time.monotonic() - start, submission.sha256,
-        forms_of(sources, key), language,
+        "review" if flags else "graded", marks, flags, student, edition, seconds,
+        submission.sha256, forms, language,
     )  # fmt: skip
 
 
 def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:
     """Return the form of each answer that a student wrote in words of their own."""
-    forms = {}
-    for name, source in sources.items():
-        kind = ASKED[name].kind
-        if kind not in ("code", "free", "text") or is_empty(name, source, key[name]):
-            continue
-        if kind == "text":
-            source = answer_cells.text_of(source, _question(name, key[name]))
-        forms[name] = similarity.form(source, kind)
-    return forms
+    return {
+        name: similarity.form(text, ASKED[name].kind)
+        for name, source in sources.items()
+        if ASKED[name].kind in ("code", "free", "text")
+        and (text := written(name, source, key[name]))
+    }
 
 
-def _chosen(
-    name: str, ones: list[answer_cells.Answer], right: Right, flags: list[str]
-) -> answer_cells.Answer:
-    """Return the cell that counts of those with one answer: the last that is not empty."""
-    filled = [one for one in ones if not is_empty(name, one.source, right)]
+def _chosen(name: str, ones: list[answer_cells.Answer], right: Right, flags: list[str]) -> str:
+    """Return the source that counts of cells with one answer: the last that is not empty."""
+    filled = [one for one in ones if written(name, one.source, right)]
     if len({one.source for one in filled}) > 1:
         flags.append(f"{name}: {len(filled)} cells, the last one counts")
     chosen = (filled or ones)[-1]
     if chosen.kind != ("markdown" if ASKED[name].kind == "text" else "code"):
         flags.append(f"{name}: the type of its cell was changed")
-    return chosen
+    return chosen.source
 
 
-def is_empty(name: str, source: str, right: Right) -> bool:
-    """Say whether nothing was written in an answer's cell."""
-    return answer_cells.is_empty(source, ASKED[name], _question(name, right))
-
-
-def _question(name: str, right: Right) -> str:
-    return answer_cells.question_of(right.stub) if ASKED[name].kind == "text" else ""
+def written(name: str, source: str, right: Right) -> str:
+    """Return what was written in an answer's cell, a text without its question; "" if nothing."""
+    question = answer_cells.question_of(right.stub)
+    if answer_cells.is_empty(source, ASKED[name], question):
+        return ""
+    return answer_cells.text_of(source, question) if ASKED[name].kind == "text" else source
 
 
 def marks_of(sources: dict[str, str], key: Key, wall: str) -> dict[str, Mark]:
@@ -189,30 +167,25 @@ def marks_of(sources: dict[str, str], key: Key, wall: str) -> dict[str, Mark]:
     executed = {
         name: source
         for name, source in sources.items()
-        if ASKED[name].kind in ("code", "number", "guess") and not is_empty(name, source, key[name])
+        if ASKED[name].kind in ("code", "number", "guess") and written(name, source, key[name])
     }
-    running = Answers(wall, executed)
-    try:
+    with contextlib.closing(Answers(wall, executed)) as running:
         return {
             name: _mark_of(name, sources.get(name), right, running)
             for name, right in key.items()
             if (name in LAB or name in sources) and ASKED[name].kind != "about"
         }
-    finally:
-        running.end()
 
 
 def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> Mark:
-    exercise = ASKED[name]
     if source is None:
         return Mark(0, right.points, ("Its cell is not there.",), "no cell")
-    if is_empty(name, source, right):
+    text = written(name, source, right)
+    if not text:
         return Mark(0, right.points, ("Nothing was written.",), "empty")
-    if exercise.kind == "text":
-        return Mark(None, right.points, text=answer_cells.text_of(source, _question(name, right)))
-    if exercise.kind == "free":
-        return Mark(None, right.points, text=source)
-    if exercise.kind == "code":
+    if ASKED[name].kind in ("text", "free"):
+        return Mark(None, right.points, text=text)
+    if ASKED[name].kind == "code":
         return _mark_of_code(name, source, right.points, running)
     return _mark_of_value(name, source, right, running)
 
@@ -251,26 +224,25 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
 
 def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark:
     """Call a function with each example, and compare what comes back."""
-    exercise, task = ASKED[name], TASKS[name]
+    function, task = ASKED[name].name, TASKS[name]
     if banned := forbidden_names(source, name):
         return Mark(0, points, (f"It uses {banned}: write it yourself.",), f"uses {banned}")
     examples = task.make_inputs(torch.Generator().manual_seed(SEED))
-    question = {"do": "call", "name": exercise.name, "run": task.run.__name__, "seed": SEED}
+    question = {"do": "call", "name": function, "run": task.run.__name__, "seed": SEED}
     questions = [{**question, "arguments": protocol.encode(one.arguments)} for one in examples]
     fault, replies = running.try_out(name, questions)
     lines = [f"When its cell is executed: {fault}."] if fault else []
-    judgement = judge(task, [*map(_attempt, replies)], SEED, exercise.name)
+    judgement = judge(task, [*map(_attempt, replies)], SEED, function)
     if all(judgement.right):
         return Mark(points, points)
     share = sum(judgement.right) / len(examples)
     lines += [fault for fault in judgement.faults if fault] + judgement.remarks
-    return Mark(round(points * share, 2), points, tuple(dict.fromkeys(lines)), _group(judgement))
+    # wrong answers are put together by the mistake, or by what came back
+    group = (judgement.remarks or [judgement.messages[0].partition(": ")[2]])[0][:200]
+    return Mark(round(points * share, 2), points, tuple(dict.fromkeys(lines)), group)
 
 
-DIED = "the call was ended:"
-
-
-def _attempt(reply: dict[str, Any]) -> Attempt:
+def _attempt(reply: Reply) -> Attempt:
     """Return what came of one call, as the student's side tells it."""
     error, used = str(reply.get("error") or "")[: protocol.LONGEST], reply.get("used")
     used = used[:1000] if isinstance(used, list) else []
@@ -281,12 +253,6 @@ def _attempt(reply: dict[str, Any]) -> Attempt:
         return Attempt(error=str(unclear))
 
 
-def _group(judgement: Judgement) -> str:
-    """Return by what a wrong answer is grouped with others: the mistake, or what came back."""
-    first = judgement.messages[0].partition(": ")[2]
-    return (judgement.remarks[0] if judgement.remarks else first)[:200]
-
-
 def forbidden_names(source: str, name: str) -> str:
     """Return what an answer names that would be the answer itself, or the lab's own; "" if nothing.
 
@@ -294,17 +260,15 @@ def forbidden_names(source: str, name: str) -> str:
     the page shows the source.
     """
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        nodes = [*ast.walk(ast.parse(source))]
+    except answer_cells.UNREADABLE:
         return ""
-    named = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    variables = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
-    named |= {n.id for n in variables}
+    variables = [n for n in nodes if isinstance(n, ast.Name)]
+    named = {n.id for n in variables} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
     own = {n.id for n in variables if isinstance(n.ctx, ast.Store)}
-    imported = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
-    modules = {a.name for n in imported for a in n.names}
-    modules |= {n.module or "" for n in imported if isinstance(n, ast.ImportFrom)}
+    modules = {n.name for n in nodes if isinstance(n, ast.alias)}
+    modules |= {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
     if "solutions" in named - own or any(m.split(".")[0] == "lab" for m in modules):
         return "the lab's own version"
     banned = set(TASKS[name].forbidden) | (LAYERS if name.endswith("-cell") else set())
-    return next(iter(sorted(named & banned)), "")
+    return min(named & banned, default="")

@@ -41,46 +41,41 @@ def write(everybody: Sequence[Graded], where: Path) -> None:
         files.write_atomically(where / name, text.encode("utf-8", "replace"))
 
 
-@functools.cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
-        undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-
-
 def _shown(value: Any) -> Any:
     """Return what a page shows of a value; what is HTML already stays as it is."""
     return value if hasattr(value, "__html__") else plain(str(value))
 
 
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
+    undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True,
+)  # fmt: skip
+
+
 def _page(name: str, title: str, language: str = i18n.ENGLISH, **values: Any) -> str:
-    template = _templates().get_template(f"{name}.html.j2")
+    template = TEMPLATES.get_template(f"{name}.html.j2")
     return template.render(title=title, language=language, **values)
-
-
-# ── Feedback ────────────────────────────────────────────────────────────────────────────────────
 
 
 def feedback(one: Graded) -> str:
     """Return what a student is told, in Markdown: each exercise, its points, why some are lost."""
-    sections = [
-        "\n".join(f"{mark} {_in_line(text)}" if mark else _in_line(text) for mark, text in lines)
+    sections = (
+        "\n".join(f"{mark} {_in_line(text)}".lstrip() for mark, text in lines)
         for lines in _feedback(one)
-    ]
+    )
     return "\n\n".join(sections) + "\n"
 
 
 def feedback_page(one: Graded) -> str:
     """Return the same as a page."""
-    return _page("feedback", one.student, one.language, sections=_feedback(one))
+    return _page("feedback", one.student, one.result.language, sections=_feedback(one))
 
 
 def _feedback(one: Graded) -> list[Lines]:
     """Return the sections of what a student is told, in the student's language."""
-    say = functools.partial(i18n.sentence, language=one.language)
+    say = functools.partial(i18n.sentence, language=one.result.language)
     title = ("#", one.student)
-    flags = [("*", say(flag)) for flag in (*one.problems, *graded.still_to_read(one))]
+    flags = [("*", say(flag)) for flag in graded.flags_of(one)]
     if score_of(one) is None:
         return [[title], [("", say("Not graded:")), *flags]]
     score = say(f"{number(score_of(one))} of {MOST} points so far.")
@@ -102,28 +97,18 @@ def _in_line(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(plain(text).split()))
 
 
-# ── What the class did ──────────────────────────────────────────────────────────────────────────
-
-
 def summary(everybody: Sequence[Graded], own: dict[str, str]) -> str:
-    """Return summary.html: scores, hardest exercises, commonest wrong answers, same ones, flags.
-
-    own: exercise -> the form of the lab's own answer
-    """
+    """Return summary.html. own: exercise -> the form of the lab's own answer."""
     ones = [one for one in everybody if score_of(one) is not None]
     groups = similarity.groups({one.name: one.result.forms for one in ones}, own)
-    flagged = [one for one in everybody if one.problems]
+    flagged = [one for one in everybody if one.result.flags]
     return _page(
-        "summary",
-        "Summary",
-        everybody=everybody,
-        graded=ones,
+        "summary", "Summary", everybody=everybody, graded=ones,
         scores=_distribution([score_of(one) for one in ones]),
-        exercises=_hardest(ones),
-        mistakes=_mistakes(ones),
-        flagged=[(one.student, one.file, "; ".join(one.problems)) for one in flagged],
+        exercises=_hardest(ones), mistakes=_mistakes(ones),
+        flagged=[(one.student, one.file, "; ".join(one.result.flags)) for one in flagged],
         alike=[(", ".join(names), len(shared), ", ".join(shared)) for names, shared in groups],
-    )
+    )  # fmt: skip
 
 
 def _distribution(scores: Sequence[float]) -> list[tuple[str, int, float]]:
@@ -138,41 +123,36 @@ def _hardest(ones: Sequence[Graded]) -> list[tuple[str, str, int, int, int]]:
     """Return a row for each exercise, those with the smallest share of points first."""
     rows = []
     for name, exercise in LAB.items():
-        marks = [one.result.marks[name] for one in ones if name in one.result.marks]
+        groups = [one.result.marks[name].group for one in ones if name in one.result.marks]
         points = [p for one in ones if (p := points_of(one, name)) is not None]
-        unread = name in ASKED_BY_HAND and not any(name in one.by_hand for one in ones)
-        if points and exercise.points and exercise.kind != "guess" and not unread:
+        read = name not in ASKED_BY_HAND or any(name in one.by_hand for one in ones)
+        if points and exercise.points and exercise.kind != "guess" and read:
             share = sum(points) / len(points) / exercise.points
             full = sum(p >= exercise.points for p in points)
-            empty = sum(mark.group == "empty" for mark in marks)
-            rows.append((share, name, full, empty, len(points)))
+            rows.append((share, name, full, groups.count("empty"), len(points)))
     return [(name, f"{100 * share:.0f} %", *counts) for share, name, *counts in sorted(rows)]
 
 
 def _mistakes(ones: Sequence[Graded]) -> list[tuple[str, int, str, str]]:
     """Return the commonest wrong answers of each exercise, by what they are or return."""
-    who: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    who: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for one in ones:
         for name, mark in one.result.marks.items():
-            wrong = mark.points is not None and mark.points < mark.most
-            if wrong and mark.group not in ("", "empty"):
-                who[name][mark.group].append(one.student)
-    rows = [
-        (name, len(students), group, ", ".join(sorted(students)[:8]))
-        for name, groups in who.items()
-        for group, students in sorted(groups.items(), key=lambda item: -len(item[1]))[:5]
-    ]
-    return sorted(rows, key=lambda row: -row[1])
-
-
-# ── What a person reads ─────────────────────────────────────────────────────────────────────────
+            if mark.group not in ("", "empty") and mark.points < mark.most:
+                who[name, mark.group].append(one.student)
+    rows, count = [], Counter()
+    for (name, group), students in sorted(who.items(), key=lambda item: -len(item[1])):
+        count[name] += 1
+        if count[name] <= 5:
+            rows.append((name, len(students), group, ", ".join(sorted(students)[:8])))
+    return rows
 
 
 def to_read(everybody: Sequence[Graded], rubric: str) -> str:
     """Return to_read.html: all students' texts, exercise by exercise, with fields for points."""
     exercises = []
     for name in ASKED_BY_HAND:
-        marks = [(one, one.result.marks.get(name)) for one in everybody if one.result]
+        marks = [(one, one.result.marks.get(name)) for one in everybody]
         texts = [(one, mark) for one, mark in marks if mark and mark.points is None]
         exercises.append((name, LAB[name], texts))
     return _page("to_read", "To read", rubric=rubric, exercises=exercises)

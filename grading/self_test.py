@@ -11,21 +11,16 @@ from lab.config import ROOT, LabError
 
 NAME = "rnn-cell"
 MALICIOUS = """
-import os
+import contextlib, socket
 def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):
     ways = []
     for path in PATHS:
-        try:
+        with contextlib.suppress(OSError):
             open(path, "ab").close()
             ways.append(path)
-        except OSError:
-            pass
-    try:
-        import socket
+    with contextlib.suppress(OSError):
         socket.create_connection(("127.0.0.1", PORT), timeout=1).close()
         ways.append("network")
-    except OSError:
-        pass
     return x.new_full((1, len(ways)), 7.0)
 """
 

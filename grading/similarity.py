@@ -1,16 +1,17 @@
 """Answers that are the same in several submissions: where to look, and no verdict.
 
 Two answers are the same if nothing but names, comments, layout and docstrings tells them apart; two
-texts, if their words are. What many students wrote, what is short, and what the lab itself has is
-taken out: there is one obvious way to write `torch.tanh(...)`.
+texts, if their words are. What many wrote, what is short, and what the lab itself has is left out.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
+
+from lab.base.hashing import digest
+from lab.exercises.answer_cells import UNREADABLE
 
 FEWEST = 40  # parts of the syntax, or words; less than that says nothing
 COMMON = 0.1  # of the class: what more of them have is the usual way
@@ -18,23 +19,15 @@ AT_LEAST = 4  # submissions that must have it before it is called usual
 
 
 def form(source: str, kind: str) -> str:
-    """Return digits that two answers share when they say the same; "" for what says too little.
-
-    kind: of the exercise: "code", "free" or "text"
-    """
+    """Return digits that two answers share when they say the same; "" for what says too little."""
     if kind == "text":
         words = source.casefold().split()
-        return _digest(" ".join(words)) if len(words) >= FEWEST else ""
+        return digest(" ".join(words)) if len(words) >= FEWEST else ""
     try:
         tree = _Renamed().visit(ast.parse(source))
-        size = sum(1 for _ in ast.walk(tree))
-        return _digest(ast.dump(tree)) if size >= FEWEST else ""
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return digest(ast.dump(tree)) if len([*ast.walk(tree)]) >= FEWEST else ""
+    except UNREADABLE:
         return ""
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class _Renamed(ast.NodeTransformer):

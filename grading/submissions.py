@@ -1,7 +1,6 @@
 """What students have handed in: found in any folder or archive, read as it is, never changed.
 
-A submission is a notebook, a folder, or an archive with a notebook in it, as students and learning
-platforms pack them. Nothing is unpacked to the disk and no link is followed.
+Nothing is unpacked to the disk and no link is followed.
 """
 
 from __future__ import annotations
@@ -11,9 +10,11 @@ import io
 import json
 import lzma
 import re
+import time
 import unicodedata
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,27 +28,21 @@ MEMBERS = 2_000  # files in an archive
 MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_?")
 CANVAS = re.compile(r"^(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_")
 NOT_READ = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # archives of other kinds
+OF_OTHER_KIND = "an archive of a kind that is not read; ask for a .zip"
+NONE = "there is no notebook in it"
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", "__pycache__", ".venv", "venv", ".git"}
 
 
 class Submission(NamedTuple):
-    """One submission: by whom, as its file names tell, and the notebook in it.
-
-    student: a name;  number: of the learning platform, or ""
-    file:    where it lies in the folder of submissions
-    content: the notebook's bytes; None where there is none
-    time:    seconds, of the notebook's last change
-    problem: why there is nothing to read; "" if there is
-    flags:   what a person should know
-    """
+    """One submission: by whom, as its file names tell, and the notebook in it."""
 
     student: str
-    number: str
-    file: str
-    content: bytes | None
-    time: float
-    problem: str = ""
-    flags: tuple[str, ...] = ()
+    number: str  # of the learning platform, or ""
+    file: str  # where it lies in the folder of submissions
+    content: bytes | None  # None where there is no notebook
+    time: float  # seconds, of the notebook's last change
+    problem: str = ""  # why there is nothing to read
+    flags: tuple[str, ...] = ()  # what a person should know
 
     @property
     def sha256(self) -> str:
@@ -66,26 +61,23 @@ class NotebookFile(NamedTuple):
 
 def find(place: Path) -> list[Submission]:
     """Return the submissions in a folder, or in an archive of a learning platform, by name."""
-    if place.is_file():
-        content = place.read_bytes()
-        groups: dict[str, list[NotebookFile]] = {entry: [] for entry in _entries(content)}
-        for one in _in_archive(content, ""):
-            groups.setdefault(one.file.partition("/")[0], []).append(one)
-        return [_submission(name, notebooks) for name, notebooks in sorted(groups.items())]
-    entries = sorted(path for path in place.iterdir() if not path.name.startswith("."))
-    kinds = (".ipynb", ".zip", *NOT_READ)
-    return [
-        _submission(path.name, list(_notebooks(path, path.name)))
-        for path in entries
-        if path.is_dir() or path.is_symlink() or path.suffix.lower() in kinds
-    ]
+    found = _in_archive(place.read_bytes(), "") if place.is_file() else _in_folder(place, "")
+    groups: defaultdict[str, list[NotebookFile]] = defaultdict(list)
+    for one in found:
+        groups[one.file.partition("/")[0]].append(one)
+    return [_submission(name, files) for name, files in sorted(groups.items())]
 
 
-def _submission(entry: str, notebooks: list[NotebookFile]) -> Submission:
+def _submission(entry: str, files: list[NotebookFile]) -> Submission:
     """Return the submission of an entry, with the notebook that has most answers."""
-    student, number = who(entry)
+    name = unicodedata.normalize("NFC", entry)
+    name = re.sub(r"\.(ipynb|zip|rar|7z|tgz|tar(\.\w+)?)$", "", name, flags=re.IGNORECASE)
+    match = MOODLE.match(name) or CANVAS.match(name)
+    student, number = match.group("name", "number") if match else (name, "")
+    student = student.strip() or "without a name"
+    notebooks = [one for one in files if one.problem != NONE]
     if not notebooks:
-        return Submission(student, number, entry, None, 0.0, "there is no notebook in it")
+        return Submission(student, number, entry, None, 0.0, NONE)
     best = max(notebooks, key=lambda one: (_answers_in(one), one.time))
     flags = (f"{len(notebooks)} notebooks; taken is {best.file}",) if len(notebooks) > 1 else ()
     return Submission(student, number, *best, flags)
@@ -102,13 +94,11 @@ def _answers_in(one: NotebookFile) -> int:
     )
 
 
-def who(entry: str) -> tuple[str, str]:
-    """Return name and number that the name of a file or folder tells, as platforms make them."""
-    name = unicodedata.normalize("NFC", entry)
-    name = re.sub(r"\.(ipynb|zip|rar|7z|tgz|tar(\.\w+)?)$", "", name, flags=re.IGNORECASE)
-    if match := MOODLE.match(name) or CANVAS.match(name):
-        return match["name"].strip(), match["number"]
-    return name.strip() or "without a name", ""
+def _in_folder(folder: Path, name: str) -> Iterator[NotebookFile]:
+    """Yield the notebooks in a folder."""
+    for path in sorted(folder.iterdir()):
+        if path.name not in SKIPPED and not path.name.startswith("."):
+            yield from _notebooks(path, f"{name}/{path.name}" if name else path.name)
 
 
 def _notebooks(path: Path, name: str) -> Iterator[NotebookFile]:
@@ -117,9 +107,8 @@ def _notebooks(path: Path, name: str) -> Iterator[NotebookFile]:
         if path.is_symlink():
             yield NotebookFile(name, None, 0.0, "it is a link, which is not followed")
         elif path.is_dir():
-            for inner in sorted(path.iterdir()):
-                if inner.name not in SKIPPED and not inner.name.startswith("."):
-                    yield from _notebooks(inner, f"{name}/{inner.name}")
+            yield NotebookFile(name, None, 0.0, NONE)  # which counts if nothing else is there
+            yield from _in_folder(path, name)
         elif path.suffix.lower() == ".ipynb" and path.is_file():
             state = path.stat()
             large = f"it has {state.st_size >> 20} MB" if state.st_size > LARGEST else ""
@@ -127,13 +116,9 @@ def _notebooks(path: Path, name: str) -> Iterator[NotebookFile]:
         elif path.suffix.lower() == ".zip" and path.is_file():
             yield from _in_archive(path.read_bytes(), name)
         elif path.suffix.lower() in NOT_READ and path.is_file():
-            yield _not_read(name, path.stat().st_mtime)
+            yield NotebookFile(name, None, path.stat().st_mtime, OF_OTHER_KIND)
     except OSError as error:
         yield NotebookFile(name, None, 0.0, f"it cannot be read: {error.strerror}")
-
-
-def _not_read(name: str, time: float) -> NotebookFile:
-    return NotebookFile(name, None, time, "an archive of a kind that is not read; ask for a .zip")
 
 
 # what a damaged or unusual ZIP file can raise; RuntimeError: also NotImplementedError
@@ -141,35 +126,31 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError,
               ValueError)  # fmt: skip
 
 
-def _entries(content: bytes) -> list[str]:
-    """Return the first part of each path in an archive: the submissions of a class."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            firsts = (m.filename.partition("/")[0] for m in archive.infolist()[:MEMBERS])
-            return [f for f in dict.fromkeys(firsts) if f not in SKIPPED and f[:1] not in ("", ".")]
-    except UNREADABLE:
-        return []  # `_in_archive` says why
-
-
 def _in_archive(content: bytes, name: str, depth: int = 0) -> Iterator[NotebookFile]:
     """Yield the notebooks in an archive, and in archives in it, as far as each is small enough."""
+    if name:
+        yield NotebookFile(name, None, 0.0, NONE)  # which counts if nothing else is there
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for member in archive.infolist()[:MEMBERS]:
                 parts = member.filename.split("/")
                 path, kind = "/".join(filter(None, (name, *parts))), Path(parts[-1]).suffix.lower()
-                if SKIPPED.intersection(parts) or kind not in (".ipynb", ".zip", *NOT_READ):
+                if SKIPPED.intersection(parts) or parts[-1].startswith("."):
                     continue
-                one = _not_read(path, 0.0) if kind in NOT_READ else _member(archive, member, path)
+                one = _member(archive, member, path, kind)
                 if kind == ".zip" and one.content is not None and depth == 0:
                     yield from _in_archive(one.content, path, depth + 1)
-                elif kind != ".zip" or one.problem:
+                elif one.problem or kind == ".ipynb":
                     yield one
     except UNREADABLE as error:
         yield NotebookFile(name, None, 0.0, f"the archive cannot be read: {error}")
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> NotebookFile:
+def _member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, kind: str
+) -> NotebookFile:
+    if kind not in (".ipynb", ".zip"):
+        return NotebookFile(name, None, 0.0, OF_OTHER_KIND if kind in NOT_READ else NONE)
     if (member.external_attr >> 16) & 0o170000 == 0o120000:
         return NotebookFile(name, None, 0.0, "it is a link, which is not followed")
     if member.flag_bits & 1:
@@ -180,13 +161,8 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Not
     except UNREADABLE as error:
         return NotebookFile(name, None, 0.0, f"it cannot be unpacked: {error}")
     large = f"it has more than {LARGEST >> 20} MB" if len(content) > LARGEST else ""
-    year, month, day, hour, minute, second = member.date_time
-    days = (year * 12 + month) * 31 + day  # in the order of time, which is all that is asked
-    time = float(((days * 24 + hour) * 60 + minute) * 60 + second)
-    return NotebookFile(name, None if large else content, time, large)
-
-
-# ── A notebook as it is ─────────────────────────────────────────────────────────────────────────
+    seconds = time.mktime((*member.date_time, 0, 0, -1))  # archives tell local time
+    return NotebookFile(name, None if large else content, seconds, large)
 
 
 class Notebook(NamedTuple):
@@ -198,15 +174,13 @@ class Notebook(NamedTuple):
 
 
 def notebook_of(content: bytes | None) -> Notebook:
-    """Return a notebook in any state.
-
-    Format 3 is read too. A cell that is no cell is left out.
-    """
-    if content is None:
-        return Notebook()
+    """Return a notebook in any state, of format 3 too. A cell that is no cell is left out."""
     try:
         notebook = json.loads(content)  # UTF-8 or UTF-16, with or without a mark of it
-        cells = notebook["cells"] if "cells" in notebook else _of_format_3(notebook)
+        if "cells" in notebook:
+            cells = notebook["cells"]
+        else:  # format 3, where code is an `input` on a worksheet
+            cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
         if not isinstance(cells, list):
             return Notebook()
         metadata = notebook.get("metadata")
@@ -214,16 +188,9 @@ def notebook_of(content: bytes | None) -> Notebook:
         lab = lab if isinstance(lab, dict) else {}
         edition, language = lab.get("edition"), lab.get("language")
         return Notebook(
-            [cell for cell in cells if isinstance(cell, dict)],
+            [{"source": c.get("input", ""), **c} for c in cells if isinstance(c, dict)],
             edition if isinstance(edition, str) else "",
             language if language in i18n.languages() else i18n.ENGLISH,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
         return Notebook()
-
-
-def _of_format_3(notebook: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the cells of the older format, where code is an `input` on a worksheet."""
-    cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
-    cells = [cell for cell in cells if isinstance(cell, dict)]
-    return [{**cell, "source": cell.get("source", cell.get("input", ""))} for cell in cells]

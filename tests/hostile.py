@@ -5,6 +5,7 @@ from helpers import ROOT
 from lab.exercises import solutions
 
 CELL = "def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):\n    "
+SAME = CELL + "return x"
 RIGHT = "return torch.tanh(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh)"  # once it has got so far
 EVIL = {
     # time, memory, processes
@@ -64,20 +65,16 @@ EVIL = {
     "    shape = property(lambda self: (4, 8))\n    def __float__(self): return 0.0\n"
     + CELL + "return torch.zeros(4, 8).as_subclass(Liar)",
     "a lying object": "class Liar:\n    shape = (4, 8)\n    def __eq__(self, other): return True\n"
-    "    def __float__(self): return 0.0\n    def __len__(self): return 4\n" + CELL
-    + "return Liar()",
+    "    def __float__(self): return 0.0\n    __len__ = lambda self: 4\n" + CELL + "return Liar()",
     "a patched torch": "torch.isclose = lambda *a, **k: torch.ones(4, 8).bool()\n"
     "torch.equal = torch.allclose = lambda *a, **k: True\n" + CELL + "return x",
     "a patched numpy": "np.allclose = np.array_equal = lambda *a, **k: True\n" + CELL + "return x",
-    "a patched json": "import json\njson.dumps = lambda *a, **k: '{\"right\": true}'\n" + CELL
-    + "return x",
+    "a patched json": "import json\njson.dumps = lambda *a, **k: '{\"right\": true}'\n" + SAME,
     "patched builtins": "import builtins\nbuiltins.isinstance = lambda *a: True\n"
     "builtins.len = lambda x: 4\n" + CELL + "return x",
     "a patched harness": "import harness\n"
-    "harness.attempt = lambda *a, **k: harness.Attempt(None, '')\nharness.RUNNERS.clear()\n"
-    + CELL + "return x",
-    "a patched protocol": "import protocol\nprotocol.encode = lambda *a: True\n" + CELL
-    + "return x",
+    "harness.attempt = lambda *a, **k: harness.Attempt(None, '')\nharness.RUNNERS.clear()\n" + SAME,
+    "a patched protocol": "import protocol\nprotocol.encode = lambda *a: True\n" + SAME,
     # output
     "300 MB of print": CELL + "print('x' * 300_000_000); return x",
     "control codes": CELL
@@ -101,11 +98,10 @@ EVIL = {
 }  # fmt: skip
 
 BEYOND = (  # what reaches for files, the network, or other programs
-    *("forks", "programs", "a program that goes on", "threads", "a thread that goes on"),
-    *("an own signal", "signals to all", "a signal to the grader"),
-    *("deletion", "planting", "links", "reading the answers", "reading the key"),
-    *("network", "UDP", "a socket that is a file"),
-)
+    "forks", "programs", "a program that goes on", "threads", "a thread that goes on",
+    "an own signal", "signals to all", "a signal to the grader", "deletion", "planting", "links",
+    "reading the answers", "reading the key", "network", "UDP", "a socket that is a file",
+)  # fmt: skip
 
 
 def hostile_cell(kind, folder, port):

@@ -5,6 +5,6 @@
     landlock   the wall that a program puts on itself, where bubblewrap is missing
     protocol   values on their way between the two sides, as JSON
 
-May import, of the lab, the harness that calls a student's function; nothing else of `grading`.
-What runs behind the wall is copied there, file beside file, and imported by its bare name.
+What runs behind the wall is copied there, file beside file, and imported by its bare name; so is
+the lab's harness, which calls a student's function.
 """

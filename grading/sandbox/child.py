@@ -1,13 +1,14 @@
 """Runs behind the wall: executes a student's answers, and sends back what their functions return.
 
-It says nothing of right or wrong, and knows no answer. Whatever runs here can be forged by what the
-student wrote; so the grader, which starts it, takes values from here and nothing else.
+It knows no answer. Whatever runs here can be forged by what the student wrote; so the grader, which
+starts it, takes values from here and nothing else.
 
     python -I child.py WALL SECONDS MEGABYTES FOLDER
 
-reads trials from its input, a line of JSON each. For each it makes a copy of itself, which executes
-some cells and answers some questions, and dies; so no answer touches another, and PyTorch is loaded
-once. What the copy says is handed on, a line for each cell and each question:
+reads trials from its input, a line of JSON each. For each it makes a copy of itself, which answers
+some questions and dies; so no answer touches another, and PyTorch is loaded once. What the copy
+says is handed on, a line for each question:
+    execute a cell's name and source: nothing, or an error
     call    a function's name, how it is called, its arguments: what came of it
     value   a variable's name: its value
 
@@ -25,7 +26,7 @@ import select
 import signal
 import struct
 import sys
-from collections.abc import Callable
+import traceback
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,13 +58,12 @@ def become_nobody(kept: int) -> None:
     With Landlock that is the one to read, which it bounds: Python may lie in a folder of root's.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(KEEP_CAPABILITIES, int(kept > 0), 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "cannot keep the right to read")
+    failed = libc.prctl(KEEP_CAPABILITIES, int(kept > 0), 0, 0, 0)
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
     head = struct.pack("Ii", VERSION_OF_CAPABILITIES, 0)
-    if libc.capset(head, struct.pack("6I", kept, kept, 0, 0, 0, 0)):
+    if failed or libc.capset(head, struct.pack("6I", kept, kept, 0, 0, 0, 0)):
         raise OSError(ctypes.get_errno(), "cannot give up root's rights")
 
 
@@ -108,15 +108,18 @@ def serve(wall: str, seconds: int) -> None:
 
 def hand_on(reading: int, trial: dict[str, Any], seconds: int, output: IO[bytes]) -> None:
     """Hand on what a copy says, until it has said all; or why it does not."""
-    rest, why = b"", ""
-    missing = len(trial["cells"]) + len(trial["questions"])
+    import protocol
+
+    rest, why, missing = b"", "", len(trial["questions"])
     with open(reading, "rb", buffering=0) as pipe:
         while missing and not why:
             line, newline, rest = rest.partition(b"\n")
             if newline:
                 missing -= 1
-                why = "" if is_answer(line, trial["id"]) else "it wrote where only the lab writes"
-                output.write(b"" if why else line + b"\n")
+                if "dead" in (protocol.from_line(line, trial["id"]) or {"dead": "it is none"}):
+                    why = "it wrote where only the lab writes"
+                else:
+                    output.write(line + b"\n")
             elif len(line) > LONGEST:
                 why = "it returned too much"
             elif not select.select([pipe], [], [], seconds)[0]:
@@ -126,17 +129,8 @@ def hand_on(reading: int, trial: dict[str, Any], seconds: int, output: IO[bytes]
             else:
                 why = "it ended the program: an exit, a crash, or too much memory"
     if why:
-        output.write(json.dumps({"id": trial["id"], "dead": why}).encode() + b"\n")
+        output.write(protocol.to_line({"id": trial["id"], "dead": why}))
     output.flush()
-
-
-def is_answer(line: bytes, name: str) -> bool:
-    """Say whether a line is an answer to a trial."""
-    try:
-        content = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and content.get("id") == name and "dead" not in content
 
 
 def end_all(copy: int, wall: str) -> None:
@@ -152,7 +146,7 @@ def end_all(copy: int, wall: str) -> None:
 
 
 def try_out(trial: dict[str, Any], writing: int, space: dict[str, Any], wall: str) -> None:
-    """Execute the cells of a trial and answer its questions; in a copy, which ends here."""
+    """Answer the questions of a trial; in a copy, which ends here."""
     import protocol
 
     if wall == "landlock":
@@ -162,37 +156,22 @@ def try_out(trial: dict[str, Any], writing: int, space: dict[str, Any], wall: st
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)  # whatever is printed goes nowhere
-    for name, source in trial["cells"]:
-        reply = guarded(name, lambda n=name, s=source: exec(compile(s, n, "exec"), space) or {})
-        os.write(writing, protocol.to_line({"id": trial["id"], **reply}))
-    for question in trial["questions"]:
-        reply = guarded(question["name"], lambda q=question: answer(q, space))
-        content = protocol.to_line({"id": trial["id"], **reply})
-        while content:
-            content = content[os.write(writing, content) :]
+    with open(writing, "wb") as pipe:
+        for question in trial["questions"]:
+            try:
+                reply = answer(question, space)
+            except BaseException as error:  # an exit, an interrupt, a class of the student's own
+                reply = {"error": describe(error, question["name"])}
+            pipe.write(protocol.to_line({"id": trial["id"], **reply}))
+            pipe.flush()
     os._exit(0)
-
-
-def guarded(name: str, action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what comes of an action, or an error in words, whatever it is."""
-    try:
-        return action()
-    except BaseException as error:  # an exit, an interrupt, a class of the student's own
-        return {"error": describe(error, name)}
 
 
 def names() -> dict[str, Any]:
     """Return the names that a notebook's answers may use, as its first cell imports them."""
-    import math
-
-    import numpy as np
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-
-    own = {"math": math, "np": np, "torch": torch, "F": F, "nn": nn}
-    silent = dict.fromkeys(("check", "guess"), lambda *_: None)
-    return {"__name__": "__main__", **own, **silent}
+    space = {"__name__": "__main__", **dict.fromkeys(("check", "guess"), lambda *_: None)}
+    exec("import math, numpy as np, torch, torch.nn.functional as F; from torch import nn", space)
+    return space
 
 
 def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +180,9 @@ def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
     import protocol
 
     name = question["name"]
+    if question["do"] == "execute":
+        exec(compile(question["source"], name, "exec"), space)
+        return {}
     if name not in space:
         return {"error": f"{name} is not defined"}
     value = space[name]
@@ -216,8 +198,6 @@ def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
 
 def describe(error: BaseException, name: str) -> str:
     """Return an error in one line, with the line of the cell where it arose."""
-    import traceback
-
     try:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame.lineno for frame in frames if frame.filename == name]

@@ -3,8 +3,7 @@
 `child.py` calls both functions before anything of a student's runs. Afterwards it can read the
 folders that it was given, write to one, and start no other program; it has no network.
 
-    Landlock   which files are open (kernel 5.13 and later; https://landlock.io, the kernel's
-               Documentation/userspace-api/landlock.rst)
+    Landlock   which files are open (kernel 5.13 and later; https://landlock.io)
     seccomp    which calls of the system (libseccomp, by the package pyseccomp)
 """
 
@@ -37,15 +36,6 @@ FORBIDDEN = (
 )
 
 
-def version() -> int:
-    """Return the version of Landlock that this system has; 0: none."""
-    return max(0, _libc().syscall(CREATE_RULESET, None, 0, 1))
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 def _succeed(result: int, what: str) -> int:
     if result < 0:
         number = ctypes.get_errno()
@@ -56,19 +46,19 @@ def _succeed(result: int, what: str) -> int:
 def close_files(folder: str, readable: Iterable[str]) -> None:
     """Let this process read some folders, write to one, and open no other file.
 
-    Raises OSError where the system refuses.
+    Raises OSError where the system refuses, or has no Landlock.
     """
     import pyseccomp  # noqa: F401, it looks for its library, and finds no compiler later
 
-    libc, abi = _libc(), version()
+    libc = ctypes.CDLL(None, use_errno=True)
+    abi = _succeed(libc.syscall(CREATE_RULESET, None, 0, 1), "Landlock")  # its version
     everything = (1 << KNOWN[min(abi, 5)]) - 1
     network = 3 if abi >= 4 else 0  # to bind and to connect
     scoped = 3 if abi >= 6 else 0  # sockets without a file, signals
     size = 8 if abi < 4 else 16 if abi < 6 else 24  # of what each version knows
     handled = struct.pack("QQQ", everything, network, scoped)[:size]
     rules = _succeed(libc.syscall(CREATE_RULESET, handled, len(handled), 0), "Landlock")
-    reading = EXECUTE | READ_FILE | READ_FOLDER
-    allowed = dict.fromkeys([*SYSTEM, *readable], reading)
+    allowed = dict.fromkeys([*SYSTEM, *readable], EXECUTE | READ_FILE | READ_FOLDER)
     allowed |= dict.fromkeys([*DEVICES, folder], everything)
     for path, rights in allowed.items():
         if os.path.exists(path):  # noqa: PTH110, a name that is no text would be a fault here

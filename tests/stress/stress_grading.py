@@ -3,24 +3,20 @@
 pytest tests/stress/stress_grading.py -s
 """
 
-import csv
-import io
 import itertools
 import json
 import random
+import resource
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-import psutil
-from helpers import ROOT
 from hostile import EVIL, hostile_cell
 from mutants import mutants
-from test_grading import filled
+from test_grading import filled, grade_and_read, write
 
 from grading import key
+from grading.sandbox import program
 from lab.exercises.catalogue import LAB
 from tools.teachers import student_edition
 
@@ -51,54 +47,29 @@ def hand_ins(solved):
 
 
 def run(folder, where):
-    """Grade a folder as a teacher does; return the rows, the seconds, and the largest child."""
-    code = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
-        "from tools.teachers import grade; grade.GRADES = Path(sys.argv[2]);"
-        "sys.argv[1:] = sys.argv[3:]; sys.exit(grade.main())"
-    )
-    start, largest = time.monotonic(), 0
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(ROOT), str(where), str(folder)], stderr=subprocess.DEVNULL
-    )
-    while process.poll() is None:
-        largest = max(largest, largest_below(process.pid))
-        time.sleep(0.05)
-    assert process.returncode == 0
-    text = (where / "grades.csv").read_text(encoding="utf-8")
-    rows = {row["student"]: row for row in csv.DictReader(io.StringIO(text))}
-    return rows, time.monotonic() - start, largest
-
-
-def largest_below(pid):
-    """Return the bytes in memory of the largest program that a program has started."""
-    sizes = [0]
-    for one in psutil.Process(pid).children(recursive=True):
-        try:
-            sizes.append(one.memory_info().rss)
-        except psutil.Error:
-            continue
-    return max(sizes)
+    """Grade a folder; return the rows, and in words the seconds and the largest program so far."""
+    start = time.monotonic()
+    rows = grade_and_read(folder, where, program.find_wall())
+    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    return rows, f"{time.monotonic() - start:.0f} s, largest program {megabytes:.0f} MB"
 
 
 def test_a_class_of_two_hundred(tmp_path):
     everybody, honest = tmp_path / "everybody", tmp_path / "honest"
-    for folder in (everybody, honest):
-        folder.mkdir()
     for name, notebook in hand_ins(key.solved()):
-        (everybody / f"{name}.ipynb").write_text(json.dumps(notebook))
+        file = {f"{name}.ipynb": json.dumps(notebook).encode()}
+        write(everybody, file)
         if not name.startswith("hostile"):
-            (honest / f"{name}.ipynb").write_text(json.dumps(notebook))
-    rows, seconds, largest = run(everybody, tmp_path / "one")
-    calm, calm_seconds, calm_largest = run(honest, tmp_path / "two")
+            write(honest, file)
+    calm, calm_cost = run(honest, tmp_path / "one")
+    rows, cost = run(everybody, tmp_path / "two")
     points = [name for name in LAB if LAB[name].points]
     for name, row in calm.items():
-        assert {p: rows[name][p] for p in points} == {p: row[p] for p in points}, name
-    assert {row["rnn-cell"] for name, row in rows.items() if name[:7] == "hostile"} == {"0"}
-    assert {row["last-state"] for name, row in rows.items() if name[:7] == "hostile"} == {"3"}
+        assert [rows[name][p] for p in points] == [row[p] for p in points], name
+    hostile = [(r["rnn-cell"], r["last-state"]) for n, r in rows.items() if n[:7] == "hostile"]
+    assert set(hostile) == {("0", "3")}
     took = sorted(float(row["seconds"]) for row in calm.values())
     print(
-        f"\n{len(rows)} hand-ins {seconds:.0f} s, largest program {largest / 1e6:.0f} MB; without "
-        f"the hostile {calm_seconds:.0f} s, {calm_largest / 1e6:.0f} MB; an honest one "
+        f"\n{len(rows)} hand-ins {cost}; without the hostile {calm_cost}; an honest one "
         f"{statistics.median(took):.1f} s (median), {took[-1]:.1f} s (longest)"
     )

@@ -1,13 +1,10 @@
 """Grade what students have handed in.
 
     python tools/teachers/grade.py SUBMISSIONS [--roster FILE] [--gradebook FILE [--column NAME]]
-                                   [--only NAME] [--workers N] [--unsafe]
+                                   [--only NAME] [--unsafe]
 
-SUBMISSIONS is a folder, or an archive from a learning platform; nothing is written there. Results
-go to build/grades: grades.csv, feedback/, summary.html, to_read.html. What is graded already is
-not graded again unless the submission, a check, the edition or the grader has changed. Points that
-a person gives in to_read.html are taken in from points_read.csv beside grades.csv. A table of marks
-from Moodle or Canvas is filled in as gradebook.csv there.
+SUBMISSIONS is a folder, or an archive from a learning platform. Results go to build/grades;
+course/grading.md says what they are.
 """
 
 from __future__ import annotations
@@ -15,10 +12,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tqdm import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the lab, from any folder
@@ -42,16 +38,18 @@ NO_WALL = (
 
 
 def grade(
-    folder: Path, where: Path = GRADES, only: str = "", workers: int | None = None,
-    wall: str = "", roster: Path | None = None,
-) -> list[graded.Graded]:  # fmt: skip
-    """Grade a folder of submissions, and write the pages; return what came of each submission.
+    folder: Path, where: Path, wall: str, only: str = "", roster: Path | None = None
+) -> list[graded.Graded]:
+    """Grade submissions, and write the pages; return what came of each.
 
-    Raises LabError if the folder is not there, or the wall fails its test.
+    Raises LabError if there are none, or the wall fails its test.
     """
-    ones = _submissions(folder)
-    editions = _editions()
-    keys, present = _keys(editions, ones), editions[i18n.ENGLISH]
+    if not folder.exists():
+        raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
+    ones = submissions.find(folder)
+    if not ones:
+        raise LabError(f"{folder} holds no notebooks, folders or archives.")
+    keys, present = _keys(ones)
     self_test.check_wall(wall, keys[present])
     named = dict(zip(people.unique_names(ones), ones, strict=True))
     chosen = {name: one for name, one in named.items() if only in ("", name, one.student)}
@@ -60,44 +58,32 @@ def grade(
     grader = graded.digest(keys, wall)
     places = {name: where / "kept" / f"{name}.json" for name in named}
     results = {n: graded.kept(places[n], one.sha256, grader) for n, one in named.items()}
-    with ThreadPoolExecutor(workers or machine.available_cores()) as pool:
-        jobs = {
-            pool.submit(marking.mark, one, keys, present, wall): name
-            for name, one in chosen.items()
-            if results[name] is None or only
-        }
-        for job in tqdm(as_completed(jobs), total=len(jobs), desc="Grading", unit="hand-in"):
-            name = jobs[job]
-            results[name] = job.result()
-            graded.keep(places[name], results[name], grader)
+
+    def mark(name: str) -> None:
+        results[name] = marking.mark(named[name], keys, present, wall)
+        graded.keep(places[name], results[name], grader)
+
+    waiting = [name for name in chosen if results[name] is None or only]
+    cores = machine.available_cores()
+    thread_map(mark, waiting, max_workers=cores, desc="Grading", unit="hand-in")
     by_hand = graded.points_by_hand(where / "points_read.csv")
     everybody = people.rows_of_a_class(named, results, by_hand, roster)
     pages.write(everybody, where)
     return everybody
 
 
-def _submissions(folder: Path) -> list[Submission]:
-    if not folder.exists():
-        raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
-    if ones := submissions.find(folder):
-        return ones
-    raise LabError(f"{folder} holds no notebooks, folders or archives.")
-
-
-def _editions() -> dict[str, str]:
-    """Return the digits of the present edition in each language."""
-    contents = {one: student_edition.contents(one) for one in i18n.languages()}
-    return {one: student_edition.edition_of(content) for one, content in contents.items()}
-
-
-def _keys(editions: dict[str, str], ones: Sequence[Submission]) -> dict[str, key.Key]:
-    """Return the keys of the present editions and of those that submissions name."""
-    keys = {edition: key.present(language) for language, edition in editions.items()}
+def _keys(ones: Sequence[Submission]) -> tuple[dict[str, key.Key], str]:
+    """Return the key of each edition, present or named by a submission; and the present English."""
+    keys = {
+        student_edition.edition_of(student_edition.contents(language)): key.present(language)
+        for language in i18n.languages()
+    }
+    present = next(iter(keys))
     for one in ones:
         edition = submissions.notebook_of(one.content).edition
         if edition not in keys and (old := key.of_edition(edition)):
             keys[edition] = old
-    return keys
+    return keys, present
 
 
 def main() -> int:
@@ -108,7 +94,6 @@ def main() -> int:
     parser.add_argument("--gradebook", type=Path, help="Moodle's or Canvas' table, to be filled in")
     parser.add_argument("--column", default="", help="of the gradebook, which takes the points")
     parser.add_argument("--only", default="", metavar="NAME", help="one hand-in, once more")
-    parser.add_argument("--workers", type=int, help="at a time, by default one per core")
     parser.add_argument("--unsafe", action="store_true", help="without a wall, if there is none")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -116,9 +101,7 @@ def main() -> int:
         wall = program.find_wall() or ("none" if options.unsafe else "")
         if not wall:
             raise LabError(NO_WALL)
-        everybody = grade(
-            options.submissions, GRADES, options.only, options.workers, wall, options.roster
-        )
+        everybody = grade(options.submissions, GRADES, wall, options.only, options.roster)
         if options.gradebook:
             text, count = gradebook.fill(options.gradebook, everybody, options.column)
             files.write_atomically(GRADES / "gradebook.csv", text.encode("utf-8"))
@@ -126,8 +109,7 @@ def main() -> int:
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
-    table = GRADES / "grades.csv"
-    print(f"{len(everybody)} rows in {table}; see summary.html and to_read.html there.")
+    print(f"{len(everybody)} rows in {GRADES / 'grades.csv'}; see summary.html and to_read.html.")
     return 0
 
 

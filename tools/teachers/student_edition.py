@@ -34,7 +34,7 @@ from lab.exercises.catalogue import ASKED
 
 # what stands in the student's folder as it stands here
 FILES = (
-    *("lab2.ipynb", *(f"further/{name}.ipynb" for name in key.FURTHER)),
+    *("lab2.ipynb", *key.FURTHER),
     *("utils.py", "doctor.py", "lab/**/*.py"),
     *("tools/install.py", "tools/students/*.py"),
     *("figures/*.svg", "data/README.md"),
