@@ -76,9 +76,8 @@ def test_the_students_edition_knows_the_question_of_each_text(edition, solved):
         found |= answer_cells.find(json.loads(edition[place])["cells"])
     for name, (one,) in found.items():
         if ASKED[name].kind == "text":
-            assert (
-                one.source == f"{solved[name].splitlines()[0]}\n\n{one.question}\n\n*Write here.*"
-            )
+            head = solved[name].splitlines()[0]
+            assert one.source == f"{head}\n\n{one.question}\n\n*Write here.*"
         else:
             assert one.question == ""
 
@@ -219,9 +218,7 @@ def test_what_python_cannot_read_is_kept_as_comments(name):
     assert filled.startswith(stub_of(name)) and answer_cells.is_empty(filled, ASKED[name])
     for line in old.splitlines()[1:]:
         assert f"\n# {line}" in filled
-    assert (
-        answer_cells.fill(filled, old, ASKED[name]) == filled
-    )  # a second time, nothing is doubled
+    assert answer_cells.fill(filled, old, ASKED[name]) == filled  # nothing is doubled
 
 
 def test_an_answer_is_put_where_heading_or_place_are_gone():

@@ -119,14 +119,6 @@ def test_every_word_of_a_review_counts_and_padding_does_not(lesson, batch, cell)
         assert (difference[column] > 0) == (step < length[column])
 
 
-@pytest.mark.parametrize("cell", LAYERS)
-def test_predict_is_the_sigmoid_of_forward_without_gradient(lesson, batch, cell):
-    model = make(lesson, cell)
-    probability = model.predict(*batch)
-    assert torch.equal(probability, torch.sigmoid(model(*batch)))
-    assert not probability.requires_grad
-
-
 def test_build_model_fills_the_embedding_and_follows_the_seed(lesson, data, settings):
     first, again = (lesson.build_model(settings(seed=1), data.vectors) for _ in range(2))
     other = lesson.build_model(settings(seed=2), data.vectors)

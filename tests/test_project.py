@@ -23,7 +23,6 @@ from lab.config import LabError
 from lab.exercises.catalogue import LAB
 
 FOLDERS = ("lab", "grading", "tools", "tests")
-FURTHER = sorted(f"further/{path.name}" for path in (ROOT / "further").glob("*.ipynb"))
 
 
 # ── pins ────────────────────────────────────────────────────────────────────────────────────────
@@ -94,6 +93,9 @@ def test_every_import_is_pinned():
 # ── the notebooks ───────────────────────────────────────────────────────────────────────────────
 
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
+in_every_language = pytest.mark.parametrize(
+    "path", [*NOTEBOOKS, *ROOT.glob("lab2.*.ipynb")], ids=lambda path: path.stem
+)
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -102,9 +104,7 @@ def code_cells(path):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-@pytest.mark.parametrize(
-    "path", [*NOTEBOOKS, *ROOT.glob("lab2.*.ipynb")], ids=lambda path: path.stem
-)
+@in_every_language
 def test_a_notebook_was_run_once_from_top_to_bottom(path):
     code = code_cells(path)
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
@@ -197,11 +197,10 @@ def test_unknown_profile_lists_the_known(monkeypatch):
         config.get_profile()
 
 
-@pytest.mark.parametrize("path", ["lab2.ipynb", "lab2.zh.ipynb", *FURTHER])
+@in_every_language
 def test_what_a_notebook_imports_exists_and_keeps_its_name(path):
     """A cell that gives a module's name to something else stops the cells that come after it."""
-    cells = nbformat.read(ROOT / path, as_version=4).cells
-    body = [node for c in cells if c.cell_type == "code" for node in ast.parse(c.source).body]
+    body = [node for cell in code_cells(path) for node in ast.parse(cell.source).body]
     imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
     scope = {}
     exec(compile(ast.Module(imports, []), path, "exec"), scope)

@@ -31,7 +31,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from rounds import LONG_ROUNDS, ROUNDS, Rounds, in_words, verdict
+from rounds import LONG_ROUNDS, ROUNDS, Rounds, in_words, spread, verdict
 
 import utils
 from lab.base import files, machine
@@ -85,7 +85,7 @@ def train_stock(model, batches, optimizer, clip_norm):
 
 
 def measure(network, recipe, steps):
-    """Train for `steps` batches after one to warm up; return tokens per second and seconds."""
+    """Train for `steps` batches after one to warm up; return tokens per second."""
     if recipe != "stock":
         machine.prepare_torch()
     cell, hidden, layers = NETWORKS[network]
@@ -101,7 +101,7 @@ def measure(network, recipe, steps):
     train(model, batches[1:], optimizer, 1.0)
     seconds = time.perf_counter() - start
     tokens = sum(int(batch.text_length.sum()) for batch in batches[1:])
-    return {"tokens_per_second": tokens / seconds, "seconds": seconds, "tokens": tokens}
+    return tokens / seconds
 
 
 def run_alone(*jobs, script=Path(__file__)):
@@ -111,7 +111,7 @@ def run_alone(*jobs, script=Path(__file__)):
         subprocess.Popen([*command, *job], stdout=subprocess.PIPE, text=True) for job in jobs
     ]
     outputs = [process.communicate()[0] for process in running]
-    return [json.loads(output.splitlines()[-1]) for output in outputs]
+    return [float(output.splitlines()[-1]) for output in outputs]
 
 
 def variants_of(network, steps, stock_steps):
@@ -120,7 +120,7 @@ def variants_of(network, steps, stock_steps):
 
     def speed(recipe, count, processes=1):
         jobs = [(network, recipe, str(count))] * processes
-        return lambda: sum(run["tokens_per_second"] for run in run_alone(*jobs))
+        return lambda: sum(run_alone(*jobs))
 
     return {
         "stock": speed("stock", stock_steps),
@@ -149,19 +149,13 @@ def benchmark(networks, steps, stock_steps, rounds):
     said = verdict(list(measured.values()))
     print(said)
     # a sweep gives each network the same number of tokens: times add up, round by round
-    times = {
-        name: sum(1 / one.table[name] for one in measured.values())
-        for name in ("stock", "one core", "all cores")
-    }
-    sweeps = {
-        "sweep_speedup": times["stock"] / times["all cores"],
-        "two_worker_speedup": times["one core"] / times["all cores"],
-    }
+    times = sum(1 / one.table for one in measured.values())
     return {
         "cores": machine.available_cores(),
         "rounds": rounds,
         "others": said,
-        **{name: in_words((r.median(), r.min(), r.max())) for name, r in sweeps.items()},
+        "sweep_speedup": in_words(spread(times["stock"] / times["all cores"])),
+        "two_worker_speedup": in_words(spread(times["one core"] / times["all cores"])),
         "networks": table.to_dict("index"),
     }
 
@@ -174,7 +168,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.measure:
         network, recipe, steps = arguments.measure
-        print(json.dumps(measure(network, recipe, int(steps))))
+        print(measure(network, recipe, int(steps)))
         return
     real_batches(1)  # fill the cache before the clock runs
     if arguments.long:

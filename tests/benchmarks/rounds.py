@@ -41,8 +41,12 @@ class Rounds:
 
     def ratio(self, first, second):
         """Return first / second within a round: median, lowest, highest."""
-        ratios = self.table[first] / self.table[second]
-        return float(ratios.median()), float(ratios.min()), float(ratios.max())
+        return spread(self.table[first] / self.table[second])
+
+
+def spread(rounds):
+    """Return the median, the lowest and the highest of the rounds."""
+    return float(rounds.median()), float(rounds.min()), float(rounds.max())
 
 
 def _clock():
