@@ -26,90 +26,61 @@ class LabError(Exception):
 class Profile:
     """How much work the lab does. Sizes count reviews, lengths count tokens.
 
-    The last block holds the sizes of the lists of runs; networks go by their names in the notebook.
+    The values here are those of `quick`, the default: a laptop, some minutes. The last block holds
+    the sizes of the lists of runs; networks go by their names in the notebook.
     """
 
-    name: str
-    train: int | None  # None: all that validation and test leave
-    valid: int
-    test: int | None  # where the official test half is missing; None: not without it
-    max_length: int  # long reviews keep their last tokens
-    epochs: int
-    batch_size: int
+    name: str = "quick"
+    train: int | None = 5000  # None: all that validation and test leave
+    valid: int = 1000
+    test: int | None = 2000  # where the official test half is missing; None: not without it
+    max_length: int = 80  # long reviews keep their last tokens
+    epochs: int = 3
+    batch_size: int = 32
 
     # the language model
-    stream_train: int | None  # reviews to read; None: all, and the unlabelled ones if there are any
-    stream_valid: int | None  # validation reviews that judge; None: all
-    stream_parts: int  # pieces that the text is read in, one an epoch
-    stream_batch_size: int  # columns of the text that are read side by side
+    stream_train: int | None = 2500  # reviews to read; None: all, also unlabelled ones
+    stream_valid: int | None = 500  # validation reviews that judge; None: all
+    stream_parts: int = 3  # pieces that the text is read in, one an epoch
+    stream_batch_size: int = 16  # columns of the text that are read side by side
 
     # the lists of runs
-    tuning: str  # profile whose stored runs choose the learning rates
-    ablated: tuple[str, ...]  # networks whose ablation is trained
-    seeds: int  # for one network of each cell
-    all_seeded: bool  # for the others too
-    labelled: tuple[int, ...]  # labels in the transfer runs; 0: all
-    stored_seeds: int  # of networks and language models in the stored results
-    tuning_seeds: int = 1  # of each learning rate in the stored tuning runs
+    tuning: str = "quick"  # profile whose stored runs choose the learning rates
+    ablated: tuple[str, ...] = ("RNN-256",)  # networks whose ablation is trained
+    seeds: int = 3  # for one network of each cell
+    all_seeded: bool = False  # for the others too
+    labelled: tuple[int, ...] = (500, 0)  # labels in the transfer runs; 0: all
+    stored_seeds: int = 10  # of networks and language models in the stored results
+    tuning_seeds: int = 3  # of each learning rate in the stored tuning runs
     recall_updates: int = 1500  # of the recall task, at most
 
 
-# the default: a laptop, some minutes
-QUICK = Profile(
-    name="quick",
-    train=5000,
-    valid=1000,
-    test=2000,
-    max_length=80,
-    epochs=3,
-    batch_size=32,
-    stream_train=2500,
-    stream_valid=500,
-    stream_parts=3,
-    stream_batch_size=16,
-    tuning="quick",
-    ablated=("RNN-256",),
-    seeds=3,
-    all_seeded=False,
-    labelled=(500, 0),
-    stored_seeds=10,
-    tuning_seeds=3,
-)
 # all there is: the stored results
-FULL = Profile(
-    name="full",
-    train=None,
-    valid=2500,
-    test=5000,
-    max_length=400,
-    epochs=6,
-    batch_size=64,
-    stream_train=None,
-    stream_valid=None,
-    stream_parts=10,
-    stream_batch_size=32,
-    tuning="full",
-    ablated=("RNN-256", "GRU-256"),
-    seeds=5,
-    all_seeded=True,
-    labelled=(100, 500, 2500, 0),
-    stored_seeds=5,
-)
+ALL = {
+    "train": None, "valid": 2500, "test": 5000, "max_length": 400, "epochs": 6, "batch_size": 64,
+    "stream_train": None, "stream_valid": None, "stream_parts": 10, "stream_batch_size": 32,
+    "tuning": "full", "ablated": ("RNN-256", "GRU-256"), "seeds": 5, "all_seeded": True,
+    "labelled": (100, 500, 2500, 0), "stored_seeds": 5, "tuning_seeds": 1,
+}  # fmt: skip
 # seconds, for tests: it runs every cell, and its results mean nothing
-TINY = {"train": 300, "valid": 200, "test": 200, "max_length": 12, "epochs": 1, "seeds": 2}
-TINY |= {"stream_train": 60, "stream_valid": 60, "stream_parts": 2, "stream_batch_size": 8}
-TINY |= {"labelled": (200, 0), "stored_seeds": 1, "tuning_seeds": 1, "recall_updates": 12}
+TINY = {
+    "train": 300, "valid": 200, "test": 200, "max_length": 12, "epochs": 1, "seeds": 2,
+    "stream_train": 60, "stream_valid": 60, "stream_parts": 2, "stream_batch_size": 8,
+    "labelled": (200, 0), "stored_seeds": 1, "tuning_seeds": 1, "recall_updates": 12,
+}  # fmt: skip
 # all packaged reviews, about an hour of two cores: what a student hands in
-COURSE = {"valid": 2000, "test": 3000, "max_length": 200, "epochs": 4, "stream_parts": 6}
-COURSE |= {"ablated": ("RNN-256",), "seeds": 3, "all_seeded": False, "stored_seeds": 1}
-COURSE |= {"labelled": (500, 0)}
+COURSE = {
+    **ALL, "valid": 2000, "test": 3000, "max_length": 200, "epochs": 4, "stream_parts": 6,
+    "ablated": ("RNN-256",), "seeds": 3, "all_seeded": False, "stored_seeds": 1,
+    "labelled": (500, 0),
+}  # fmt: skip
 PROFILES = {
-    "tiny": dataclasses.replace(QUICK, name="tiny", **TINY),
-    "quick": QUICK,
-    "course": dataclasses.replace(FULL, name="course", **COURSE),
-    "full": FULL,
+    "tiny": Profile("tiny", **TINY),
+    "quick": Profile(),
+    "course": Profile("course", **COURSE),
+    "full": Profile("full", **ALL),
     # full, tested on all 25,000 reviews of the official test half: data/reference/official
-    "official": dataclasses.replace(FULL, name="official", test=None),
+    "official": Profile("official", **{**ALL, "test": None}),
 }
 
 

@@ -426,18 +426,19 @@ def test_answers_in_further_come_along(old, new, solved, monkeypatch, capsys):
     assert again[0] == 0 and "recipes.before" not in again[1]
 
 
-@pytest.mark.parametrize("name", ["gradients.ipynb", "Anna.ipynb"])
-def test_a_single_notebook_goes_into_its_own(old, new, solved, monkeypatch, capsys, name):
+def test_a_single_notebook_goes_into_its_own(old, new, solved, monkeypatch, capsys):
     folder = old(**{name: solved[name] for name in ("split", "weight-gradient")})
-    (folder / "further" / "gradients.ipynb").rename(folder / "further" / name)
     (folder / "data" / "results.csv").write_text("a table")
-    status, out, err = called_with(folder / "further" / name, monkeypatch, capsys)
+    status, out, err = called_with(folder / "further" / "gradients.ipynb", monkeypatch, capsys)
     assert (status, err) == (0, "")
     assert out.splitlines() == [
         f"1 answers taken over into {new / 'further' / 'gradients.ipynb'}.",
         "1 files of finished runs copied.",
     ]
     assert solved["split"] not in sources(new / NOTEBOOK)
+    (folder / NOTEBOOK).rename(folder / "Anna.ipynb")
+    assert called_with(folder / "Anna.ipynb", monkeypatch, capsys)[0] == 0
+    assert solved["split"] in sources(new / NOTEBOOK)
 
 
 def test_a_notebook_that_cannot_be_read_keeps_no_other_back(old, new, solved, monkeypatch, capsys):
@@ -512,19 +513,6 @@ def test_copying_that_was_stopped_leaves_no_damage_and_goes_on(tmp_path, monkeyp
     assert {k: v for k, v in content(target).items() if not k.endswith(".part")} == {
         k: v for k, v in content(run).items() if k != "lock"
     }
-
-
-@pytest.mark.parametrize("name", FINISHED)
-@pytest.mark.parametrize("cut", [None, 0, 5])
-def test_half_a_copy_is_mended(tmp_path, name, cut):
-    run = a_run(tmp_path / "old" / "runs" / "gru", *FINISHED)
-    target = a_run(tmp_path / "new" / "runs" / "gru", *FINISHED)
-    if cut is None:
-        (target / name).unlink()
-    else:
-        (target / name).write_text((run / name).read_text()[:cut])
-    assert migrate.copy_runs(tmp_path / "old", tmp_path / "new")
-    assert content(target) == content(run)
 
 
 @pytest.mark.parametrize(

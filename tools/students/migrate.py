@@ -19,7 +19,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,12 +164,9 @@ def _runs(cell: Cell, known: set[str]) -> bool:
     if cell.get("cell_type") != "code":
         return True
     source = answer_cells.source_of(cell)
-    failed = any("ename" in output for output in cell.get("outputs") or [])
-    return (
-        not failed
-        and not answer_cells.unreadable(source)
-        and answer_cells.names(source)[1] <= known
-    )
+    if any("ename" in output for output in cell.get("outputs") or []):
+        return False
+    return not answer_cells.unreadable(source) and answer_cells.names(source)[1] <= known
 
 
 def _bare(cell: Cell) -> Cell:
@@ -190,15 +186,14 @@ def _first_line(cell: Cell) -> str:
 
 def _changed(old: list[Cell], new: list[Cell]) -> list[str]:
     """Return the ids of cells of code without an answer whose source is not the same in both."""
-    before, after = (
-        {c.get("id"): answer_cells.source_of(c) for c in cells if _is_plain_code(c)}
-        for cells in (old, new)
-    )
+    before, after = map(_plain_code, (old, new))
     return [str(i) for i, source in before.items() if after.get(i, source) != source]
 
 
-def _is_plain_code(cell: Cell) -> bool:
-    return cell.get("cell_type") == "code" and not answer_cells.find([cell])
+def _plain_code(cells: list[Cell]) -> dict[str, str]:
+    """Return the cells of code without an answer: id -> source."""
+    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    return {c.get("id"): answer_cells.source_of(c) for c in code if not answer_cells.find([c])}
 
 
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────
@@ -210,14 +205,15 @@ def copy_runs(old: Path, new: Path, output: Path | None = None) -> list[str]:
     output: the folder where the lab looks for these, if it is not the new data folder
     Raises LabError where a file cannot be copied; the next call goes on from there.
     """
+    output = output or new
     runs = sorted(path for path in (old / "runs").glob("*") if path.is_dir())
-    copied = sum(_copy_run(run, (output or new) / "runs" / run.name) for run in runs)
+    copied = sum(_copy_run(run, output / "runs" / run.name) for run in runs)
     for path in _kept(old.rglob("*")):
         place = path.relative_to(old)
         is_table = len(place.parts) == 1 and path.suffix in (".csv", ".npz")
         is_result = is_table or place.parts[0] in ("runs", "figures")
-        target = (output or new if is_result else new) / place
-        if path.parent not in runs and _lacks(target, path):
+        target = (output if is_result else new) / place
+        if path.parent not in runs and not target.exists():
             copy_whole(path, target)
             copied += 1
     return [f"{copied} files of finished runs copied."] if copied else []
@@ -226,20 +222,14 @@ def copy_runs(old: Path, new: Path, output: Path | None = None) -> list[str]:
 def _copy_run(run: Path, target: Path) -> int:
     """Copy the files of a run, all or none; return how many.
 
-    A run that is finished in the old folder alone is wanted, and so is one of which half a copy
-    stands in the new folder. Else the new folder's own goes on. What says that a run is finished
-    comes last.
+    Of two that are not finished, and of two that are, the new folder's own goes on. What says that
+    a run is finished comes last, so that a copy that was stopped is made again.
     """
     own = _kept(run.iterdir())
     begun, finished = ((target / name).exists() for name in LAST)
-    if run / LAST[1] in own:
-        wanted = not finished or any(_lacks(target / path.name, path) for path in own)
-    else:
-        wanted = not begun and not finished
-    if not wanted:
+    if finished or (begun and run / LAST[1] not in own):
         return 0
-    for name in LAST:
-        (target / name).unlink(missing_ok=True)
+    (target / LAST[0]).unlink(missing_ok=True)
     for path in sorted(own, key=lambda path: path.name in LAST):
         copy_whole(path, target / path.name)
     return len(own)
@@ -249,14 +239,6 @@ def _kept(paths: Iterable[Path]) -> list[Path]:
     """Return those of some paths that are files, but for locks and parts of files."""
     kept = (path for path in paths if path.name != "lock" and path.suffix != ".part")
     return sorted(path for path in kept if path.is_file())
-
-
-def _lacks(target: Path, path: Path) -> bool:
-    """Say whether a file is not there, or is what an interruption has left of a copy."""
-    if not target.exists():
-        return True
-    shorter = target.stat().st_size < path.stat().st_size
-    return shorter and path.read_bytes().startswith(target.read_bytes())
 
 
 def copy_whole(path: Path, target: Path) -> None:
@@ -281,24 +263,17 @@ def copy_whole(path: Path, target: Path) -> None:
 def pairs_of(old: Path) -> list[tuple[Path, Path]]:
     """Return the notebooks of an old folder, each with the new one that it goes into.
 
-    Of a single notebook the new one is that with which it shares most answers, whatever it is
-    called. Raises LabError if that notebook cannot be read.
+    A single notebook goes into the one of its name, and else into lab2.ipynb.
     """
-    electives = _notebooks(ROOT / "further")
-    if old.is_dir():
-        there = [(old / "further" / path.name, path) for path in electives]
-        return [(old / NOTEBOOK, ROOT / NOTEBOOK), *(pair for pair in there if pair[0].exists())]
-    asked = _asked_in(old)
-    new = [ROOT / NOTEBOOK, *electives]
-    return [(old, max(new, key=lambda path: len(asked & _asked_in(path))))]
+    electives = {path.name: path for path in _notebooks(ROOT / "further")}
+    if not old.is_dir():
+        return [(old, electives.get(old.name, ROOT / NOTEBOOK))]
+    there = [path for path in _notebooks(old / "further") if path.name in electives]
+    return [(old / NOTEBOOK, ROOT / NOTEBOOK), *((path, electives[path.name]) for path in there)]
 
 
 def _notebooks(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.ipynb")) if ".before" not in path.suffixes]
-
-
-def _asked_in(path: Path) -> set[str]:
-    return set(answer_cells.find(answer_cells.read(path)["cells"]))
 
 
 def migrate_elective(old: Path, new: Path) -> list[str]:
@@ -309,10 +284,10 @@ def migrate_elective(old: Path, new: Path) -> list[str]:
 
 def stay_behind(old: Path) -> list[str]:
     """Say which notebooks in an old folder's further/ this edition does not have."""
-    gone = [
-        path for path in _notebooks(old / "further") if not (ROOT / "further" / path.name).exists()
-    ]
-    return [f"{path} is no notebook of this edition. It stays there." for path in gone]
+    gone = {path.name: path for path in _notebooks(old / "further")}
+    for path in _notebooks(ROOT / "further"):
+        gone.pop(path.name, None)
+    return [f"{path} is no notebook of this edition. It stays there." for path in gone.values()]
 
 
 def main() -> int:
@@ -321,29 +296,24 @@ def main() -> int:
         print("Which folder? python migrate.py OLD-FOLDER", file=sys.stderr)
         return 1
     old = Path(sys.argv[1])
-    try:
-        pairs = pairs_of(old)
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if own := [one for one, new in pairs if one.resolve() == new.resolve()]:
-        print(f"{own[0]} is this folder's own notebook. Name the older one.", file=sys.stderr)
+    first, *others = pairs_of(old)
+    if first[0].resolve() == first[1].resolve():
+        print(f"{first[0]} is this folder's own notebook. Name the older one.", file=sys.stderr)
         return 1
     inside = old if old.is_dir() else old.parent
-    folder = inside.parent if inside.name == "further" else inside
-    steps = [
-        partial(migrate_notebook, *pairs[0]),
-        *(partial(migrate_elective, *pair) for pair in pairs[1:]),
-        partial(stay_behind, old),
-        partial(copy_runs, folder / "data", config.data_folder(), config.output_folder()),
-    ]
-    return max(map(_carry_out, steps))
+    data = (inside.parent if inside.name == "further" else inside) / "data"
+    return max(
+        _carry_out(migrate_notebook, *first),
+        *(_carry_out(migrate_elective, *pair) for pair in others),
+        _carry_out(stay_behind, old),
+        _carry_out(copy_runs, data, config.data_folder(), config.output_folder()),
+    )
 
 
-def _carry_out(step: Callable[[], list[str]]) -> int:
+def _carry_out(step: Callable[..., list[str]], *arguments: Path) -> int:
     """Print what a step says that it has done, or why it could not; return the exit status."""
     try:
-        print("".join(f"{line}\n" for line in step()), end="")
+        print("".join(f"{line}\n" for line in step(*arguments)), end="")
     except (LabError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
