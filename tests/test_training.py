@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import filelock
 import numpy as np
 import pytest
 import torch
@@ -283,45 +282,17 @@ def test_one_or_two_workers_give_the_same_numbers(lesson, data, run_list, tmp_pa
         assert outcome(one) == outcome(two)
 
 
-def test_finished_runs_are_not_repeated_unless_asked(lesson, data, run_list, tmp_path):
+def test_finished_runs_are_not_repeated(lesson, data, run_list, tmp_path):
     trained = []
 
     def counting(settings, data, record, device):
         trained.append(settings.network)
         lesson.train_run(settings, data, record, device)
 
-    for overwrite, expected in ((False, 3), (False, 3), (True, 6)):
-        records = sweep(run_list, counting, data, CODE, tmp_path, workers=1, overwrite=overwrite)
-        assert len(trained) == expected
+    for _ in range(2):
+        records = sweep(run_list, counting, data, CODE, tmp_path, workers=1)
+        assert len(trained) == 3
     assert [record.settings for record in records] == run_list
-
-
-def test_runs_that_are_to_be_overwritten_wait_until_they_start(lesson, data, run_list, tmp_path):
-    running = []
-
-    def watching(settings, data, record, device):
-        running.append([is_running(record) for record in records])
-        lesson.train_run(settings, data, record, device)
-
-    records = sweep(run_list, lesson.train_run, data, CODE, tmp_path, workers=1)
-    sweep(run_list, watching, data, CODE, tmp_path, workers=1, overwrite=True)
-    assert running == [[False] * 3] * 3
-    assert all(record.result for record in records)
-
-
-def test_a_run_is_forgotten_while_no_other_kernel_can_train_it(
-    lesson, data, settings, tmp_path, monkeypatch
-):
-    cleared = []
-
-    def clear(record):
-        with pytest.raises(filelock.Timeout):
-            record.lock().acquire(blocking=False)
-        cleared.append(record.name)
-
-    monkeypatch.setattr(RunRecord, "clear", clear)
-    sweep([settings()], lesson.train_run, data, CODE, tmp_path, workers=1, overwrite=True)
-    assert cleared == [record_of(settings(), data, tmp_path).name]
 
 
 def test_duplicate_in_the_run_list_is_refused(lesson, data, settings, tmp_path):

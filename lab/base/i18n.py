@@ -101,15 +101,7 @@ def say(text: str, language: str | None = None) -> str:
     known = catalogue(language or config.language())
     if not known.whole or not isinstance(text, str):
         return text
-    return "\n".join(_line(line, known) for line in text.split("\n"))
-
-
-def _line(line: str, known: Catalogue) -> str:
-    inner = line.strip()
-    if not inner:
-        return line
-    before, _, after = line.partition(inner)
-    return before + _text(inner, known) + after
+    return re.sub(r"\S(.*\S)?", lambda line: _text(line[0], known), text)
 
 
 def _text(text: str, known: Catalogue) -> str:

@@ -52,7 +52,9 @@ def read_vector_file(
                     raise ValueError(f"{count} values, expected {dimension}")
                 row = wanted.get(word)
                 if row is not None and row not in vectors:
-                    vectors[row] = _parse_vector(values)
+                    vectors[row] = np.array(values.split(" "), dtype=np.float32)
+                    if not np.isfinite(vectors[row]).all():
+                        raise ValueError("a value is not a finite number")
     except (ValueError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise LabError(
             f"{path.name}, line {number or 1}: {error}. "
@@ -62,13 +64,6 @@ def read_vector_file(
         raise LabError(NOTHING_KNOWN.format(path.name))
     rows = np.array(sorted(vectors), dtype=np.int64)
     return rows, np.stack([vectors[row] for row in rows])
-
-
-def _parse_vector(values: str) -> NDArray[np.float32]:
-    vector = np.array(values.split(" "), dtype=np.float32)
-    if not np.isfinite(vector).all():
-        raise ValueError("a value is not a finite number")
-    return vector
 
 
 def read_packaged_vectors(

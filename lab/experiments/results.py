@@ -1,8 +1,4 @@
-"""Result files: results.csv, curves.csv, predictions, stored results.
-
-results.csv, curves.csv   a row a run, a row a run and epoch; a prefix tells lists apart
-<name>.npz                what several networks said of each test review
-"""
+"""Result files: results.csv (a row a run), curves.csv (a row an epoch), predictions (NPZ)."""
 
 from __future__ import annotations
 

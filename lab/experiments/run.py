@@ -71,9 +71,8 @@ class RunRecord:
 
     def clear(self) -> None:
         """Forget the run, so that it starts anew. Whoever calls this holds the lock."""
-        names = ("result.json", "state.pt", "best.pt", "curve.csv", "test.npz", "failure.txt")
-        for name in (*names, "settings.json"):
-            (self.folder / name).unlink(missing_ok=True)
+        for path in self.folder.glob("[!.]*.*"):  # not the lock, nor what is being written
+            path.unlink()
 
     @property
     def curve(self) -> Curve:
@@ -145,31 +144,24 @@ class Checkpoint:
         A new run returns an empty list. So does one with a damaged file: it says so and starts
         anew, for a curve without its weights is worth nothing.
         """
-        curve = self._restore(model, optimizer)
+        curve: Curve = []
+        # best.pt too: the epochs to come may not beat the best one
+        loaded = {file: files.load_tensors(self.folder / file) for file in ("state.pt", "best.pt")}
+        damaged = [file for file, content in loaded.items() if content is None]
+        remains = [file for file in ("state.pt", "result.json") if (self.folder / file).exists()]
+        if not damaged:
+            state = loaded["state.pt"]
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            curve = state["curve"]
+        elif remains or self.record.curve:
+            what = f"{' and '.join(damaged)} of run {self.record.name}"
+            print(f"{what}: missing or damaged; the run starts anew.")
+            self.record.clear()
         asked = json.dumps(self.record.asked, indent=1).encode("utf-8")
         files.write_atomically(self.folder / "settings.json", asked)
         (self.folder / "failure.txt").unlink(missing_ok=True)
         return curve
-
-    def _restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Curve:
-        """Do what `resume` says, but for the note that the run is going on."""
-        if not (self.folder / "state.pt").exists():
-            if self.record.curve or (self.folder / "result.json").exists():
-                name = self.record.name
-                print(f"Run {name} has lost its state.pt or result.json; it starts anew.")
-                self.record.clear()
-            return []
-        # best.pt too: the epochs to come may not beat the best one
-        loaded = {file: files.load_tensors(self.folder / file) for file in ("state.pt", "best.pt")}
-        if damaged := [file for file, content in loaded.items() if content is None]:
-            what = f"{' and '.join(damaged)} of run {self.record.name}"
-            print(f"{what}: damaged; the run starts anew.")
-            self.record.clear()
-            return []
-        state = loaded["state.pt"]
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        return state["curve"]
 
     def save_epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, curve: Curve) -> None:
         """Write the state after an epoch; keep its weights if its validation loss is the best.

@@ -43,7 +43,6 @@ def sweep(
     code: CodeHash,
     folder: Path | None = None,
     workers: int | None = None,
-    overwrite: bool = False,
 ) -> list[RunRecord]:
     """Carry out a run list, several runs at a time, and return their records in its order.
 
@@ -56,17 +55,12 @@ def sweep(
     data:      what it reads; their `fingerprint` is 16 digits that change with them
     code:      what `hashing.hash_code` says of it
     workers:   processes on this machine, by default one per core
-    overwrite: forget what earlier sweeps did
 
     Raises LabError before anything starts if an entry is impossible or named twice, and at the end
     if runs failed or the sweep was stopped: what was finished by then stays.
     """
     check_run_list(run_list, code)
     records = records_of(run_list, data, code, folder)
-    if overwrite:
-        for record in records:
-            with record.lock():  # another process may be training it
-                record.clear()
     # the longest runs start first, so that no worker is left alone with one at the end
     waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
     workers = workers or machine.available_cores()
