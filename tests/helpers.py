@@ -33,7 +33,6 @@ def imports_of(path, **options):
 
 
 def record_of(settings, data, folder):
-    """Return the record of a small run."""
     return RunRecord(settings, data.fingerprint, CODE.of(settings), folder)
 
 

@@ -200,7 +200,6 @@ def notebooks():
 
 
 def solved_cells():
-    """Return the cell of each exercise, solved."""
     cells = [cell for n in notebooks() for cell in n.cells if "exercise" in cell.metadata]
     return {cell.metadata["exercise"]["id"]: cell.source for cell in cells}
 

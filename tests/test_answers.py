@@ -240,9 +240,8 @@ def test_an_answer_is_put_where_heading_or_place_are_gone():
     ],
 )
 def test_an_answer_to_another_question_is_told(name, old, another):
-    stub = (
-        stub_of(name) if LAB[name].kind == "code" else f"{HEADING}\n\n{QUESTION}\n\n*Write here.*"
-    )
+    text = f"{HEADING}\n\n{QUESTION}\n\n*Write here.*"
+    stub = stub_of(name) if LAB[name].kind == "code" else text
     assert answer_cells.asks_for_another(stub, old, LAB[name]) == another
 
 

@@ -89,7 +89,8 @@ def test_any_flipped_bit_in_a_broken_run(lesson, data, settings, tmp_path, cpu, 
     shutil.copytree(broken.folder, tmp_path / "broken-copy")
     content = (broken.folder / file).read_bytes()
     for place in np.random.default_rng(0).integers(0, 8 * len(content), 60):
-        put_back(broken.folder, tmp_path / "broken-copy")
+        shutil.rmtree(broken.folder)
+        shutil.copytree(tmp_path / "broken-copy", broken.folder)
         (broken.folder / file).write_bytes(flipped(content, int(place)))
         assert isinstance(sweeps._progress(broken), str)
         lesson.train_run(run, data, broken, cpu)
@@ -124,11 +125,6 @@ def flipped(content, place):
     changed = bytearray(content)
     changed[place // 8] ^= 1 << place % 8
     return bytes(changed)
-
-
-def put_back(folder, copy):
-    shutil.rmtree(folder)
-    shutil.copytree(copy, folder)
 
 
 @pytest.fixture
