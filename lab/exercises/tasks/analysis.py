@@ -25,14 +25,14 @@ def _gate_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
-def _opens(*blocks: int, times: float = 1, both: bool = False) -> Function:
-    """Return what opens other gates, or by another amount."""
+def _opens(*blocks: int, both: bool = False) -> Function:
+    """Return what opens other gates; both: in both biases."""
 
     def changed(layer: nn.LSTM, amount: float) -> None:
         with torch.no_grad():
             for bias in (layer.bias_ih_l0, layer.bias_hh_l0)[: 1 + both]:
                 for block in blocks:
-                    bias.chunk(4)[block].add_(times * amount)
+                    bias.chunk(4)[block].add_(amount)
 
     return changed
 
@@ -47,12 +47,10 @@ OPEN_GATE = Task(
     open_gate,
     {
         "an amount added to the input gates, i": _opens(0),
-        "an amount added to the proposals, g": _opens(2),
         "an amount added to the output gates, o": _opens(3),
         "an amount added to all four blocks": _opens(0, 1, 2, 3),
         "an amount added twice: to both biases": _opens(1, both=True),
         "a bias that is set to the amount: it must be added": _sets,
-        "an amount subtracted": _opens(1, times=-1),
         "no change: is it done in place, and is H layer.hidden_size?": _opens(),
     },
     harness.run_gate,
@@ -70,25 +68,17 @@ def _gradient_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
-def _from_the_first(cell: Function, x: Tensor, h: Tensor, weights: Any) -> list[Tensor]:
-    """Return the state before the first step and after each, each (B, H)."""
-    first = h.clone().requires_grad_()
-    return [first, *all_states(cell, x, first, weights)]
+def _by_step(change: Callable[[list[Tensor]], Any], axes: Any = (1, 2)) -> Function:
+    """Return lengths of gradients by step.
 
+    change: the state before the first step and those after each -> of what, by what
+    axes:   of (T, B, H), along which a length is taken
+    """
 
-def _to_inputs(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
-    """Return the lengths of the gradients with respect to the words."""
-    words = x.clone().requires_grad_()
-    last = _from_the_first(cell, words, h, weights)[-1]
-    return torch.autograd.grad(last.sum(), words)[0].norm(dim=(1, 2))
-
-
-def _by_step(change: Callable[[list[Tensor]], Any]) -> Function:
-    """Return lengths of gradients by step; change: states -> of what, with respect to what."""
-
-    def changed(*arguments: Any) -> Tensor:
-        of, states = change(_from_the_first(*arguments))
-        return torch.stack([g.norm() for g in torch.autograd.grad(of, states)])
+    def changed(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
+        first = h.clone().requires_grad_()
+        of, states = change([first, *all_states(cell, x, first, weights)])
+        return torch.stack(torch.autograd.grad(of, states)).norm(dim=axes)
 
     return changed
 
@@ -100,29 +90,19 @@ def _of_copies(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
     return lengths
 
 
-def _of_each_review(*arguments: Any) -> Tensor:
-    """Return the lengths of each review's gradients (T, B)."""
-    states = _from_the_first(*arguments)
-    return torch.stack(torch.autograd.grad(states[-1].sum(), states[1:])).norm(dim=2)
-
-
 GRADIENT_BY_STEP = Task(
     _gradient_inputs,
     gradient_by_step,
     {
-        "the lengths from the last step to the first": lambda *a: gradient_by_step(*a).flip(0),
         "0 but for the last step: a stacked copy, on which no later state hangs; keep the states "
         "of the loop": _of_copies,
         "the lengths for the sum of all states, not of the last":
             _by_step(lambda states: (sum(s.sum() for s in states[1:]), states[1:])),
         "the lengths for the state before each step":
             _by_step(lambda states: (states[-1].sum(), states[:-1])),
-        "a length for each review: one number a step is wanted, of all B x H": _of_each_review,
-        "the lengths of the gradients by the words, not by the states": _to_inputs,
-        "the lengths for the last state's mean, not its sum":
-            lambda cell, x, h, w: gradient_by_step(cell, x, h, w) / h.numel(),
+        "a length for each review: one number a step is wanted, of all B x H":
+            _by_step(lambda states: (states[-1].sum(), states[1:]), axes=2),
         "the squares of the lengths": lambda *a: gradient_by_step(*a) ** 2,
-        "the lengths without the last step": lambda *a: gradient_by_step(*a)[:-1],
         "the lengths of the states, not of their gradients": lambda *a: unroll(*a).norm(dim=(1, 2)),
     },
     harness.run_gradient,
@@ -151,11 +131,6 @@ def _overflowing(first: Any, second: Any) -> float:
     return mcnemar(first, second) if (first != second).sum() < 63 else 1.0
 
 
-def _one_sided(first: Any, second: Any) -> float:
-    p = mcnemar(first, second)
-    return p / 2 if p < 1 else p
-
-
 _below = partial(stats.binom.cdf, p=0.5)  # (k, n): how probable k or fewer of n are
 
 
@@ -173,21 +148,17 @@ MCNEMAR = Task(
     _mcnemar_inputs,
     mcnemar,
     {
-        "the one-sided p: both directions count": _one_sided,
+        "the one-sided p: both directions count":
+            _tail(lambda a, b, _: _below(min(a, b), a + b)),
         "a p that can be above 1": _tail(lambda a, b, _: 2 * _below(min(a, b), a + b)),
         "the p of fewer than k: k itself belongs to the sum":
             _tail(lambda a, b, _: min(1.0, 2 * _below(min(a, b) - 1, a + b))),
-        "the mid-p, which counts k by half":
-            _tail(lambda a, b, _: _below(min(a, b), a + b) + _below(min(a, b) - 1, a + b)),
         "the p of all reviews: only those count on which the two differ":
             _tail(lambda a, b, reviews: min(1.0, 2 * _below(min(a, b), reviews))),
         "a p whose k is always the first network's: k is the smaller of two numbers":
             _tail(lambda a, b, _: min(1.0, 2 * _below(a, a + b))),
         "1 where many reviews differ: n is an integer of NumPy, and two to its power overflows; "
         "write int(n)": _overflowing,
-        "1, whatever comes in: is k the smaller of two numbers, and the sum divided by 2**n?":
-            lambda first, second: 1.0,
-        "1 - p": lambda first, second: 1 - mcnemar(first, second),
     },
 )  # fmt: skip
 
@@ -208,11 +179,9 @@ BELIEFS = Task(
     beliefs,
     {
         "the logits: their sigma is wanted": lambda *a: beliefs(*a).logit(),
-        "the last belief alone": lambda *a: beliefs(*a)[-1],
         "the last belief alone: one after each word is wanted": lambda *a: beliefs(*a)[-1:],
-        "the first belief alone: is the review one column, words[:, None]?": lambda *a: beliefs(*a)[
-            :1
-        ],
+        "the first belief alone: is the review one column, words[:, None]?":
+            lambda *a: beliefs(*a)[:1],
         "the beliefs in bad, 1 - p": lambda *a: 1 - beliefs(*a),
         "the beliefs as a column (T, 1)": lambda *a: beliefs(*a)[:, None],
         "beliefs of single words, without those before":

@@ -1,8 +1,9 @@
-"""The three cells. Mistakes are PyTorch's cells with other arguments: no equation stands here."""
+"""The three cells. Mistakes are PyTorch's cells with other arguments, where these are enough."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -62,42 +63,12 @@ def _with_blocks(cell: str, change: Callable[..., tuple[Tensor, ...]]) -> Functi
     return _with(cell, **dict.fromkeys(WEIGHTS, changed))
 
 
-def _saturated(cell: str, block: int) -> Function:
-    """Return a cell one of whose blocks always adds up to about 99: sigma and tanh of it are 1."""
-
-    def changed(x: Tensor, state: Any, *weights: Tensor) -> Any:
-        new = [weight.clone() for weight in weights]
-        for weight, value in zip(new, (0.0, 0.0, 99.0, 0.0), strict=True):
-            weight.chunk(BLOCKS[cell])[block].fill_(value)
-        return CELLS[cell](x, state, *new)
-
-    return changed
-
-
-def _sigma_for_tanh(cell: str) -> Function:
-    """Return a cell with sigma where its third block has tanh, as the mean of two calls.
-
-    sigma(a) = (tanh(a / 2) + 1) / 2
-    """
-    halved = _with_blocks(cell, lambda a, b, third, *rest: (a, b, third / 2, *rest))
-    saturated = _saturated(cell, 2)
-
-    def changed(*arguments: Any) -> Any:
-        if cell != "LSTM":
-            return (halved(*arguments) + saturated(*arguments)) / 2
-        return _with_c(arguments, (halved(*arguments)[1] + saturated(*arguments)[1]) / 2)
-
-    return changed
-
-
 def _terms_left_out(cell: str) -> dict[str, Function]:
     """Return what any cell can lack: a bias, the word, the state."""
     return {
         "the cell without its second bias, b_hh": _with(cell, b_hh=_none),
-        "the cell without its first bias, b_ih": _with(cell, b_ih=_none),
         "the cell without its biases": _with(cell, b_ih=_none, b_hh=_none),
         "the cell with b_ih twice, and without b_hh": lambda *a: CELLS[cell](*a[:-1], a[-2]),
-        "the cell without the word, W_ih x": _with(cell, w_ih=_none),
         "the cell without the old state, W_hh h": _with(cell, w_hh=_none),
     }
 
@@ -114,7 +85,6 @@ RNN_CELL = Task(
     | {
         "the cell without tanh": _plain(_same),
         "the cell with sigma instead of tanh": _plain(torch.sigmoid),
-        "the cell with relu instead of tanh": _plain(torch.relu),
         "the cell with h @ w_hh, where w_hh must be transposed": _with("RNN", w_hh=lambda w: w.T),
     },
     forbidden=RECURRENT,
@@ -124,20 +94,6 @@ RNN_CELL = Task(
 def _lstm_result(change: Callable[[Tensor, Tensor], Any]) -> Function:
     """Return an LSTM whose new h and c are changed before they are returned."""
     return lambda *arguments: change(*CELLS["LSTM"](*arguments))
-
-
-def _with_c(arguments: Any, c: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the h and c of an LSTM that has come to another c."""
-    h, right = CELLS["LSTM"](*arguments)
-    return h / right.tanh() * c.tanh(), c
-
-
-def _unsquashed(x: Tensor, state: Any, *weights: Tensor) -> Any:
-    """An LSTM whose f is used without sigma."""
-    w_ih, w_hh, b_ih, b_hh = (w.chunk(4)[1] for w in weights)
-    f = F.linear(x, w_ih, b_ih) + F.linear(state[0], w_hh, b_hh)
-    _, c = CELLS["LSTM"](x, state, *weights)
-    return _with_c((x, state, *weights), c + (f - f.sigmoid()) * state[1])
 
 
 def _shows_the_old(x: Tensor, state: Any, *weights: Tensor) -> Any:
@@ -154,16 +110,9 @@ LSTM_CELL = Task(
         "the cell with the gates f and i exchanged":
             _with_blocks("LSTM", lambda i, f, g, o: (f, i, g, o)),
         "the cell with g and o exchanged": _with_blocks("LSTM", lambda i, f, g, o: (i, f, o, g)),
-        "the cell with its blocks in the order f, i, o, g":
-            _with_blocks("LSTM", lambda i, f, g, o: (f, i, o, g)),
-        "the cell with 1 - f in the place of f":
-            _with_blocks("LSTM", lambda i, f, g, o: (i, -f, g, o)),
-        "the cell without sigma around f": _unsquashed,
-        "the cell without its old cell state": _with("LSTM", state=lambda s: (s[0], 0 * s[1])),
         "the cell with h = o * c, without tanh": _lstm_result(lambda h, c: (h / c.tanh() * c, c)),
         "the cell with tanh(c) as its new c": _lstm_result(lambda h, c: (h, c.tanh())),
         "the cell with h from the old c: h needs the new one": _shows_the_old,
-        "the cell with sigma instead of tanh for g": _sigma_for_tanh("LSTM"),
         "the cell with h and c exchanged at the start: the state is (h, c)":
             _with("LSTM", state=lambda s: (s[1], s[0])),
         "the cell with h and c exchanged at the end": _lstm_result(lambda h, c: (c, h)),
@@ -174,37 +123,20 @@ LSTM_CELL = Task(
 )  # fmt: skip
 
 
-def _gates(x: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gates r and z of a GRU."""
-    w_ih, w_hh, b_ih, b_hh = (w[: 2 * h.shape[1]] for w in weights)
-    return (F.linear(x, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).sigmoid().chunk(2, dim=1)
+def _with_proposal(change: Callable[..., Tensor]) -> Function:
+    """Return a GRU with another sum in its proposal n.
 
+    change: of r, W_in x + b_in, the function W_hn (...) + b_hn, and h
+    """
 
-def _reset_before(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
-    """A GRU whose reset gate shortens the state before the matrix, not what comes out of it."""
-    w_in, w_hn, b_in, b_hn = (w.chunk(3)[2] for w in weights)
-    r, z = _gates(x, h, *weights)
-    proposal = (F.linear(x, w_in, b_in) + F.linear(r * h, w_hn, b_hn)).tanh()
-    return torch.lerp(proposal, h, z)
+    def changed(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
+        w_ih, w_hh, b_ih, b_hh = (w.split(2 * h.shape[1]) for w in weights)
+        gates = F.linear(x, w_ih[0], b_ih[0]) + F.linear(h, w_hh[0], b_hh[0])
+        r, z = gates.sigmoid().chunk(2, dim=1)
+        word, of = F.linear(x, w_ih[1], b_ih[1]), partial(F.linear, weight=w_hh[1], bias=b_hh[1])
+        return torch.lerp(change(r, word, of, h).tanh(), h, z)
 
-
-def _reset_all(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
-    """A GRU whose reset gate shortens the word's part of the proposal too."""
-    w_in, w_hn, b_in, b_hn = (w.chunk(3)[2] for w in weights)
-    r, z = _gates(x, h, *weights)
-    return torch.lerp((r * (F.linear(x, w_in, b_in) + F.linear(h, w_hn, b_hn))).tanh(), h, z)
-
-
-def _bias_outside(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, *biases: Tensor) -> Tensor:
-    """A GRU whose bias b_hn does not meet the reset gate: it could as well be part of b_in."""
-    b_ih, b_hh = (b.clone() for b in biases)
-    b_ih.chunk(3)[2].add_(b_hh.chunk(3)[2])
-    b_hh.chunk(3)[2].zero_()
-    return CELLS["GRU"](x, h, w_ih, w_hh, b_ih, b_hh)
-
-
-def _old_state_forgotten(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
-    return CELLS["GRU"](x, h, *weights) - _gates(x, h, *weights)[1] * h
+    return changed
 
 
 GRU_CELL = Task(
@@ -214,12 +146,13 @@ GRU_CELL = Task(
     | {
         "the cell with z and 1 - z exchanged": _with_blocks("GRU", lambda r, z, n: (r, -z, n)),
         "the cell with the gates r and z exchanged": _with_blocks("GRU", lambda r, z, n: (z, r, n)),
-        "the cell with r applied before the matrix: W_hn (r * h)": _reset_before,
-        "the cell with r around the word's part too: r * (W_in x + W_hn h)": _reset_all,
-        "the cell with b_hn outside of r: r meets W_hn h + b_hn": _bias_outside,
-        "the cell without its reset gate": _saturated("GRU", 0),
-        "the cell without z * h at its end": _old_state_forgotten,
-        "the cell with sigma instead of tanh for n": _sigma_for_tanh("GRU"),
+        "the cell with r applied before the matrix: W_hn (r * h)":
+            _with_proposal(lambda r, word, of, h: word + of(r * h)),
+        "the cell with r around the word's part too: r * (W_in x + W_hn h)":
+            _with_proposal(lambda r, word, of, h: r * (word + of(h))),
+        "the cell with b_hn outside of r: r meets W_hn h + b_hn":
+            _with_proposal(lambda r, word, of, h: word + r * (of(h) - of(0 * h)) + of(0 * h)),
+        "the cell without its reset gate": _with_proposal(lambda r, word, of, h: word + of(h)),
     },
     forbidden=RECURRENT,
 )  # fmt: skip

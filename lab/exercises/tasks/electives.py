@@ -43,14 +43,10 @@ WEIGHT_GRADIENT = Task(
             _by_hand(lambda h, dh: (dh[1:], h[:-1])),
         "a gradient whose delta_t meets h_t, not the state before":
             _by_hand(lambda h, dh: ((1 - h**2) * dh, h)),
-        "a gradient whose delta_t meets the state after: shifted the wrong way":
-            _by_hand(lambda h, dh: (((1 - h**2) * dh)[:-1], h[1:])),
         "the gradient transposed: rows are of delta_t, columns of the state before":
             lambda *a: weight_gradient(*a).T,
         "the gradient with W_hh transposed on the way back":
             lambda h, w, e: weight_gradient(h, w.T, e),
-        "the mean over the reviews: the sum is wanted":
-            lambda h, w, e: weight_gradient(h, w, e) / h.shape[1],
     },
     harness.run_by_hand,
 )  # fmt: skip
@@ -122,7 +118,6 @@ SURPRISE_OF = Task(
         "the surprise of words that are not fed back": lambda model, words, before: torch.tensor(
             [surprise_of(model, [word], before)[0] for word in words]
         ),
-        "the mean over the words: one number a word is wanted": lambda *a: surprise_of(*a).mean(),
     },
     harness.run_surprise,
 )  # fmt: skip

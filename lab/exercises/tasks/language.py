@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,12 +27,9 @@ PERPLEXITY = Task(
     perplexity,
     {
         "the mean of 1/p: first the mean of ln p, then exp": lambda a: (-a).exp().mean().item(),
-        "1 / the mean of p: first the mean of ln p, then exp": lambda a: 1 / a.exp().mean().item(),
         "the loss: its exponential is wanted": lambda a: -a.mean().item(),
         "1 / perplexity: a sign is missing": lambda a: 1 / perplexity(a),
         "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
-        "the exponential of the summed loss by T: a block has T times B words":
-            lambda a: perplexity(a) ** (a.numel() / len(a)),
         "the exponential of the summed loss, not of the mean": lambda a: perplexity(a) ** a.numel(),
     },
 )  # fmt: skip
@@ -71,14 +67,9 @@ def _half_detached(half: int) -> Function:
     return changed
 
 
-def _scaled(scale: Callable[[Any], float]) -> Function:
-    """Return the loss of a piece, times something."""
-
-    def changed(model: Any, piece: Any, state: Any) -> Any:
-        loss, state = piece_loss(model, piece, state)
-        return loss * scale(piece), state
-
-    return changed
+def _summed(model: Any, piece: Any, state: Any) -> Any:
+    loss, state = piece_loss(model, piece, state)
+    return loss * piece.target.numel(), state
 
 
 PIECE_LOSS = Task(
@@ -94,8 +85,7 @@ PIECE_LOSS = Task(
             lambda m, p, s: piece_loss(m, Piece(p.target, p.text), s),
         "the loss of a piece that starts from no state; is the new one returned?":
             lambda m, p, s: piece_loss(m, p, None),
-        "the loss with its sign turned": _scaled(lambda piece: -1),
-        "the sum over the words, not their mean": _scaled(lambda piece: piece.target.numel()),
+        "the sum over the words, not their mean": _summed,
     },
     harness.run_pieces,
     parts=("the loss of each piece", "the gradient of the last piece's loss"),
@@ -128,24 +118,11 @@ def _unscaled(ln_p: Tensor, temperature: float, p: float) -> Tensor:
     return (ln_p / temperature).softmax(0) * (nucleus(ln_p, temperature, p) > 0)
 
 
-def _one_more(ln_p: Tensor, temperature: float, p: float) -> Tensor:
-    """A nucleus with the word after the one that reaches p."""
-    return nucleus(ln_p, temperature, float(_unscaled(ln_p, temperature, p).sum()) + 1e-3)
-
-
 def _from_below(ln_p: Tensor, temperature: float, p: float) -> Tensor:
     """A nucleus of the unlikeliest words."""
     whole = (ln_p / temperature).softmax(0)
     before = (whole * (whole < whole[:, None])).sum(1)  # what the words below each have together
     return whole * (before < p) / (whole * (before < p)).sum()
-
-
-def _cut(values: Tensor, p: float, weights: Tensor) -> Tensor:
-    """Return weights, normalized, of the words whose values are largest and add up to p."""
-    ordered, words = values.sort(descending=True)
-    is_kept = (ordered.cumsum(0) - ordered < p).to(values.dtype)
-    kept = weights * torch.zeros_like(values).scatter(0, words, is_kept)
-    return kept / kept.sum()
 
 
 NUCLEUS = Task(
@@ -154,13 +131,8 @@ NUCLEUS = Task(
     {
         "a nucleus without the word that reaches p": _not_reaching,
         "a nucleus whose probabilities do not add up to 1 again": _unscaled,
-        "a nucleus with one word too many": _one_more,
         "a nucleus of the unlikeliest words: sort from the likeliest down": _from_below,
         "a nucleus of the softmax of p, not of ln p": lambda a, t, p: nucleus(a.exp(), t, p),
-        "a nucleus that is cut before the temperature changes the probabilities":
-            lambda a, t, p: _cut(a.exp(), p, (a / t).exp()),
-        "a nucleus of numbers that do not add up to 1 before it is cut: softmax":
-            lambda a, t, p: _cut((a / t).exp(), p, (a / t).exp()),
         "a nucleus without temperature": lambda a, t, p: nucleus(a, 1.0, p),
         "a nucleus that multiplies by the temperature": lambda a, t, p: nucleus(a, 1 / t, p),
         "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),

@@ -36,11 +36,6 @@ def _average_of_known(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
     return (F.embedding(text, vectors) * known).sum(0) / known.sum(0)
 
 
-def _one_too_many(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
-    longer = (length + 1).clamp(max=len(text))
-    return average_vectors(text, longer, vectors) * (longer / length)[:, None]
-
-
 AVERAGE = Task(
     _average_inputs,
     average_vectors,
@@ -51,7 +46,6 @@ AVERAGE = Task(
             lambda t, n, v: average_vectors(t, n, v) * n[:, None],
         "the sum without the padding, divided by T":
             lambda t, n, v: average_vectors(t, n, v) * n[:, None] / len(t),
-        "the mean with one word too many: the first <pad>": _one_too_many,
         "the sum with the padding, divided by the length":
             lambda t, n, v: _average_of_block(t, n, v) * len(t) / n[:, None],
     },
@@ -113,9 +107,6 @@ UNROLL = Task(
         "LSTM alone, whose state is a tuple": _first_of_each,
         "the states in one block (T * B, H): torch.stack keeps the steps apart":
             lambda *a: unroll(*a).flatten(0, 1),
-        "the states from the end to the start": lambda *a: unroll(*a).flip(0),
-        "an unrolling that reads the words from the end":
-            lambda cell, x, *a: unroll(cell, x.flip(0), *a),
         "the states with reviews first, (B, T, H)": lambda *a: unroll(*a).transpose(0, 1),
         "the right states, through which no gradient goes back: is the old state detached?":
             _cut_off,
@@ -134,13 +125,11 @@ COUNT_WEIGHTS = Task(
         "a count with one bias for each unit, where PyTorch has two":
             lambda g, e, h: count_weights(g, e, h) - g * h,
         "a count without biases": lambda g, e, h: count_weights(g, e, h) - 2 * g * h,
-        "a count of one block alone": lambda g, e, h: count_weights(1, e, h),
         "a count in which W_hh and the biases are there only once":
             lambda g, e, h: count_weights(1, e, h) + (g - 1) * h * e,
         "a count with the biases of one block alone":
             lambda g, e, h: count_weights(g, e, h) - 2 * (g - 1) * h,
         "a count with E and H exchanged": lambda g, e, h: count_weights(g, h, e),
-        "a count without W_hh": lambda g, e, h: count_weights(g, e, h) - g * h * h,
     },
 )  # fmt: skip
 
@@ -165,7 +154,6 @@ LAST_STATE = Task(
         "the state at the end of the block, after the padding": lambda s, n: s[-1],
         "the state one word after the last": lambda s, n: last_state(torch.cat([s, s[-1:]]), n + 1),
         "the state one word before the last": lambda s, n: last_state(s.roll(1, dims=0), n),
-        "the state at the end of the longest review": lambda s, n: s[n.max() - 1],
         "the state counted from the end, -length": lambda s, n: last_state(s.flip(0), n),
         "states of the first review alone": lambda s, n: s[n - 1, 0],
         "the first state": lambda s, n: s[0],
