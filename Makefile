@@ -110,7 +110,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
 bench: $(STAMP)
-	@for name in engine language_model reading; do \
+	@for name in engine language_model; do \
 	  $(BIN)/python tests/benchmarks/$$name.py $(if $(LONG),--long) || exit 1; done
 
 # The first Python from 3.11 to 3.13 that really runs; a version manager's stub may not.
