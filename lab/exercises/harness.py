@@ -5,8 +5,7 @@ process and what came of it be judged in another. No answer is known here: this 
 a student's code.
 
     attempt    one call, whatever comes of it: a value, or an error in words
-    run_...    what is done with the function of an exercise that needs more than a call
-    RUNNERS    these, and `call`, by their names
+    run_...    what is done with the function of an exercise that needs more than a `call`
 """
 
 from __future__ import annotations
@@ -312,12 +311,3 @@ def run_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
 def run_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
     """Return the surprise of each word of a text for a small language model."""
     return function(_SmallReader("GRU", weights, vectors), text, read)
-
-
-RUNNERS = {
-    run.__name__: run
-    for run in (
-        *(call, run_unroll, run_step, run_pieces, run_gate, run_gradient, run_beliefs),
-        *(run_by_hand, run_surprise),
-    )
-}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from scipy import stats
 from torch import Generator, Tensor, nn
@@ -77,7 +78,7 @@ def _by_step(change: Callable[[list[Tensor]], Any], axes: Any = (1, 2)) -> Funct
 
     def changed(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
         first = h.clone().requires_grad_()
-        of, states = change([first, *all_states(cell, x, first, weights)])
+        of, states = change(all_states(cell, x, first, weights))
         return torch.stack(torch.autograd.grad(of, states)).norm(dim=axes)
 
     return changed
@@ -111,19 +112,14 @@ GRADIENT_BY_STEP = Task(
 
 def _mcnemar_inputs(generator: Generator) -> list[Example]:
     first, second = ((torch.rand(60, generator=generator) < s).numpy() for s in (0.8, 0.6))
+    kinds = (180, 140, 50, 30)  # one is right, the other, both, none
+    many = [np.repeat(right, kinds) > 0 for right in ([1, 0, 1, 0], [0, 1, 1, 0])]
     return [
         Example("60 reviews, two networks that differ", (first, second)),
         Example("the same two, the other way round", (second, first)),
         Example("a network and itself", (first, first)),
-        Example("400 reviews, of which the two differ on 320", _of_400()),
+        Example("400 reviews, of which the two differ on 320", tuple(many)),
     ]
-
-
-def _of_400() -> tuple[Any, Any]:
-    """Return two networks: one alone is right on 180 reviews, the other alone on 140."""
-    kinds = torch.tensor([180, 140, 50, 30])
-    firsts, seconds = torch.tensor([[1, 0, 1, 0], [0, 1, 1, 0]]).bool()
-    return firsts.repeat_interleave(kinds).numpy(), seconds.repeat_interleave(kinds).numpy()
 
 
 def _overflowing(first: Any, second: Any) -> float:

@@ -40,10 +40,6 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _none(value: Any) -> Any:
-    return 0 * value
-
-
 def _with(cell: str, state: Callable[[Any], Any] = _same, **changes: Any) -> Function:
     """Return a cell whose arguments are changed; changes: name of a weight -> what changes it."""
 
@@ -66,11 +62,12 @@ def _with_blocks(cell: str, change: Callable[..., tuple[Tensor, ...]]) -> Functi
 def _terms_left_out(cell: str) -> dict[str, Function]:
     """Return what any cell can lack: a bias, the word, the state."""
     return {
-        "the cell without its second bias, b_hh": _with(cell, b_hh=_none),
-        "the cell without its biases": _with(cell, b_ih=_none, b_hh=_none),
+        "the cell without its second bias, b_hh": _with(cell, b_hh=torch.zeros_like),
+        "the cell without its biases":
+            _with(cell, b_ih=torch.zeros_like, b_hh=torch.zeros_like),
         "the cell with b_ih twice, and without b_hh": lambda *a: CELLS[cell](*a[:-1], a[-2]),
-        "the cell without the old state, W_hh h": _with(cell, w_hh=_none),
-    }
+        "the cell without the old state, W_hh h": _with(cell, w_hh=torch.zeros_like),
+    }  # fmt: skip
 
 
 def _plain(squash: Callable[[Tensor], Tensor]) -> Function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,13 +54,9 @@ BINARY_LOSS = Task(
 
 def _step_inputs(generator: Generator) -> list[Example]:
     vectors, weight = (torch.randn(*s, generator=generator) for s in ((6, 4), (4,)))
+    draw = partial(torch.randint, generator=generator)
     batches = [
-        (
-            torch.randint(0, 6, (3, 5), generator=generator),
-            torch.full((5,), 3),
-            torch.randint(0, 2, (5,), generator=generator).float(),
-        )
-        for _ in range(3)
+        (draw(0, 6, (3, 5)), torch.full((5,), 3), draw(0, 2, (5,)).float()) for _ in range(3)
     ]
     first = batches[:1]
     return [
