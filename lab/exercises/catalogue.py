@@ -13,8 +13,6 @@ Kinds of answers:
     text    sentences in a cell of text, read by a person
     free    code of the student's own, read by a person
     about   who the student is
-
-To add one: an entry here, a marked cell in a notebook, and for code a task in `tasks`.
 """
 
 from __future__ import annotations
@@ -77,8 +75,6 @@ def _text(points: int, minutes: int, title: str, home: bool = False) -> Exercise
 
 
 PERCENT = (0.0, 100.0)
-SHARE = (0.0, 1.0)
-POINTS = (0.0, 50.0)
 CELLS = ("RNN", "LSTM", "GRU")
 NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-256")
 GATES = ("0.50", "0.73", "0.95")
@@ -168,7 +164,7 @@ LAB = {
     ),
     "guess-gradient": _guess(
         "gradient", "gradient left 20 words back, before training (share)",
-        dict.fromkeys(CELLS, SHARE),
+        dict.fromkeys(CELLS, (0.0, 1.0)),
     ),
     # 7 Six networks
     "guess-six": _guess(
@@ -181,7 +177,7 @@ LAB = {
     ),
     "reading-recipes": _text(3, 5, "Learning rates of their own: what I see"),
     # 8 Which differences are real?
-    "guess-spread": _guess("spread", "points between three runs of one network", POINTS),
+    "guess-spread": _guess("spread", "points between three runs of one network", (0.0, 50.0)),
     "mcnemar": _code(
         3, 7, "mcnemar", "k or fewer of the n that differ: sum math.comb(n, i) / 2**n."
     ),

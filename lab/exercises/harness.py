@@ -14,6 +14,7 @@ import re
 import threading
 import traceback
 import warnings
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -178,12 +179,9 @@ def _gradient_of_last(states: Any, words: Tensor) -> Tensor:
     return torch.zeros_like(words) if gradient is None else gradient
 
 
-class _Batch(NamedTuple):
-    """A batch as far as a training step looks at it."""
-
-    text: Tensor
-    text_length: Tensor
-    label: Tensor
+# A batch of reviews and a piece of a stream, as far as exercises look at them.
+Batch = namedtuple("Batch", "text text_length label")
+Piece = namedtuple("Piece", "text target")
 
 
 class _SmallModel(nn.Module):
@@ -204,7 +202,7 @@ def run_step(function: Function, vectors: Tensor, weight: Tensor, batches: Any, 
     model = _SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     for batch in batches:
-        logits, loss = _pair(function(model, _Batch(*batch), optimizer, clip), "logits, loss")
+        logits, loss = _pair(function(model, Batch(*batch), optimizer, clip), "logits, loss")
     weights = (model.vectors.detach(), model.weight.detach())
     return *weights, _detached(logits), _detached(loss)
 
@@ -226,13 +224,6 @@ class _SmallReader(nn.Module):
     def next_word(self, text: Tensor, state: Any = None) -> Any:
         states, state = self.recurrent(self.vectors[text], state)
         return (states[-1, 0] @ self.vectors.T).log_softmax(0), state
-
-
-class Piece(NamedTuple):
-    """A piece of a stream, as far as a loss looks at it."""
-
-    text: Tensor
-    target: Tensor
 
 
 def run_pieces(function: Function, cell: str, weights: Any, vectors: Tensor, stream: Tensor) -> Any:
