@@ -24,7 +24,7 @@ from grading.sandbox.program import Dead, Program, cell
 from grading.submissions import Submission, notebook_of
 from lab.base import i18n
 from lab.exercises import answer_cells
-from lab.exercises.catalogue import ASKED, LAB, in_range, letters
+from lab.exercises.catalogue import ASKED, LAB, in_range
 from lab.exercises.harness import Attempt
 from lab.exercises.judge import judge
 from lab.exercises.tasks import TASKS
@@ -211,7 +211,7 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
         what = "is no prediction in the range that is asked for"
     elif exercise.kind == "choice":
         good = isinstance(value, str) and value == right.answer
-        letter = isinstance(value, str) and value in list(letters(exercise))
+        letter = isinstance(value, str) and value in list(exercise.key)
         what = "is not the right letter" if letter else "is none of the letters"
     else:
         number = in_range(value, FINITE)

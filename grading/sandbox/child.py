@@ -191,7 +191,7 @@ def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
     if not callable(value):
         return {"error": f"{name} is {harness.kind(value)}, and should be a function"}
     arguments, untouched = (protocol.decode(question["arguments"]) for _ in range(2))
-    run = harness.RUNNERS[question["run"]]
+    run = getattr(harness, question["run"])
     call = harness.attempt(run, value, arguments, untouched, question["seed"])
     return {"value": protocol.encode(call.value), "error": call.error, "used": sorted(call.used)}
 

@@ -11,7 +11,7 @@ import ast
 import json
 import re
 import symtable
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,8 +63,6 @@ def find(cells: list[dict[str, Any]]) -> dict[str, list[Answer]]:
     """Return the answers of some cells: id of the exercise -> its cells, mostly one."""
     answers: dict[str, list[Answer]] = {}
     for place, cell in enumerate(cells):
-        if not isinstance(cell, dict):
-            continue
         source = source_of(cell)
         name, clue = _name_of(cell, source)
         if name in ASKED:
@@ -88,16 +86,18 @@ def nonempty(cells: list[dict[str, Any]]) -> dict[str, Answer]:
 
 def edition_of(notebook: dict[str, Any]) -> dict[str, Any]:
     """Return what a notebook says of the edition that it was given out in; {} if nothing."""
-    metadata = notebook.get("metadata")
-    edition = metadata.get("lab2") if isinstance(metadata, dict) else None
-    return edition if isinstance(edition, dict) else {}
+    return _metadata(notebook, "lab2")
 
 
 def exercise_metadata(cell: dict[str, Any]) -> dict[str, Any]:
     """Return what the metadata of a cell say of the exercise that it answers; {} if nothing."""
-    metadata = cell.get("metadata")
-    exercise = metadata.get("exercise") if isinstance(metadata, dict) else None
-    return exercise if isinstance(exercise, dict) else {}
+    return _metadata(cell, "exercise")
+
+
+def _metadata(holder: dict[str, Any], key: str) -> dict[str, Any]:
+    metadata = holder.get("metadata")
+    entry = metadata.get(key) if isinstance(metadata, dict) else None
+    return entry if isinstance(entry, dict) else {}
 
 
 def _name_of(cell: dict[str, Any], source: str) -> tuple[str, str]:
@@ -126,7 +126,7 @@ def is_empty(answer: str, exercise: Exercise, question: str = "") -> bool:
     if exercise.kind == "free":
         return not body
     if exercise.kind == "code":
-        return all(_is_stub(node, exercise.name) or _is_idle(node) for node in body)
+        return all(_is_idle(node, exercise.name) for node in body)
     if not any(_assigns(node, exercise.name) for node in body):
         return all(map(_is_idle, body))  # a name that is spelt wrongly is something, too
     value = value_of(answer, exercise.name)
@@ -134,26 +134,19 @@ def is_empty(answer: str, exercise: Exercise, question: str = "") -> bool:
     return all(part in (None, "", ...) for part in parts)
 
 
-def _is_stub(node: ast.stmt, name: str) -> bool:
-    """Say whether a statement is a function that does nothing but say: not written yet."""
-    return (
-        isinstance(node, ast.FunctionDef)
-        and node.name == name
-        and all(_is_idle(part) or _says_not_written(part) for part in node.body)
-    )
+def _is_idle(node: ast.stmt, stub: str = "") -> bool:
+    """Say whether a statement is no part of an answer: it does nothing, or calls a check.
 
-
-def _says_not_written(node: ast.stmt) -> bool:
-    if not isinstance(node, ast.Raise):
-        return isinstance(node, ast.Pass)
-    return _is_name(getattr(node.exc, "func", node.exc), "NotImplementedError")
-
-
-def _is_idle(node: ast.stmt) -> bool:
-    """Say whether a statement is no part of an answer: a docstring, or the call of a check."""
-    value = node.value if isinstance(node, ast.Expr) else None
-    is_check = isinstance(value, ast.Call) and _is_name(value.func, "check")
-    return is_check or isinstance(value, ast.Constant)
+    stub: name of a function that counts as nothing while there is nothing in it
+    """
+    match node:
+        case ast.FunctionDef(name, _, body) if name == stub:
+            return all(map(_is_idle, body))
+        case ast.Raise(ast.Name("NotImplementedError") | ast.Call(ast.Name("NotImplementedError"))):
+            return True
+        case ast.Pass() | ast.Expr(ast.Constant() | ast.Call(ast.Name("check"))):
+            return True
+    return False
 
 
 def text_of(answer: str, question: str = "") -> str:
@@ -290,7 +283,7 @@ def _statements(source: str) -> list[ast.stmt]:
             raise SyntaxError(str(error), ("", getattr(error, "lineno", 1), 0, "")) from None
 
 
-# ── Taking answers out ──────────────────────────────────────────────────────────────────────────
+# ── Taking answers out, and putting them in ─────────────────────────────────────────────────────
 
 
 def stub(
@@ -319,9 +312,6 @@ def stub(
     return "\n".join([*before, f"{exercise.name} = {empty}", *after])
 
 
-# ── Putting answers in ──────────────────────────────────────────────────────────────────────────
-
-
 def fill(stub: str, answer: str, exercise: Exercise, question: str = "") -> str:
     """Return the source of an empty answer's cell with an answer from another edition's cell.
 
@@ -339,30 +329,21 @@ def fill(stub: str, answer: str, exercise: Exercise, question: str = "") -> str:
     lines = stub.split("\n")
     if exercise.kind in ("code", "free"):
         return "\n".join([*filter(HEADING.match, lines[:1]), *_own_lines(answer, stub)])
-    calls = [node for node in _statements(stub) if isinstance(node, ast.Expr)]
-    own = _own_lines(answer, stub, {ast.dump(node) for node in calls})
+    for call in re.findall(r"(?m)^check\(.*\)$", stub):
+        same = re.escape(call).replace('"', "[\"']")
+        answer = re.sub(rf"(?m) *; *{same}|^{same}[ ;]*\n?", "", answer)
+    own = _own_lines(answer, stub)
     new = _assignment(stub, exercise.name)
     first, last = (new.lineno - 1, new.end_lineno) if new else (1, 1)
     stays = [] if _assignment(answer, exercise.name) else lines[first:last]
     return "\n".join([*lines[:first], *stays, *own, *lines[last:]])
 
 
-def _own_lines(answer: str, stub: str, doubled: Iterable[str] = ()) -> list[str]:
-    """Return the lines of an answer's cell without its heading.
-
-    doubled: statements, as `ast.dump` shows them, that are left out
-    """
+def _own_lines(answer: str, stub: str) -> list[str]:
+    """Return the lines of an answer's cell without its heading."""
     name = heading[1] if (heading := HEADING.match(stub)) else ""
-    lines = answer.strip("\n").encode().split(b"\n")  # `ast` counts bytes
-    nodes = _statements(answer.strip("\n")) if doubled else []
-    for node in reversed(nodes):
-        if isinstance(node, ast.Expr) and ast.dump(node) in doubled:
-            first, last = node.lineno - 1, node.end_lineno - 1
-            before = lines[first][: node.col_offset].rstrip(b" ;")
-            after = lines[last][node.end_col_offset :].lstrip(b" ;")
-            lines[first : last + 1] = filter(None, (before, after))
-    texts = [line.decode() for line in lines]
-    return [line for line in texts if not (heading := HEADING.match(line)) or heading[1] != name]
+    lines = answer.strip("\n").split("\n")
+    return [line for line in lines if not (heading := HEADING.match(line)) or heading[1] != name]
 
 
 def asks_for_another(stub: str, answer: str, exercise: Exercise, question: str = "") -> bool:

@@ -13,8 +13,6 @@ Kinds of answers:
     text    sentences in a cell of text, read by a person
     free    code of the student's own, read by a person
     about   who the student is
-
-To add one: an entry here, a marked cell in a notebook, and for code a task in `tasks`.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ class Exercise:
     minutes: that it takes to write
     name:    what the cell defines: a function or a variable; "" for text and free code
     hint:    what to look at; shown in the stub, and when the answer is not right yet
-    key:     choice: how many letters there are. guess: what may be guessed, as `in_range` reads it.
+    key:     choice: the letters that there are. guess: what may be guessed, as `in_range` reads it.
              (Right letters and numbers stand in the solved notebook alone.)
     near:    number: how far from the solved notebook's an answer may be
     title:   text and guess: what the report calls it
@@ -60,6 +58,14 @@ def _code(points: int, minutes: int, name: str, hint: str, home: bool = False) -
     return Exercise("code", points, minutes, name, hint, home=home)
 
 
+def _choice(name: str, hint: str, minutes: int = 1) -> Exercise:
+    return Exercise("choice", 1, minutes, name, hint, key="abcd")
+
+
+def _number(name: str, hint: str, near: float = 0.0, minutes: int = 1) -> Exercise:
+    return Exercise("number", 1, minutes, name, hint, near=near)
+
+
 def _guess(name: str, title: str, key: Any) -> Exercise:
     return Exercise("guess", 1, 1, f"guess_{name}", key=key, title=title)
 
@@ -69,8 +75,6 @@ def _text(points: int, minutes: int, title: str, home: bool = False) -> Exercise
 
 
 PERCENT = (0.0, 100.0)
-SHARE = (0.0, 1.0)
-POINTS = (0.0, 50.0)
 CELLS = ("RNN", "LSTM", "GRU")
 NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-256")
 GATES = ("0.50", "0.73", "0.95")
@@ -80,9 +84,7 @@ ANY_NUMBER = (-sys.float_info.max, sys.float_info.max)  # neither nan nor infini
 LAB = {
     "about-you": Exercise("about", 0, 1, "student", title="Name and number"),
     # 2 Data
-    "split": Exercise(
-        "choice", 1, 1, "answer_split", "What would a network learn from a name?", key=4
-    ),
+    "split": _choice("answer_split", "What would a network learn from a name?"),
     "guess-vectors": _guess("vectors", "different words that GloVe knows (%)", PERCENT),
     "average-vectors": _code(
         2, 5, "average_vectors", "Which rows of a column are words? Divide by their number."
@@ -98,12 +100,12 @@ LAB = {
     "lstm-cell": _code(
         4, 8, "lstm_cell", "One sum of 4H columns, of x and of h; chunk(4, dim=1) gives i, f, g, o."
     ),
-    "copy": Exercise("choice", 1, 1, "answer_copy", "Put f = 1 and i = 0 into the sum.", key=4),
+    "copy": _choice("answer_copy", "Put f = 1 and i = 0 into the sum."),
     "gru-cell": _code(
         4, 8, "gru_cell", "Keep the words' and the state's part apart: r meets one of them alone."
     ),
-    "options": Exercise(
-        "choice", 1, 2, "answer_options", "Which of them add a matrix or take a vector away?", key=4
+    "options": _choice(
+        "answer_options", "Which of them add a matrix or take a vector away?", minutes=2
     ),
     "count-weights": _code(
         2, 3, "count_weights", "Count one block first. A bias has H numbers, and there are two."
@@ -116,9 +118,7 @@ LAB = {
         3, 5, "binary_loss",
         "F.logsigmoid(a) is ln sigma(a), for large a too; and 1 - sigma(a) is sigma(-a).",
     ),
-    "five-classes": Exercise(
-        "number", 1, 1, "answer_five_classes", "It gives each class 1/5.", near=0.01
-    ),
+    "five-classes": _number("answer_five_classes", "It gives each class 1/5.", near=0.01),
     "training-step": _code(
         4, 6, "training_step", "Forget the old gradient, find the new one, shorten it, step."
     ),
@@ -135,7 +135,7 @@ LAB = {
     "piece-loss": _code(
         4, 8, "piece_loss", "log_probability gives ln p and a state. Detach what goes on."
     ),
-    "detach": Exercise("choice", 1, 1, "answer_detach", "Of what has a state been made?", key=4),
+    "detach": _choice("answer_detach", "Of what has a state been made?"),
     "guess-perplexity": _guess(
         "perplexity", "perplexity of the language models", dict.fromkeys(CELLS, PERPLEXITY)
     ),
@@ -144,9 +144,7 @@ LAB = {
         3, 8, "nucleus", "Sort, add up, and keep a word if those before it have less than p.",
         home=True,
     ),
-    "kept": Exercise(
-        "number", 1, 1, "answer_kept", "Add them up from the likeliest. Where is 0.9 reached?"
-    ),
+    "kept": _number("answer_kept", "Add them up from the likeliest. Where is 0.9 reached?"),
     # 6 What a cell can remember
     "guess-recall": _guess(
         "recall", "right answers at 200 tokens (%)", dict.fromkeys(CELLS, PERCENT)
@@ -158,36 +156,32 @@ LAB = {
     "guess-gates": _guess(
         "gates", "right answers in the end, by the start of f (%)", dict.fromkeys(GATES, PERCENT)
     ),
-    "vanish": Exercise(
-        "number", 1, 2, "answer_vanish", "Solve (1 / sqrt 3) ** k = 1e-6 for k.", near=0.9
+    "vanish": _number(
+        "answer_vanish", "Solve (1 / sqrt 3) ** k = 1e-6 for k.", near=0.9, minutes=2
     ),
     "gradient-by-step": _code(
         4, 8, "gradient_by_step", "Ask every state to keep its gradient: retain_grad().", home=True
     ),
     "guess-gradient": _guess(
         "gradient", "gradient left 20 words back, before training (share)",
-        dict.fromkeys(CELLS, SHARE),
+        dict.fromkeys(CELLS, (0.0, 1.0)),
     ),
     # 7 Six networks
     "guess-six": _guess(
         "six", "test accuracy under the default recipe (%)", dict.fromkeys(NETWORKS, PERCENT)
     ),
     "reading-accuracy": _text(3, 5, "Six networks, one recipe: what I see"),
-    "confound": Exercise(
-        "choice", 1, 1, "answer_confound", "What else was the same for all six?", key=4
-    ),
+    "confound": _choice("answer_confound", "What else was the same for all six?"),
     "guess-rescued": _guess(
         "rescued", "test accuracy of the RNN-1024 with a learning rate of its own (%)", PERCENT
     ),
     "reading-recipes": _text(3, 5, "Learning rates of their own: what I see"),
     # 8 Which differences are real?
-    "guess-spread": _guess("spread", "points between three runs of one network", POINTS),
+    "guess-spread": _guess("spread", "points between three runs of one network", (0.0, 50.0)),
     "mcnemar": _code(
         3, 7, "mcnemar", "k or fewer of the n that differ: sum math.comb(n, i) / 2**n."
     ),
-    "supported": Exercise(
-        "choice", 1, 1, "answer_supported", "Is zero inside of the interval?", key=4
-    ),
+    "supported": _choice("answer_supported", "Is zero inside of the interval?"),
     "reading-differences": _text(3, 5, "Differences: what I see"),
     # 9 Your own review
     "beliefs": _code(2, 4, "beliefs", "A column: words[:, None]. States to linear, then sigma."),
@@ -214,19 +208,6 @@ FURTHER = {  # electives, with points of their own
 }  # fmt: skip
 
 ASKED = LAB | FURTHER
-
-
-def group_of(name: str) -> dict[str, Exercise]:
-    """Return the exercises whose points are counted together with those of this one."""
-    return FURTHER if name in FURTHER else LAB
-
-
-LETTERS = "abcdefgh"
-
-
-def letters(exercise: Exercise) -> str:
-    """Return the letters that a choice has."""
-    return LETTERS[: exercise.key]
 
 
 def plain(guess: Any) -> Any:

@@ -17,7 +17,7 @@ import pandas as pd
 from lab import config
 from lab.base import files, i18n
 from lab.exercises import catalogue, judge
-from lab.exercises.catalogue import ASKED, LAB, Exercise, in_range, letters, plain
+from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise, in_range, plain
 from lab.exercises.harness import kind, unwritten
 from lab.exercises.tasks import TASKS
 
@@ -47,7 +47,7 @@ def check(name: str = "") -> None:
         except Exception as error:  # an object that cannot even be looked at
             what = f"{ASKED[name].name} cannot be checked ({type(error).__name__})"
             marks[name], lines = 0, [f"{name}: {what}."]
-        i18n.tell("\n".join([*lines, progress(marks, catalogue.group_of(name))]))
+        i18n.tell("\n".join([*lines, progress(marks, FURTHER if name in FURTHER else LAB)]))
 
 
 def _shown(value: Any) -> str:
@@ -74,11 +74,9 @@ def examine(name: str, scope: dict[str, Any], exercise: Exercise) -> tuple[float
         return _examine_code(name, answer, exercise)
     if answer is None or answer is ...:
         return 0, [f"{name}: {NOT_STARTED}."]
-    if exercise.kind == "choice":
-        options = list(letters(exercise))
-        if not (isinstance(answer, str) and answer in options):
-            quoted = ", ".join(f'"{letter}"' for letter in options)
-            return 0, [f"{name}: {shown} is no answer. Choose one of {quoted}."]
+    if exercise.kind == "choice" and not (isinstance(answer, str) and answer in [*exercise.key]):
+        quoted = ", ".join(f'"{letter}"' for letter in exercise.key)
+        return 0, [f"{name}: {shown} is no answer. Choose one of {quoted}."]
     if exercise.kind == "number" and not in_range(answer, catalogue.ANY_NUMBER):
         return 0, [f"{name}: {shown} is no number{_without_comma(answer)}."]
     if exercise.kind == "guess":

@@ -5,8 +5,7 @@ process and what came of it be judged in another. No answer is known here: this 
 a student's code.
 
     attempt    one call, whatever comes of it: a value, or an error in words
-    run_...    what is done with the function of an exercise that needs more than a call
-    RUNNERS    these, and `call`, by their names
+    run_...    what is done with the function of an exercise that needs more than a `call`
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import re
 import threading
 import traceback
 import warnings
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -179,12 +179,9 @@ def _gradient_of_last(states: Any, words: Tensor) -> Tensor:
     return torch.zeros_like(words) if gradient is None else gradient
 
 
-class _Batch(NamedTuple):
-    """A batch as far as a training step looks at it."""
-
-    text: Tensor
-    text_length: Tensor
-    label: Tensor
+# A batch of reviews and a piece of a stream, as far as exercises look at them.
+Batch = namedtuple("Batch", "text text_length label")
+Piece = namedtuple("Piece", "text target")
 
 
 class _SmallModel(nn.Module):
@@ -205,7 +202,7 @@ def run_step(function: Function, vectors: Tensor, weight: Tensor, batches: Any, 
     model = _SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     for batch in batches:
-        logits, loss = _pair(function(model, _Batch(*batch), optimizer, clip), "logits, loss")
+        logits, loss = _pair(function(model, Batch(*batch), optimizer, clip), "logits, loss")
     weights = (model.vectors.detach(), model.weight.detach())
     return *weights, _detached(logits), _detached(loss)
 
@@ -227,13 +224,6 @@ class _SmallReader(nn.Module):
     def next_word(self, text: Tensor, state: Any = None) -> Any:
         states, state = self.recurrent(self.vectors[text], state)
         return (states[-1, 0] @ self.vectors.T).log_softmax(0), state
-
-
-class Piece(NamedTuple):
-    """A piece of a stream, as far as a loss looks at it."""
-
-    text: Tensor
-    target: Tensor
 
 
 def run_pieces(function: Function, cell: str, weights: Any, vectors: Tensor, stream: Tensor) -> Any:
@@ -312,12 +302,3 @@ def run_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
 def run_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
     """Return the surprise of each word of a text for a small language model."""
     return function(_SmallReader("GRU", weights, vectors), text, read)
-
-
-RUNNERS = {
-    run.__name__: run
-    for run in (
-        *(call, run_unroll, run_step, run_pieces, run_gate, run_gradient, run_beliefs),
-        *(run_by_hand, run_surprise),
-    )
-}

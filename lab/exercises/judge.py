@@ -32,11 +32,11 @@ def try_function(function: Callable[..., Any], task: Task, seed: int) -> list[At
     stopped by hand, the others are not made: a loop without end would begin once more.
     """
     attempts: list[Attempt] = []
-    with _Watch(task.solution) as own, contextlib.suppress(KeyboardInterrupt):
+    with _watching(task.solution) as own, contextlib.suppress(KeyboardInterrupt):
         for attempt in _attempts(function, task, seed):
             attempts.append(attempt)
     attempts += [Attempt(error=STOPPED)] * (len(_examples(task, seed)) - len(attempts))
-    return [a._replace(used=a.used | {OWN}) for a in attempts] if own.seen else attempts
+    return [a._replace(used=a.used | own) for a in attempts]
 
 
 def _attempts(function: Callable[..., Any], task: Task, seed: int) -> Iterator[Attempt]:
@@ -48,25 +48,22 @@ def _examples(task: Task, seed: int) -> list[Example]:
     return task.make_inputs(torch.Generator().manual_seed(seed))
 
 
-class _Watch:
-    """Sees whether a function runs meanwhile, under whatever name, and whoever calls it."""
+@contextlib.contextmanager
+def _watching(function: Callable[..., Any]) -> Iterator[set[str]]:
+    """Note in a set that a function runs meanwhile, under whatever name, and whoever calls it."""
+    place, seen = _place(getattr(function, "__code__", None)), set()
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.place = _place(getattr(function, "__code__", None))
-        self.seen = False
+    def look(frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call" and _place(frame.f_code) == place:
+            seen.add(OWN)
 
-    def __enter__(self) -> _Watch:
-        if self.place and sys.getprofile() is None:  # a profiler at work is left there
-            sys.setprofile(self._look)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if sys.getprofile() == self._look:
+    if place and sys.getprofile() is None:  # a profiler at work is left there
+        sys.setprofile(look)
+    try:
+        yield seen
+    finally:
+        if sys.getprofile() is look:
             sys.setprofile(None)
-
-    def _look(self, frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call" and _place(frame.f_code) == self.place:
-            self.seen = True
 
 
 def _place(code: CodeType | None) -> tuple[str, str] | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from scipy import stats
 from torch import Generator, Tensor, nn
@@ -25,16 +25,11 @@ def _gate_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
-def _opens(*blocks: int, both: bool = False) -> Function:
-    """Return what opens other gates; both: in both biases."""
-
-    def changed(layer: nn.LSTM, amount: float) -> None:
-        with torch.no_grad():
-            for bias in (layer.bias_ih_l0, layer.bias_hh_l0)[: 1 + both]:
-                for block in blocks:
-                    bias.chunk(4)[block].add_(amount)
-
-    return changed
+def _opens(blocks: list[int], layer: nn.LSTM, amount: float) -> None:
+    """Open other gates."""
+    with torch.no_grad():
+        for block in blocks:
+            layer.bias_ih_l0.chunk(4)[block].add_(amount)
 
 
 def _sets(layer: nn.LSTM, amount: float) -> None:
@@ -46,12 +41,12 @@ OPEN_GATE = Task(
     _gate_inputs,
     open_gate,
     {
-        "an amount added to the input gates, i": _opens(0),
-        "an amount added to the output gates, o": _opens(3),
-        "an amount added to all four blocks": _opens(0, 1, 2, 3),
-        "an amount added twice: to both biases": _opens(1, both=True),
+        "an amount added to the input gates, i": partial(_opens, [0]),
+        "an amount added to the output gates, o": partial(_opens, [3]),
+        "an amount added to all four blocks": partial(_opens, [0, 1, 2, 3]),
+        "an amount added twice: to both biases": partial(_opens, [1, 1]),
         "a bias that is set to the amount: it must be added": _sets,
-        "no change: is it done in place, and is H layer.hidden_size?": _opens(),
+        "no change: is it done in place, and is H layer.hidden_size?": partial(_opens, []),
     },
     harness.run_gate,
     parts=("the sum of both biases afterwards", "the new weight_ih_l0", "the new weight_hh_l0"),
@@ -68,19 +63,17 @@ def _gradient_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
-def _by_step(change: Callable[[list[Tensor]], Any], axes: Any = (1, 2)) -> Function:
+def _by_step(
+    change: Function, cell: Function, x: Tensor, h: Tensor, weights: Any, axes: Any = (1, 2)
+) -> Tensor:
     """Return lengths of gradients by step.
 
     change: the state before the first step and those after each -> of what, by what
     axes:   of (T, B, H), along which a length is taken
     """
-
-    def changed(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
-        first = h.clone().requires_grad_()
-        of, states = change([first, *all_states(cell, x, first, weights)])
-        return torch.stack(torch.autograd.grad(of, states)).norm(dim=axes)
-
-    return changed
+    first = h.clone().requires_grad_()
+    of, states = change(all_states(cell, x, first, weights))
+    return torch.stack(torch.autograd.grad(of, states)).norm(dim=axes)
 
 
 def _of_copies(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
@@ -97,11 +90,11 @@ GRADIENT_BY_STEP = Task(
         "0 but for the last step: a stacked copy, on which no later state hangs; keep the states "
         "of the loop": _of_copies,
         "the lengths for the sum of all states, not of the last":
-            _by_step(lambda states: (sum(s.sum() for s in states[1:]), states[1:])),
+            partial(_by_step, lambda states: (sum(s.sum() for s in states[1:]), states[1:])),
         "the lengths for the state before each step":
-            _by_step(lambda states: (states[-1].sum(), states[:-1])),
+            partial(_by_step, lambda states: (states[-1].sum(), states[:-1])),
         "a length for each review: one number a step is wanted, of all B x H":
-            _by_step(lambda states: (states[-1].sum(), states[1:]), axes=2),
+            partial(_by_step, lambda states: (states[-1].sum(), states[1:]), axes=2),
         "the squares of the lengths": lambda *a: gradient_by_step(*a) ** 2,
         "the lengths of the states, not of their gradients": lambda *a: unroll(*a).norm(dim=(1, 2)),
     },
@@ -111,19 +104,14 @@ GRADIENT_BY_STEP = Task(
 
 def _mcnemar_inputs(generator: Generator) -> list[Example]:
     first, second = ((torch.rand(60, generator=generator) < s).numpy() for s in (0.8, 0.6))
+    kinds = (180, 140, 50, 30)  # one is right, the other, both, none
+    many = [np.repeat(right, kinds) > 0 for right in ([1, 0, 1, 0], [0, 1, 1, 0])]
     return [
         Example("60 reviews, two networks that differ", (first, second)),
         Example("the same two, the other way round", (second, first)),
         Example("a network and itself", (first, first)),
-        Example("400 reviews, of which the two differ on 320", _of_400()),
+        Example("400 reviews, of which the two differ on 320", tuple(many)),
     ]
-
-
-def _of_400() -> tuple[Any, Any]:
-    """Return two networks: one alone is right on 180 reviews, the other alone on 140."""
-    kinds = torch.tensor([180, 140, 50, 30])
-    firsts, seconds = torch.tensor([[1, 0, 1, 0], [0, 1, 1, 0]]).bool()
-    return firsts.repeat_interleave(kinds).numpy(), seconds.repeat_interleave(kinds).numpy()
 
 
 def _overflowing(first: Any, second: Any) -> float:
@@ -134,14 +122,10 @@ def _overflowing(first: Any, second: Any) -> float:
 _below = partial(stats.binom.cdf, p=0.5)  # (k, n): how probable k or fewer of n are
 
 
-def _tail(count: Callable[[int, int, int], float]) -> Function:
+def _tail(count: Function, first: Any, second: Any) -> float:
     """Return a p-value from how many only the first has right, only the second, and all reviews."""
-
-    def changed(first: Any, second: Any) -> float:
-        only_first, only_second = (first & ~second).sum(), (second & ~first).sum()
-        return count(int(only_first), int(only_second), len(first))
-
-    return changed
+    only_first, only_second = (first & ~second).sum(), (second & ~first).sum()
+    return count(int(only_first), int(only_second), len(first))
 
 
 MCNEMAR = Task(
@@ -149,14 +133,15 @@ MCNEMAR = Task(
     mcnemar,
     {
         "the one-sided p: both directions count":
-            _tail(lambda a, b, _: _below(min(a, b), a + b)),
-        "a p that can be above 1": _tail(lambda a, b, _: 2 * _below(min(a, b), a + b)),
+            partial(_tail, lambda a, b, _: _below(min(a, b), a + b)),
+        "a p that can be above 1":
+            partial(_tail, lambda a, b, _: 2 * _below(min(a, b), a + b)),
         "the p of fewer than k: k itself belongs to the sum":
-            _tail(lambda a, b, _: min(1.0, 2 * _below(min(a, b) - 1, a + b))),
+            partial(_tail, lambda a, b, _: min(1.0, 2 * _below(min(a, b) - 1, a + b))),
         "the p of all reviews: only those count on which the two differ":
-            _tail(lambda a, b, reviews: min(1.0, 2 * _below(min(a, b), reviews))),
+            partial(_tail, lambda a, b, reviews: min(1.0, 2 * _below(min(a, b), reviews))),
         "a p whose k is always the first network's: k is the smaller of two numbers":
-            _tail(lambda a, b, _: min(1.0, 2 * _below(a, a + b))),
+            partial(_tail, lambda a, b, _: min(1.0, 2 * _below(a, a + b))),
         "1 where many reviews differ: n is an integer of NumPy, and two to its power overflows; "
         "write int(n)": _overflowing,
     },

@@ -21,27 +21,20 @@ RECURRENT = dict.fromkeys(
 )
 
 
-def _cell_inputs(cell: str) -> Callable[[Generator], list[Example]]:
-    def make_inputs(generator: Generator) -> list[Example]:
-        examples = []
-        for reviews, inputs, units in SIZES:
-            x = torch.randn(reviews, inputs, generator=generator)
-            h, c = (torch.randn(reviews, units, generator=generator) for _ in range(2))
-            state = (h, c) if cell == "LSTM" else h
-            label = f"{reviews} review{'s' * (reviews > 1)}, E = {inputs}, H = {units}"
-            weights = random_weights(generator, cell, inputs, units)
-            examples.append(Example(label, (x, state, *weights)))
-        return examples
-
-    return make_inputs
+def _cell_inputs(cell: str, generator: Generator) -> list[Example]:
+    examples = []
+    for reviews, inputs, units in SIZES:
+        x = torch.randn(reviews, inputs, generator=generator)
+        h, c = (torch.randn(reviews, units, generator=generator) for _ in range(2))
+        state = (h, c) if cell == "LSTM" else h
+        label = f"{reviews} review{'s' * (reviews > 1)}, E = {inputs}, H = {units}"
+        weights = random_weights(generator, cell, inputs, units)
+        examples.append(Example(label, (x, state, *weights)))
+    return examples
 
 
 def _same(value: Any) -> Any:
     return value
-
-
-def _none(value: Any) -> Any:
-    return 0 * value
 
 
 def _with(cell: str, state: Callable[[Any], Any] = _same, **changes: Any) -> Function:
@@ -66,11 +59,12 @@ def _with_blocks(cell: str, change: Callable[..., tuple[Tensor, ...]]) -> Functi
 def _terms_left_out(cell: str) -> dict[str, Function]:
     """Return what any cell can lack: a bias, the word, the state."""
     return {
-        "the cell without its second bias, b_hh": _with(cell, b_hh=_none),
-        "the cell without its biases": _with(cell, b_ih=_none, b_hh=_none),
+        "the cell without its second bias, b_hh": _with(cell, b_hh=torch.zeros_like),
+        "the cell without its biases":
+            _with(cell, b_ih=torch.zeros_like, b_hh=torch.zeros_like),
         "the cell with b_ih twice, and without b_hh": lambda *a: CELLS[cell](*a[:-1], a[-2]),
-        "the cell without the old state, W_hh h": _with(cell, w_hh=_none),
-    }
+        "the cell without the old state, W_hh h": _with(cell, w_hh=torch.zeros_like),
+    }  # fmt: skip
 
 
 def _plain(squash: Callable[[Tensor], Tensor]) -> Function:
@@ -79,7 +73,7 @@ def _plain(squash: Callable[[Tensor], Tensor]) -> Function:
 
 
 RNN_CELL = Task(
-    _cell_inputs("RNN"),
+    partial(_cell_inputs, "RNN"),
     CELLS["RNN"],
     _terms_left_out("RNN")
     | {
@@ -103,7 +97,7 @@ def _shows_the_old(x: Tensor, state: Any, *weights: Tensor) -> Any:
 
 
 LSTM_CELL = Task(
-    _cell_inputs("LSTM"),
+    partial(_cell_inputs, "LSTM"),
     CELLS["LSTM"],
     _terms_left_out("LSTM")
     | {
@@ -123,36 +117,32 @@ LSTM_CELL = Task(
 )  # fmt: skip
 
 
-def _with_proposal(change: Callable[..., Tensor]) -> Function:
-    """Return a GRU with another sum in its proposal n.
+def _gru(change: Function, x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
+    """A GRU with another sum in its proposal n.
 
     change: of r, W_in x + b_in, the function W_hn (...) + b_hn, and h
     """
-
-    def changed(x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
-        w_ih, w_hh, b_ih, b_hh = (w.split(2 * h.shape[1]) for w in weights)
-        gates = F.linear(x, w_ih[0], b_ih[0]) + F.linear(h, w_hh[0], b_hh[0])
-        r, z = gates.sigmoid().chunk(2, dim=1)
-        word, of = F.linear(x, w_ih[1], b_ih[1]), partial(F.linear, weight=w_hh[1], bias=b_hh[1])
-        return torch.lerp(change(r, word, of, h).tanh(), h, z)
-
-    return changed
+    w_ih, w_hh, b_ih, b_hh = (w.split(2 * h.shape[1]) for w in weights)
+    gates = F.linear(x, w_ih[0], b_ih[0]) + F.linear(h, w_hh[0], b_hh[0])
+    r, z = gates.sigmoid().chunk(2, dim=1)
+    word, of = F.linear(x, w_ih[1], b_ih[1]), partial(F.linear, weight=w_hh[1], bias=b_hh[1])
+    return torch.lerp(change(r, word, of, h).tanh(), h, z)
 
 
 GRU_CELL = Task(
-    _cell_inputs("GRU"),
+    partial(_cell_inputs, "GRU"),
     CELLS["GRU"],
     _terms_left_out("GRU")
     | {
         "the cell with z and 1 - z exchanged": _with_blocks("GRU", lambda r, z, n: (r, -z, n)),
         "the cell with the gates r and z exchanged": _with_blocks("GRU", lambda r, z, n: (z, r, n)),
         "the cell with r applied before the matrix: W_hn (r * h)":
-            _with_proposal(lambda r, word, of, h: word + of(r * h)),
+            partial(_gru, lambda r, word, of, h: word + of(r * h)),
         "the cell with r around the word's part too: r * (W_in x + W_hn h)":
-            _with_proposal(lambda r, word, of, h: r * (word + of(h))),
+            partial(_gru, lambda r, word, of, h: r * (word + of(h))),
         "the cell with b_hn outside of r: r meets W_hn h + b_hn":
-            _with_proposal(lambda r, word, of, h: word + r * (of(h) - of(0 * h)) + of(0 * h)),
-        "the cell without its reset gate": _with_proposal(lambda r, word, of, h: word + of(h)),
+            partial(_gru, lambda r, word, of, h: word + r * (of(h) - of(0 * h)) + of(0 * h)),
+        "the cell without its reset gate": partial(_gru, lambda r, word, of, h: word + of(h)),
     },
     forbidden=RECURRENT,
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,14 +23,10 @@ def _by_hand_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
-def _by_hand(change: Callable[..., Any]) -> Function:
+def _by_hand(change: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
     """Return a sum over steps; change: h, dL/dh -> what of each step meets which state."""
-
-    def changed(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
-        deltas, states = change(h, harness.backward_states(h, w_hh, e))
-        return torch.einsum("tbi,tbj->ij", deltas, states)
-
-    return changed
+    deltas, states = change(h, harness.backward_states(h, w_hh, e))
+    return torch.einsum("tbi,tbj->ij", deltas, states)
 
 
 WEIGHT_GRADIENT = Task(
@@ -40,9 +36,9 @@ WEIGHT_GRADIENT = Task(
         "the gradient without what comes back from later steps":
             lambda h, w, e: weight_gradient(h, 0 * w, e),
         "a gradient with dL/dh_t in the place of delta_t: the slope 1 - h_t^2 is missing":
-            _by_hand(lambda h, dh: (dh[1:], h[:-1])),
+            partial(_by_hand, lambda h, dh: (dh[1:], h[:-1])),
         "a gradient whose delta_t meets h_t, not the state before":
-            _by_hand(lambda h, dh: ((1 - h**2) * dh, h)),
+            partial(_by_hand, lambda h, dh: ((1 - h**2) * dh, h)),
         "the gradient transposed: rows are of delta_t, columns of the state before":
             lambda *a: weight_gradient(*a).T,
         "the gradient with W_hh transposed on the way back":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from lab.exercises import harness
-from lab.exercises.harness import Function, Piece
+from lab.exercises.harness import Piece
 from lab.exercises.solutions import nucleus, perplexity, piece_loss
 from lab.exercises.tasks.task import Example, Task, random_weights
 
@@ -54,17 +55,13 @@ def _undetached(model: Any, piece: Any, state: Any) -> Any:
     return -ln_p.mean(), state
 
 
-def _half_detached(half: int) -> Function:
-    """Return the loss of a piece where of an LSTM's pair one half alone, or none, is detached."""
-
-    def changed(model: Any, piece: Any, state: Any) -> Any:
-        if isinstance(state, tuple):
-            state = tuple(s.detach() if i == half else s for i, s in enumerate(state))
-        elif state is not None:
-            state = state.detach()
-        return _undetached(model, piece, state)
-
-    return changed
+def _half_detached(half: int, model: Any, piece: Any, state: Any) -> Any:
+    """The loss of a piece where of an LSTM's pair one half alone, or none, is detached."""
+    if isinstance(state, tuple):
+        state = tuple(s.detach() if i == half else s for i, s in enumerate(state))
+    elif state is not None:
+        state = state.detach()
+    return _undetached(model, piece, state)
 
 
 def _summed(model: Any, piece: Any, state: Any) -> Any:
@@ -78,9 +75,11 @@ PIECE_LOSS = Task(
     {
         "a loss whose gradient goes back into the piece before: nothing is detached": _undetached,
         "a loss whose gradient goes back along an LSTM's state: its pair is not detached":
-            _half_detached(2),
-        "a loss whose gradient goes back along an LSTM's c: h alone is detached": _half_detached(0),
-        "a loss whose gradient goes back along an LSTM's h: c alone is detached": _half_detached(1),
+            partial(_half_detached, 2),
+        "a loss whose gradient goes back along an LSTM's c: h alone is detached":
+            partial(_half_detached, 0),
+        "a loss whose gradient goes back along an LSTM's h: c alone is detached":
+            partial(_half_detached, 1),
         "the loss with text and target exchanged":
             lambda m, p, s: piece_loss(m, Piece(p.target, p.text), s),
         "the loss of a piece that starts from no state; is the new one returned?":
@@ -134,7 +133,6 @@ NUCLEUS = Task(
         "a nucleus of the unlikeliest words: sort from the likeliest down": _from_below,
         "a nucleus of the softmax of p, not of ln p": lambda a, t, p: nucleus(a.exp(), t, p),
         "a nucleus without temperature": lambda a, t, p: nucleus(a, 1.0, p),
-        "a nucleus that multiplies by the temperature": lambda a, t, p: nucleus(a, 1 / t, p),
         "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),
         "the probabilities in order, not at the places of their words":
             lambda a, t, p: nucleus(a, t, p).sort(descending=True).values,

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from lab.exercises import harness
 from lab.exercises.harness import Function
-from lab.exercises.solutions import average_vectors, count_weights, last_state, unroll
+from lab.exercises.solutions import average_vectors, count_weights, detached, last_state, unroll
 from lab.exercises.tasks.task import Example, Task, all_states, random_weights
 
 
@@ -36,7 +36,7 @@ def _average_of_known(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
     return (F.embedding(text, vectors) * known).sum(0) / known.sum(0)
 
 
-AVERAGE = Task(
+AVERAGE_VECTORS = Task(
     _average_inputs,
     average_vectors,
     {
@@ -70,28 +70,23 @@ def _forgetful(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
 
 def _memories(*arguments: Any) -> Tensor:
     """Unroll, and keep an LSTM's c."""
-    return torch.stack([s[1] if isinstance(s, tuple) else s for s in all_states(*arguments)])
+    return torch.stack([s[1] if isinstance(s, tuple) else s for s in all_states(*arguments)[1:]])
 
 
 def _first_of_each(*arguments: Any) -> Tensor:
     """Unroll, and keep state[0], be it an LSTM's h or the first review's state."""
-    return torch.stack([state[0] for state in all_states(*arguments)])
+    return torch.stack([state[0] for state in all_states(*arguments)[1:]])
 
 
-def _one_late(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
+def _one_late(*arguments: Any) -> Tensor:
     """Unroll, and keep the state before each step."""
-    first = state[0] if isinstance(state, tuple) else state
-    return torch.cat([first[None], unroll(cell, x, state, weights)[:-1]])
+    states = all_states(*arguments)[:-1]
+    return torch.stack([s[0] if isinstance(s, tuple) else s for s in states])
 
 
-def _cut_off(cell: Function, x: Tensor, state: Any, weights: Any) -> Tensor:
+def _cut_off(cell: Function, *arguments: Any) -> Tensor:
     """Unroll with states that are detached before each step."""
-
-    def detaching(x_t: Tensor, old: Any, *w: Any) -> Any:
-        old = tuple(s.detach() for s in old) if isinstance(old, tuple) else old.detach()
-        return cell(x_t, old, *w)
-
-    return unroll(detaching, x, state, weights)
+    return unroll(lambda x_t, old, *w: cell(x_t, detached(old), *w), *arguments)
 
 
 UNROLL = Task(
