@@ -211,7 +211,7 @@ def plot_reading(words: Sequence[str], readings: dict[str, dict[str, Any]]) -> F
         for name, values in list(reading["gates"].items())[:1]:
             _plot_units(column[3], values[:, reading["units"]], "Greys_r", 0, 1)
             column[3].set_ylabel(f"the same units: {name}")
-        column[3].set_xticks(step, words, rotation=90, fontsize=7)
+        column[3].set_xticks(step, words, rotation=90, fontsize=7, parse_math=False)
     axes[0, 0].set_ylabel("probability of good")
     axes[1, 0].set_ylabel("gates of all units")
     axes[2, 0].set_ylabel("units: added to the logit")
@@ -256,7 +256,7 @@ def plot_surprise(words: Sequence[str], surprises: dict[str, NDArray[Any]]) -> F
         axis.plot(place, np.exp(nats), label=network, linewidth=1.4, markersize=5, **look)
     axis.set_yscale("log", subs=[2, 5])
     axis.set(ylabel="perplexity of the word", xlim=(-0.5, len(words) - 0.5))
-    axis.set_xticks(place, style.escape(words), rotation=45, ha="right")
+    axis.set_xticks(place, words, rotation=45, ha="right", parse_math=False)
     axis.yaxis.set(major_formatter="{x:,.0f}", minor_formatter="{x:,.0f}")
     axis.legend(fontsize=9)
     return figure
@@ -281,7 +281,7 @@ def plot_beliefs(
     axis.axhline(0.5, color="black", linewidth=0.8)
     axis.set(ylim=(0, 1), ylabel="probability of good")
     if len(words) <= 80:
-        axis.set_xticks(step, style.escape(words), rotation=90, fontsize=8)
+        axis.set_xticks(step, words, rotation=90, fontsize=8, parse_math=False)
     else:
         axis.set_xlabel("words read")
     axis.legend(frameon=False, ncols=len(beliefs), fontsize=8, loc="upper center", handlelength=3)

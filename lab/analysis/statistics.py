@@ -148,19 +148,21 @@ def median_seed(correct: NDArray[Any]) -> int:
     return int(order[(len(order) - 1) // 2])
 
 
-def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+def compare(
+    correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]] | None = None
+) -> pd.DataFrame:
     """Return one row per pair of networks: the difference in points, and whether it is supported.
 
     correct: (seeds, reviews) for each network, from the same seed on; a pair is compared by the
-    seeds that both have. The interval is `paired_difference`'s; p is McNemar's on the median seeds;
-    Holm's correction keeps the chance of even one false finding in the whole table at 5 %. A
-    difference is supported if zero is outside the interval and the corrected p is below 0.05:
-    neither the seeds nor the reviews explain it.
+    seeds that both have. pairs: by default all
+    The interval is `paired_difference`'s; p is McNemar's on the median seeds; Holm's correction
+    keeps the chance of even one false finding in the whole table at 5 %. A difference is supported
+    if zero is outside the interval and the corrected p is below 0.05.
     """
     from statsmodels.stats import multitest  # takes a second, and is needed here alone
 
     rows = []
-    for a, b in pairs:
+    for a, b in pairs or itertools.combinations(correct, 2):
         seeds = min(len(correct[a]), len(correct[b]))
         both = [correct[name][:seeds] for name in (a, b)]
         difference = paired_difference(*both)
@@ -172,11 +174,6 @@ def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) 
     outside = (table["low"] > 0) | (table["high"] < 0)
     table["supported"] = np.where(outside & (table["p (Holm)"] < 0.05), "yes", "not shown")
     return table
-
-
-def compare_all(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
-    """Return `compare` for every pair of networks."""
-    return compare(correct, list(itertools.combinations(correct, 2)))
 
 
 def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) -> pd.DataFrame:

@@ -210,11 +210,6 @@ def mark_network_guesses(
         mark_guesses(axis, points, **options)
 
 
-def escape(words: Sequence[str]) -> list[str]:
-    """Return words as a figure can write them: a dollar sign would start a formula."""
-    return [word.replace("$", r"\$") for word in words]
-
-
 def markers(panels: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Return a marker for each network of some panels (where -> network -> anything)."""
     networks = dict.fromkeys(network for tables in panels.values() for network in tables)

@@ -1,6 +1,6 @@
 """Turn an executed notebook into a PDF, with packages from pip alone.
 
-    python tools/students/report.py [NOTEBOOK] [PDF] [--author NAME] [--date TEXT] [--no-code]
+    python tools/students/report.py [NOTEBOOK] [PDF] [--author NAME] [--no-code]
 
 The way is notebook -> Markdown -> Typst (by pandoc) -> PDF (by typst): no LaTeX, no browser. Where
 that way is barred, a page in HTML is written instead, and it is said why. Nothing is executed.
@@ -221,25 +221,18 @@ def title_of(content: nbformat.NotebookNode) -> str:
 def notice(content: nbformat.NotebookNode) -> str:
     """Return a box, as Typst, that says if the notebook was not run to its end; else nothing."""
     code = [cell for cell in content.cells if cell.cell_type == "code"]
-    for place, cell in enumerate(code, 1):
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                stop = f"{output.ename}: {COLOUR_CODE.sub('', output.evalue)}".splitlines()[0]
-                text = f"This notebook stopped at an error, in code cell {place}: {stop}"
-                return box(i18n.say(text))
     run = [cell for cell in code if cell.get("execution_count")]
-    if len(run) < len(code):
-        text = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
-        return box(i18n.say(text))
-    return ""
-
-
-def box(text: str) -> str:
-    """Return a box with a sentence, as Typst."""
-    return (
-        "#block(fill: rgb('#FCE8DC'), stroke: 1pt + rgb('#D55E00'), inset: 8pt, width: 100%)"
-        f"[#{typst_string(text)}]\n"
-    ).replace("'", '"')
+    text = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
+    errors = [(place, o) for place, cell in enumerate(code, 1) for o in cell.get("outputs", [])]
+    errors = [(place, output) for place, output in errors if output.output_type == "error"]
+    if errors:
+        place, error = errors[0]
+        stop = f"{error.ename}: {COLOUR_CODE.sub('', error.evalue)}".splitlines()[0]
+        text = f"This notebook stopped at an error, in code cell {place}: {stop}"
+    elif len(run) == len(code):
+        return ""
+    look = 'fill: rgb("#FCE8DC"), stroke: 1pt + rgb("#D55E00"), inset: 8pt, width: 100%'
+    return f"#block({look})[#{typst_string(i18n.say(text))}]\n"
 
 
 def typst_string(text: str) -> str:
@@ -391,9 +384,7 @@ def fence(text: str, language: str = "") -> str:
     text = COLOUR_CODE.sub("", text)
     lines = [line.rstrip("\r").split("\r")[-1] for line in text.rstrip().split("\n")]
     if not language:
-        lines = [
-            line if len(line) <= LINE_LENGTH else line[:LINE_LENGTH] + " ..." for line in lines
-        ]
+        lines = [one[:LINE_LENGTH] + " ..." * (len(one) > LINE_LENGTH) for one in lines]
         if len(lines) > LINES:
             left_out = f"... ({len(lines) - LINES:,} lines left out) ..."
             lines = [*lines[: LINES // 2], left_out, *lines[-LINES // 2 :]]
@@ -410,12 +401,9 @@ def main() -> int:
     parser.add_argument("notebook", nargs="?", type=Path, default=Path("build/lab2.ipynb"))
     parser.add_argument("pdf", nargs="?", type=Path, default=Path("build/report.pdf"))
     parser.add_argument("--author", default="", help="stands below the title")
-    parser.add_argument(
-        "--date", default=datetime.date.today().isoformat(), help="today, if not given"
-    )
     parser.add_argument("--no-code", action="store_true", help="leave the code cells out")
     arguments = parser.parse_args()
-    block = TitleBlock(arguments.author, arguments.date)
+    block = TitleBlock(arguments.author, datetime.date.today().isoformat())
     try:
         written = convert(arguments.notebook, arguments.pdf, not arguments.no_code, block)
     except FileNotFoundError:
