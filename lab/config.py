@@ -1,6 +1,13 @@
 """Settings of the lab: its profiles, its folders, and every LAB2_* variable of the environment.
 
 To add a profile, add one entry to PROFILES: nothing elsewhere asks for a profile's name.
+
+    LAB2_PROFILE                    how much work the lab does
+    LAB2_DATA, LAB2_OUT             folders of data and of results
+    LAB2_REVIEWS                    the file of the reader's own texts
+    LAB2_TEXT, _LABEL, _ENCODING    its columns of texts and labels, and its encoding
+    LAB2_LANGUAGE                   in which results are shown
+    LAB2_DASK                       the address of the Dask scheduler that takes the runs
 """
 
 from __future__ import annotations
@@ -89,7 +96,7 @@ def get_profile(name: str | None = None) -> Profile:
 
     Raises LabError for an unknown name.
     """
-    name = name or _variable("PROFILE") or "quick"
+    name = name or variable("PROFILE") or "quick"
     if name not in PROFILES:
         known = ", ".join(PROFILES)
         raise LabError(f"Unknown profile {name!r}. Set LAB2_PROFILE to one of: {known}.")
@@ -106,11 +113,6 @@ def output_folder() -> Path:
     return _path("OUT") or data_folder()
 
 
-def output_is_named() -> bool:
-    """Say whether LAB2_OUT is set."""
-    return _variable("OUT") is not None
-
-
 def name_output(folder: Path) -> None:
     """Let runs, CSV files and figures of this process and its children go to a folder."""
     os.environ["LAB2_OUT"] = str(folder)
@@ -121,34 +123,14 @@ def own_texts() -> Path | None:
     return _path("REVIEWS")
 
 
-def text_column() -> str | None:
-    """Return the column of the texts in the reader's own file, if LAB2_TEXT names it."""
-    return _variable("TEXT")
-
-
-def label_column() -> str | None:
-    """Return the column of the labels in the reader's own file, if LAB2_LABEL names it."""
-    return _variable("LABEL")
-
-
-def text_encoding() -> str:
-    """Return the encoding of the reader's own file: LAB2_ENCODING, else UTF-8."""
-    return _variable("ENCODING") or "utf-8-sig"
-
-
 def language() -> str:
     """Return the language in which results are shown: LAB2_LANGUAGE, else English."""
-    return _variable("LANGUAGE") or "en"
+    return variable("LANGUAGE") or "en"
 
 
 def name_language(language: str) -> None:
     """Let this process and its children show what they show in a language."""
     os.environ["LAB2_LANGUAGE"] = language
-
-
-def scheduler_address() -> str | None:
-    """Return the address of the Dask scheduler that takes the runs, if LAB2_DASK names one."""
-    return _variable("DASK")
 
 
 def _path(name: str) -> Path | None:
@@ -158,13 +140,13 @@ def _path(name: str) -> Path | None:
     notebooks work in a folder of their own, and mean the same path as the lab does. `~` is the
     reader's own folder, also where no shell has replaced it, as in a file of settings.
     """
-    value = _variable(name)
+    value = variable(name)
     if value is None:
         return None
     path = Path(os.path.expanduser(value))  # noqa: PTH111 (it leaves an unknown ~name as it is)
     return path if path.exists() else ROOT / path
 
 
-def _variable(name: str) -> str | None:
+def variable(name: str) -> str | None:
     """Return the variable LAB2_<name> of the environment; None if it is not set, or empty."""
     return os.environ.get("LAB2_" + name) or None

@@ -350,7 +350,7 @@ def test_own_cells_stand_before_the_answer_that_they_stood_before(old, new):
     text = {"cell_type": "markdown", "id": "mine", "metadata": {}, "source": "Mine."}
     add(folder / NOTEBOOK, "vanish", second, first, text)
     done = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)
-    assert done[1:] == ["3 cells of your own taken over, before the answer that came next."]
+    assert done[1:] == ["Cells of your own taken over, before the next answer: 3."]
     made = sources(new / NOTEBOOK)
     place = made.index(second)
     assert made[place : place + 3] == [second, first, "Mine."]
@@ -373,7 +373,7 @@ def test_own_cells_that_could_stop_the_notebook_or_have_no_place_are_named(old, 
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     before = sources(new / NOTEBOOK)
     (said,) = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)[1:]
-    assert said.startswith("6 cells of your own were not taken over: 'answer_vanish2 = h', 'print(")
+    assert said.startswith("Cells of your own not taken over: 6: 'answer_vanish2 = h', 'print(")
     for line in ("def f(x:", "1 / 0", "# Exercise gone", "last = 1", str(folder)):
         assert line in said
     assert sources(new / NOTEBOOK) == before
@@ -387,7 +387,7 @@ def test_where_the_old_edition_is_not_known_other_cells_are_only_named(old, new)
     notebook["metadata"] = {}
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     said, changed = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)[1:]
-    assert said.startswith("1 cell of your own was not taken over: 'mine = 1'.")
+    assert said.startswith("Cells of your own not taken over: 1: 'mine = 1'.")
     assert changed.endswith("different: tokenize.")
 
 
@@ -403,7 +403,7 @@ def test_of_two_cells_with_one_answer_the_other_is_named(old, new, solved):
     cell = {"cell_type": "code", "id": "y", "metadata": {"exercise": {"id": "split"}}}
     add(folder / NOTEBOOK, "split", cell | {"source": "reason = 'titles'\nanswer_split = 'a'"})
     done = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)
-    assert done[0].startswith("1 answers") and "own was not taken over: \"reason = 't" in done[1]
+    assert done[0].startswith("1 answers") and "own not taken over: 1: \"reason = 't" in done[1]
     assert solved["split"] in sources(new / NOTEBOOK)
 
 

@@ -93,7 +93,7 @@ def line(name, profile="full", whole=False):
 @functools.cache
 def differences(name, profile):
     predictions = reference.predictions(stored(name, profile), profile)
-    return statistics.compare_all(predictions.correct)
+    return statistics.compare(predictions.correct)
 
 
 def difference(first, second, column, name="tuned", profile="full"):

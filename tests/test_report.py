@@ -196,14 +196,11 @@ def test_pictures_of_other_kinds_are_shown(tmp_path, kind):
     images = sum(len(page.images) for page in pypdf.PdfReader(tmp_path / "out.pdf").pages)
     assert images == (kind != "svg+xml")  # which is lines
     output = new_output("display_data", data={f"image/{kind}": data})
-    assert "{width=40%}" in report.output_markdown(output, tmp_path, "a")  # 400 of 1,000 points
+    assert "{width=40%}" in report.output_markdown(output, tmp_path)  # 400 of 1,000 points
 
 
-def test_a_picture_in_two_kinds_is_shown_once_and_one_in_lines_whole(tmp_path):
-    whole = drawn("svg").decode()
-    file = report.write_picture("image/svg+xml", whole.splitlines(True), tmp_path / "a.svg")
-    assert file.read_bytes() == whole.encode()
-    _, figures = shown(tmp_path, {"image/svg+xml": whole, "image/png": png()})
+def test_a_picture_in_two_kinds_is_shown_once(tmp_path):
+    _, figures = shown(tmp_path, {"image/svg+xml": drawn("svg").decode(), "image/png": png()})
     assert figures == 1
 
 
@@ -232,7 +229,7 @@ def test_an_output_is_shown_in_some_form_or_mentioned(tmp_path, data, said):
 def test_what_is_only_a_name_is_left_out(tmp_path, text):
     data = {"text/plain": text} if text else {}
     output = new_output("display_data", data=data)
-    assert report.output_markdown(output, tmp_path, "a") == ""
+    assert report.output_markdown(output, tmp_path) == ""
 
 
 def test_missing_pictures_are_said_and_attached_ones_shown(tmp_path):
@@ -301,16 +298,15 @@ def test_an_output_of_five_megabytes_is_cut(tmp_path):
     assert "(299,880 lines left out)" in text_of(pdf) and pdf.stat().st_size < 1_000_000
 
 
-def test_chinese_is_shown_or_warned_of(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(report, "own_fonts", list)
+def test_chinese_is_shown(tmp_path):
     path = write(tmp_path, "# 循环神经网络", "输入 $h_t$ 。", code("print('好')"))
-    assert report.convert(path, tmp_path / "out.pdf").suffix == ".pdf"
-    assert "may be empty boxes" in capsys.readouterr().err
-    report.convert(write(tmp_path, "# T", "é, “quoted”, 3 × 4"), tmp_path / "out.pdf")
-    assert capsys.readouterr().err == ""
+    pdf = report.convert(path, tmp_path / "out.pdf")
+    assert "循环神经网络" in text_of(pdf)
+    fonts = pypdf.PdfReader(pdf).pages[0]["/Resources"]["/Font"].values()
+    assert any("NotoSansCJK" in font.get_object()["/BaseFont"] for font in fonts)
 
 
-@pytest.mark.parametrize("tool", ["typst", "pypandoc"])
+@pytest.mark.parametrize("tool", ["typst", "pypandoc", "noto_cjk_sans_otc"])
 def test_without_a_tool_there_is_a_page(tmp_path, monkeypatch, capsys, tool):
     monkeypatch.setitem(sys.modules, tool, None)
     path = write(tmp_path, "# T", "![x](figures/gru.svg)", code("1", figure_output()))

@@ -1,6 +1,7 @@
 """All plots of the lab, of every chapter. Each takes tables and arrays; none knows a network.
 
 Most compare places where runs were made: `where -> table` gives a panel, or a row of them, each.
+`guessed` is what the reader predicted, by network or cell; it is marked in the first panel.
 """
 
 from __future__ import annotations
@@ -28,9 +29,7 @@ def plot_curves(
 ) -> Figure:
     """Plot `quantity` (accuracy or loss) over epochs: training left, validation right.
 
-    curves: where the runs were made -> a row a run and epoch; one row of panels each. One line per
-    run, in the style of its network: where runs of a network part, it shows.
-    guessed: network -> what the reader predicted for the end, marked in the first row
+    curves: where -> a row a run and epoch; a line a run, so that it shows where they part
     """
     figure, axes = style.grid(len(curves), 2, 5, 2.8, sharey=True)
     for row, (where, table) in zip(axes, curves.items(), strict=True):
@@ -62,8 +61,7 @@ def plot_perplexity(
 ) -> Figure:
     """Plot the validation perplexity of language models over the words they have read.
 
-    runs: where they were made -> their curves, and the perplexities of models that count
-    guessed: cell -> what the reader predicted for the end, marked in the first panel
+    runs: where -> their curves, and the perplexities of models that count
     """
     figure, panels = style.panels(runs, 5.2, 3.5, "perplexity")
     for axis, (curves, counting) in panels:
@@ -87,8 +85,7 @@ def plot_recall(
 ) -> Figure:
     """Plot the share of right answers of the recall task over the length asked.
 
-    shares: network (RNN, LSTM, GRU), length, share; trained: the length at the end of training;
-    guessed: network -> what the reader predicted for the last length (%)
+    shares: network (RNN, LSTM, GRU), length, share; trained: the length at the end of training
     """
     figure, axis = plt.subplots(figsize=(7, 3.3), layout="constrained")
     for network, rows in shares.groupby("network", sort=False):
@@ -106,7 +103,7 @@ def plot_gate_starts(shares: pd.DataFrame, guessed: dict[str, float] | None = No
     """Plot how LSTMs learn a task whose forget gates started differently.
 
     shares: gate (what was added to the gate's bias), update, share of right answers
-    guessed: f at the start, as text -> what the reader predicted for the end (%)
+    guessed: f at the start, as text -> % at the end
     """
     figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
     shades = plt.get_cmap("viridis")(np.linspace(0.75, 0, shares["gate"].nunique()))
@@ -127,7 +124,7 @@ def plot_gate_starts(shares: pd.DataFrame, guessed: dict[str, float] | None = No
 def plot_gap(curves: dict[str, pd.DataFrame]) -> Figure:
     """Plot training and validation accuracy of each run after its last epoch, and the gap between.
 
-    curves: where the runs were made -> a row a run and epoch, one run a network; a panel each
+    curves: where -> a row a run and epoch, one run a network
     """
     last = {where: table.groupby("run", sort=False).last() for where, table in curves.items()}
     figure, panels = style.panels_of_rows(last, max(map(len, last.values())) + 1)
@@ -175,8 +172,7 @@ def plot_gradients(
     """Plot `bands` over the distance from the end, one panel a kind, one band a network.
 
     kinds: title -> the table of `bands` with the columns network and state (h, or an LSTM's c)
-    guessed: cell -> the share that the reader predicted `back` words before the end, marked in the
-    first panel
+    guessed: cell -> the share `back` words before the end
     """
     width, ylabel = 3.4 + 1 / len(kinds), "gradient, relative to the last word's"
     figure, panels = style.panels(kinds, width, 3.6, ylabel, sharey=True)
@@ -215,7 +211,7 @@ def plot_reading(words: Sequence[str], readings: dict[str, dict[str, Any]]) -> F
         for name, values in list(reading["gates"].items())[:1]:
             _plot_units(column[3], values[:, reading["units"]], "Greys_r", 0, 1)
             column[3].set_ylabel(f"the same units: {name}")
-        column[3].set_xticks(step, words, rotation=90, fontsize=7)
+        column[3].set_xticks(step, words, rotation=90, fontsize=7, parse_math=False)
     axes[0, 0].set_ylabel("probability of good")
     axes[1, 0].set_ylabel("gates of all units")
     axes[2, 0].set_ylabel("units: added to the logit")
@@ -260,7 +256,7 @@ def plot_surprise(words: Sequence[str], surprises: dict[str, NDArray[Any]]) -> F
         axis.plot(place, np.exp(nats), label=network, linewidth=1.4, markersize=5, **look)
     axis.set_yscale("log", subs=[2, 5])
     axis.set(ylabel="perplexity of the word", xlim=(-0.5, len(words) - 0.5))
-    axis.set_xticks(place, style.escape(words), rotation=45, ha="right")
+    axis.set_xticks(place, words, rotation=45, ha="right", parse_math=False)
     axis.yaxis.set(major_formatter="{x:,.0f}", minor_formatter="{x:,.0f}")
     axis.legend(fontsize=9)
     return figure
@@ -272,8 +268,7 @@ def plot_beliefs(
     """Plot how the belief of each network moves while it reads: a line a network.
 
     beliefs: network -> probability of a good review after each word (T,). Up to 80 words stand at
-    the axis; of more, their numbers.
-    guessed: the word that the reader predicted to move them most
+    the axis; of more, their numbers. guessed: the word that moves them most
     """
     figure, axis = plt.subplots(figsize=(10, 3.1), layout="constrained")
     step, marker = np.arange(1, len(words) + 1), "." if len(words) == 1 else ""
@@ -286,7 +281,7 @@ def plot_beliefs(
     axis.axhline(0.5, color="black", linewidth=0.8)
     axis.set(ylim=(0, 1), ylabel="probability of good")
     if len(words) <= 80:
-        axis.set_xticks(step, style.escape(words), rotation=90, fontsize=8)
+        axis.set_xticks(step, words, rotation=90, fontsize=8, parse_math=False)
     else:
         axis.set_xlabel("words read")
     axis.legend(frameon=False, ncols=len(beliefs), fontsize=8, loc="upper center", handlelength=3)
@@ -299,8 +294,8 @@ def plot_beliefs(
 def plot_seeds(runs: dict[str, pd.DataFrame], guessed: float | None = None) -> Figure:
     """Plot the test accuracy of each run, a row a network, with their mean and range.
 
-    runs: where they were made -> a row a run, with network and test_accuracy; a panel each
-    guessed: how many points the reader predicted between runs of a network, drawn in the first
+    runs: where -> a row a run, with network and test_accuracy
+    guessed: points between the runs of a network
     """
     figure, panels = style.panels_of_rows(runs, max(t["network"].nunique() for t in runs.values()))
     for axis, table in panels:
@@ -323,10 +318,7 @@ def plot_seeds(runs: dict[str, pd.DataFrame], guessed: float | None = None) -> F
 
 
 def plot_differences(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Plot the rows of `compare`: difference and interval in points; filled if it is supported.
-
-    tables: where the runs were made -> the table; a panel each
-    """
+    """Plot the rows of `compare`: difference and interval in points; filled if it is supported."""
     figure, panels = style.panels_of_rows(tables, max(map(len, tables.values())))
     for axis, table in panels:
         for row, (_, pair) in enumerate(table.iterrows()):
@@ -341,11 +333,11 @@ def plot_differences(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def plot_ablation(places: dict[str, tuple[dict[str, pd.DataFrame], dict[str, float]]]) -> Figure:
-    """Plot test accuracy (%) with its interval, one step of an ablation a row; a panel a place.
+    """Plot test accuracy (%) with its interval, one step of an ablation a row.
 
-    places: where the runs were made -> the tables: network -> table, indexed by step, with
-    accuracy, low, high (%); and lines to pass: name of a baseline -> accuracy (%). The rows are
-    those of the longest table. What has no "+" after the first row is a side step, drawn hollow.
+    places: where -> network -> table, indexed by step, with accuracy, low, high (%); and lines to
+    pass: name of a baseline -> accuracy (%). The rows are those of the longest table. What has no
+    "+" after the first row is a side step, drawn hollow.
     """
     indexes = [table.index for tables, _ in places.values() for table in tables.values()]
     steps = max(indexes, key=len)
@@ -387,10 +379,10 @@ def plot_recipes(
 ) -> Figure:
     """Plot the test accuracy of each run, a row a network, one recipe below the other.
 
-    recipes:  where the runs were made -> name of a recipe -> a row a run; and the accuracy of the
-              baselines, as from `baselines.baseline_table`. The last recipe is drawn filled
+    recipes: where -> name of a recipe -> a row a run; and the accuracy of the baselines, as from
+    `baselines.baseline_table`. The last recipe is drawn filled
     reported: network -> loss and accuracy that somebody else found, drawn as crosses
-    guessed:  what the reader predicted for `network` with the last recipe (%)
+    guessed: % of `network` with the last recipe
     """
     tables = [table for by_recipe, _ in recipes.values() for table in by_recipe.values()]
     networks = list(dict.fromkeys(name for table in tables for name in table["network"]))
@@ -417,8 +409,8 @@ def plot_recipes(
 def plot_labels(transfer: dict[str, pd.DataFrame]) -> Figure:
     """Plot test accuracy over the number of labelled training reviews.
 
-    transfer: where the runs were made -> a row a run, with network, labels, test_accuracy, and
-    start ("scratch" or "pretrained"); a row of panels each, one panel a network
+    transfer: where -> a row a run, with network, labels, test_accuracy, and start ("scratch" or
+    "pretrained"); one panel a network
     """
     figure, panels = style.panels_of_networks(transfer)
     for axis, rows in panels:
@@ -441,8 +433,8 @@ def plot_labels(transfer: dict[str, pd.DataFrame]) -> Figure:
 def plot_few_labels(curves: dict[str, pd.DataFrame]) -> Figure:
     """Plot the validation loss over the updates of runs with few labels; a star at the best.
 
-    curves: where the runs were made -> a row a run and epoch, with run, network, start, update
-    and valid_loss; a row of panels each, one panel a network
+    curves: where -> a row a run and epoch, with run, network, start, update and valid_loss; one
+    panel a network
     """
     figure, panels = style.panels_of_networks(curves, sharey=False)
     for axis, rows in panels:
@@ -461,10 +453,7 @@ def plot_few_labels(curves: dict[str, pd.DataFrame]) -> Figure:
 
 
 def plot_reliability(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
-    """Plot `reliability` of several networks: the share of good reviews over the probability.
-
-    tables: where the runs were made -> network -> its table
-    """
+    """Plot `reliability`: where -> network -> its table."""
     figure, panels = style.panels(tables, 4.8, 4.4, "share of good reviews", sharey=True)
     markers = style.markers(tables)
     for axis, by_network in panels:
@@ -479,10 +468,7 @@ def plot_reliability(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
 
 
 def plot_lengths(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
-    """Plot `accuracy_by_length` of several networks over the median length of each part.
-
-    tables: where the runs were made -> network -> its table
-    """
+    """Plot `accuracy_by_length`, where -> network -> its table, over each part's median length."""
     figure, panels = style.panels(tables, 5.2, 3.8, "test accuracy (%)")
     markers = style.markers(tables)
     for axis, by_network in panels:

@@ -1,9 +1,8 @@
 """Findings: what the lab says of networks, as numbers that any run can be held against.
 
-A sentence of the lab quotes stored results. What a reader's machine computes differs a little, and
-from seed to seed it differs more. So each finding is a claim with a number and a bound, computed in
-the same way from the reader's run and from the stored ones, and a table says in how many of these
-it holds.
+What a reader's machine computes differs a little from the stored results that the lab quotes, and
+from seed to seed it differs more. So each finding is a claim with a number and a bound, and a table
+says in how many of the stored runs it holds.
 
 To add one, add an entry to FINDINGS and its number to one of the functions below it; then
 `python tools/maintainers/make_reference.py findings`.
@@ -11,6 +10,7 @@ To add one, add an entry to FINDINGS and its number to one of the functions belo
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import pandas as pd
@@ -28,18 +28,17 @@ class Finding(NamedTuple):
 
     claim: str
     unit: str
-    least: float | None = None
-    most: float | None = None
+    least: float = -math.inf
+    most: float = math.inf
 
     def holds(self, value: float) -> bool:
         """Say whether it holds for a number."""
-        least = self.least is None or value >= self.least
-        return least and (self.most is None or value <= self.most)
+        return self.least <= value <= self.most
 
     @property
     def bound(self) -> str:
         """The bound in words."""
-        if self.most is None:
+        if self.most == math.inf:
             return f"at least {self.least:g} {self.unit}"
         return f"at most {self.most:g} {self.unit}"
 
@@ -89,16 +88,11 @@ def measure_language(perplexity: pd.Series, counting: pd.Series) -> dict[str, fl
     perplexity: by cell; counting: by the name of a model that counts
     """
     gated = perplexity.drop("RNN").max()
-    return {
-        "lm-unigrams": _percent_below(perplexity.max(), counting["unigrams"]),
-        "lm-gated": _percent_below(gated, perplexity["RNN"]),
-        "lm-trigrams": _percent_below(gated, counting["Kneser-Ney trigrams"]),
+    return {  # by how many per cent one is below the other
+        "lm-unigrams": 100 * (1 - perplexity.max() / counting["unigrams"]),
+        "lm-gated": 100 * (1 - gated / perplexity["RNN"]),
+        "lm-trigrams": 100 * (1 - gated / counting["Kneser-Ney trigrams"]),
     }
-
-
-def _percent_below(value: float, baseline: float) -> float:
-    """Return by how many per cent a value is below another."""
-    return 100 * (1 - value / baseline)
 
 
 def measure_recall(
@@ -202,12 +196,11 @@ def closing_table() -> pd.DataFrame:
 
 def _verdict(holds: dict[str, bool]) -> str:
     """Return in words in which profiles a finding holds."""
-    if len(holds) == 2:
-        both = {(True, True): "holds in both", (False, False): "fails in both"}
-        return both.get((holds["quick"], holds["full"]), "depends on size")
     if not holds:
         return "not measured"
-    return "holds" if all(holds.values()) else "fails"
+    if len(set(holds.values())) == 2:
+        return "depends on size"
+    return ("holds" if all(holds.values()) else "fails") + " in both" * (len(holds) == 2)
 
 
 def _values(numbers: pd.DataFrame, name: str) -> pd.Series:

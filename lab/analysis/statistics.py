@@ -1,8 +1,7 @@
 """Seeds, 95 % intervals and tests: which differences between networks the runs support.
 
 Everything here works on numbers that runs have left behind: right and wrong answers, probabilities,
-norms of gradients. Nothing here knows a network; what is measured inside of one is measured in the
-notebook, by cells that students read.
+norms of gradients. What is measured inside of a network is measured in the notebook.
 """
 
 from __future__ import annotations
@@ -120,10 +119,8 @@ def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
     BMC Medical Research Methodology 13, 2013, who find it better than the exact and chi-square
     forms).
     """
-    only_first = int(np.sum(first & ~second))
-    only_second = int(np.sum(second & ~first))
-    coin = stats.binom(only_first + only_second, 0.5)
-    fewer = min(only_first, only_second)
+    only_one = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    coin, fewer = stats.binom(sum(only_one), 0.5), min(only_one)
     return min(1.0, 2 * coin.cdf(fewer) - coin.pmf(fewer))
 
 
@@ -151,21 +148,21 @@ def median_seed(correct: NDArray[Any]) -> int:
     return int(order[(len(order) - 1) // 2])
 
 
-def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+def compare(
+    correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]] | None = None
+) -> pd.DataFrame:
     """Return one row per pair of networks: the difference in points, and whether it is supported.
 
     correct: (seeds, reviews) for each network, from the same seed on; a pair is compared by the
-    seeds that both have. The interval is `paired_difference`'s; p is McNemar's on the median seeds;
-    Holm's correction keeps the chance of even one false finding in the whole table at 5 %. A
-    difference is supported if zero is outside the interval and the corrected p is below 0.05:
-    neither the seeds nor the reviews explain it.
+    seeds that both have. pairs: by default all
+    The interval is `paired_difference`'s; p is McNemar's on the median seeds; Holm's correction
+    keeps the chance of even one false finding in the whole table at 5 %. A difference is supported
+    if zero is outside the interval and the corrected p is below 0.05.
     """
-    from statsmodels.stats.multitest import (
-        multipletests,  # takes a second, and is needed here alone
-    )
+    from statsmodels.stats import multitest  # takes a second, and is needed here alone
 
     rows = []
-    for a, b in pairs:
+    for a, b in pairs or itertools.combinations(correct, 2):
         seeds = min(len(correct[a]), len(correct[b]))
         both = [correct[name][:seeds] for name in (a, b)]
         difference = paired_difference(*both)
@@ -173,15 +170,10 @@ def compare(correct: dict[str, NDArray[Any]], pairs: Sequence[tuple[str, str]]) 
         rows.append((f"{a} − {b}", *(100 * value for value in difference), mcnemar(*medians)))
     columns = ["pair", "points", "low", "high", "detectable", "p"]
     table = pd.DataFrame(rows, columns=columns).set_index("pair")
-    table["p (Holm)"] = multipletests(table["p"], method="holm")[1]
+    table["p (Holm)"] = multitest.multipletests(table["p"], method="holm")[1]
     outside = (table["low"] > 0) | (table["high"] < 0)
     table["supported"] = np.where(outside & (table["p (Holm)"] < 0.05), "yes", "not shown")
     return table
-
-
-def compare_all(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
-    """Return `compare` for every pair of networks."""
-    return compare(correct, list(itertools.combinations(correct, 2)))
 
 
 def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) -> pd.DataFrame:
@@ -223,11 +215,8 @@ def with_interval(table: pd.DataFrame, share: str, count: str = "reviews") -> pd
 
     share, count: the columns of the share (0 to 1), and of how many reviews it is
     """
-    intervals = [
-        accuracy_interval(value, reviews)
-        for value, reviews in zip(table[share], table[count], strict=True)
-    ]
-    return table.assign(low=[low for low, _ in intervals], high=[high for _, high in intervals])
+    low, high = zip(*map(accuracy_interval, table[share], table[count]))
+    return table.assign(low=low, high=high)
 
 
 def confident_errors(

@@ -6,7 +6,6 @@ as a picture, with a description in words for readers who cannot see it.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,13 +34,8 @@ NETWORK_STYLE = {
 }
 OTHER_STYLE = ("#CC79A7", "solid")  # of a network that is none of the six: rose
 BLUE = "#0072B2"  # of points that belong to no network
-GUESS_STYLE = {  # of what the reader predicted: a star
-    "linestyle": "",
-    "marker": "*",
-    "markersize": 13,
-    "markeredgecolor": "black",
-    "markeredgewidth": 0.8,
-}
+# of what the reader predicted: a star
+GUESS_STYLE = {"linestyle": "", "marker": "*", "markersize": 13, "markeredgecolor": "black"}
 CHANCE = {"color": "black", "linewidth": 0.9, "label": "chance level", "zorder": 1}
 TRAINED = {"color": "black", "linewidth": 1.2, "linestyle": ":", "label": "trained to here"}
 BAND = {"alpha": 0.15, "linewidth": 0}  # of what lies between two curves
@@ -49,7 +43,6 @@ START_STYLE = {  # where a classifier's weights come from: solid and filled, or 
     "pretrained": {"linestyle": "-"},
     "scratch": {"linestyle": ":", "markerfacecolor": "white"},
 }
-CHINESE_FONTS = ("Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "Droid Sans Fallback")
 
 
 # ── 1. Theme ────────────────────────────────────────────────────────────────────────────────────
@@ -62,18 +55,11 @@ def use_theme() -> None:
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.95)
     plt.rcParams.update({"figure.dpi": 100, "savefig.dpi": 150, "lines.linewidth": 2.2})
     if config.language() != i18n.ENGLISH:
-        plt.rcParams["font.family"] = ["sans-serif", *_chinese_fonts()]
-        i18n.show_tables()
-
-
-def _chinese_fonts() -> list[str]:
-    """Return the fonts of this system that have Chinese characters, the installed one first."""
-    with contextlib.suppress(ImportError):
         from noto_cjk_sans_otc import FONT_PATH
 
         font_manager.fontManager.addfont(FONT_PATH)
-    names = set(font_manager.get_font_names())
-    return [name for name in CHINESE_FONTS if name in names]
+        plt.rcParams["font.family"] = ["sans-serif", "Noto Sans CJK SC"]
+        i18n.show_tables()
 
 
 def network_style(network: str) -> dict[str, Any]:
@@ -109,9 +95,9 @@ def describe(figure: Figure) -> str:
     """Return in words what the panels of a figure show: titles, axes, and what is drawn."""
     panels = []
     for axis in figure.axes:
-        directions = map(i18n.say, ("from left to right", "upwards"))
-        axes = dict(zip(directions, (axis.get_xlabel(), axis.get_ylabel()), strict=True))
-        parts = [axis.get_title(), *(f"{way}, {label}" for way, label in axes.items() if label)]
+        axes = {"from left to right": axis.get_xlabel(), "upwards": axis.get_ylabel()}
+        labels = [f"{i18n.say(way)}, {label}" for way, label in axes.items() if label]
+        parts = [axis.get_title(), *labels]
         names = [n for n in axis.get_legend_handles_labels()[1] if not n.startswith("_")]
         names = list(map(i18n.say, dict.fromkeys(names)))
         parts += [i18n.say(f"drawn are {', '.join(names)}")] if names else []
@@ -126,9 +112,9 @@ def describe(figure: Figure) -> str:
 def panels(
     content: dict[str, Any], width: float, height: float, ylabel: str = "", **options: Any
 ) -> tuple[Figure, list[tuple[Axes, Any]]]:
-    """Return a figure of panels side by side, one an entry of `content`, titled by its key.
+    """Return a figure of panels side by side, one an entry of `content`, titled, and the entries.
 
-    width, height: of a panel, in inches; ylabel: of the first. Returns panels with their entries.
+    width, height: of a panel, in inches; ylabel: of the first
     """
     figure, axes = grid(1, len(content), width, height, **options)
     for axis, title in zip(axes[0], content, strict=True):
@@ -153,9 +139,9 @@ def grid(
 def panels_of_networks(
     tables: dict[str, pd.DataFrame], sharey: bool = True
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
-    """Return a figure with a panel a table and network, titled, and each panel with its rows.
+    """Return a figure with a panel a table (downwards) and network, and each panel with its rows.
 
-    A row a table, a column a network; where there is one network, the tables stand side by side.
+    Where there is one network, the tables stand side by side.
     """
     networks = list(dict.fromkeys(name for t in tables.values() for name in t["network"]))
     parts = [(where, network) for where in tables for network in networks]
@@ -222,11 +208,6 @@ def mark_network_guesses(
         points.append((x - apart * place, value, network_style(network)["color"]))
     if points:
         mark_guesses(axis, points, **options)
-
-
-def escape(words: Sequence[str]) -> list[str]:
-    """Return words as a figure can write them: a dollar sign would start a formula."""
-    return [word.replace("$", r"\$") for word in words]
 
 
 def markers(panels: dict[str, dict[str, Any]]) -> dict[str, str]:

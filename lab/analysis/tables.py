@@ -66,8 +66,8 @@ def baseline_table(
 ) -> pd.DataFrame:
     """Return the accuracy (%) of the baselines here and in the reference, and a prediction.
 
-    accuracy, reference: as from `baselines.baseline_table`, indexed by the name of a baseline;
-    guessed: what the reader predicted for the average of the vectors, on the networks' words (%)
+    accuracy, reference: as from `baselines.baseline_table`; guessed: the reader's, of the average
+    of the vectors (%)
     """
     table = 100 * accuracy.join(reference.iloc[:, 0].rename("reference: last 400 words"))
     table = table.round(1)
@@ -77,19 +77,11 @@ def baseline_table(
 
 
 def counting_table(counting: pd.Series, guessed: dict[str, float] | None = None) -> pd.DataFrame:
-    """Return the perplexities of the models that count, and what was predicted of each.
-
-    counting: unigrams, then trigrams; guessed: unigrams and trigrams, by these names
-    """
+    """Return the perplexities of unigrams and trigrams, and what was predicted of each."""
     table = counting.round(1).to_frame()
     if guessed is not None:
         table["predicted"] = [guessed[name] for name in ("unigrams", "trigrams")]
     return table
-
-
-def _percent(share: pd.Series) -> pd.Series:
-    """Return shares in % with one digit, rounded as a format does: 0.6755 is 67.5 everywhere."""
-    return share.map(lambda value: float(f"{100 * value:.1f}"))
 
 
 def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
@@ -116,16 +108,12 @@ def ablation_table(results: pd.DataFrame) -> pd.DataFrame:
     results: a row a step, with rung (its name), train_accuracy, valid_accuracy, test_accuracy,
     test_reviews, best_epoch, seconds. All are of the best epoch; in training dropout is on.
     """
+    shares = ["train_accuracy", "valid_accuracy", "test_accuracy", "low", "high"]
+    names = ["training", "validation", "accuracy", "low", "high"]
     results = statistics.with_interval(results.set_index("rung"), "test_accuracy", "test_reviews")
-    table = pd.DataFrame(
-        {
-            "training": _percent(results["train_accuracy"]),
-            "validation": _percent(results["valid_accuracy"]),
-            "accuracy": _percent(results["test_accuracy"]),
-            "low": 100 * results["low"],
-            "high": 100 * results["high"],
-            "best epoch": results["best_epoch"],
-            "seconds": results["seconds"].round().astype(int),
-        }
-    )
-    return table.round(1)
+    # rounded as a format does: 0.6755 is 67.5 everywhere
+    table = results[shares].map(lambda share: float(f"{100 * share:.1f}"))
+    table = table.set_axis(names, axis="columns")
+    table["best epoch"] = results["best_epoch"]
+    table["seconds"] = results["seconds"].round().astype(int)
+    return table

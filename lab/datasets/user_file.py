@@ -45,8 +45,8 @@ def read_own(path: Path) -> pd.DataFrame:
     table = pd.DataFrame([rows[line] for line in good], index=good, dtype=object).fillna("")
     table = table.map(lambda field: field.replace("\0", " ").strip())
     names = list(table)
-    text = find_column(path, names, "LAB2_TEXT", config.text_column(), TEXT_NAMES)
-    label = find_column(path, names, "LAB2_LABEL", config.label_column(), LABEL_NAMES)
+    text = find_column(path, names, "LAB2_TEXT", config.variable("TEXT"), TEXT_NAMES)
+    label = find_column(path, names, "LAB2_LABEL", config.variable("LABEL"), LABEL_NAMES)
     for line in table.index[(table[text] == "") | (table[label] == "")]:
         missing = [name for name in (text, label) if not table.loc[line, name]]
         problems[line] = f"no {' and no '.join(missing)}"
@@ -71,7 +71,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
     readers = {".csv": read_csv, ".tsv": read_csv, ".jsonl": read_jsonl, ".ndjson": read_jsonl}
     if suffix not in readers:
         raise LabError(f"{path} is no .csv, .tsv or .jsonl file. Save it as one of these.")
-    encoding = config.text_encoding()
+    encoding = config.variable("ENCODING") or "utf-8-sig"
     try:
         content = path.read_bytes().decode(encoding)
     except OSError as error:
@@ -145,7 +145,7 @@ def guess_delimiter(content: str) -> str:
     def fit(delimiter: str) -> tuple[bool, int, int]:
         records = itertools.islice(read_records(content, delimiter), 50)
         names, *rows = [fields for _, _, fields in records] or [[]]
-        wanted = {config.text_column(), config.label_column(), *TEXT_NAMES, *LABEL_NAMES}
+        wanted = {config.variable("TEXT"), config.variable("LABEL"), *TEXT_NAMES, *LABEL_NAMES}
         known = sum(name.strip().lower() in wanted for name in names)
         fitting_rows = sum(len(fields) == len(names) > 1 for fields in rows)
         return 2 * fitting_rows > len(rows), known, fitting_rows

@@ -24,7 +24,7 @@ def dask_client() -> Iterator[Any]:
     must have one thread, because a training uses the process's random numbers. Raises LabError if
     no scheduler answers, or if a worker has several threads.
     """
-    address = config.scheduler_address()
+    address = config.variable("DASK")
     if not address and "distributed" not in sys.modules:
         yield None
         return

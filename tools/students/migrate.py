@@ -54,13 +54,11 @@ def migrate_notebook(old: Path, new: Path) -> list[str]:
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         files.write_atomically(new, text.encode("utf-8"))
     if inserted := len(own) - len(left):
-        cells_of_own = f"{_counted(inserted)} of your own"
-        messages.append(f"{cells_of_own} taken over, before the answer that came next.")
+        messages.append(f"Cells of your own taken over, before the next answer: {inserted}.")
     if left:
-        verb = "were" if len(left) > 1 else "was"
-        lines = ", ".join(map(_first_line, left))
-        cells_left = f"{_counted(len(left))} of your own {verb}"
-        messages.append(f"{cells_left} not taken over: {lines}. See {old}.")
+        lines = [answer_cells.source_of(cell).strip().split("\n")[0][:50] for cell in left]
+        first = ", ".join(map(repr, lines))
+        messages.append(f"Cells of your own not taken over: {len(left)}: {first}. See {old}.")
     if changed := _changed(before["cells"], cells):
         messages.append(
             f"Not taken over into {new.name}, as they hold no answer, but different: "
@@ -174,14 +172,6 @@ def _bare(cell: Cell) -> Cell:
     kept = {k: v for k, v in cell.items() if k in ("cell_type", "id", "source", "attachments")}
     code = {"execution_count": None, "outputs": []} if cell.get("cell_type") == "code" else {}
     return {**kept, "metadata": {}, **code}
-
-
-def _counted(cells: int) -> str:
-    return f"{cells} cell{'s' * (cells > 1)}"
-
-
-def _first_line(cell: Cell) -> str:
-    return repr(answer_cells.source_of(cell).strip().split("\n")[0][:50])
 
 
 def _changed(old: list[Cell], new: list[Cell]) -> list[str]:

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 import nbformat
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4.rwbase import rejoin_lines
 
 from lab import config
 from lab.base import files, i18n
@@ -70,7 +71,7 @@ class Work:
         """Read a notebook. Raises LabError if it is none."""
         content = answer_cells.read(path)
         config.name_language(report.language_of(content))
-        self.notebook = nbformat.from_dict(_tidied(content))
+        self.notebook = _tidied(content)
         nonempty = answer_cells.nonempty(self.notebook.cells)
         found = answer_cells.find(self.notebook.cells)
         self.answers = {name: ones[-1] for name, ones in found.items()} | nonempty
@@ -131,8 +132,8 @@ class Work:
         return {name: float(points) for _, name, points in sorted(lines) if name in LAB}
 
 
-def _tidied(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a notebook whose cells have all that nbformat expects."""
+def _tidied(content: dict[str, Any]) -> nbformat.NotebookNode:
+    """Return a notebook whose cells have all that nbformat expects, and texts in one piece."""
     cells = []
     for cell in content["cells"]:
         exercise = answer_cells.exercise_metadata(cell)
@@ -140,24 +141,10 @@ def _tidied(content: dict[str, Any]) -> dict[str, Any]:
         tidy |= {"cell_type": "markdown", "metadata": {"exercise": exercise} if exercise else {}}
         if cell.get("cell_type") == "code":
             outputs = [o for o in cell.get("outputs") or [] if isinstance(o, dict)]
-            outputs = [_tidied_output(o) for o in outputs if "output_type" in o]
-            tidy |= {"cell_type": "code", "outputs": outputs}
+            tidy |= {"cell_type": "code", "outputs": [o for o in outputs if "output_type" in o]}
         cells.append(tidy)
-    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-
-
-def _tidied_output(output: dict[str, Any]) -> dict[str, Any]:
-    """Return an output with texts where a file has lists of lines."""
-    if "text" in output:
-        output["text"] = _joined(output["text"])
-    if isinstance(output.get("data"), dict):
-        output["data"] = {kind: _joined(value) for kind, value in output["data"].items()}
-    return output
-
-
-def _joined(lines: Any) -> Any:
-    """Return a text that a file holds as a list of lines."""
-    return "".join(map(str, lines)) if isinstance(lines, list) else lines
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    return rejoin_lines(nbformat.from_dict(notebook))
 
 
 # ── The pages ───────────────────────────────────────────────────────────────────────────────────
@@ -226,10 +213,11 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
 
 def predictions(work: Work, folder: Path) -> str:
     """Return a table of predictions and outcomes."""
+    columns = ["id", "part", "outcome"]
     try:
-        table = files.read_table("predictions", folder)[["id", "part", "outcome"]]
+        table = files.read_table("predictions", folder)[columns].fillna({"part": ""})
     except (LabError, KeyError):  # none, or of another version of the lab
-        table = pd.DataFrame({"id": [], "part": [], "outcome": []})
+        table = pd.DataFrame(columns=columns)
     rows = [row("", "predicted", "came out"), "|---|---|---|"]
     for name, exercise in LAB.items():
         if exercise.kind != "guess":
@@ -237,7 +225,6 @@ def predictions(work: Work, folder: Path) -> str:
         answer = work.answers.get(name)
         value = answer_cells.value_of(answer.source, exercise.name) if answer else None
         outcome = table[table["id"] == name].set_index("part")["outcome"].to_dict()
-        outcome = {("" if key != key else key): result for key, result in outcome.items()}
         parts = value if isinstance(value, dict) else dict.fromkeys(outcome or [""], value)
         for part in outcome or parts:
             label = i18n.say(f"{exercise.title}{f': {part}' if part else ''}")
@@ -268,15 +255,8 @@ def experiment(work: Work) -> list[nbformat.NotebookNode]:
         outputs = work.notebook.cells[answer.place].get("outputs", [])
         code = "\n".join(answer.source.splitlines()[1:])
         parts.append(new_markdown_cell(report.fence(code, "python")))
-        kept = [o for o in outputs if o.get("name") == "stdout" or _shows(o)]
-        parts.append(new_code_cell("", outputs=kept))
+        parts.append(new_code_cell("", outputs=outputs))
     return [*parts, new_markdown_cell(work.text("experiment-reading"))]
-
-
-def _shows(output: Any) -> bool:
-    """Say whether an output is a table, a picture or a result in text."""
-    kinds = {"text/html", "image/png", "image/svg+xml", "text/plain"}
-    return bool(kinds & set(output.get("data", {})))
 
 
 # ── The runs ────────────────────────────────────────────────────────────────────────────────────
@@ -291,38 +271,31 @@ def all_runs(folder: Path) -> pd.DataFrame:
             table = files.read_table(f"{name}_results", folder, TYPES)
         except LabError:
             continue
+        further = name.startswith(("ladder_", "ways", "transfer", "rates"))
+        other = "further notebooks" if further else "my experiment"
         if set(table) >= RECORDED:  # a table of the student's own may have any form
-            tables.append(table.assign(list=LISTS.get(name, _other_list(name))))
+            tables.append(table.assign(list=LISTS.get(name, other)))
     if not tables:
         return pd.DataFrame()
     return pd.concat(tables).drop_duplicates(["list", "run"], ignore_index=True)
-
-
-def _other_list(name: str) -> str:
-    """Return what a list of runs is called that is not one of the lab's."""
-    further = name.startswith(("ladder_", "ways", "transfer", "rates"))
-    return "further notebooks" if further else "my experiment"
 
 
 def profile_of(runs: pd.DataFrame) -> str:
     """Return by which profile the lab's six networks were trained, in words."""
     if runs.empty:
         return "no run is finished"
-    names = {recipe: _profiles(runs[runs["list"] == recipe]) for recipe in RECIPES}
+    profiles = reversed(config.PROFILES.values())  # of two with the same sizes, the first counts
+    known = {tuple(getattr(p, size) for size in SIZES): p.name for p in profiles}
+    names = {}
+    for recipe in RECIPES:
+        sizes = runs.loc[runs["list"] == recipe, list(SIZES)].itertuples(index=False, name=None)
+        names[recipe] = sorted({known.get(size, "another") for size in sizes})
     profiles = sorted({name for each in names.values() for name in each})
     if len(profiles) > 1:  # one list is newer than the other
         return "; ".join(f"{recipe}: {', '.join(each)}" for recipe, each in names.items() if each)
     if profiles == ["quick"]:
         return "quick (not course: the hour was not there)"
     return profiles[0] if profiles else "only a part was run"
-
-
-def _profiles(runs: pd.DataFrame) -> list[str]:
-    """Return the names of the profiles that have the sizes of some runs."""
-    profiles = reversed(config.PROFILES.values())  # of two with the same sizes, the first counts
-    known = {tuple(getattr(p, size) for size in SIZES): p.name for p in profiles}
-    sizes = set(runs[list(SIZES)].itertuples(index=False, name=None))
-    return sorted({known.get(size, "another") for size in sizes})
 
 
 def run_table(runs: pd.DataFrame) -> str:

@@ -1,6 +1,6 @@
 """Turn an executed notebook into a PDF, with packages from pip alone.
 
-    python tools/students/report.py [NOTEBOOK] [PDF] [--author NAME] [--date TEXT] [--no-code]
+    python tools/students/report.py [NOTEBOOK] [PDF] [--author NAME] [--no-code]
 
 The way is notebook -> Markdown -> Typst (by pandoc) -> PDF (by typst): no LaTeX, no browser. Where
 that way is barred, a page in HTML is written instead, and it is said why. Nothing is executed.
@@ -14,9 +14,8 @@ from __future__ import annotations
 import argparse
 import base64
 import datetime
+import io
 import re
-import shutil
-import struct
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,7 +27,6 @@ import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from any folder
 
-import doctor
 from lab import config
 from lab.base import files, i18n
 from lab.config import ROOT, LabError
@@ -42,14 +40,9 @@ BARE_EQUATION = re.compile(
     r"^\\begin\{(align|gather|equation)(\*?)\}.*?^\\end\{\1\2\}", re.M | re.S
 )
 CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
-# pictures that typst can draw, the best first: kind and ending of its file
-PICTURES = {
-    "image/png": "png",
-    "image/svg+xml": "svg",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-}
+# pictures that typst can draw, the best first: kind -> ending of its file
+PICTURES = {"image/png": "png", "image/svg+xml": "svg", "image/jpeg": "jpg"}
+PICTURES |= {"image/gif": "gif", "image/webp": "webp"}
 # What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
 OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
 # a word on a coloured ground in a table, as widget.ColouredText writes it
@@ -59,7 +52,6 @@ COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has
 LIST_SIGN = re.compile(r"(?<=\[)([-+=/]|\d+\.)(?=[ ~])")
 ROWS_TOGETHER = 20  # a table of so many rows stays on one page
 UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
-CHINESE = re.compile(r"[\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]")
 
 MARKDOWN = (
     "markdown+tex_math_dollars-raw_tex-raw_html+lists_without_preceding_blankline"
@@ -141,7 +133,12 @@ def write(
     """Write the content of a notebook as `convert` does. folder: where its pictures lie."""
     pdf.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write_pdf(content, folder, pdf, show_code, block)
+        import typst  # here and below, so that a missing tool ends in a page, not in a traceback
+
+        with tempfile.TemporaryDirectory() as name:
+            source = write_typst(content, folder, Path(name), show_code, block)
+            document = typst.compile(str(source), root=name, font_paths=[own_fonts()])
+        files.write_atomically(pdf, document)
     except LabError:
         raise
     except Exception as error:  # whatever is wrong with the tools, the reader gets a file
@@ -166,30 +163,17 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         raise ValueError(f"{path} is not a notebook.") from error
 
 
-def write_pdf(
-    content: nbformat.NotebookNode, folder: Path, pdf: Path, show_code: bool, block: TitleBlock
-) -> None:
-    """Write the PDF. folder: where the notebook's pictures are looked for first."""
-    import typst  # here and below, so that a missing tool ends in a page and not in a traceback
-
-    with tempfile.TemporaryDirectory() as name:
-        source = write_typst(content, folder, Path(name), show_code, block)
-        files.write_atomically(pdf, typst.compile(str(source), root=name, font_paths=own_fonts()))
-
-
 def language_of(content: dict[str, Any]) -> str:
     """Return the language of a notebook, as its metadata tell."""
     language = answer_cells.edition_of(content).get("language")
     return language if language in i18n.languages() else i18n.ENGLISH
 
 
-def own_fonts() -> list[str]:
-    """Return the folder of the fonts that are installed with the lab, if they are."""
-    try:
-        from noto_cjk_sans_otc import FONT_PATH
-    except ImportError:
-        return []
-    return [str(Path(str(FONT_PATH)).parent)]
+def own_fonts() -> str:
+    """Return the folder of the fonts that are installed with the lab."""
+    from noto_cjk_sans_otc import FONT_PATH
+
+    return str(Path(str(FONT_PATH)).parent)
 
 
 def write_typst(
@@ -199,7 +183,6 @@ def write_typst(
     import pypandoc
 
     parts = "".join(markdown_parts(content, folder, build, show_code))
-    warn_of_fonts(parts)
     title = title_of(content)
     parts = re.sub(rf"^# {re.escape(title)}$", "", parts, count=1, flags=re.M)
     # in lines so long, pandoc leaves the widths of a table's columns to Typst
@@ -238,40 +221,23 @@ def title_of(content: nbformat.NotebookNode) -> str:
 def notice(content: nbformat.NotebookNode) -> str:
     """Return a box, as Typst, that says if the notebook was not run to its end; else nothing."""
     code = [cell for cell in content.cells if cell.cell_type == "code"]
-    for place, cell in enumerate(code, 1):
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                stop = f"{output.ename}: {COLOUR_CODE.sub('', output.evalue)}".splitlines()[0]
-                text = f"This notebook stopped at an error, in code cell {place}: {stop}"
-                return box(i18n.say(text))
     run = [cell for cell in code if cell.get("execution_count")]
-    if len(run) < len(code):
-        text = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
-        return box(i18n.say(text))
-    return ""
-
-
-def box(text: str) -> str:
-    """Return a box with a sentence, as Typst."""
-    return (
-        "#block(fill: rgb('#FCE8DC'), stroke: 1pt + rgb('#D55E00'), inset: 8pt, width: 100%)"
-        f"[#{typst_string(text)}]\n"
-    ).replace("'", '"')
+    text = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
+    errors = [(place, o) for place, cell in enumerate(code, 1) for o in cell.get("outputs", [])]
+    errors = [(place, output) for place, output in errors if output.output_type == "error"]
+    if errors:
+        place, error = errors[0]
+        stop = f"{error.ename}: {COLOUR_CODE.sub('', error.evalue)}".splitlines()[0]
+        text = f"This notebook stopped at an error, in code cell {place}: {stop}"
+    elif len(run) == len(code):
+        return ""
+    look = 'fill: rgb("#FCE8DC"), stroke: 1pt + rgb("#D55E00"), inset: 8pt, width: 100%'
+    return f"#block({look})[#{typst_string(i18n.say(text))}]\n"
 
 
 def typst_string(text: str) -> str:
     """Return a text as a string of Typst, whatever is in it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
-
-
-def warn_of_fonts(text: str) -> None:
-    """Say so if a text has Chinese characters and the lab's own font for them is missing."""
-    if CHINESE.search(text) and not own_fonts():
-        print(
-            "Chinese characters may be empty boxes: the package noto-cjk-sans-otc is missing. "
-            f"{doctor.INSTALL}",
-            file=sys.stderr,
-        )
 
 
 # ── Cells as Markdown ───────────────────────────────────────────────────────────────────────────
@@ -281,28 +247,27 @@ def markdown_parts(
     content: nbformat.NotebookNode, folder: Path, build: Path, show_code: bool
 ) -> Iterator[str]:
     """Yield the Markdown of each cell; pictures are written into the folder `build`."""
-    for number, cell in enumerate(content.cells):
+    for cell in content.cells:
         if cell.cell_type == "markdown":
-            yield "\n\n" + text_markdown(cell, folder, build, f"cell{number}") + "\n\n"
+            yield "\n\n" + text_markdown(cell, folder, build) + "\n\n"
         elif cell.cell_type == "code":
             options = dict(CELL_OPTION.findall(cell.source))
             source = CELL_OPTION.sub("", cell.source)
             if show_code and source.strip():
                 yield fence(source, "python")
-            for place, output in enumerate(cell.outputs):
-                caption = options.get("fig-cap", "")
-                yield output_markdown(output, build, f"cell{number}-{place}", caption)
+            for output in cell.outputs:
+                yield output_markdown(output, build, options.get("fig-cap", ""))
 
 
-def text_markdown(cell: nbformat.NotebookNode, folder: Path, build: Path, name: str) -> str:
+def text_markdown(cell: nbformat.NotebookNode, folder: Path, build: Path) -> str:
     """Return the Markdown of a text cell: pictures copied, equations as pandoc likes."""
 
     def picture(found: re.Match[str]) -> str:
         alternative, path, caption = found.groups()
-        file = copy_picture(path, cell.get("attachments", {}), folder, build, name)
-        if file is None:
+        content, ending = find_picture(path, cell.get("attachments", {}), folder)
+        if not ending:
             return f"(Picture not found: {path})"
-        return f"\n\n{picture_markdown(file, caption or alternative)}\n\n"
+        return picture_markdown(content, ending, build, caption or alternative)
 
     text = IMAGE_TAG.sub(r"![](\1)", cell.source)
     return equations_marked(PICTURE.sub(picture, text))
@@ -313,48 +278,43 @@ def equations_marked(text: str) -> str:
     return BARE_EQUATION.sub(lambda found: f"$$\n{found[0]}\n$$", text)
 
 
-def copy_picture(
-    path: str, attachments: dict[str, dict[str, str]], folder: Path, build: Path, name: str
-) -> Path | None:
-    """Copy a picture that a text names into `build`; return the copy, or None if there is none."""
-    if path.startswith("attachment:"):
-        kinds = attachments.get(path.removeprefix("attachment:"), {})
-        for kind, data in kinds.items():
-            file = build / f"{name}-{len(list(build.iterdir()))}.{kind.split('/')[-1][:4]}"
-            file.write_bytes(base64.b64decode(data))
-            return file
-        return None
+def find_picture(
+    path: str, attachments: dict[str, dict[str, str]], folder: Path
+) -> tuple[bytes, str]:
+    """Return a picture that a text names, and the ending of its file: "" if there is none."""
+    for kind, data in attachments.get(path.removeprefix("attachment:"), {}).items():
+        return decoded(kind, data), PICTURES.get(kind, "png")
     for place in (folder / path, ROOT / path, folder / unquote(path), ROOT / unquote(path)):
         if place.is_file():
-            file = build / f"{name}-{len(list(build.iterdir()))}{place.suffix}"
-            shutil.copyfile(place, file)
-            return file
-    return None
+            return place.read_bytes(), place.suffix[1:]
+    return b"", ""
 
 
-def picture_markdown(file: Path, caption: str) -> str:
-    """Return the Markdown of a picture, as wide as its own size asks for."""
-    width = min(100, round(10 * inches(file)))
-    text = caption.replace("[", r"\[").replace("]", r"\]") if caption else ""
-    return f"![{text}]({file.name}){{width={width}%}}"
+def decoded(kind: str, data: str) -> bytes:
+    """Return a picture that a notebook holds: an SVG is text, the others are in base64."""
+    return data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
 
 
-def inches(file: Path) -> float:
+def picture_markdown(content: bytes, ending: str, build: Path, caption: str) -> str:
+    """Write a picture into `build`; return its Markdown, as wide as its own size asks for."""
+    file = build / f"picture{len(list(build.iterdir()))}.{ending}"
+    file.write_bytes(content)
+    width = min(100, round(10 * inches(content, ending)))
+    text = caption.replace("[", r"\[").replace("]", r"\]")
+    return f"\n\n![{text}]({file.name}){{width={width}%}}\n\n"
+
+
+def inches(content: bytes, ending: str) -> float:
     """Return the width of a picture: an SVG says it itself, others have 100 points an inch."""
-    content = file.read_bytes()
-    if content.startswith(b"\x89PNG"):
-        return struct.unpack(">I", content[16:20])[0] / 100
-    if file.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp"):
-        from matplotlib.image import imread  # only here: it takes its time
+    from PIL import Image
 
-        return imread(file).shape[1] / 100
+    if ending.lower() != "svg":
+        return Image.open(io.BytesIO(content)).width / 100
     width = re.search(rb'<svg[^>]*?\swidth="([\d.]+)(pt|px)?"', content)
     return float(width[1]) / (72 if width[2] == b"pt" else 100) if width else 10.0
 
 
-def output_markdown(
-    output: nbformat.NotebookNode, build: Path, name: str, caption: str = ""
-) -> str:
+def output_markdown(output: nbformat.NotebookNode, build: Path, caption: str = "") -> str:
     """Return the Markdown of one output: text as text, tables as tables, figures as pictures.
 
     An output that can be shown in no form is mentioned.
@@ -365,22 +325,13 @@ def output_markdown(
         return fence(f"{output.ename}: {output.evalue}")
     data = output.data
     if kind := next((kind for kind in PICTURES if kind in data), None):
-        file = write_picture(kind, data[kind], build / f"{name}.{PICTURES[kind]}")
-        return f"\n\n{picture_markdown(file, caption)}\n\n"
+        return picture_markdown(decoded(kind, data[kind]), PICTURES[kind], build, caption)
     if "text/markdown" in data:
         return f"\n\n{data['text/markdown']}\n\n"
     if "<table" in data.get("text/html", ""):
         return table_markdown(data["text/html"])
     text = data.get("text/plain", "")
     return other_markdown(data) if OBJECT_NAME.match(text) or not text else fence(text)
-
-
-def write_picture(kind: str, content: str | list[str], file: Path) -> Path:
-    """Write a picture that an output holds, whole or as a list of lines; return its path."""
-    text = "".join(content)
-    # an SVG is text, the others are in base64
-    file.write_bytes(text.encode() if kind == "image/svg+xml" else base64.b64decode(text))
-    return file
 
 
 def other_markdown(data: dict[str, str]) -> str:
@@ -433,9 +384,7 @@ def fence(text: str, language: str = "") -> str:
     text = COLOUR_CODE.sub("", text)
     lines = [line.rstrip("\r").split("\r")[-1] for line in text.rstrip().split("\n")]
     if not language:
-        lines = [
-            line if len(line) <= LINE_LENGTH else line[:LINE_LENGTH] + " ..." for line in lines
-        ]
+        lines = [one[:LINE_LENGTH] + " ..." * (len(one) > LINE_LENGTH) for one in lines]
         if len(lines) > LINES:
             left_out = f"... ({len(lines) - LINES:,} lines left out) ..."
             lines = [*lines[: LINES // 2], left_out, *lines[-LINES // 2 :]]
@@ -452,12 +401,9 @@ def main() -> int:
     parser.add_argument("notebook", nargs="?", type=Path, default=Path("build/lab2.ipynb"))
     parser.add_argument("pdf", nargs="?", type=Path, default=Path("build/report.pdf"))
     parser.add_argument("--author", default="", help="stands below the title")
-    parser.add_argument(
-        "--date", default=datetime.date.today().isoformat(), help="today, if not given"
-    )
     parser.add_argument("--no-code", action="store_true", help="leave the code cells out")
     arguments = parser.parse_args()
-    block = TitleBlock(arguments.author, arguments.date)
+    block = TitleBlock(arguments.author, datetime.date.today().isoformat())
     try:
         written = convert(arguments.notebook, arguments.pdf, not arguments.no_code, block)
     except FileNotFoundError:
