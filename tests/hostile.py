@@ -73,7 +73,8 @@ EVIL = {
     "patched builtins": "import builtins\nbuiltins.isinstance = lambda *a: True\n"
     "builtins.len = lambda x: 4\n" + CELL + "return x",
     "a patched harness": "import harness\n"
-    "harness.attempt = lambda *a, **k: harness.Attempt(None, '')\nharness.run_unroll = None\n" + SAME,
+    "harness.attempt = lambda *a, **k: harness.Attempt(None, '')\n"
+    "harness.run_unroll = None\n" + SAME,
     "a patched protocol": "import protocol\nprotocol.encode = lambda *a: True\n" + SAME,
     # output
     "300 MB of print": CELL + "print('x' * 300_000_000); return x",
