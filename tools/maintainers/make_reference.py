@@ -214,8 +214,8 @@ class Maker:
                 f"{len(others)} stored runs of the list {name!r} are of other settings, data or "
                 "code, and would be dropped. Add --replace if that is meant."
             )
-        done = set(reference.all_runs(self.profile.name)[0]["run"])
-        waiting = [record for record in records if record.name not in done]
+        stored = set(reference.all_runs(self.profile.name)[0]["run"])
+        waiting = [record for record in records if record.name not in stored]
         self.store(name, runs, waiting)
         waiting = [r for r in waiting if not r.result and self.only in ("", r.settings.network)]
         print(f"{name}, {self.profile.name}: {len(waiting)} of {len(runs)} runs to do", flush=True)
@@ -237,14 +237,14 @@ class Maker:
     def make_table(self, name: str) -> None:
         """Compute a table that is no list of runs, and store it; with gradients come Jacobians."""
         if name == "baselines":
-            made = {name: self.baselines()}
+            tables_by_name = {name: self.baselines()}
         elif name == "counting":
-            made = {name: ngrams.counting_table(self.stream, len(self.corpus.vocab))}
+            tables_by_name = {name: ngrams.counting_table(self.stream, len(self.corpus.vocab))}
         elif name == "findings":
-            made = {name: self.findings()}
+            tables_by_name = {name: self.findings()}
         else:
-            made = self.recall() if name == "recall" else self.gradients()
-        for table, content in made.items():
+            tables_by_name = self.recall() if name == "recall" else self.gradients()
+        for table, content in tables_by_name.items():
             files.write_table(table, content, reference.folder_of(self.profile.name))
         print(f"{name}, {self.profile.name}: made", flush=True)
 

@@ -159,9 +159,9 @@ def rekey(folder: Path) -> int:
         table = read(folder / f"{name}.csv")
         table = table[table["run"].isin(names)]  # a list may name a run that was never made
         files.write_table(name, table.assign(run=table["run"].map(names)), folder, digits=None)
-    said = files.load_arrays(folder / "predictions.npz")
-    said = {names.get(name, name): rows for name, rows in said.items()}
-    files.save_arrays(folder / "predictions.npz", **said)
+    predictions = files.load_arrays(folder / "predictions.npz")
+    predictions = {names.get(name, name): rows for name, rows in predictions.items()}
+    files.save_arrays(folder / "predictions.npz", **predictions)
     if (folder / "runs.csv").exists():  # what was announced is made by the same code
         runs = read(folder / "runs.csv")
         runs["code"] = runs["code"].replace(codes)

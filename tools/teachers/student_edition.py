@@ -58,16 +58,16 @@ def contents(language: str = i18n.ENGLISH) -> dict[str, bytes]:
     if language != i18n.ENGLISH:
         named = [[text.format(language=language) for text in pair] for pair in TRANSLATED.items()]
         sources |= _files(dict(named))
-    made = {place: path.read_bytes() for place, path in sources.items()}
-    notebooks = [place for place in made if place.endswith(".ipynb")]
+    content = {place: path.read_bytes() for place, path in sources.items()}
+    notebooks = [place for place in content if place.endswith(".ipynb")]
     for place in notebooks:
-        made[place] = student_notebook(answer_cells.read(sources[place]), "")
-    everything = b"".join(place.encode() + made[place] for place in sorted(made))
+        content[place] = student_notebook(answer_cells.read(sources[place]), "")
+    everything = b"".join(place.encode() + content[place] for place in sorted(content))
     edition = hashlib.sha256(everything).hexdigest()[:12]
     for place in notebooks:
-        made[place] = student_notebook(answer_cells.read(sources[place]), edition)
-    check_stubs([json.loads(made[place])["cells"] for place in notebooks])
-    return made
+        content[place] = student_notebook(answer_cells.read(sources[place]), edition)
+    check_stubs([json.loads(content[place])["cells"] for place in notebooks])
+    return content
 
 
 def _files(wanted: dict[str, str | None]) -> dict[str, Path]:
@@ -98,9 +98,9 @@ def check_stubs(notebooks: list[list[dict[str, Any]]]) -> None:
             raise LabError(f"The stub of {name} still holds an answer. Look at its cell.")
 
 
-def edition_of(made: dict[str, bytes]) -> str:
+def edition_of(content: dict[str, bytes]) -> str:
     """Return the digits that tell this edition from others."""
-    return json.loads(made["lab2.ipynb"])["metadata"]["lab2"]["edition"]
+    return json.loads(content["lab2.ipynb"])["metadata"]["lab2"]["edition"]
 
 
 def student_notebook(notebook: dict[str, Any], edition: str) -> bytes:
@@ -127,13 +127,13 @@ def student_cell(cell: dict[str, Any], name: str, say: Callable[[str], str]) -> 
         if ASKED[name].kind == "text":  # so that no answer is taken for the question
             metadata["exercise"] |= {"question": answer_cells.question_of(source)}
         source = answer_cells.stub(source, name, ASKED[name], say)
-    made = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
+    copy = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
     if cell["cell_type"] == "code":
-        made |= {"execution_count": None, "outputs": []}
-    return made | {"source": source.splitlines(keepends=True)}
+        copy |= {"execution_count": None, "outputs": []}
+    return copy | {"source": source.splitlines(keepends=True)}
 
 
-def write(folder: Path, made: dict[str, bytes]) -> Path:
+def write(folder: Path, content: dict[str, bytes]) -> Path:
     """Write the folder afresh, and beside it the archive; return the archive's path.
 
     The archive's own folder has the edition in its name, so that a new edition that is unpacked
@@ -141,16 +141,16 @@ def write(folder: Path, made: dict[str, bytes]) -> Path:
     """
     archive = folder.with_name(f"lab2-{folder.name}.zip")
     put_aside(folder, archive)
-    for place, content in made.items():
+    for place, data in content.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        (folder / place).write_bytes(content)
+        (folder / place).write_bytes(data)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
-        for place in sorted(made):
-            name = f"lab2-{edition_of(made)[:6]}/{place}"
+        for place in sorted(content):
+            name = f"lab2-{edition_of(content)[:6]}/{place}"
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             entry.create_system = 3  # the same on every system
-            zipped.writestr(entry, made[place], compresslevel=9)
+            zipped.writestr(entry, content[place], compresslevel=9)
     return archive
 
 
@@ -186,13 +186,13 @@ def main() -> None:
     other = f"-{options.edition}" if options.edition != i18n.ENGLISH else ""
     folder = (options.folder or ROOT / "build" / f"student{other}").resolve()
     try:
-        made = contents(options.edition)
-        archive = write(folder, made)
-        key.store(edition_of(made), options.edition)
+        content = contents(options.edition)
+        archive = write(folder, content)
+        key.store(edition_of(content), options.edition)
     except LabError as error:
         raise SystemExit(f"{error}") from None
     size = archive.stat().st_size / 1e6
-    print(f"Wrote {folder} ({len(made)} files) and {archive.name} ({size:.1f} MB).")
+    print(f"Wrote {folder} ({len(content)} files) and {archive.name} ({size:.1f} MB).")
 
 
 if __name__ == "__main__":

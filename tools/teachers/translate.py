@@ -167,9 +167,9 @@ def path_of(language: str) -> Path:
 def make(language: str) -> Path:
     """Write the notebook in a language; return its path. Raises LabError if a text is missing."""
     path = path_of(language)
-    made = translated(answer_cells.read(ROOT / f"{NAME}.ipynb"), catalogue(language), language)
-    made = with_outputs(made, answer_cells.read(path) if path.exists() else None)
-    text = json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True)
+    notebook = translated(answer_cells.read(ROOT / f"{NAME}.ipynb"), catalogue(language), language)
+    notebook = with_outputs(notebook, answer_cells.read(path) if path.exists() else None)
+    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
     files.write_atomically(path, f"{text}\n".encode())
     return path
 
@@ -193,9 +193,9 @@ def extract(language: str) -> int:
 
 def write(known: Catalog, path: Path) -> None:
     """Write translations; no dates, so that the same texts give the same file."""
-    made = io.BytesIO()
-    write_po(made, known, width=100, omit_header=True, ignore_obsolete=True)
-    files.write_atomically(path, HEADER.encode() + made.getvalue())
+    buffer = io.BytesIO()
+    write_po(buffer, known, width=100, omit_header=True, ignore_obsolete=True)
+    files.write_atomically(path, HEADER.encode() + buffer.getvalue())
 
 
 HEADER = """msgid ""
