@@ -74,7 +74,7 @@ EVIL = {
     "patched builtins": "import builtins\nbuiltins.isinstance = lambda *a: True\n"
     "builtins.len = lambda x: 4\n" + CELL + "return x",
     "a patched harness": "import harness\n"
-    "harness.attempt = lambda *a, **k: harness.Attempt(None, '')\nharness.run_unroll = None\n"
+    "harness.attempt = lambda *a, **k: harness.Attempt(None, '')\nharness.call = None\n"
     + CELL + "return x",
     "a patched protocol": "import protocol\nprotocol.encode = lambda *a: True\n" + CELL
     + "return x",
