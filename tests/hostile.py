@@ -74,7 +74,7 @@ EVIL = {
     "builtins.len = lambda x: 4\n" + CELL + "return x",
     "a patched harness": "import harness\n"
     "harness.attempt = lambda *a, **k: harness.Attempt(None, '')\n"
-    "harness.run_unroll = None\n" + SAME,
+    "harness.call = None\n" + SAME,
     "a patched protocol": "import protocol\nprotocol.encode = lambda *a: True\n" + SAME,
     # output
     "300 MB of print": CELL + "print('x' * 300_000_000); return x",
