@@ -304,12 +304,9 @@ def find_driver() -> tuple[str, tuple[int, int] | None] | None:
         return ("NVIDIA device, driver of unknown version", cuda) if number else None
     _, names, _ = run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], 15)
     device = names.strip().split("\n")[0] or "NVIDIA device"
-    driver = re.search(r"Driver Version: *([\d.]+)", output)
+    driver = "".join(re.findall(r"Driver Version: *([\d.]+)", output)) or "of unknown version"
     newest = re.search(r"CUDA Version: *(\d+)\.(\d+)", output)
-    return (
-        f"{device}, driver {driver[1] if driver else 'of unknown version'}",
-        (int(newest[1]), int(newest[2])) if newest else None,
-    )
+    return f"{device}, driver {driver}", (int(newest[1]), int(newest[2])) if newest else None
 
 
 def library_cuda() -> int:

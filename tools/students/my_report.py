@@ -110,17 +110,10 @@ class Work:
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         return [o for cell in code if re.search(pattern, cell.source) for o in cell.outputs]
 
-    def figure(self, name: str) -> dict[str, Any] | None:
-        """Return the picture that the cell which saves a figure has shown; None: it was not run."""
-        shown = [output.get("data", {}) for output in self.outputs(rf'"{name}"\s*\)')]
-        pictures = [data["image/png"] for data in shown if "image/png" in data]
-        return {"image/png": pictures[0]} if pictures else None
-
-    def tables(self, code: str) -> list[nbformat.NotebookNode]:
-        """Return the tables that a cell with this code has shown, as a cell without code."""
-        shown = [output.get("data", {}) for output in self.outputs(re.escape(code))]
-        tables = [new_output("display_data", data) for data in shown if "text/html" in data]
-        return [new_code_cell("", outputs=[table]) for table in tables]
+    def shown(self, kind: str, pattern: str) -> list[nbformat.NotebookNode]:
+        """Return the outputs of a kind that the cells with a pattern have shown."""
+        shown = [output.get("data", {}) for output in self.outputs(pattern)]
+        return [new_output("display_data", {kind: data[kind]}) for data in shown if kind in data]
 
     def checked(self) -> dict[str, float]:
         """Return the points of each exercise as its last check in the notebook told them."""
@@ -164,7 +157,9 @@ def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
         if exercise.kind == "text" and name not in ("experiment-reading", "conclusion"):
             parts.append(heading(3, exercise.title))
             parts += [shown(work, figure, c) for figure, c in FIGURES.get(name, {}).items()]
-            parts += work.tables(TABLES[name]) if name in TABLES else []
+            if name in TABLES:
+                tables = work.shown("text/html", re.escape(TABLES[name]))
+                parts += [new_code_cell("", outputs=[table]) for table in tables]
             parts.append(new_markdown_cell(work.text(name)))
     parts += [heading(2, "An experiment of my own"), *experiment(work)]
     parts += [heading(2, LAB["conclusion"].title), new_markdown_cell(work.text("conclusion"))]
@@ -179,13 +174,11 @@ def heading(level: int, text: str) -> nbformat.NotebookNode:
 
 def shown(work: Work, name: str, caption: str) -> nbformat.NotebookNode:
     """Return a figure of the student's notebook, or a line that says that there is none."""
-    picture = work.figure(name)
-    if picture is None:
+    pictures = work.shown("image/png", rf'"{name}"\s*\)')  # of the cell that saves it
+    if not pictures:
         gone = i18n.say(f"(Figure not there: {caption} Its cell was not run.)")
         return new_markdown_cell(f"*{gone}*")
-    return new_code_cell(
-        f"#| fig-cap: {i18n.say(caption)}\n", outputs=[new_output("display_data", picture)]
-    )
+    return new_code_cell(f"#| fig-cap: {i18n.say(caption)}\n", outputs=pictures[:1])
 
 
 def overview(work: Work, runs: pd.DataFrame) -> str:

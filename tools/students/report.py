@@ -119,8 +119,8 @@ def convert(
     """Write a notebook with its stored outputs to `pdf`; return what was written.
 
     If no PDF can be made, that is a page in HTML of the same name, and the reason is printed.
-    Raises FileNotFoundError for a missing notebook, ValueError for one that is none, and LabError
-    if the file cannot be written: the old PDF is open in another program, say.
+    Raises LabError if there is no notebook, or the file cannot be written: the old PDF is open in
+    another program, say.
     """
     content = read_notebook(notebook)
     config.name_language(language_of(content))
@@ -156,11 +156,13 @@ def write(
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """Read a notebook. Raises FileNotFoundError, or ValueError if it is none."""
+    """Read a notebook. Raises LabError if there is none."""
     try:
         return nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise LabError(f"There is no {path}. Run it first: make run") from None
     except (ValueError, nbformat.ValidationError, AttributeError) as error:
-        raise ValueError(f"{path} is not a notebook.") from error
+        raise LabError(f"{path} is not a notebook.") from error
 
 
 def language_of(content: dict[str, Any]) -> str:
@@ -406,10 +408,7 @@ def main() -> int:
     block = TitleBlock(arguments.author, datetime.date.today().isoformat())
     try:
         written = convert(arguments.notebook, arguments.pdf, not arguments.no_code, block)
-    except FileNotFoundError:
-        print(f"There is no {arguments.notebook}. Run it first: make run", file=sys.stderr)
-        return 1
-    except (ValueError, LabError) as error:
+    except LabError as error:
         print(error, file=sys.stderr)
         return 1
     print(f"Wrote {written}")
