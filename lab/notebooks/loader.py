@@ -13,8 +13,6 @@ from lab import config
 from lab.base import files
 from lab.config import LabError
 
-TAG = "define"
-
 
 def write_cells(notebook: Path) -> Path:
     """Write the cells that define things as a Python file, if it is not there; return its path."""
@@ -32,7 +30,7 @@ def cells_text(notebook: Path) -> str:
         sources = [
             (number, "".join(cell["source"]))
             for number, cell in enumerate(cells)
-            if TAG in cell["metadata"].get("tags", [])
+            if "define" in cell["metadata"].get("tags", [])
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabError(f"{notebook.name} cannot be read as a notebook: {error}.") from error

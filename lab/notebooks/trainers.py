@@ -1,8 +1,4 @@
-"""Which training makes a run: the lab's, a variant's, or one that starts from a language model.
-
-A run is known by its code too. This tells from the settings of a run which of the notebooks'
-trainings made it, and will find it again.
-"""
+"""Which of the notebooks' trainings makes a run, and finds it again by its code."""
 
 from __future__ import annotations
 
