@@ -22,8 +22,6 @@ from lab.experiments.run import RunRecord
 NAMES = ("run", "network", "data", "code", "commit")
 TYPES = {**dict.fromkeys(NAMES, str), "test_reviews": "Int64"}
 
-# ── 1. Results and curves ───────────────────────────────────────────────────────────────────────
-
 
 def export_results(
     records: Sequence[RunRecord], folder: Path | None = None, prefix: str = "", **columns: list[str]
@@ -51,8 +49,6 @@ def load_results(folder: Path | None = None, prefix: str = "") -> tuple[pd.DataF
     names = (f"{prefix}results", f"{prefix}curves")
     return tuple(files.read_table(name, folder, TYPES) for name in names)
 
-
-# ── 2. Predictions ──────────────────────────────────────────────────────────────────────────────
 
 NETWORK = "network "  # what a network's name begins with in the file: it may be called "labels"
 

@@ -163,9 +163,6 @@ def _work(record: RunRecord) -> float:
     return reviews * gates * settings.num_layers * settings.hidden_dim**2
 
 
-# ── In a worker ─────────────────────────────────────────────────────────────────────────────────
-
-
 def _carry_out(
     train_run: TrainRun, data: Any, code: CodeHash, elsewhere: bool, record: RunRecord
 ) -> Outcome:
@@ -218,9 +215,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-# ── Progress ────────────────────────────────────────────────────────────────────────────────────
 
 
 @contextlib.contextmanager
