@@ -90,9 +90,6 @@ def digits(module):
     return hashing.hash_code(module.train).digest
 
 
-# ── what changes nothing ────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     "old, new",
     [
@@ -239,9 +236,6 @@ def test_a_new_setting_needs_a_rule():
         Settings("R", "RNN", 8, 1, 0.1, 0, 1, 8, 8, decay=1).check()
 
 
-# ── what makes another run ──────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     "old, new",
     [
@@ -318,9 +312,6 @@ def test_settings_are_seen_under_any_name(load):
 def test_a_global_object_that_nobody_can_tell_from_others_is_refused(load):
     with pytest.raises(LabError, match=r"reads frame, a DataFrame.*Hand it to the function"):
         digits(load("import pandas\nframe = pandas.DataFrame()\ndef train(): return frame\n"))
-
-
-# ── the code that runs ──────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(

@@ -144,9 +144,6 @@ def test_results_with_another_number_in_them_do_not_count(lesson, data, tmp_path
     assert record.result is None
 
 
-# ── Security ────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_no_program_loads_a_pickle():
     """Ruff looks for the rest: rules S102 to S605 in ruff.toml."""
     folders = ("lab", "tools", "grading", "further")

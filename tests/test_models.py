@@ -182,9 +182,6 @@ def test_vectors_of_a_variant_are_pretrained_frozen_or_random(variant, start):
     assert start != "random" or not weight[: utils.PADDING_INDEX + 1].any()
 
 
-# ── another device ──────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize("cell", LAYERS)
 @pytest.mark.parametrize("options", [{}, {"readout": "pooled"}, {"bidirectional": True}])
 def test_lengths_may_stay_on_the_cpu(lesson, variant, batch, cell, options):

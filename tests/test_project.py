@@ -25,9 +25,6 @@ from lab.exercises.catalogue import LAB
 FOLDERS = ("lab", "grading", "tools", "tests")
 
 
-# ── pins ────────────────────────────────────────────────────────────────────────────────────────
-
-
 def constraints():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if not line.startswith("#")]
@@ -89,8 +86,6 @@ def test_every_import_is_pinned():
             owners = {name.lower() for name in package_of[top]}
             assert owners & pins, f"{file.name} imports {top}, which no pin installs"
 
-
-# ── the notebooks ───────────────────────────────────────────────────────────────────────────────
 
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
 in_every_language = pytest.mark.parametrize(
@@ -186,9 +181,6 @@ def test_importing_the_helpers_changes_nothing():
         " torch.initial_seed(), sorted(os.listdir())); assert before == after"
     )
     subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, check=True)
-
-
-# ── settings ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_unknown_profile_lists_the_known(monkeypatch):

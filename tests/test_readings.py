@@ -43,9 +43,6 @@ KNOWN = {
 }
 
 
-# ── where results come from ─────────────────────────────────────────────────────────────────────
-
-
 @functools.cache
 def stored(name, profile):
     return reference.find(name, profile)[0]
@@ -138,9 +135,6 @@ def recall(network, length, how="median"):
     rows = table("recall", "quick")
     chosen = (rows["network"] == network) & (rows["length"] == length)
     return 100 * getattr(rows[chosen]["share"], how)()
-
-
-# ── the tests ───────────────────────────────────────────────────────────────────────────────────
 
 
 def prose(path):

@@ -22,9 +22,6 @@ def coins(generator, accuracy, shape):
     return generator.random(shape) < accuracy
 
 
-# ── Statistics ──────────────────────────────────────────────────────────────────────────────────
-
-
 def test_mcnemar_worked_example():
     # Fagerland, Lydersen and Laake (2013), table 1: 1 and 7 discordant pairs of 21, mid-p 0.039
     first = np.array([True] * 1 + [True] * 1 + [False] * 7 + [False] * 12)
@@ -167,9 +164,6 @@ def test_accuracy_by_length_and_confident_errors():
     assert statistics.confident_errors(probability, label).tolist() == [0, 1, 2]
 
 
-# ── Gradients through time ──────────────────────────────────────────────────────────────────────
-
-
 def linear_rnn(factor, hidden=6):
     """Return an RNN whose W_hh is a rotation times factor, and whose tanh is not felt."""
     torch.manual_seed(0)
@@ -299,9 +293,6 @@ def test_inside_ends_with_the_prediction_and_gates_are_the_cells_own(lesson, gra
         before = np.vstack([np.zeros(8), states[:-1]])
         proposal = (states - z * before) / (1 - z)
         assert np.abs(proposal).max() <= 1 + 1e-5
-
-
-# ── Run lists and tables ────────────────────────────────────────────────────────────────────────
 
 
 def test_matched_lstm_has_as_many_recurrent_weights():

@@ -105,8 +105,6 @@ def test_a_text_never_gets_the_index_of_padding(vocab):
     assert "never seen" not in vocab.stoi
 
 
-# ── word vectors ────────────────────────────────────────────────────────────────────────────────
-
 LINES = {"good": 1.0, "bad": -1.0, "unused": 5.0, "film": 0.5}
 
 
@@ -190,9 +188,6 @@ def test_cut_compressed_vector_file_is_named(tmp_path, vocab):
     file.write_bytes(file.read_bytes()[:-12])
     with pytest.raises(LabError, match=r"glove\.6B\.50d\.txt\.gz, line"):
         utils.load_vectors(vocab, tmp_path)
-
-
-# ── batches ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_batches_are_repeatable_and_shuffled(data):

@@ -266,9 +266,6 @@ def test_loss_that_is_not_finite_keeps_the_epoch_before(lesson, data, settings, 
     assert record.checkpoint.resume(model, optimizer) == [row]
 
 
-# ── sweeps ──────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.fixture
 def run_list(settings):
     return [settings(cell, epochs=2) for cell in ("RNN", "LSTM", "GRU")]
