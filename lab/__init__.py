@@ -4,7 +4,7 @@
     exercises     what the student is asked, the lab's own answers, checks
     analysis      statistics, tables, figures, findings
     experiments   settings, runs, sweeps, results
-    models        layers, linear baselines, models that count
+    models        linear baselines, models that count (the networks stand in the notebooks)
     datasets      reviews, word vectors, token streams
     base          files, machine, language, digests of data and code
     config        settings, profiles, folders, every LAB2_* variable
