@@ -73,7 +73,7 @@ def baseline_table(
     table = table.round(1)
     if guessed is not None:
         table.loc["predicted: average of the vectors", table.columns[0]] = guessed
-    return table.astype(object).fillna("")
+    return table.rename_axis(index=None).astype(object).fillna("")
 
 
 def counting_table(counting: pd.Series, guessed: dict[str, float] | None = None) -> pd.DataFrame:
