@@ -23,6 +23,7 @@ from grading.sandbox import protocol
 from grading.sandbox.program import Dead, Program, cell
 from grading.submissions import Submission, notebook_of
 from lab.base import i18n
+from lab.base.source import parse
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB, in_range
 from lab.exercises.harness import Attempt
@@ -260,7 +261,7 @@ def forbidden_names(source: str, name: str) -> str:
     the page shows the source.
     """
     try:
-        nodes = [*ast.walk(ast.parse(source))]
+        nodes = [*ast.walk(parse(source))]
     except answer_cells.UNREADABLE:
         return ""
     variables = [n for n in nodes if isinstance(n, ast.Name)]

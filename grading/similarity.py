@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from lab.base.hashing import digest
+from lab.base.source import parse
 from lab.exercises.answer_cells import UNREADABLE
 
 FEWEST = 40  # parts of the syntax, or words; less than that says nothing
@@ -24,7 +25,7 @@ def form(source: str, kind: str) -> str:
         words = source.casefold().split()
         return digest(" ".join(words)) if len(words) >= FEWEST else ""
     try:
-        tree = _Renamed().visit(ast.parse(source))
+        tree = _Renamed().visit(parse(source))
         return digest(ast.dump(tree)) if len([*ast.walk(tree)]) >= FEWEST else ""
     except UNREADABLE:
         return ""

@@ -12,8 +12,10 @@ To add a profile, add one entry to PROFILES: nothing elsewhere asks for a profil
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]  # the folder of the lab
@@ -27,6 +29,15 @@ class LabError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         return [f"LabError: {self}"]
+
+
+@contextlib.contextmanager
+def ends_in_a_sentence() -> Iterator[None]:
+    """Where a program raises LabError, end it with the message and status 1. Also a decorator."""
+    try:
+        yield
+    except LabError as error:
+        raise SystemExit(str(error)) from None
 
 
 @dataclasses.dataclass(frozen=True)

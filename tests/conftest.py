@@ -3,12 +3,12 @@
 import dataclasses
 import importlib
 import os
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT
 
 import utils
 from lab import config
@@ -17,8 +17,6 @@ from lab.datasets import imdb
 from lab.exercises import answer_cells
 from lab.experiments.settings import Settings
 from tools.teachers import student_edition
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")

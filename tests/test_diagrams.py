@@ -1,14 +1,13 @@
 """The diagrams in `figures/` are edited by hand: they stay readable, and have letters."""
 
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from helpers import ROOT
 
 from lab.exercises import answer_cells
 
-ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
 PATHS = sorted((ROOT / "figures").glob("*.svg"))
 

@@ -8,21 +8,23 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
-from helpers import CODE, record_of
+from helpers import CODE, ROOT, record_of
 
 import utils
 from lab import config
 from lab.base import hashing
+from lab.base.source import parse
 from lab.config import LabError
 from lab.experiments import loop
 from lab.experiments.settings import SHARE, Settings, setting
 from lab.experiments.sweep import sweep
 
-ROOT = Path(__file__).parents[1]
 NAMES = (f"module_{number}" for number in itertools.count())
 
 TRAINING = '''
@@ -334,6 +336,24 @@ def test_a_module_whose_comments_changed_after_its_import_is_not_refused(load):
     text = TRAINING.replace("# the mean", "# the average").replace('"""Train."""', '"""Learn."""')
     Path(module.__file__).write_text("# new\n\n" + text)
     assert digits(module) == before
+
+
+def test_several_threads_read_sources_at_once():
+    """ast.parse itself fails here on Python 3.11: a collection lets another thread come between."""
+
+    class Garbage:
+        def __init__(self):
+            self.cycle = self
+
+        def __del__(self):
+            time.sleep(0)  # the other thread's turn
+
+    def read(source):
+        [Garbage() for _ in range(500)]
+        return len(parse(source).body)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert len(set(pool.map(read, [Path(config.__file__).read_text()] * 60))) == 1
 
 
 def test_source_that_is_gone_is_said_in_a_sentence():

@@ -1,11 +1,11 @@
 """Whatever comes in: a right result, or one clear error of a documented kind (properties)."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +15,6 @@ from lab.config import LabError
 from lab.datasets import glove
 from lab.experiments.run import RunRecord
 
-ROOT = Path(__file__).parents[1]
 VOCAB = utils.Vocab(utils.Counter(["good", "bad", "film", "<", "br"]))
 anything = st.text(st.characters(), max_size=60)  # lone surrogates and control characters too
 ours = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,12 +10,11 @@ from pathlib import Path
 import joblib
 import pytest
 import torch
+from helpers import ROOT
 
 from lab import config, notebooks
 from lab.config import LabError
 from lab.notebooks import loader
-
-ROOT = Path(__file__).parents[1]
 
 
 def write(path, *cells):

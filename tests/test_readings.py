@@ -6,10 +6,10 @@ A cell of prose says in its metadata, under `quotes`, where each of its results 
 
 import functools
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
+from helpers import ROOT
 
 from lab.analysis import statistics
 from lab.base import files
@@ -17,7 +17,6 @@ from lab.experiments import reference
 from lab.models import baselines
 from lab.notebooks import transfer
 
-ROOT = Path(__file__).parents[1]
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
 # a number with decimals, or in per cent, and no part of a version
 NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*\.\d+(?:e[-+]\d+)?(?![\d.]*\.\d)|(?<![\w.,])\d+(?= %)")

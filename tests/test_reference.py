@@ -2,11 +2,11 @@
 
 import dataclasses
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import ROOT
 
 import utils
 from lab import config
@@ -17,8 +17,6 @@ from lab.config import LabError
 from lab.datasets import token_stream
 from lab.experiments import reference
 from tools.maintainers import make_reference, rekey_results
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import io
 import re
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import quote
 
 import matplotlib.pyplot as plt
@@ -14,13 +13,13 @@ import numpy as np
 import pypdf
 import pytest
 import typst
+from helpers import ROOT
 
 from lab.analysis import widget
 from lab.base import files
 from lab.config import LabError
 from tools.students import report
 
-ROOT = Path(__file__).parents[1]
 new_output = nbformat.v4.new_output
 
 # What students and this lab write; each must compile, and none may be left as TeX in the page.
@@ -324,10 +323,11 @@ def test_a_formula_that_typst_cannot_read_does_not_cost_the_report(tmp_path, cap
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\x00", b"[1, 2]", b'{"a": 1}'])
-def test_what_is_no_notebook_is_one_sentence(tmp_path, monkeypatch, capsys, content):
+def test_what_is_no_notebook_is_one_sentence(tmp_path, monkeypatch, content):
     (tmp_path / "none.ipynb").write_bytes(content)
     monkeypatch.setattr(sys, "argv", ["report.py", str(tmp_path / "none.ipynb")])
-    assert report.main() == 1 and "is not a notebook" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="is not a notebook"):
+        report.main()
 
 
 def test_the_program_runs_in_any_folder_and_says_which_notebook_is_missing(tmp_path):

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import CODE, Killed, outcome, record_of, stopped_after, trained
+from helpers import CODE, ROOT, Killed, outcome, record_of, stopped_after, trained
 
 import utils
 from lab.base import files, machine
@@ -25,7 +24,6 @@ from lab.experiments import loop
 from lab.experiments.run import Checkpoint, RunRecord
 from lab.experiments.sweep import is_running, sweep
 
-ROOT = Path(__file__).parents[1]
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals, and no fork")
 
 

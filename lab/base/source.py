@@ -12,6 +12,7 @@ import contextlib
 import dis
 import functools
 import linecache
+import threading
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,16 @@ from lab.config import LabError
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 FAR = 10**6  # no file has so many lines
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def parse(text: str) -> ast.Module:
+    """Return the syntax tree of a source, as ast.parse does, for one thread at a time.
+
+    Python 3.11 counts the depth of all threads' trees together (python/cpython issue 106905).
+    """
+    with _ONE_AT_A_TIME:
+        return ast.parse(text)
 
 
 def definition_of(function: types.FunctionType) -> ast.AST:
@@ -54,7 +65,7 @@ def has_changed(what: str) -> LabError:
 @functools.lru_cache(64)
 def _functions_in(text: str) -> list[tuple[types.CodeType, ast.AST]]:
     """Return the functions of a source, compiled, each with its syntax tree."""
-    tree = ast.parse(text)
+    tree = parse(text)
     codes = list(_nested(compile(tree, "source", "exec", dont_inherit=True)))
     nodes = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
     for number, node in enumerate(nodes, FAR):

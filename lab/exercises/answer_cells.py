@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lab.base.source import parse
 from lab.config import LabError
 from lab.exercises.catalogue import ASKED, Exercise, empty_guess
 
@@ -275,10 +276,10 @@ def _statements(source: str) -> list[ast.stmt]:
     What a notebook alone understands, such as %time, counts as a statement that does nothing.
     """
     try:
-        return ast.parse(source).body
+        return parse(source).body
     except UNREADABLE as error:
         try:
-            return ast.parse(COMMAND.sub(r"\1pass", source)).body
+            return parse(COMMAND.sub(r"\1pass", source)).body
         except UNREADABLE:
             raise SyntaxError(str(error), ("", getattr(error, "lineno", 1), 0, "")) from None
 
@@ -300,7 +301,7 @@ def stub(
     if exercise.kind == "free":
         return f"{lines[0]}\n# {say('Your code here.')}"
     if exercise.kind == "code":
-        body = ast.parse(answer).body
+        body = parse(answer).body
         function = next(n for n in body if getattr(n, "name", "") == exercise.name)
         signature = lines[function.lineno - 1 : function.body[0].end_lineno]  # with its docstring
         hint = f"    # {say(f'Hint: {exercise.hint}')}"

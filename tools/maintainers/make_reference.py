@@ -345,6 +345,7 @@ def _in_words(row: Any) -> str:
     return f"{interval}, {spread}"
 
 
+@config.ends_in_a_sentence()
 def main() -> None:
     """Read the command line, and make the lists that it names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -356,22 +357,17 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.lists) - set(EVERYTHING):
         parser.error(f"no such list: {', '.join(unknown)}. Lists are {', '.join(EVERYTHING)}.")
-    try:
-        profile = config.get_profile()
-        if options.table:
-            print(summary(profile.name))
-            return
-        machine.prepare_torch()
-        corpus = utils.load_corpus(profile)
-        maker = Maker(profile, corpus, options.workers, options.only, options.replace)
-        maker.check_data()
-        for name in options.lists or maker.everything():
-            if name in reference.LISTS:
-                maker.make(name)
-            else:
-                maker.make_table(name)
-    except LabError as error:
-        raise SystemExit(f"{error}") from None
+    profile = config.get_profile()
+    if options.table:
+        print(summary(profile.name))
+        return
+    machine.prepare_torch()
+    corpus = utils.load_corpus(profile)
+    maker = Maker(profile, corpus, options.workers, options.only, options.replace)
+    maker.check_data()
+    for name in options.lists or maker.everything():
+        make = maker.make if name in reference.LISTS else maker.make_table
+        make(name)
 
 
 if __name__ == "__main__":

@@ -171,6 +171,7 @@ def obtain(source: Source, wanted: str, target: Path) -> None:
         ) from None
 
 
+@config.ends_in_a_sentence()
 def main() -> None:
     """Read the command line, and download and unpack what it names."""
     parser = argparse.ArgumentParser(description="Download the official data.")
@@ -187,8 +188,6 @@ def main() -> None:
         if options.what != "reviews":
             obtain(VECTORS, re.escape(vectors.name), vectors)
             print(f"Vectors: {vectors}")
-    except LabError as error:
-        raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit("\nStopped. Run this again to go on where it stopped.") from None
 

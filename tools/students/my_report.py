@@ -312,26 +312,22 @@ def run_table(runs: pd.DataFrame) -> str:
     return "\n".join(rows) + "\n\n" + i18n.say(f"Machine: {machines}.")
 
 
-def main() -> int:
-    """Read the command line and write the report; return the exit status."""
+@config.ends_in_a_sentence()
+def main() -> None:
+    """Read the command line and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("notebook", nargs="?", type=Path, default=ROOT / "lab2.ipynb")
     parser.add_argument("pdf", nargs="?", type=Path, default=Path("report.pdf"))
     arguments = parser.parse_args()
-    try:
-        work = Work(arguments.notebook)
-        author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
-        block = report.TitleBlock(author, contents=False)
-        content = pages(work, config.output_folder())
-        written = report.write(content, arguments.notebook.parent, arguments.pdf, False, block)
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
+    work = Work(arguments.notebook)
+    author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
+    block = report.TitleBlock(author, contents=False)
+    content = pages(work, config.output_folder())
+    written = report.write(content, arguments.notebook.parent, arguments.pdf, False, block)
     print(f"Wrote {written}. Hand it in with {arguments.notebook.name}.")
     if work.missing:
         print(f"Still empty: {', '.join(work.missing)}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

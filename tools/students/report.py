@@ -397,8 +397,9 @@ def fence(text: str, language: str = "") -> str:
     return f"\n\n{ticks}{language}\n{text}\n{ticks}\n\n"
 
 
-def main() -> int:
-    """Read the command line and write the report; return the exit status."""
+@config.ends_in_a_sentence()
+def main() -> None:
+    """Read the command line and write the report."""
     parser = argparse.ArgumentParser(description="Turn an executed notebook into a PDF.")
     parser.add_argument("notebook", nargs="?", type=Path, default=Path("build/lab2.ipynb"))
     parser.add_argument("pdf", nargs="?", type=Path, default=Path("build/report.pdf"))
@@ -406,14 +407,9 @@ def main() -> int:
     parser.add_argument("--no-code", action="store_true", help="leave the code cells out")
     arguments = parser.parse_args()
     block = TitleBlock(arguments.author, datetime.date.today().isoformat())
-    try:
-        written = convert(arguments.notebook, arguments.pdf, not arguments.no_code, block)
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
+    written = convert(arguments.notebook, arguments.pdf, not arguments.no_code, block)
     print(f"Wrote {written}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

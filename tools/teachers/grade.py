@@ -25,7 +25,7 @@ from grading import gradebook, graded, key, marking, pages, people, self_test, s
 from grading.sandbox import program
 from grading.submissions import Submission
 from lab.base import files, i18n, machine
-from lab.config import LabError
+from lab.config import LabError, ends_in_a_sentence
 from tools.teachers import student_edition
 
 GRADES = ROOT / "build" / "grades"
@@ -86,7 +86,8 @@ def _keys(ones: Sequence[Submission]) -> tuple[dict[str, key.Key], str]:
     return keys, present
 
 
-def main() -> int:
+@ends_in_a_sentence()
+def main() -> None:
     """Read the command line, and grade."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("submissions", type=Path)
@@ -97,21 +98,16 @@ def main() -> int:
     parser.add_argument("--unsafe", action="store_true", help="without a wall, if there is none")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    try:
-        wall = program.find_wall() or ("none" if options.unsafe else "")
-        if not wall:
-            raise LabError(NO_WALL)
-        everybody = grade(options.submissions, GRADES, wall, options.only, options.roster)
-        if options.gradebook:
-            text, count = gradebook.fill(options.gradebook, everybody, options.column)
-            files.write_atomically(GRADES / "gradebook.csv", text.encode("utf-8"))
-            print(f"{count} rows of {GRADES / 'gradebook.csv'} have points.")
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
+    wall = program.find_wall() or ("none" if options.unsafe else "")
+    if not wall:
+        raise LabError(NO_WALL)
+    everybody = grade(options.submissions, GRADES, wall, options.only, options.roster)
+    if options.gradebook:
+        text, count = gradebook.fill(options.gradebook, everybody, options.column)
+        files.write_atomically(GRADES / "gradebook.csv", text.encode("utf-8"))
+        print(f"{count} rows of {GRADES / 'gradebook.csv'} have points.")
     print(f"{len(everybody)} rows in {GRADES / 'grades.csv'}; see summary.html and to_read.html.")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

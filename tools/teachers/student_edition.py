@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 from grading import key
 from lab.base import i18n
-from lab.config import LabError
+from lab.config import LabError, ends_in_a_sentence
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
 
@@ -177,6 +177,7 @@ def put_aside(folder: Path, archive: Path) -> None:
     print(f"{folder} holds work that is not of the edition. It is now {old}.")
 
 
+@ends_in_a_sentence()
 def main() -> None:
     """Make the student's edition in the folder that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -185,12 +186,9 @@ def main() -> None:
     options = parser.parse_args()
     other = f"-{options.edition}" if options.edition != i18n.ENGLISH else ""
     folder = (options.folder or ROOT / "build" / f"student{other}").resolve()
-    try:
-        content = contents(options.edition)
-        archive = write(folder, content)
-        key.store(edition_of(content), options.edition)
-    except LabError as error:
-        raise SystemExit(f"{error}") from None
+    content = contents(options.edition)
+    archive = write(folder, content)
+    key.store(edition_of(content), options.edition)
     size = archive.stat().st_size / 1e6
     print(f"Wrote {folder} ({len(content)} files) and {archive.name} ({size:.1f} MB).")
 

@@ -30,7 +30,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from lab.base import files, i18n
-from lab.config import LabError
+from lab.config import LabError, ends_in_a_sentence
 from lab.exercises import answer_cells
 
 NAME = "lab2"
@@ -207,19 +207,17 @@ msgstr ""
 """
 
 
+@ends_in_a_sentence()
 def main() -> None:
     """Read the command line, and write the notebook or the translations' file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("language")
     parser.add_argument("--extract", action="store_true", help="take in new English texts")
     options = parser.parse_args()
-    try:
-        if options.extract:
-            print(f"{extract(options.language)} texts are to be translated.")
-        else:
-            print(f"Wrote {make(options.language)}. Execute it, if code has changed.")
-    except LabError as error:
-        raise SystemExit(f"{error}") from None
+    if options.extract:
+        print(f"{extract(options.language)} texts are to be translated.")
+    else:
+        print(f"Wrote {make(options.language)}. Execute it, if code has changed.")
 
 
 if __name__ == "__main__":
