@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,69 +46,74 @@ def seed_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 class Difference(NamedTuple):
-    """The difference of two mean accuracies, with its 95 % interval and what could be seen."""
+    """The difference of two mean accuracies: how sure it is, and what could have been seen."""
 
     mean: float
     low: float
     high: float
-    detectable: float  # a true difference of this size is found in four of five repetitions
+    detectable: float  # a true difference of this size is supported in four of five repetitions
+    p: float  # the probability of so large a difference, were the two networks equally good
 
 
-def paired_difference(
-    first: NDArray[Any], second: NDArray[Any], draws: int = 2000, seed: int = 0
+def variance_over_seeds(right: NDArray[Any]) -> float:
+    """Return the sample variance of a network's accuracy over its runs; 0 for a single run.
+
+    right: (seeds, reviews) whether each answer was right
+    """
+    return right.mean(1).var(ddof=1) if len(right) > 1 else 0.0
+
+
+def variance_over_reviews(*networks: NDArray[Any]) -> float:
+    """Return how much a mean accuracy, or a difference of two, varies with the choice of reviews.
+
+    networks: one or two arrays (seeds, reviews) of answers to the same reviews. They are compared
+    review by review, so that what is hard for both cancels. What a review does with one seed alone
+    is in the variance over the seeds already, and is taken out (Owen, Annals of Applied Statistics
+    1, 2007, on data with two random factors).
+    """
+    means = [right.mean(0) for right in networks]
+    total = (means[0] - sum(means[1:])).var(ddof=1)
+    seeds = [right for right in networks if len(right) > 1]
+    noise = sum(right.var(0, ddof=1).mean() / len(right) for right in seeds)
+    return max(0.0, total - noise) / len(means[0])
+
+
+def difference(
+    first: NDArray[Any], second: NDArray[Any], pairs: int = 1, spread: float | None = None
 ) -> Difference:
-    """Compare two networks that were trained with the same seeds and tested on the same reviews.
+    """Compare two networks by what their runs answered to the same reviews.
 
     first, second: (seeds, reviews) whether each answer was right
+    pairs: how many comparisons the table has; interval and p allow for as many (Bonferroni)
+    spread: the variance over seeds that `detectable` takes for both; by default their mean
 
-    Hierarchical bootstrap: each draw takes seeds with replacement, then reviews, the same for both
-    networks. Two corrections keep the interval honest where seeds are few (the tests measure how
-    often it holds the truth). The seeds' part of a draw is stretched by sqrt(n / (n - 1)) and by
-    Student's t against the normal. And what a review does with one seed only is in the seeds' part
-    already, so its share is taken out of the reviews' part: the plain bootstrap counts it three
-    times (Owen, Annals of Applied Statistics 1, 2007). With one seed the interval speaks of the
-    reviews alone.
-    Raises ValueError if the two do not have the same shape.
+    Welch's t-test on the accuracies of the runs, with one part more in the standard error: other
+    reviews might have been drawn. The degrees of freedom are Satterthwaite's; the reviews are so
+    many that their part counts as known. Seeds are not paired: a number in common does not make two
+    runs alike. Of a single run nothing is known but what it answered: its spread counts as zero.
+    Raises ValueError if the two did not answer the same number of reviews.
     """
-    if first.shape != second.shape or first.ndim != 2:
+    if first.ndim != 2 or first.shape[1:] != second.shape[1:]:
         shapes = f"{first.shape}, {second.shape}"
-        raise ValueError(f"two arrays (seeds, reviews) of one shape, not {shapes}")
-    difference = first.astype(float) - second.astype(float)
-    seeds, reviews = difference.shape
-    generator = np.random.default_rng(seed)
-    # reviews with the same mean over the seeds are alike: draw how many there are of each kind
-    kinds, sizes = np.unique(difference.mean(0), return_counts=True)
-    counts = generator.multinomial(reviews, sizes / reviews, size=draws)  # (draws, kinds)
-    of_reviews = counts @ kinds / reviews - difference.mean()  # (draws,)
-    sample = generator.integers(seeds, size=(draws, seeds))
-    of_seeds = difference.mean(1)[sample].mean(1) - difference.mean()
-    means = difference.mean() + _common_part(difference) * of_reviews + _stretch(seeds) * of_seeds
-    low, high = np.quantile(means, [0.025, 0.975])
-    # 80 % power at the 5 % level, two-sided
-    detectable = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * means.std()
-    return Difference(difference.mean(), low, high, detectable)
+        raise ValueError(f"two arrays (seeds, reviews) with the same reviews, not {shapes}")
+    mean = first.mean() - second.mean()
+    runs = np.array([len(first), len(second)])
+    own = np.array([variance_over_seeds(right) for right in (first, second)])
+    of_reviews = variance_over_reviews(first, second)
+    error, student = _error(own, runs, of_reviews)
+    half = student.ppf(1 - 0.025 / pairs) * error
+    p = 2 * student.sf(abs(mean) / error) if error else float(mean == 0)
+    error, student = _error(np.full(2, own.mean() if spread is None else spread), runs, of_reviews)
+    detectable = (student.ppf(1 - 0.025 / pairs) + student.ppf(0.8)) * error
+    return Difference(mean, mean - half, mean + half, detectable, min(1.0, pairs * p))
 
 
-def _common_part(difference: NDArray[Any]) -> float:
-    """Return the part (0 to 1) of the spread over reviews that all seeds have in common.
-
-    difference: (seeds, reviews). The variance over the seeds is noise of single answers; a mean
-    over n seeds keeps one n-th of it.
-    """
-    seeds, _ = difference.shape
-    total = difference.mean(0).var()
-    if seeds == 1 or total == 0:
-        return 1.0
-    noise = difference.var(0, ddof=1).mean() / seeds
-    return math.sqrt(max(0.0, 1 - noise / total))
-
-
-def _stretch(seeds: int) -> float:
-    """Return by how much the spread of so few seeds is widened."""
-    if seeds == 1:
-        return 1.0
-    student = stats.t.ppf(0.975, seeds - 1) / stats.norm.ppf(0.975)
-    return math.sqrt(seeds / (seeds - 1)) * student
+def _error(variance: NDArray[Any], runs: NDArray[Any], of_reviews: float) -> tuple[float, Any]:
+    """Return the standard error of a difference, and Student's distribution that goes with it."""
+    parts = variance / runs
+    squared = sum(part**2 / (n - 1) for part, n in zip(parts, runs, strict=True) if part)
+    total = parts.sum() + of_reviews
+    return math.sqrt(total), stats.t(total**2 / squared if squared else math.inf)
 
 
 def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
@@ -127,7 +132,7 @@ def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
 def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
     """Return one row per network: runs, their mean accuracy (%) with a 95 % interval, min and max.
 
-    correct: (seeds, reviews) for each network. The interval is `paired_difference`'s from a network
+    correct: (seeds, reviews) for each network. The interval is that of `difference` to a network
     that is never right. Two runs say next to nothing about a third: Student's t for them is 12.7.
     So below three runs the interval speaks of the reviews alone, and min and max tell the rest.
     """
@@ -135,7 +140,7 @@ def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
     for name, right in correct.items():
         accuracy = 100 * right.mean(1)
         runs = right if len(right) > 2 else right.mean(0, keepdims=True)  # (seeds or 1, reviews)
-        mean, low, high, _ = paired_difference(runs, np.zeros_like(runs))
+        mean, low, high, *_ = difference(runs, np.zeros_like(runs[:1]))
         interval = 100 * mean, 100 * low, 100 * high
         rows[name] = (len(right), *interval, accuracy.min(), accuracy.max())
     columns = ["runs", "mean", "low", "high", "min", "max"]
@@ -153,27 +158,32 @@ def compare(
 ) -> pd.DataFrame:
     """Return one row per pair of networks: the difference in points, and whether it is supported.
 
-    correct: (seeds, reviews) for each network, from the same seed on; a pair is compared by the
-    seeds that both have. pairs: by default all
-    The interval is `paired_difference`'s; p is McNemar's on the median seeds; Holm's correction
-    keeps the chance of even one false finding in the whole table at 5 %. A difference is supported
-    if zero is outside the interval and the corrected p is below 0.05.
+    correct: (seeds, reviews) for each network; pairs: by default all
+    Interval and p are those of `difference`, made stricter by the number of pairs: were all
+    networks equally good, one table of 20 would call any pair supported. A difference is supported
+    if p is below 0.05, that is, if zero is outside the interval. `detectable` takes the spread over
+    seeds that all networks have in common. A network with one run is said to have one: its interval
+    knows nothing of the next run, and supports nothing about the network.
     """
-    from statsmodels.stats import multitest  # takes a second, and is needed here alone
+    pairs = list(pairs or itertools.combinations(correct, 2))
+    spread = pooled_variance(correct.values())
+    rows = {}
+    for a, b in pairs:
+        *points, p = difference(correct[a], correct[b], len(pairs), spread)
+        found = "one run" if min(len(correct[a]), len(correct[b])) == 1 else "not shown"
+        found = "yes" if found == "not shown" and p < 0.05 else found
+        rows[f"{a} − {b}"] = (*(100 * value for value in points), p, found)
+    columns = ["points", "low", "high", "detectable", "p", "supported"]
+    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("pair")
 
-    rows = []
-    for a, b in pairs or itertools.combinations(correct, 2):
-        seeds = min(len(correct[a]), len(correct[b]))
-        both = [correct[name][:seeds] for name in (a, b)]
-        difference = paired_difference(*both)
-        medians = [right[median_seed(right)] for right in both]
-        rows.append((f"{a} − {b}", *(100 * value for value in difference), mcnemar(*medians)))
-    columns = ["pair", "points", "low", "high", "detectable", "p"]
-    table = pd.DataFrame(rows, columns=columns).set_index("pair")
-    table["p (Holm)"] = multitest.multipletests(table["p"], method="holm")[1]
-    outside = (table["low"] > 0) | (table["high"] < 0)
-    table["supported"] = np.where(outside & (table["p (Holm)"] < 0.05), "yes", "not shown")
-    return table
+
+def pooled_variance(networks: Iterable[NDArray[Any]]) -> float:
+    """Return the variance over seeds that networks (seeds, reviews) share: the weighted mean."""
+    several = [right for right in networks if len(right) > 1]
+    freedom = [len(right) - 1 for right in several]
+    return (
+        float(np.average([*map(variance_over_seeds, several)], weights=freedom)) if several else 0.0
+    )
 
 
 def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) -> pd.DataFrame:
