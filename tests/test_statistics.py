@@ -15,7 +15,8 @@ from torch import nn
 import utils
 from lab import config
 from lab.analysis import figures, statistics, tables, widget
-from lab.experiments import run_lists
+from lab.analysis.simulation import Network, Population, count_verdicts
+from lab.experiments import reference, run_lists
 
 
 def coins(generator, accuracy, shape):
@@ -58,59 +59,104 @@ def test_mcnemar_false_positives_and_power(draws):
     assert near(found, power, draws, 3)
 
 
-@pytest.mark.parametrize("seeds", [1, 2, 3, 10])
-@pytest.mark.parametrize("difficulty", [0.0, 0.25])
-@draws(400)
-def test_interval_covers_the_true_difference(seeds, difficulty, draws):
-    """Networks that differ from seed to seed, and reviews that are hard for all of them, or not."""
-    generator = np.random.default_rng(seeds)
-    spread = 0.0 if seeds == 1 else 0.02
-    answers = []
-    for _ in range(draws):
-        effect = generator.normal(0, spread, (2, seeds)) + np.array([[0.01], [-0.01]])
-        review = np.clip(generator.normal(0.75, difficulty, 500), 0.1, 0.9)
-        first, second = generator.random((2, seeds, 500)) < review + effect[:, :, None]
-        answers.append(statistics.paired_difference(first, second, draws=400))
-    covered = [answer.low <= 0.02 <= answer.high for answer in answers]
-    assert near(np.mean(covered), 0.95, draws, 2.75)
+OFFICIAL, QUICK = (6, 5, 25_000), (3, 3, 2000)  # networks, seeds, reviews
 
 
-@draws(400)
-def test_detectable_difference_is_found_four_times_in_five(draws):
+@pytest.fixture(scope="session")
+def population():
+    """The official test's reviews, as the gated networks judged them."""
+    runs, _ = reference.find("tuned", "official")
+    runs = runs[runs["network"].isin(["LSTM-256", "GRU-256"])]
+    return Population.of(reference.predictions(runs, "official"))
+
+
+def test_a_drawn_network_has_its_accuracy_and_its_spread(population):
+    networks = [Network(0.9, 0.002), Network(0.8, 0.02)]
+    places = [population.place(network) for network in networks]
+    answers = population.answers(np.random.default_rng(0), places, 300, 5000)
+    for network, right in zip(networks, answers.values(), strict=True):
+        accuracy = right.mean(1)
+        assert accuracy.mean() == pytest.approx(network.accuracy, abs=0.012)  # of 5000 reviews
+        noise = statistics.Summary.of(right).noise * 300 / 5000
+        assert accuracy.var() - noise == pytest.approx(network.spread**2, rel=0.3, abs=2e-6)
+
+
+def is_share(found, least, most, count):
+    """Can a share that was found in so many experiments be one from least to most?"""
+    return (
+        stats.binomtest(round(found * count), count, least, alternative="less").pvalue > 0.003
+        and stats.binomtest(round(found * count), count, most, alternative="greater").pvalue > 0.003
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "spread", "count"),
+    [
+        *((QUICK, spread, 100) for spread in (0.004, 0.02)),
+        *((OFFICIAL, spread, 40) for spread in (0.004, 0.02)),
+        *(
+            pytest.param(size, spread, 500, marks=pytest.mark.long)
+            for size in (QUICK, OFFICIAL, (6, 3, 25_000))
+            for spread in (0.002, 0.004, 0.01, 0.02, None)
+        ),
+    ],
+)
+def test_the_rule_keeps_its_promises(population, size, spread, count):
+    """Equal networks; then one that is worse by what is called detectable. None: one is unsteady.
+
+    The reviews are those of the official test, the spreads those of the stored runs.
+    """
+    number, seeds, reviews = size
+    networks = [Network(0.9, spread or 0.004)] * number
+    if spread is None:
+        networks[-1] = Network(0.9, 0.02)
+    said = count_verdicts(population, networks, seeds, reviews, count)
+    assert is_share(said["false"], 0, 0.05, count)
+    assert is_share(said["covered"], 0.93, 0.97, count * (number // 2))
+    if spread:
+        worse = [Network(0.9 - said["detectable"] / 100, spread), *networks[1:]]
+        said = count_verdicts(population, worse, seeds, reviews, count)
+        assert is_share(said["found"], 0.75, 0.85, count)
+
+
+def test_welchs_test_is_that_of_scipy_where_reviews_are_without_number():
     generator = np.random.default_rng(0)
-    found = 0
-    for _ in range(draws):
-        size = statistics.paired_difference(*coins(generator, 0.8, (2, 1, 2000)), 400).detectable
-        first = coins(generator, 0.8 + size / 2, (1, 2000))
-        second = coins(generator, 0.8 - size / 2, (1, 2000))
-        found += statistics.paired_difference(first, second, draws=400).low > 0
-    assert near(found / draws, 0.8, draws, 2.5)
+    rates = generator.normal(0.8, 0.02, 4), generator.normal(0.75, 0.05, 3)
+    answers = [np.arange(200_000) < (200_000 * rate)[:, None] for rate in rates]
+    ours = statistics.difference(*answers)
+    welch = stats.ttest_ind(*(right.mean(1) for right in answers), equal_var=False)
+    assert ours.p == pytest.approx(welch.pvalue, rel=0.02)
+    low, high = welch.confidence_interval()
+    assert (ours.low, ours.high) == pytest.approx((low, high), rel=0.02)
 
 
-def test_difference_refuses_what_is_not_paired():
-    with pytest.raises(ValueError, match="of one shape"):
-        statistics.paired_difference(np.ones((2, 5)), np.ones((2, 6)))
+def test_of_single_runs_the_reviews_alone_are_known():
+    generator = np.random.default_rng(0)
+    first, second = coins(generator, [[0.8], [0.7]], (2, 4000))[:, None]
+    ours = statistics.difference(first, second)
+    known = stats.ttest_rel(*(right[0].astype(float) for right in (first, second)))
+    assert ours.p == pytest.approx(known.pvalue, rel=0.01)
+    table = statistics.compare({"a": first, "b": second})
+    assert table["supported"].tolist() == ["one run"]
 
 
-def test_compare_is_strict_over_a_family_and_sees_what_is_there():
+def test_difference_refuses_other_reviews():
+    with pytest.raises(ValueError, match="the same reviews"):
+        statistics.difference(np.ones((2, 5)), np.ones((2, 6)))
+
+
+def test_compare_is_stricter_the_more_pairs_there_are():
     generator = np.random.default_rng(1)
-    equal = {name: coins(generator, 0.8, (3, 1000)) for name in "abcd"}
-    pairs = [(a, b) for a in "abcd" for b in "abcd" if a < b]
-    table = statistics.compare(equal, pairs)
-    assert (table["p (Holm)"] >= table["p"]).all() and (table["supported"] == "not shown").all()
-    equal["a"] = coins(generator, 0.9, (3, 1000))
-    supported = statistics.compare(equal, pairs)["supported"]
-    assert supported.index[supported == "yes"].tolist() == ["a − b", "a − c", "a − d"]
-
-
-def test_a_pair_is_compared_by_the_seeds_that_both_have():
-    generator = np.random.default_rng(2)
-    correct = {name: coins(generator, 0.8, (seeds, 500)) for name, seeds in zip("abc", (5, 5, 3))}
+    correct = {name: coins(generator, 0.8, (3, 1000)) for name in "abcd"}
+    correct["a"] = coins(generator, 0.9, (5, 1000))  # the numbers of seeds may differ
     table = statistics.compare(correct)
-    for a, b, seeds in (("a", "b", 5), ("a", "c", 3), ("b", "c", 3)):
-        alone = statistics.paired_difference(correct[a][:seeds], correct[b][:seeds])
-        row = table.loc[f"{a} − {b}", ["points", "low", "high", "detectable"]]
-        assert row.tolist() == [100 * value for value in alone]
+    alone = statistics.difference(correct["a"], correct["b"])
+    assert table.loc["a − b", "p"] == pytest.approx(6 * alone.p)
+    assert table.loc["a − b", "low"] < 100 * alone.low
+    supported = table.index[table["supported"] == "yes"].tolist()
+    assert supported == ["a − b", "a − c", "a − d"]
+    zero_outside = (table["low"] > 0) | (table["high"] < 0)
+    assert ((table["p"] < 0.05) == zero_outside).all()
 
 
 def test_seed_table_counts_collapsed_runs():

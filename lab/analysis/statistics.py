@@ -51,31 +51,33 @@ class Difference(NamedTuple):
     mean: float
     low: float
     high: float
-    detectable: float  # a true difference of this size is supported in four of five repetitions
+    detectable: float  # a true difference of this size is supported in four of five experiments
     p: float  # the probability of so large a difference, were the two networks equally good
 
 
-def variance_over_seeds(right: NDArray[Any]) -> float:
-    """Return the sample variance of a network's accuracy over its runs; 0 for a single run.
+class Summary(NamedTuple):
+    """What the answers of a network's runs say of it.
 
-    right: (seeds, reviews) whether each answer was right
+    accuracy: (seeds,) of each run
+    by_review: (reviews,) the share of the runs that were right on a review
+    noise: how much `by_review` varies because the runs were few, in the mean of the reviews
     """
-    return right.mean(1).var(ddof=1) if len(right) > 1 else 0.0
 
+    accuracy: NDArray[np.float64]
+    by_review: NDArray[np.float64]
+    noise: float
 
-def variance_over_reviews(*networks: NDArray[Any]) -> float:
-    """Return how much a mean accuracy, or a difference of two, varies with the choice of reviews.
+    @classmethod
+    def of(cls, right: NDArray[Any]) -> Summary:
+        """Return the summary of (seeds, reviews): was the answer right?"""
+        by_review, several = right.mean(0), max(len(right) - 1, 1)
+        noise = (by_review * (1 - by_review)).mean() / several
+        return cls(right.mean(1), by_review, noise)
 
-    networks: one or two arrays (seeds, reviews) of answers to the same reviews. They are compared
-    review by review, so that what is hard for both cancels. What a review does with one seed alone
-    is in the variance over the seeds already, and is taken out (Owen, Annals of Applied Statistics
-    1, 2007, on data with two random factors).
-    """
-    means = [right.mean(0) for right in networks]
-    total = (means[0] - sum(means[1:])).var(ddof=1)
-    seeds = [right for right in networks if len(right) > 1]
-    noise = sum(right.var(0, ddof=1).mean() / len(right) for right in seeds)
-    return max(0.0, total - noise) / len(means[0])
+    @property
+    def variance(self) -> float:
+        """The sample variance of the accuracy over seeds; 0 for a single run."""
+        return self.accuracy.var(ddof=1) if len(self.accuracy) > 1 else 0.0
 
 
 def difference(
@@ -96,24 +98,63 @@ def difference(
     if first.ndim != 2 or first.shape[1:] != second.shape[1:]:
         shapes = f"{first.shape}, {second.shape}"
         raise ValueError(f"two arrays (seeds, reviews) with the same reviews, not {shapes}")
-    mean = first.mean() - second.mean()
-    runs = np.array([len(first), len(second)])
-    own = np.array([variance_over_seeds(right) for right in (first, second)])
-    of_reviews = variance_over_reviews(first, second)
-    error, student = _error(own, runs, of_reviews)
-    half = student.ppf(1 - 0.025 / pairs) * error
-    p = 2 * student.sf(abs(mean) / error) if error else float(mean == 0)
-    error, student = _error(np.full(2, own.mean() if spread is None else spread), runs, of_reviews)
-    detectable = (student.ppf(1 - 0.025 / pairs) + student.ppf(0.8)) * error
-    return Difference(mean, mean - half, mean + half, detectable, min(1.0, pairs * p))
+    both = Summary.of(first), Summary.of(second)
+    return _difference(
+        both, pairs, np.mean([s.variance for s in both]) if spread is None else spread
+    )
 
 
-def _error(variance: NDArray[Any], runs: NDArray[Any], of_reviews: float) -> tuple[float, Any]:
-    """Return the standard error of a difference, and Student's distribution that goes with it."""
+def _difference(both: tuple[Summary, Summary], pairs: int, spread: float) -> Difference:
+    mean = both[0].accuracy.mean() - both[1].accuracy.mean()
+    runs = np.array([len(summary.accuracy) for summary in both])
+    variance = np.array([summary.variance for summary in both])
+    reviews = _variance_over_reviews(*both)
+    error, student = _standard_error(variance, runs, reviews)
+    half = float(student.ppf(1 - 0.025 / pairs) * error)
+    p = float(2 * student.sf(abs(mean) / error)) if error else float(mean == 0)
+    low, high = max(-1.0, mean - half), min(1.0, mean + half)
+    detectable = min(1.0, _detectable(spread, runs, reviews, pairs))
+    return Difference(mean, low, high, detectable, min(1.0, pairs * p))
+
+
+def _variance_over_reviews(first: Summary, second: Summary) -> float:
+    """Return how much the difference of two networks varies with the choice of the reviews.
+
+    They are compared review by review, so that what is hard for both cancels. What a review does
+    with one run alone is in the variance over seeds already, and is taken out (Owen, Annals of
+    Applied Statistics 1, 2007, on data with two random factors).
+    """
+    total = (first.by_review - second.by_review).var(ddof=1)
+    noise = sum(s.noise for s in (first, second) if len(s.accuracy) > 1)
+    return max(0.0, total - noise) / len(first.by_review)
+
+
+def _standard_error(
+    variance: NDArray[Any], runs: NDArray[Any], reviews: float
+) -> tuple[NDArray[Any], Any]:
+    """Return the standard error of a difference, and Student's distribution that goes with it.
+
+    variance: (..., 2), of each network over its seeds; runs: (2,); reviews: their variance
+    """
     parts = variance / runs
-    squared = sum(part**2 / (n - 1) for part, n in zip(parts, runs, strict=True) if part)
-    total = parts.sum() + of_reviews
-    return math.sqrt(total), stats.t(total**2 / squared if squared else math.inf)
+    total = parts.sum(-1) + reviews
+    squared = (parts**2 / np.maximum(runs - 1, 1)).sum(-1)
+    freedom = np.divide(total**2, squared, out=np.full_like(total, np.inf), where=squared > 0)
+    return np.sqrt(total), stats.t(freedom)
+
+
+def _detectable(spread: float, runs: NDArray[Any], reviews: float, pairs: int) -> float:
+    """Return the true difference that is supported in four of five experiments like this one.
+
+    Experiments are drawn in which the accuracy of both networks has the variance `spread` over
+    seeds; a few runs show sometimes more of it, sometimes less.
+    """
+    generator, freedom = np.random.default_rng(0), np.maximum(runs - 1, 1)
+    true = np.where(runs > 1, spread, 0.0)  # (2,)
+    seen = true * generator.chisquare(freedom, (4000, 2)) / freedom
+    error, student = _standard_error(seen, runs, reviews)
+    off = _standard_error(true, runs, reviews)[0] * generator.normal(size=len(seen))
+    return float(np.quantile(student.ppf(1 - 0.025 / pairs) * error - off, 0.8))
 
 
 def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
@@ -166,24 +207,24 @@ def compare(
     knows nothing of the next run, and supports nothing about the network.
     """
     pairs = list(pairs or itertools.combinations(correct, 2))
-    spread = pooled_variance(correct.values())
+    summaries = {name: Summary.of(right) for name, right in correct.items()}
+    spread = pooled_variance(summaries.values())
     rows = {}
     for a, b in pairs:
-        *points, p = difference(correct[a], correct[b], len(pairs), spread)
-        found = "one run" if min(len(correct[a]), len(correct[b])) == 1 else "not shown"
+        both = summaries[a], summaries[b]
+        *points, p = _difference(both, len(pairs), spread)
+        found = "one run" if min(len(s.accuracy) for s in both) == 1 else "not shown"
         found = "yes" if found == "not shown" and p < 0.05 else found
         rows[f"{a} − {b}"] = (*(100 * value for value in points), p, found)
     columns = ["points", "low", "high", "detectable", "p", "supported"]
     return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("pair")
 
 
-def pooled_variance(networks: Iterable[NDArray[Any]]) -> float:
-    """Return the variance over seeds that networks (seeds, reviews) share: the weighted mean."""
-    several = [right for right in networks if len(right) > 1]
-    freedom = [len(right) - 1 for right in several]
-    return (
-        float(np.average([*map(variance_over_seeds, several)], weights=freedom)) if several else 0.0
-    )
+def pooled_variance(networks: Iterable[Summary]) -> float:
+    """Return the variance over seeds that networks have in common: the weighted mean; 0 of none."""
+    pairs = [(summary.variance, len(summary.accuracy) - 1) for summary in networks]
+    freedom = sum(n for _, n in pairs)
+    return sum(variance * n for variance, n in pairs) / freedom if freedom else 0.0
 
 
 def reliability(probability: NDArray[Any], label: NDArray[Any], bins: int = 10) -> pd.DataFrame:

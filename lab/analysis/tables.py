@@ -99,7 +99,7 @@ def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
 def show_comparison(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of `compare` as a page shows it: points with one digit, p with three."""
     points = dict.fromkeys(["points", "low", "high", "detectable"], 1)
-    return table.round(points | dict.fromkeys(["p", "p (Holm)"], 3))
+    return table.round(points | dict.fromkeys(["p"], 3))
 
 
 def ablation_table(results: pd.DataFrame) -> pd.DataFrame:
