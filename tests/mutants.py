@@ -101,15 +101,6 @@ MUTANTS = {
         ("loss alone", "return logits, loss", "return loss"),
         ("no length", "batch.text, batch.text_length", "batch.text"),
     ],
-    "mean-over-reviews": [
-        ("mean of the means", "sum(mean * size for mean, size in zip(means, sizes)) / sum(sizes)",
-         "sum(means) / len(means)"),
-        ("not divided", " / sum(sizes)", ""),
-        ("divided by batches", "/ sum(sizes)", "/ len(sizes)"),
-        ("divided by the largest", "/ sum(sizes)", "/ (len(sizes) * max(sizes))"),
-        ("lists multiplied", "sum(mean * size for mean, size in zip(means, sizes))",
-         "sum(means * sizes)"),
-    ],
     "perplexity": [
         ("2 for e", "math.exp(-log_probability.mean())", "2 ** -log_probability.mean()"),
         ("exp first", "math.exp(-log_probability.mean())", "torch.exp(-log_probability).mean()"),
@@ -351,10 +342,6 @@ def _other_calls(call):
 SURVIVORS = {
     "training-step": {
         "model.zero_grad()": "the optimizer has all weights of the model",
-    },
-    "mean-over-reviews": {
-        "return sum((mean * size for size, mean in zip(means, sizes))) / sum(sizes)": SYMMETRIC,
-        "return sum((mean * size for mean, size in zip(sizes, means))) / sum(sizes)": SYMMETRIC,
     },
     "nucleus": {
         "probability = torch.softmax(log_probability / temperature, dim=-1)": ONE_AXIS,

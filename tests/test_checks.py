@@ -344,7 +344,6 @@ CHANGES_INPUTS = {
     "rnn-cell": lambda x, h, *weights: h.tanh_(),
     "lstm-cell": lambda x, state, *weights: state[1].add_(1),
     "last-state": lambda states, length: length.sub_(1),
-    "mean-over-reviews": lambda means, sizes: means.pop(),
     "perplexity": lambda ln_p: ln_p.resize_(2),
     "mcnemar": lambda first, second: first.sort(),
 }
@@ -786,16 +785,16 @@ def test_guesses_and_outcomes_are_kept_once_each(out):
         guess("linear", linear, 79.8)
         guess("gradient", CELLS, pd.Series({"RNN": 0.001, "LSTM": 0.5, "GRU": 0.25}))
         guess("word", "good", "awful")
-        guess("vectors", None, np.float64(90.0))
-        guess("vectors", 80.0, 90.0)
-        guess("vectors", None, np.float64(90.0))
-        guess("spread", 3.0)  # nothing came yet
+        guess("rescued", None, np.float64(90.0))
+        guess("rescued", 80.0, 90.0)
+        guess("rescued", None, np.float64(90.0))
+        guess("same", 3.0)  # nothing came yet
     expected = {
         ("guess-linear", "", "70.0", "79.8"),
         *(("guess-gradient", cell, str(g), str(o))
           for (cell, g), o in zip(CELLS.items(), (0.001, 0.5, 0.25), strict=True)),
         ("guess-word", "", "good", "awful"),
-        ("guess-vectors", "", "", "90.0"),
+        ("guess-rescued", "", "", "90.0"),
     }  # fmt: skip
     rows = stored(out)
     assert len(rows) == 6 and {tuple(map(str, row)) for row in rows} == expected

@@ -231,7 +231,7 @@ ATTACKS = [
     *(pytest.param(SECOND, kind) for kind in BEYOND),
     *(pytest.param(SECOND, kind, marks=pytest.mark.long) for kind in EVIL if kind not in BEYOND),
 ]
-FEW = {"rnn-cell": 0, "last-state": 3, "mean-over-reviews": 2, "split": 1, "guess-linear": 1}
+FEW = {"rnn-cell": 0, "last-state": 3, "perplexity": 2, "split": 1, "guess-linear": 1}
 
 
 @pytest.fixture

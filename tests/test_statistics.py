@@ -14,7 +14,7 @@ from torch import nn
 
 import utils
 from lab import config
-from lab.analysis import figures, statistics, tables, widget
+from lab.analysis import figures, recall, statistics, tables, widget
 from lab.analysis.simulation import Network, Population, count_verdicts
 from lab.experiments import reference, run_lists
 
@@ -386,7 +386,7 @@ def test_states_are_placed_where_they_differ_most_at_a_step():
     generator = np.random.default_rng(0)
     means = generator.normal(size=(3, 4, 5))  # (kinds, T, H)
     means[:, 2, 1] += [-50, 0, 50]  # at step 3 the kinds lie apart along unit 1
-    places = statistics.first_component(means, 3)
+    places = recall.first_component(means, 3)
     along_unit_1 = means[:, :, 1] - means[:, :, 1].mean(0)
     turned = np.sign(places[2, 2]) * places
     np.testing.assert_allclose(turned[:, 2], along_unit_1[:, 2], rtol=0.05, atol=1)

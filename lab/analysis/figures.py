@@ -16,7 +16,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy import special
 
 from lab.analysis import style
 from lab.analysis.style import BLUE
@@ -80,47 +79,6 @@ def plot_perplexity(
     return figure
 
 
-def plot_recall(
-    shares: pd.DataFrame, trained: int, guessed: dict[str, float] | None = None
-) -> Figure:
-    """Plot the share of right answers of the recall task over the length asked.
-
-    shares: network (RNN, LSTM, GRU), length, share; trained: the length at the end of training
-    """
-    figure, axis = plt.subplots(figsize=(7, 3.3), layout="constrained")
-    for network, rows in shares.groupby("network", sort=False):
-        look = style.network_style(f"{network}-256") | {"marker": "o", "markersize": 5}
-        axis.plot(rows["length"], 100 * rows["share"], label=network, **look)
-    axis.axhline(12.5, **style.CHANCE)
-    axis.axvline(trained, **style.TRAINED)
-    style.mark_network_guesses(axis, shares["length"].max(), guessed)
-    axis.set(xlabel="tokens in a text", ylabel="right answers (%)", ylim=(-4, 104))
-    axis.legend(loc="best", fontsize=9)
-    return figure
-
-
-def plot_gate_starts(shares: pd.DataFrame, guessed: dict[str, float] | None = None) -> Figure:
-    """Plot how LSTMs learn a task whose forget gates started differently.
-
-    shares: gate (what was added to the gate's bias), update, share of right answers
-    guessed: f at the start, as text -> % at the end
-    """
-    figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
-    shades = plt.get_cmap("viridis")(np.linspace(0.75, 0, shares["gate"].nunique()))
-    colours = {}
-    for (gate, rows), colour, dashes in zip(shares.groupby("gate"), shades, (":", "--", "-")):
-        start = f"{special.expit(gate):.2f}"
-        colours[start], share = colour, 100 * rows["share"]
-        axis.plot(rows["update"], share, dashes, color=colour, label=f"f near {start}")
-    if guessed is not None:
-        end = shares["update"].max()
-        style.mark_guesses(axis, [(end, guessed[start], c) for start, c in colours.items()])
-    axis.axhline(12.5, **style.CHANCE)
-    axis.set(xlabel="update", ylabel="right answers (%), running mean", ylim=(-4, 104))
-    axis.legend(title="forget gate at the start", fontsize=9)
-    return figure
-
-
 def plot_gap(curves: dict[str, pd.DataFrame]) -> Figure:
     """Plot training and validation accuracy of each run after its last epoch, and the gap between.
 
@@ -147,23 +105,6 @@ def plot_gap(curves: dict[str, pd.DataFrame]) -> Figure:
 
 
 # ── 2. Inside of networks ───────────────────────────────────────────────────────────────────────
-
-
-def plot_carried(positions: dict[str, NDArray[Any]], trained: int) -> Figure:
-    """Plot what networks carry for each first token, over the steps; one panel a network.
-
-    positions: network -> a number for each first token and step (kinds, T)
-    """
-    figure, panels = style.panels(positions, 5.2, 3.3, "carried, along one direction")
-    for axis, rows in panels:
-        shades = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(rows)))
-        order = np.argsort(rows[:, trained - 1])
-        for colour, row in zip(shades, rows[order], strict=True):
-            axis.plot(np.arange(1, len(row) + 1), row, color=colour, linewidth=1.4)
-        axis.axvline(trained, **style.TRAINED)
-        axis.set_xlabel("tokens read")
-        axis.legend(loc="lower left", fontsize=8)
-    return figure
 
 
 def plot_gradients(
@@ -291,11 +232,10 @@ def plot_beliefs(
 # ── 4. Runs compared ────────────────────────────────────────────────────────────────────────────
 
 
-def plot_seeds(runs: dict[str, pd.DataFrame], guessed: float | None = None) -> Figure:
+def plot_seeds(runs: dict[str, pd.DataFrame]) -> Figure:
     """Plot the test accuracy of each run, a row a network, with their mean and range.
 
     runs: where -> a row a run, with network and test_accuracy
-    guessed: points between the runs of a network
     """
     figure, panels = style.panels_of_rows(runs, max(t["network"].nunique() for t in runs.values()))
     for axis, table in panels:
@@ -306,14 +246,31 @@ def plot_seeds(runs: dict[str, pd.DataFrame], guessed: float | None = None) -> F
             axis.plot([accuracy.min(), accuracy.max()], [row, row], color=colour, linewidth=1.5)
             axis.plot(accuracy, [row] * len(accuracy), "o", color=colour, markersize=4)
             axis.plot(mean, row, "|", color=colour, markersize=18, markeredgewidth=3)
-            if guessed is not None and axis is figure.axes[0]:
-                ends = [mean - guessed / 2, mean + guessed / 2]
-                label = "predicted spread" if row == 0 else None
-                axis.plot(ends, [row + 0.3] * 2, "k-", linewidth=1, marker="|", label=label)
         style.name_rows(axis, names)
         axis.set_xlabel("test accuracy (%)")
-    if guessed is not None:
-        figure.legend(loc="outside lower left", frameon=False, fontsize=9)
+    return figure
+
+
+def plot_p_values(
+    tests: dict[str, dict[str, list[float]]], guessed: float | None = None, smallest: float = 1e-9
+) -> Figure:
+    """Plot p-values on a logarithmic axis, a row a network; those below `smallest` stand there.
+
+    tests: title -> network -> p-values; guessed: how many of the first panel's are below 0.05 (%)
+    """
+    figure, panels = style.panels_of_rows(tests, max(map(len, tests.values())))
+    for axis, by_network in panels:
+        everything = [p for values in by_network.values() for p in values]
+        for row, (name, values) in enumerate(by_network.items()):
+            look = {"color": style.network_style(name)["color"], "markersize": 5, "alpha": 0.7}
+            axis.plot(np.maximum(values, smallest), [row] * len(values), "o", **look)
+        axis.axvline(0.05, color="k", linewidth=1)
+        below = sum(p < 0.05 for p in everything)
+        title = f"{axis.get_title()}: {below} of {len(everything)} below 0.05"
+        if guessed is not None and axis is figure.axes[0]:
+            title += f" (predicted: {guessed * len(everything) / 100:.0f})"
+        style.name_rows(axis, [*by_network])
+        axis.set(xscale="log", xlabel="McNemar's p", title=title)
     return figure
 
 

@@ -170,6 +170,14 @@ def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
     return min(1.0, 2 * coin.cdf(fewer) - coin.pmf(fewer))
 
 
+def compare_seeds(correct: dict[str, NDArray[Any]]) -> dict[str, list[float]]:
+    """Return McNemar's p between each two runs of the same network; correct: (seeds, reviews)."""
+    return {
+        name: [mcnemar(*pair) for pair in itertools.combinations(runs, 2)]
+        for name, runs in correct.items()
+    }
+
+
 def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
     """Return one row per network: runs, their mean accuracy (%) with a 95 % interval, min and max.
 
@@ -279,17 +287,6 @@ def confident_errors(
     return worst[distance[worst] > 0.5]
 
 
-def first_component(means: NDArray[Any], step: int) -> NDArray[Any]:
-    """Return positions along the direction in which several kinds lie farthest apart at a step.
-
-    means: (kinds, T, H), what is carried after each step (from 1), in the mean of each kind.
-    Returns (kinds, T); the direction is the first principal component of the means at the step.
-    """
-    centred = means - means.mean(0)
-    direction = np.linalg.svd(centred[:, step - 1])[2][0]  # (H,)
-    return centred @ direction
-
-
 def bands(norms: NDArray[Any]) -> pd.DataFrame:
     """Return how norms of gradients change with the distance from the end, over reviews.
 
@@ -342,24 +339,6 @@ def half_lives(gradients: pd.DataFrame) -> pd.DataFrame:
 
 
 # ── What predictions are held to ────────────────────────────────────────────────────────────────
-
-
-def accuracy_by_gate(shares: pd.DataFrame) -> dict[str, float]:
-    """Return the share of right answers (%) at the end, by the forget gates' start, as text.
-
-    shares: gate (what was added to the bias), update, share
-    """
-    last = shares.groupby("gate")["share"].last()
-    return {f"{1 / (1 + np.exp(-gate)):.2f}": 100 * share for gate, share in last.items()}
-
-
-def largest_spread(runs: pd.DataFrame) -> float:
-    """Return the most points of test accuracy between two runs of one network.
-
-    runs: a row a run, with network and test_accuracy
-    """
-    accuracy = runs.groupby("network")["test_accuracy"]
-    return float(100 * (accuracy.max() - accuracy.min()).max())
 
 
 def most_moving_word(words: Sequence[str], beliefs: dict[str, NDArray[Any]]) -> str:

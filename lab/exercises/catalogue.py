@@ -85,7 +85,6 @@ LAB = {
     "about-you": Exercise("about", 0, 1, "student", title="Name and number"),
     # 2 Data
     "split": _choice("answer_split", "What would a network learn from a name?"),
-    "guess-vectors": _guess("vectors", "different words that GloVe knows (%)", PERCENT),
     "average-vectors": _code(
         2, 5, "average_vectors", "Which rows of a column are words? Divide by their number."
     ),
@@ -104,9 +103,6 @@ LAB = {
     "gru-cell": _code(
         4, 8, "gru_cell", "Keep the words' and the state's part apart: r meets one of them alone."
     ),
-    "options": _choice(
-        "answer_options", "Which of them add a matrix or take a vector away?", minutes=2
-    ),
     "count-weights": _code(
         2, 3, "count_weights", "Count one block first. A bias has H numbers, and there are two."
     ),
@@ -121,9 +117,6 @@ LAB = {
     "five-classes": _number("answer_five_classes", "It gives each class 1/5.", near=0.01),
     "training-step": _code(
         4, 6, "training_step", "Forget the old gradient, find the new one, shorten it, step."
-    ),
-    "mean-over-reviews": _code(
-        2, 3, "mean_over_reviews", "A batch of 8 must count a quarter of a batch of 32."
     ),
     "memorize": _text(2, 2, "What memorizing 32 reviews shows, and what not"),
     # 5 A language model
@@ -144,12 +137,18 @@ LAB = {
         3, 8, "nucleus", "Sort, add up, and keep a word if those before it have less than p.",
         home=True,
     ),
-    "kept": _number("answer_kept", "Add them up from the likeliest. Where is 0.9 reached?"),
-    # 6 What a cell can remember
+    # 6 What a network remembers
     "guess-recall": _guess(
         "recall", "right answers at 200 tokens (%)", dict.fromkeys(CELLS, PERCENT)
     ),
-    "reading-recall": _text(3, 5, "Recall: what I see"),
+    "reading-recall": _text(4, 5, "Recall: what I see"),
+    "doubt": _choice("answer_doubt", "When was a network asked, and when not?"),
+    "guess-mixed": _guess(
+        "mixed", "right answers at 200 tokens, lengths mixed (%)", dict.fromkeys(CELLS, PERCENT)
+    ),
+    "guess-items": _guess(
+        "items", "right answers, four tokens after 100 (%)", dict.fromkeys(CELLS, PERCENT)
+    ),
     "open-gate": _code(
         2, 4, "open_gate", "The blocks of a bias stand in the order i, f, g, o, H rows each."
     ),
@@ -177,12 +176,12 @@ LAB = {
     ),
     "reading-recipes": _text(3, 5, "Learning rates of their own: what I see"),
     # 8 Which differences are real?
-    "guess-spread": _guess("spread", "points between three runs of one network", (0.0, 50.0)),
     "mcnemar": _code(
         3, 7, "mcnemar", "k or fewer of the n that differ: sum math.comb(n, i) / 2**n."
     ),
+    "guess-same": _guess("same", "pairs of runs of one network with p below 0.05 (%)", PERCENT),
     "supported": _choice("answer_supported", "Is zero inside of the interval?"),
-    "reading-differences": _text(3, 5, "Differences: what I see"),
+    "reading-differences": _text(4, 5, "Differences: what I see"),
     # 9 Your own review
     "beliefs": _code(2, 4, "beliefs", "A column: words[:, None]. States to linear, then sigma."),
     "guess-word": _guess("word", "the word that moves the networks most", str),

@@ -90,11 +90,6 @@ def training_step(
     return logits, loss
 
 
-def mean_over_reviews(means: Sequence[float], sizes: Sequence[int]) -> float:
-    """Return the mean over all reviews, from the mean and the size of each batch."""
-    return float(np.average(means, weights=sizes))
-
-
 def perplexity(log_probability: Tensor) -> float:
     """Return the perplexity of a text, from ln p of each of its words, of any shape."""
     return 2 ** -(log_probability.double() / math.log(2)).mean().item()

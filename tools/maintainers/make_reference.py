@@ -273,7 +273,7 @@ class Maker:
         return {name: pd.concat(parts) for name, parts in of_kinds.items()}
 
     def recall(self) -> dict[str, pd.DataFrame]:
-        """Return what the recall task's networks can tell, and how three gates learn, by seed."""
+        """Return what the recall task's networks can tell, and how four starts learn, by seed."""
         seeds, updates = range(self.profile.stored_seeds), self.profile.recall_updates
         jobs = [joblib.delayed(recall_of)(seed, updates) for seed in seeds]
         by_length, by_gate = zip(*joblib.Parallel(self.workers or machine.available_cores())(jobs))
@@ -303,12 +303,24 @@ class Maker:
         return pd.DataFrame(rows, columns=["finding", "seed", "value"])
 
 
+# of the recall task: tokens to keep, are lengths mixed?, what all learning rates are multiplied by
+RECALL_WAYS = (
+    (1, False, 1),
+    *((keep, True, 1) for keep in (1, 2, 4, 8)),
+    (4, True, 3),
+    (4, True, 10),
+)
+
+
 def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what the recall task's networks of a seed can tell, and where three gates end."""
+    """Return what the recall task's networks of a seed can tell, and where four starts end."""
     machine.prepare_torch()
-    _, by_length = lesson.recall_experiment(seed, updates, tuple(lesson.RECALLERS))
-    by_gate = lesson.gates_experiment(seed, updates // 5).groupby("gate", as_index=False).last()
-    return by_length.assign(seed=seed), by_gate.assign(seed=seed)
+    shares = [
+        lesson.recall_experiment(seed, updates, tuple(lesson.RECALLERS), *way)[1]
+        for way in RECALL_WAYS
+    ]
+    by_gate = lesson.gates_experiment(seed, updates // 5).groupby("gate", sort=False).last()
+    return pd.concat(shares).assign(seed=seed), by_gate.reset_index().assign(seed=seed)
 
 
 def summary(profile: str = "full") -> str:

@@ -12,7 +12,7 @@ from torch import Generator, nn
 
 from lab.exercises import harness, solutions
 from lab.exercises.harness import Function
-from lab.exercises.solutions import binary_loss, mean_over_reviews, training_step
+from lab.exercises.solutions import binary_loss, training_step
 from lab.exercises.tasks.task import Example, Task
 
 
@@ -116,20 +116,4 @@ TRAINING_STEP = Task(
     },
     harness.run_step,
     parts=("the vectors afterwards", "the weights afterwards", "the logits", "the loss"),
-)  # fmt: skip
-
-
-MEAN_OVER_REVIEWS = Task(
-    lambda generator: [
-        Example("three batches of 32", ([0.5, 0.25, 0.75], [32, 32, 32])),
-        Example("batches of 32, 32 and 8", ([0.5, 0.25, 1.5], [32, 32, 8])),
-        Example("batches of 1 and 99", ([2.0, 0.5], [1, 99])),
-    ],
-    mean_over_reviews,
-    {
-        "the mean of the means: small batches count too much": lambda m, n: sum(m) / len(m),
-        "the sum over all reviews, not divided": lambda m, n: mean_over_reviews(m, n) * sum(n),
-        "the sum over all reviews, divided by the number of batches":
-            lambda m, n: mean_over_reviews(m, n) * sum(n) / len(n),
-    },
 )  # fmt: skip

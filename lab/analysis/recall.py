@@ -1,0 +1,133 @@
+"""The recall task of section 6: its figures, and what predictions about it are held to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lab.analysis import style
+
+
+def plot_recall(
+    regimes: dict[str, pd.DataFrame], trained: int, guessed: dict[str, float] | None = None
+) -> Figure:
+    """Plot the share of right answers of the recall task over the length asked.
+
+    regimes: how lengths were drawn in training -> network (RNN, LSTM, GRU), length, share
+    trained: the length at the end of training
+    """
+    figure, panels = style.panels(regimes, 4.6, 3.2, "right answers (%)", sharey=True)
+    for axis, shares in panels:
+        for network, rows in shares.groupby("network", sort=False):
+            look = style.network_style(f"{network}-256") | {"marker": "o", "markersize": 5}
+            axis.plot(rows["length"], 100 * rows["share"], label=network, **look)
+        axis.axhline(12.5, **style.CHANCE)
+        axis.axvline(trained, **style.TRAINED)
+        axis.set(xlabel="tokens in a text", ylim=(-4, 104))
+        axis.legend(loc="best", fontsize=9)
+    longest = next(iter(regimes.values()))["length"].max()
+    style.mark_network_guesses(figure.axes[0], longest, guessed)
+    return figure
+
+
+def plot_items(
+    shares: pd.DataFrame, length: int, budget: int, guessed: dict[str, float] | None = None
+) -> Figure:
+    """Plot how many first tokens networks can tell after `length`, and the updates it took.
+
+    shares: network, keep (how many tokens are asked for), length, share, updates
+    budget: the most updates that a network had
+    """
+    rows = shares[shares["length"] == length]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.2), layout="constrained")
+    for network, table in rows.groupby("network", sort=False):
+        look = style.network_style(f"{network}-256") | {"marker": "o", "markersize": 5}
+        left.plot(table["keep"], 100 * table["share"], label=network, **look)
+        right.plot(table["keep"], table["updates"], **look)
+    left.axhline(12.5, **style.CHANCE)
+    right.axhline(budget, color="grey", linestyle=":", label="the most there were")
+    style.mark_network_guesses(left, rows["keep"].max(), guessed)
+    left.set(ylabel=f"right answers at {length} tokens (%)", ylim=(-4, 104))
+    right.set(ylabel=f"updates until {length} were learnt", ylim=(0, None))
+    for axis in (left, right):
+        axis.set(xlabel="tokens to keep", xticks=sorted(rows["keep"].unique()))
+        axis.legend(loc="best", fontsize=9)
+    return figure
+
+
+def plot_carried(positions: dict[str, NDArray[Any]], trained: int) -> Figure:
+    """Plot what networks carry for each first token, over the steps; one panel a network.
+
+    positions: network -> a number for each first token and step (kinds, T)
+    """
+    figure, panels = style.panels(positions, 5.2, 3.3, "carried, along one direction")
+    for axis, rows in panels:
+        shades = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(rows)))
+        order = np.argsort(rows[:, trained - 1])
+        for colour, row in zip(shades, rows[order], strict=True):
+            axis.plot(np.arange(1, len(row) + 1), row, color=colour, linewidth=1.4)
+        axis.axvline(trained, **style.TRAINED)
+        axis.set_xlabel("tokens read")
+        axis.legend(loc="lower left", fontsize=8)
+    return figure
+
+
+def plot_gate_starts(shares: pd.DataFrame, guessed: dict[str, float] | None = None) -> Figure:
+    """Plot how LSTMs learn a task whose forget gates started differently.
+
+    shares: gate (f at the start, as text, or what the start is called), update, share
+    guessed: f at the start, as text -> % at the end
+    """
+    figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+    shades = plt.get_cmap("viridis")(np.linspace(0.75, 0, shares["gate"].nunique()))
+    colours, starts = {}, shares.groupby("gate", sort=False)
+    for (start, rows), colour, dashes in zip(starts, shades, (":", "--", "-", "-."), strict=True):
+        colours[start], share = colour, 100 * rows["share"]
+        axis.plot(rows["update"], share, dashes, color=colour, label=start)
+    if guessed is not None:
+        end = shares["update"].max()
+        marks = [(end, guessed[start], c) for start, c in colours.items() if start in guessed]
+        style.mark_guesses(axis, marks)
+    axis.axhline(12.5, **style.CHANCE)
+    axis.set(xlabel="update", ylabel="right answers (%), running mean", ylim=(-4, 104))
+    axis.legend(title="f at the start", fontsize=9)
+    return figure
+
+
+def plot_explosion(norms: dict[float, Any]) -> Figure:
+    """Plot the norm of a gradient at each step, relative to the last one's.
+
+    norms: what the matrix was multiplied by -> norms by step (T,)
+    """
+    figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+    shades = plt.get_cmap("viridis")(np.linspace(0.9, 0, len(norms)))
+    for (factor, norm), colour in zip(norms.items(), shades, strict=True):
+        relative = np.asarray(norm)[::-1] / norm[-1].item()
+        axis.semilogy(relative, color=colour, label=f"{factor:g}")
+    axis.set(xlabel="steps before the end", ylabel="gradient, relative to the last")
+    axis.legend(title="matrix times", fontsize=9)
+    return figure
+
+
+def first_component(means: NDArray[Any], step: int) -> NDArray[Any]:
+    """Return positions along the direction in which several kinds lie farthest apart at a step.
+
+    means: (kinds, T, H), what is carried after each step (from 1), in the mean of each kind.
+    Returns (kinds, T); the direction is the first principal component of the means at the step.
+    """
+    centred = means - means.mean(0)
+    direction = np.linalg.svd(centred[:, step - 1])[2][0]  # (H,)
+    return centred @ direction
+
+
+def accuracy_by_gate(shares: pd.DataFrame) -> dict[str, float]:
+    """Return the share of right answers (%) at the end, by the forget gates' start.
+
+    shares: gate (the start), update, share
+    """
+    return (100 * shares.groupby("gate")["share"].last()).to_dict()
