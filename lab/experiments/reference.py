@@ -22,7 +22,7 @@ from lab.experiments.run import RunRecord
 # the lists of runs that are stored, in the order of the files; an ablation's runs have a rung
 LISTS = (
     *("default", "tuning", "tuned", "matched", "ladder"),
-    *("language", "transfer", "readers", "past", "best"),
+    *("language", "language_tuned", "transfer", "readers", "past", "best"),
 )
 
 

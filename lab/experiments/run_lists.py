@@ -110,17 +110,24 @@ def language_list(
     networks: Mapping[str, Network],
     rates: Mapping[str, float],
     seeds: Iterable[int] = (0,),
+    **others: Any,
 ) -> list[Settings]:
     """Return one language model of each network and seed; an epoch is one part of the text.
 
-    rates: cell -> learning rate
+    rates: cell -> learning rate; others: what differs from the default recipe
     """
     parts = profile.stream_parts
     recipe = {"epochs": parts, "patience": parts, "max_length": 40}
     recipe["batch_size"] = profile.stream_batch_size
     return [
         default_settings(
-            profile, f"{name} LM", network, seed, learning_rate=rates[network[0]], **recipe
+            profile,
+            f"{name} LM",
+            network,
+            seed,
+            learning_rate=rates[network[0]],
+            **recipe,
+            **others,
         )
         for seed in seeds
         for name, network in networks.items()

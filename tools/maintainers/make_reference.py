@@ -41,7 +41,17 @@ from lab.notebooks import gradients, lesson, recipes, trainers, transfer
 # what is made, in this order: lists of runs, and tables
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
-    *("counting", "language", "transfer", "readers", "past", "best", "recall", "findings"),
+    *(
+        "counting",
+        "language",
+        "language_tuned",
+        "transfer",
+        "readers",
+        "past",
+        "best",
+        "recall",
+        "findings",
+    ),
 )
 
 
@@ -153,9 +163,10 @@ class Maker:
             units = run_lists.matched_lstm(512, self.corpus.data.vectors.shape[1])
             rate, network = self.own_rates["LSTM-256"], ("LSTM", units, 1)
             runs = [run_lists.tuned_settings(profile, f"LSTM-{units}", network, rate)]
-        elif name == "language":
+        elif name.startswith("language"):
+            recipe = {"recurrent_init": "orthogonal", "decay": True} if "tuned" in name else {}
             rates = lesson.LANGUAGE_RATES
-            runs = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds)
+            runs = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds, **recipe)
         elif name == "transfer":
             tuned = run_lists.tuned_list(profile, lesson.OF_EACH_CELL, self.own_rates)
             starts = self.starts("language", "cell")
