@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import utils
 from lab.exercises import solutions
+from lab.models import initialization
 
 LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
@@ -210,3 +211,20 @@ def test_a_weight_that_the_loss_does_not_need_stays_and_the_others_learn(clip_no
     assert torch.equal(model.unused.detach(), torch.ones(3)) and model.unused.grad is None
     step = (before - model.weight).detach()
     torch.testing.assert_close(step, torch.full((1, 2), min(1.0, clip_norm / 3**0.5)))
+
+
+def test_a_chrono_start_gives_each_unit_a_memory_of_its_own():
+    torch.manual_seed(0)
+    layer, untouched = nn.LSTM(3, 2000), nn.LSTM(3, 2000)
+    untouched.load_state_dict(layer.state_dict())
+    initialization.start_chrono(layer, longest=50)
+    i, f, *_ = (layer.bias_ih_l0 + layer.bias_hh_l0).chunk(4)
+    steps = f.exp()  # sigma(f) is steps / (steps + 1)
+    assert (
+        steps.min() >= 1 and steps.max() <= 49 and steps.mean().item() == pytest.approx(25, abs=1)
+    )
+    assert torch.equal(i, -f)
+    for name, bias in untouched.named_parameters():
+        same = layer.get_parameter(name)
+        parts = slice(4000, None) if "bias" in name else slice(None)  # of g and o
+        assert torch.equal(same[parts], bias[parts])

@@ -435,3 +435,25 @@ def test_beliefs_are_drawn_for_any_length(count):
     assert figure.axes[0].get_ylim() == (0, 1)
     figure.canvas.draw()
     plt.close(figure)
+
+
+def test_mcnemar_finds_differences_between_runs_of_one_network(population):
+    """What section 8 shows of stored runs: as models they differ, as networks they do not."""
+    places = [population.place(Network(0.9, 0.004))]
+    answers = population.answers(np.random.default_rng(0), places, 20, 25_000)
+    (p_values,) = statistics.compare_seeds(answers).values()
+    assert len(p_values) == 190 and np.mean(np.array(p_values) < 0.05) > 0.3
+    figure = figures.plot_p_values({"own": {"GRU-256": p_values}}, guessed=5.0)
+    below = sum(p < 0.05 for p in p_values)
+    assert figure.axes[0].get_title() == f"own: {below} of 190 below 0.05 (predicted: 10)"
+    plt.close(figure)
+
+
+def test_items_are_drawn_by_what_is_kept_and_what_it_took():
+    rows = [(n, k, 100, s, u) for n, s, u in (("RNN", 0.3, 9), ("GRU", 1.0, 5)) for k in (1, 4)]
+    table = pd.DataFrame(rows, columns=["network", "keep", "length", "share", "updates"])
+    figure = recall.plot_items(table, 100, 9, {"RNN": 50.0, "GRU": 60.0})
+    left, right = figure.axes
+    assert left.lines[0].get_xydata().tolist() == [[1, 30], [4, 30]]
+    assert right.lines[1].get_xydata().tolist() == [[1, 5], [4, 5]]
+    plt.close(figure)

@@ -95,7 +95,7 @@ def plot_gate_starts(shares: pd.DataFrame, guessed: dict[str, float] | None = No
         style.mark_guesses(axis, marks)
     axis.axhline(12.5, **style.CHANCE)
     axis.set(xlabel="update", ylabel="right answers (%), running mean", ylim=(-4, 104))
-    axis.legend(title="f at the start", fontsize=9)
+    axis.legend(title="f at the start", fontsize=9, loc="center right")
     return figure
 
 
