@@ -205,6 +205,13 @@ def test_accuracy_by_length_and_confident_errors():
     correct = np.array([[1, 1, 0, 0], [1, 1, 1, 0]], dtype=bool)
     table = statistics.accuracy_by_length(correct, np.array([10, 11, 100, 120]), parts=2)
     assert table["accuracy"].tolist() == [1.0, 0.25] and table["reviews"].tolist() == [2, 2]
+    assert table["tokens"].tolist() == [10.5, 110]
+    runs = np.arange(2000) % 1000 < np.array([[700], [800], [900]])  # accuracies of each half
+    short, long = statistics.accuracy_by_length(runs, np.arange(2000), parts=2).itertuples()
+    student = stats.t.ppf(0.975, 2) * 0.1 / math.sqrt(3)  # of the seeds; the reviews add a little
+    for part in (short, long):
+        assert part.accuracy == pytest.approx(0.8)
+        assert part.accuracy - part.low == pytest.approx(student, rel=0.02)
     probability = np.array([0.99, 0.01, 0.6, 0.2, 0.9])
     label = np.array([0, 1, 0, 0, 1])
     assert statistics.confident_errors(probability, label).tolist() == [0, 1, 2]
