@@ -66,7 +66,7 @@ class Population:
         for _ in range(5):  # each depends a little on the other
             wide = math.hypot(noise, of_run)
             shift = optimize.brentq(
-                lambda s, w=wide: stats.norm.cdf((self.margins + s) / w).mean() - network.accuracy,
+                lambda s, w=wide: special.ndtr((self.margins + s) / w).mean() - network.accuracy,
                 *(-20, 20),
             )
             slope = stats.norm.pdf((self.margins + shift) / noise).mean() / noise
@@ -100,9 +100,9 @@ def experiments(
 ) -> Iterator[dict[str, NDArray[np.bool_]]]:  # fmt: skip
     """Yield what is answered in each of some experiments: network -> (seeds, reviews)."""
     generator = np.random.default_rng(seed)
-    places = [population.place(network) for network in networks]
+    places = {network: population.place(network) for network in set(networks)}
     for _ in range(repeats):
-        yield population.answers(generator, places, seeds, reviews)
+        yield population.answers(generator, [places[n] for n in networks], seeds, reviews)
 
 
 def count_verdicts(
