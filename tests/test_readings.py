@@ -5,11 +5,14 @@ A cell of prose says in its metadata, under `quotes`, where each of its results 
 """
 
 import functools
+import itertools
 import re
 
 import nbformat
+import pandas as pd
 import pytest
 from helpers import ROOT
+from scipy import stats
 
 from lab.analysis import statistics
 from lab.base import files
@@ -33,9 +36,11 @@ KNOWN = {
     *("15", "0.95", "0.73", "0.08"),  # the recall task: growth; sigma(3), sigma(1); 0.95 ** 50
     *("0.001", "0.58"),  # Adam's usual learning rate; 1 / sqrt(3)
     *("69.76", "71.35", "69.03", "65.74", "83.08", "83.26"),  # the starting report
-    *("86.5", "92.4"),  # Dai and Le, 2015
+    *("86.5", "92.4", "92.8"),  # Dai and Le, 2015
+    *("93.68", "97.42"),  # Bingyu and Arefyev, 2022
     *("0.15", "0.3", "2.2", "5.4", "10.3"),  # made up for questions
     *("0.0001", "0.0003"),  # learning rates
+    "0.4",  # points of standard deviation in a simulation
     *("3.11", "3.12", "3.13"),  # versions of Python
     *("0.004", "0.015"),  # % by which weights differ under other code, and on another processor
     *("18.4",),  # millions of words in the full profile's stream
@@ -87,14 +92,76 @@ def line(name, profile="full", whole=False):
 
 
 @functools.cache
+def answers(name, profile):
+    """Whether each answer was right: network -> (seeds, reviews)."""
+    return reference.predictions(stored(name, profile), profile).correct
+
+
+@functools.cache
 def differences(name, profile):
-    predictions = reference.predictions(stored(name, profile), profile)
-    return statistics.compare(predictions.correct)
+    return statistics.compare(answers(name, profile))
+
+
+def standard_error(first, second, reviews=25_000):
+    """The parts of a standard error (points) on the official test: of seeds and of reviews."""
+    pair = [statistics.Summary.of(answers("tuned", "official")[name]) for name in (first, second)]
+    of_seeds = sum(network.variance / len(network.accuracy) for network in pair)
+    of_reviews = statistics._variance_over_reviews(*pair) * 25_000 / reviews
+    return {"seeds": 100 * of_seeds**0.5, "reviews": 100 * of_reviews**0.5}
+
+
+def student(freedom):
+    """Student's t of a 95 % interval."""
+    return stats.t.ppf(0.975, freedom)
+
+
+def same_network(name, column, profile="official"):
+    """How many pairs of runs of one network there are, or how many McNemar's test tells apart."""
+    runs = answers(name, profile).values()
+    pairs = [pair for right in runs for pair in itertools.combinations(right, 2)]
+    told = [pair for pair in pairs if statistics.mcnemar(*pair) < 0.05]
+    return {"pairs": len(pairs), "told apart": len(told)}[column]
 
 
 def difference(first, second, column, name="tuned", profile="full"):
     """A number of the comparison of two networks, without its sign."""
     return abs(differences(name, profile).loc[f"{first} − {second}", column])
+
+
+def interval(name, network, profile="official"):
+    """The 95 % interval (%) of a network's mean accuracy."""
+    return statistics.accuracy_table(answers(name, profile)).loc[network, ["low", "high"]].tolist()
+
+
+def matched(network, column):
+    """A number of the comparison of the LSTM-234 with a network, of seed 0."""
+    runs = stored("tuned", "full")
+    runs = pd.concat([runs[runs["seed"] == 0], stored("matched", "full")])
+    pairs = [("LSTM-234", other) for other in ("RNN-512", "LSTM-256")]
+    table = statistics.compare(reference.predictions(runs).correct, pairs)
+    return table.loc[f"LSTM-234 − {network}", column]
+
+
+def gained(network, column):
+    """What a network gained by its own learning rate on the official test."""
+    recipes = {name: answers(name, "official") for name in ("tuned", "default")}
+    both = {f"{n}, {name}": right for name in recipes for n, right in recipes[name].items()}
+    pairs = [(f"{n}, tuned", f"{n}, default") for n in recipes["tuned"]]
+    return statistics.compare(both, pairs).loc[f"{network}, tuned − {network}, default", column]
+
+
+def best_lead(column):
+    """What the best network has more than the GRU-256 with the same seeds on the official test."""
+    runs, best = stored("tuned", "official"), stored("best", "official")
+    own = runs[(runs["network"] == "GRU-256") & runs["seed"].isin(best["seed"])]
+    correct = reference.predictions(pd.concat([best, own]), "official").correct
+    return statistics.compare(correct)[column].item()
+
+
+def best_epochs(cell, profile="official"):
+    """How many runs with learning rates of their own have their best epoch when: epoch -> runs."""
+    runs = stored("tuned", profile)
+    return runs.loc[runs["cell"] == cell, "best_epoch"].value_counts()
 
 
 @functools.cache
@@ -114,6 +181,18 @@ def together_accuracy(name, profile="full"):
 def together_difference(first, second, column, profile="full"):
     table = statistics.compare(together(profile), transfer.PAIRS_TOGETHER)
     return abs(table.loc[f"{first} − {second}", column])
+
+
+@functools.cache
+def gains(profile):
+    """What the start from a language model gained in each task, and its interval."""
+    runs = transfer.with_starts(stored("transfer", profile), 17_384)
+    named = runs.assign(network=runs["task"] + ": " + runs["start"])
+    return transfer.compare_starts(runs, reference.predictions(named, profile).correct)
+
+
+def gain(network, labels, column, profile="full"):
+    return gains(profile).loc[f"{network}, {labels:,} labels", column]
 
 
 def gradient(network, distance, state="h", kind="trained", profile="full"):

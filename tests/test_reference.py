@@ -335,3 +335,25 @@ def test_stored_runs_are_carried_over_to_new_code_and_no_number_changes(
     maker.make("default")  # found again
     assert "0 of 5 runs to do" in capsys.readouterr().out
     assert len(reference.predictions(reference.load("default")[0]).correct) == 3
+
+
+def test_the_simulation_goes_on_where_it_was_stopped(folder, monkeypatch):
+    made = []
+
+    def row(population, regime, count, seed):
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(regime)
+        return {"false": 0.05, "experiments": count}
+
+    monkeypatch.setattr(make_reference, "judged_reviews", lambda profile: None)
+    monkeypatch.setattr(make_reference, "rule_row", row)
+    with pytest.raises(KeyboardInterrupt):
+        make_reference.make_rules("full", 10)
+    assert len(files.read_table("rules", folder)) == 2
+    first, made[:] = made[:], []
+    with pytest.raises(KeyboardInterrupt):
+        make_reference.make_rules("full", 10)
+    table = files.read_table("rules", folder, {"spread": str})
+    regimes = table[["networks", "seeds", "reviews", "spread"]].itertuples(index=False, name=None)
+    assert list(regimes) == first + made and len(set(first + made)) == 4

@@ -1,6 +1,7 @@
 """What is made of results. Figures and tables read records, never models.
 
     statistics   intervals and tests
+    simulation   networks whose truth is known: how often are the rules of `statistics` right?
     tables       tables as a page shows them
     style        how figures look, and how they are kept
     figures      all figures

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class Population:
         for _ in range(5):  # each depends a little on the other
             wide = math.hypot(noise, of_run)
             shift = optimize.brentq(
-                lambda s, w=wide: stats.norm.cdf((self.margins + s) / w).mean() - network.accuracy,
+                lambda s, w=wide: special.ndtr((self.margins + s) / w).mean() - network.accuracy,
                 *(-20, 20),
             )
             slope = stats.norm.pdf((self.margins + shift) / noise).mean() / noise
@@ -94,6 +94,17 @@ class Population:
         return answers
 
 
+def experiments(
+    population: Population, networks: Sequence[Network], seeds: int, reviews: int,
+    repeats: int, seed: int = 0,
+) -> Iterator[dict[str, NDArray[np.bool_]]]:  # fmt: skip
+    """Yield what is answered in each of some experiments: network -> (seeds, reviews)."""
+    generator = np.random.default_rng(seed)
+    places = {network: population.place(network) for network in set(networks)}
+    for _ in range(repeats):
+        yield population.answers(generator, [places[n] for n in networks], seeds, reviews)
+
+
 def count_verdicts(
     population: Population, networks: Sequence[Network], seeds: int, reviews: int,
     repeats: int, seed: int = 0,
@@ -105,13 +116,10 @@ def count_verdicts(
     "found":      share of the pairs that do differ which are called supported
     "detectable": the median of that column, in points
     """
-    generator = np.random.default_rng(seed)
-    places = [population.place(network) for network in networks]
     pairs = list(itertools.combinations(range(len(networks)), 2))
     true = np.array([networks[a].accuracy - networks[b].accuracy for a, b in pairs])
     supported, covered, detectable = [], [], []
-    for _ in range(repeats):
-        answers = population.answers(generator, places, seeds, reviews)
+    for answers in experiments(population, networks, seeds, reviews, repeats, seed):
         table = statistics.compare(answers)
         supported.append((table["supported"] == "yes").to_numpy())
         detectable.append(table["detectable"].median())

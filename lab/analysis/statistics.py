@@ -178,20 +178,26 @@ def compare_seeds(correct: dict[str, NDArray[Any]]) -> dict[str, list[float]]:
     }
 
 
-def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
-    """Return one row per network: runs, their mean accuracy (%) with a 95 % interval, min and max.
+def mean_accuracy(right: NDArray[Any]) -> tuple[float, float, float]:
+    """Return the mean accuracy of some runs, and its 95 % interval, of (seeds, reviews).
 
-    correct: (seeds, reviews) for each network. The interval is that of `difference` to a network
-    that is never right. Two runs say next to nothing about a third: Student's t for them is 12.7.
-    So below three runs the interval speaks of the reviews alone, and min and max tell the rest.
+    Of one run or two the interval is of the reviews alone: two runs say too little of a third.
+    """
+    runs = right if len(right) > 2 else right.mean(0, keepdims=True)  # (seeds or 1, reviews)
+    mean, low, high, *_ = difference(runs, np.zeros_like(runs[:1]))
+    return mean, low, high
+
+
+def accuracy_table(correct: dict[str, NDArray[Any]]) -> pd.DataFrame:
+    """Return one row per network: runs, `mean_accuracy` (%) with its interval, min and max.
+
+    correct: (seeds, reviews) for each network
     """
     rows = {}
     for name, right in correct.items():
-        accuracy = 100 * right.mean(1)
-        runs = right if len(right) > 2 else right.mean(0, keepdims=True)  # (seeds or 1, reviews)
-        mean, low, high, *_ = difference(runs, np.zeros_like(runs[:1]))
-        interval = 100 * mean, 100 * low, 100 * high
-        rows[name] = (len(right), *interval, accuracy.min(), accuracy.max())
+        accuracy = right.mean(1)
+        shares = *mean_accuracy(right), accuracy.min(), accuracy.max()
+        rows[name] = (len(right), *(100 * share for share in shares))
     columns = ["runs", "mean", "low", "high", "min", "max"]
     return pd.DataFrame.from_dict(rows, "index", columns=columns)
 
@@ -256,17 +262,16 @@ def brier_score(probability: NDArray[Any], label: NDArray[Any]) -> float:
 
 
 def accuracy_by_length(correct: NDArray[Any], length: NDArray[Any], parts: int = 5) -> pd.DataFrame:
-    """Return accuracy and its 95 % interval for reviews of like length, in parts of equal size.
+    """Return `mean_accuracy` and its interval for reviews of like length, in parts of equal size.
 
-    correct: (seeds, reviews), length: (reviews,) in tokens. The interval is of the reviews: the
-    mean over the seeds is taken as one network's accuracy.
+    correct: (seeds, reviews), length: (reviews,) in tokens
     """
-    frame = pd.DataFrame({"tokens": length, "accuracy": correct.mean(0)})
-    part = pd.qcut(frame["tokens"], parts, duplicates="drop")
-    table = frame.groupby(part, observed=True).agg(
-        tokens=("tokens", "median"), accuracy=("accuracy", "mean"), reviews=("accuracy", "size")
-    )
-    return with_interval(table, "accuracy").reset_index(drop=True)
+    part, rows = pd.qcut(length, parts, labels=False, duplicates="drop"), []
+    for number in np.unique(part):
+        inside = part == number
+        shares = mean_accuracy(correct[:, inside])
+        rows.append((np.median(length[inside]), *shares, inside.sum()))
+    return pd.DataFrame(rows, columns=["tokens", "accuracy", "low", "high", "reviews"])
 
 
 def with_interval(table: pd.DataFrame, share: str, count: str = "reviews") -> pd.DataFrame:

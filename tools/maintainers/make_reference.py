@@ -2,11 +2,13 @@
 
     python tools/maintainers/make_reference.py [LIST ...] [--workers N] [--only NETWORK]
                                                [--replace] [--table]
+    LAB2_PROFILE=official python tools/maintainers/make_reference.py rules [--experiments N]
 
 makes the named lists, by default all, in the profile that LAB2_PROFILE names, with the notebook's
 own code and data. What stands there already, with the same settings, data and code, is not made
-again. What the files hold is told in data/reference/README.md; `lab/experiments/reference.py`
-reads and writes them.
+again. The table `rules` needs stored runs alone, and no data: it is made only if it is named. What
+the files hold is told in data/reference/README.md; `lab/experiments/reference.py` reads and writes
+them.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from any folder
@@ -28,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from an
 import utils
 from lab import config
 from lab.analysis import findings, statistics, tables
+from lab.analysis.simulation import Network, Population, count_verdicts, experiments
 from lab.base import files, machine
 from lab.config import LabError, Profile
 from lab.datasets import token_stream
@@ -336,6 +340,72 @@ def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(tables).assign(seed=seed), by_gate.reset_index().assign(seed=seed)
 
 
+# ── How often the rule for differences is right ──────────────────────────────────────────────────
+
+SIZES = ((3, 3, 2000), (6, 5, 25_000), (6, 3, 25_000))  # networks, seeds, reviews
+SPREADS = {  # points over the seeds, in words -> of most networks, of the last one
+    **{f"{points:g}": (points, points) for points in (0.2, 0.4, 1, 2)},
+    "0.4, one 2": (0.4, 2),
+}
+
+
+def make_rules(profile: str, count: int, workers: int | None = None) -> None:
+    """Store how often the rule for differences is right, a row a regime, in `rules.csv`.
+
+    A row that stands there with as many experiments is not made again, so that what was stopped
+    goes on.
+    """
+    where, key = reference.folder_of(profile), ["networks", "seeds", "reviews", "spread"]
+    regimes = [(*size, spread) for size in SIZES for spread in SPREADS]
+    rows = {}
+    if (where / "rules.csv").exists():
+        stored = files.read_table("rules", where, {"spread": str})
+        rows = dict(zip(stored[key].itertuples(index=False, name=None), stored.to_dict("records")))
+    waiting = [r for r in regimes if rows.get(r, {}).get("experiments") != count]
+    population = judged_reviews(profile)
+    made = joblib.Parallel(workers or 1, return_as="generator")(
+        joblib.delayed(rule_row)(population, regime, count, regimes.index(regime))
+        for regime in waiting
+    )
+    for regime, row in zip(waiting, made):
+        rows[regime] = dict(zip(key, regime)) | row
+        table = pd.DataFrame([rows[regime] for regime in regimes if regime in rows])
+        files.write_table("rules", table, where)
+        print(f"rules, {profile}: {', '.join(map(str, regime))}", flush=True)
+
+
+def judged_reviews(profile: str) -> Population:
+    """Return a profile's test reviews, as the gated networks with their own rates judged them."""
+    runs = reference.find("tuned", profile)[0]
+    runs = runs[runs["network"].isin(["LSTM-256", "GRU-256"])]
+    return Population.of(reference.predictions(runs, profile))
+
+
+def rule_row(
+    population: Population, regime: tuple[int, int, int, str], count: int, seed: int = 0
+) -> dict[str, float]:
+    """Return how often the rule is right in a regime, and how often an older one is wrong.
+
+    regime: networks, seeds, reviews, spread. All networks are equally good; then, where all have
+    the same spread, the first is worse by what the rule calls detectable, for "found".
+    "false_mcnemar": share of tables in which McNemar's test with Holm's correction finds one
+    """
+    number, seeds, reviews, spread = regime
+    most, last = (points / 100 for points in SPREADS[spread])
+    networks = [Network(0.9, most)] * (number - 1) + [Network(0.9, last)]
+    size = seeds, reviews, count
+    row = count_verdicts(population, networks, *size, seed)
+    if most == last:
+        worse = [Network(0.9 - row["detectable"] / 100, most), *networks[1:]]
+        row["found"] = count_verdicts(population, worse, *size, seed + 100)["found"]
+    equal = experiments(population, networks, *size, seed)
+    old = [recipes.mcnemar_with_holm(answers) for answers in equal]
+    return row | {"false_mcnemar": float(np.mean(old)), "experiments": count}
+
+
+# ── The table of the results ────────────────────────────────────────────────────────────────────
+
+
 def summary(profile: str = "full") -> str:
     """Return the table of the results in Markdown: accuracies under two recipes, lines to beat."""
     recipes = [_accuracies(lists, profile) for lists in (["default"], ["tuned", "matched"])]
@@ -374,18 +444,24 @@ def _in_words(row: Any) -> str:
 def main() -> None:
     """Read the command line, and make the lists that it names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("lists", nargs="*", metavar="LIST", help=", ".join(EVERYTHING))
+    parser.add_argument("lists", nargs="*", metavar="LIST", help=", ".join((*EVERYTHING, "rules")))
     parser.add_argument("--workers", type=int, help="processes; by default one per core")
     parser.add_argument("--only", default="", metavar="NETWORK", help="the runs of one network")
+    parser.add_argument("--experiments", type=int, default=1000, help="a row of `rules`")
     parser.add_argument("--table", action="store_true", help="print the table of the results")
     parser.add_argument("--replace", action="store_true", help="drop stored runs of other code")
     options = parser.parse_args()
-    if unknown := set(options.lists) - set(EVERYTHING):
+    if unknown := set(options.lists) - {*EVERYTHING, "rules"}:
         parser.error(f"no such list: {', '.join(unknown)}. Lists are {', '.join(EVERYTHING)}.")
     profile = config.get_profile()
     if options.table:
         print(summary(profile.name))
         return
+    if "rules" in options.lists:
+        make_rules(profile.name, options.experiments, options.workers)
+        options.lists.remove("rules")
+        if not options.lists:
+            return
     machine.prepare_torch()
     corpus = utils.load_corpus(profile)
     maker = Maker(profile, corpus, options.workers, options.only, options.replace)
