@@ -1,10 +1,12 @@
 """Findings: numbers with bounds, the same for a reader's run and for the stored ones."""
 
+import nbformat
 import pandas as pd
 import pytest
+from helpers import ROOT
 
 from lab import config
-from lab.analysis import findings
+from lab.analysis import findings, statistics
 from lab.experiments import reference
 from lab.models import baselines
 
@@ -110,3 +112,69 @@ def test_at_full_size_the_official_test_comes_first(folder):
     values = findings.full_size_values()
     assert values["finding"].tolist() == ["own-rate", "own-rate", "lm-gated"]
     assert values["value"].tolist() == [20, 25, 10]
+
+
+# ── a control for each conclusion ───────────────────────────────────────────────────────────────
+
+
+def controls():
+    """Return the rows of course/controls.md by section: [id, conclusion, other, excluded by]."""
+    _, *sections = (ROOT / "course" / "controls.md").read_text(encoding="utf-8").split("\n## ")
+    return {
+        section.partition("\n")[0]: [
+            [part.strip() for part in line.strip("|").split(" | ")]
+            for line in section.splitlines()
+            if line.startswith("| `")
+        ]
+        for section in sections
+    }
+
+
+def prose(notebook):
+    return [c for c in nbformat.read(ROOT / notebook, 4).cells if c.cell_type == "markdown"]
+
+
+def test_each_finding_has_its_control():
+    rows = controls()["Findings"]
+    said = {row[0].strip("`"): row[1] for row in rows}
+    assert said == {name: finding.claim for name, finding in findings.FINDINGS.items()}
+    assert len(rows) == len(said)
+
+
+def test_each_other_control_belongs_to_a_cell_of_prose():
+    sections = controls()
+    del sections["Findings"]
+    further = {f"further/{path.name}" for path in (ROOT / "further").glob("*.ipynb")}
+    assert set(sections) == {"lab2.ipynb"} | further
+    for notebook, rows in sections.items():
+        names = [row[0].strip("`") for row in rows]
+        assert len(set(names)) == len(names)
+        assert {name.partition(":")[0] for name in names} <= {cell.id for cell in prose(notebook)}
+
+
+def test_no_control_is_left_open():
+    for rows in controls().values():
+        assert all(len(row) == 4 and all(row) for row in rows), rows
+
+
+@pytest.mark.parametrize("notebook", ["lab2.ipynb", "further/gradients.ipynb"])
+def test_what_the_prose_reads_from_stored_results_has_a_control(notebook):
+    cells = {cell.id: cell for cell in prose(notebook)}
+    if notebook == "lab2.ipynb":  # sections 5 to 8
+        names = list(cells)
+        cells = {n: cells[n] for n in names[names.index("language") : names.index("review")]}
+    readings = {n for n, c in cells.items() if n.endswith("-reading") and "quotes" in c.metadata}
+    assert readings <= {row[0].strip("`").partition(":")[0] for row in controls()[notebook]}
+
+
+@pytest.mark.parametrize(
+    "profile, name",
+    [("official", "tuned"), ("official", "default"), ("full", "tuned"), ("quick", "tuned")],
+)
+def test_verdicts_stay_if_reviews_vary_four_times_as_much(profile, name, monkeypatch):
+    """As they might, since reviews of one film are not independent."""
+    runs, _ = reference.find(name, profile)
+    correct = reference.predictions(runs, profile).correct
+    verdicts, reviews = statistics.compare(correct)["supported"], statistics._variance_over_reviews
+    monkeypatch.setattr(statistics, "_variance_over_reviews", lambda a, b: 4 * reviews(a, b))
+    assert statistics.compare(correct)["supported"].equals(verdicts)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 
 import nbformat
 import pandas as pd
@@ -528,6 +529,28 @@ def test_every_exercise_has_its_place_in_the_teachers_folder():
         assert f"`{name}`" in texts["outcomes.md"] or exercise.kind == "about", name
         if exercise.kind in ("text", "free"):
             assert f"`{name}`" in texts["rubric.md"], name
+    measured = re.findall(r"^\| \d+ \|([^|]+)\|", texts["outcomes.md"], re.MULTILINE)
+    assert set(re.findall(r"`([a-z-]+)`", " ".join(measured))) <= set(LAB)
     for path in (ROOT / "course").glob("*.md"):
         for link in re.findall(r"\]\(([^)#]+)\)", texts[path.name]):
             assert link.startswith("http") or (path.parent / link).exists(), (path.name, link)
+
+
+def test_the_teacher_reads_of_the_points_that_the_exercises_have():
+    readme, rubric, grading = (
+        " ".join((ROOT / "course" / f"{page}.md").read_text(encoding="utf-8").split())
+        for page in ("README", "rubric", "grading")
+    )
+    points, count = Counter(), Counter(exercise.kind for exercise in LAB.values())
+    for exercise in LAB.values():
+        points[exercise.kind] += exercise.points
+    code, by_reader = points["code"], points["text"] + points["free"]
+    said = f"{code} for code ({count['code']} functions), {points['number']} for numbers, "
+    said += f"{points['choice']} for choices, {points['guess']} for predictions"
+    assert said in readme and points.total() == 100
+    assert f"these {100 - by_reader}." in readme and f"The other {by_reader}" in readme
+    assert rubric.startswith(f"# Rubric: the {by_reader} points")
+    assert f"marks {100 - by_reader} of the 100 points" in grading
+    read = {n: e.points for n, e in LAB.items() if e.kind in ("text", "free")}
+    given = {name: int(n) for name, n in re.findall(r"## `([a-z-]+)` · (\d+)", rubric)}
+    assert given == read
