@@ -178,3 +178,16 @@ def test_verdicts_stay_if_reviews_vary_four_times_as_much(profile, name, monkeyp
     verdicts, reviews = statistics.compare(correct)["supported"], statistics._variance_over_reviews
     monkeypatch.setattr(statistics, "_variance_over_reviews", lambda a, b: 4 * reviews(a, b))
     assert statistics.compare(correct)["supported"].equals(verdicts)
+
+
+def test_the_score_of_the_plain_network_is_not_one_of_calibration():
+    """Murphy's part of a Brier score: the squared distance of the line from the diagonal."""
+    predictions = reference.predictions(reference.find("tuned", "full")[0], "full")
+    for name in ("RNN-256", "LSTM-256", "GRU-256"):
+        row = statistics.median_seed(predictions.correct[name])
+        probability = predictions.probability[name][row]
+        table = statistics.reliability(probability, predictions.labels)
+        distance = (table["probability"] - table["good"]) ** 2
+        part = (distance * table["reviews"]).sum() / table["reviews"].sum()
+        assert 0.001 <= round(part, 3) <= 0.002
+        assert statistics.brier_score(probability, predictions.labels) > 30 * part
