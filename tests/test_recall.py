@@ -9,6 +9,7 @@ from lab.base import machine
 from lab.models import initialization
 from lab.notebooks import lesson
 
+
 @pytest.fixture(autouse=True)
 def prepared():
     machine.prepare_torch()
