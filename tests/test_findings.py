@@ -117,6 +117,10 @@ def test_at_full_size_the_official_test_comes_first(folder):
 # ── a control for each conclusion ───────────────────────────────────────────────────────────────
 
 
+FURTHER = ("gradients", "recipes", "transfer", "full-size")
+NOTEBOOKS = ["lab2.ipynb", *(f"further/{name}.ipynb" for name in FURTHER)]
+
+
 def controls():
     """Return the rows of course/controls.md by section: [id, conclusion, other, excluded by]."""
     _, *sections = (ROOT / "course" / "controls.md").read_text(encoding="utf-8").split("\n## ")
@@ -144,8 +148,7 @@ def test_each_finding_has_its_control():
 def test_each_other_control_belongs_to_a_cell_of_prose():
     sections = controls()
     del sections["Findings"]
-    further = {f"further/{path.name}" for path in (ROOT / "further").glob("*.ipynb")}
-    assert set(sections) == {"lab2.ipynb"} | further
+    assert list(sections) == NOTEBOOKS
     for notebook, rows in sections.items():
         names = [row[0].strip("`") for row in rows]
         assert len(set(names)) == len(names)
@@ -157,7 +160,7 @@ def test_no_control_is_left_open():
         assert all(len(row) == 4 and all(row) for row in rows), rows
 
 
-@pytest.mark.parametrize("notebook", ["lab2.ipynb", "further/gradients.ipynb"])
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_what_the_prose_reads_from_stored_results_has_a_control(notebook):
     cells = {cell.id: cell for cell in prose(notebook)}
     if notebook == "lab2.ipynb":  # sections 5 to 8
