@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 from sklearn.metrics import brier_score_loss
 
 
@@ -89,10 +89,11 @@ def difference(
     pairs: how many comparisons the table has; interval and p allow for as many (Bonferroni)
     spread: the variance over seeds that `detectable` takes for both; by default their mean
 
-    Welch's t-test on the accuracies of the runs, with one part more in the standard error: other
-    reviews might have been drawn. The degrees of freedom are Satterthwaite's; the reviews are so
-    many that their part counts as known. Seeds are not paired: a number in common does not make two
-    runs alike. Of a single run nothing is known but what it answered: its spread counts as zero.
+    Welch's t-test on the accuracies of the runs, with one part more: other reviews might have been
+    drawn. Student's t, with Satterthwaite's degrees of freedom, widens the seeds' part alone: the
+    reviews are so many that theirs is known. Half of the interval is the root of the sum of both
+    parts' squares. Seeds are not paired: a number in common does not make two runs alike. Of a
+    single run nothing is known but what it answered: its spread counts as zero.
     Raises ValueError if the two did not answer the same number of reviews.
     """
     if first.ndim != 2 or first.shape[1:] != second.shape[1:]:
@@ -109,10 +110,9 @@ def _difference(both: tuple[Summary, Summary], pairs: int, spread: float) -> Dif
     runs = np.array([len(summary.accuracy) for summary in both])
     variance = np.array([summary.variance for summary in both])
     reviews = _variance_over_reviews(*both)
-    error, student = _standard_error(variance, runs, reviews)
-    half = float(student.ppf(1 - 0.025 / pairs) * error)
-    p = float(2 * student.sf(abs(mean) / error)) if error else float(mean == 0)
+    half = float(_half_width(variance, runs, reviews, 0.05 / pairs))
     low, high = max(-1.0, mean - half), min(1.0, mean + half)
+    p = _p_value(lambda level: float(_half_width(variance, runs, reviews, level)), abs(mean))
     detectable = min(1.0, _detectable(spread, runs, reviews, pairs))
     return Difference(mean, low, high, detectable, min(1.0, pairs * p))
 
@@ -129,18 +129,28 @@ def _variance_over_reviews(first: Summary, second: Summary) -> float:
     return max(0.0, total - noise) / len(first.by_review)
 
 
-def _standard_error(
-    variance: NDArray[Any], runs: NDArray[Any], reviews: float
-) -> tuple[NDArray[Any], Any]:
-    """Return the standard error of a difference, and Student's distribution that goes with it.
+def _half_width(
+    variance: NDArray[Any], runs: NDArray[Any], reviews: float, level: float
+) -> NDArray[Any]:
+    """Return half of the interval that misses the true difference with probability `level`.
 
     variance: (..., 2), of each network over its seeds; runs: (2,); reviews: their variance
     """
     parts = variance / runs
-    total = parts.sum(-1) + reviews
+    seeds = parts.sum(-1)
     squared = (parts**2 / np.maximum(runs - 1, 1)).sum(-1)
-    freedom = np.divide(total**2, squared, out=np.full_like(total, np.inf), where=squared > 0)
-    return np.sqrt(total), stats.t(freedom)
+    freedom = np.divide(seeds**2, squared, out=np.full_like(seeds, np.inf), where=squared > 0)
+    quantile = 1 - level / 2
+    of_seeds, of_reviews = stats.t.ppf(quantile, freedom), stats.norm.ppf(quantile)
+    return np.sqrt(of_seeds**2 * seeds + of_reviews**2 * reviews)
+
+
+def _p_value(half_width: Callable[[float], float], size: float) -> float:
+    """Return the level at which an interval just reaches zero; size: of the difference."""
+    smallest = 1e-15
+    if half_width(smallest) <= size:
+        return smallest if size else 1.0
+    return optimize.brentq(lambda level: half_width(level) - size, smallest, 1.0, xtol=1e-16)
 
 
 def _detectable(spread: float, runs: NDArray[Any], reviews: float, pairs: int) -> float:
@@ -152,9 +162,8 @@ def _detectable(spread: float, runs: NDArray[Any], reviews: float, pairs: int) -
     generator, freedom = np.random.default_rng(0), np.maximum(runs - 1, 1)
     true = np.where(runs > 1, spread, 0.0)  # (2,)
     seen = true * generator.chisquare(freedom, (4000, 2)) / freedom
-    error, student = _standard_error(seen, runs, reviews)
-    off = _standard_error(true, runs, reviews)[0] * generator.normal(size=len(seen))
-    return float(np.quantile(student.ppf(1 - 0.025 / pairs) * error - off, 0.8))
+    off = math.sqrt((true / runs).sum() + reviews) * generator.normal(size=len(seen))
+    return float(np.quantile(_half_width(seen, runs, reviews, 0.05 / pairs) - off, 0.8))
 
 
 def mcnemar(first: NDArray[Any], second: NDArray[Any]) -> float:
