@@ -53,9 +53,12 @@ FINDINGS = {
         least=80,
     ),
     "recall-turn": Finding(
-        "Recall, one length at a time: the plain RNN cannot tell it at half its length or less",
+        "Recall, one length at a time: the plain RNN does not tell it at half its length or less",
         "% right",
         most=50,
+    ),
+    "recall-probe": Finding(
+        "Yet a linear layer of its own reads it there in the plain RNN's state", "% right", least=80
     ),
     "recall-mixed": Finding(
         "Recall, lengths mixed: all three cells tell it at every length", "% right", least=90
@@ -113,17 +116,20 @@ def measure_recall(
     """Return the numbers of the findings on the recall task.
 
     by_length: network, keep (tokens to be told), mixed (were lengths mixed in training?), length
-    asked, share of right answers; by_gate: gate (the start), update, share; longest: the length
-    that training ends with
+    asked, share of right answers, and what a probe reads in the state (NaN where none was fitted);
+    by_gate: gate (the start), update, share; longest: the length that training ends with
     """
     first = by_length.drop_duplicates(["keep", "mixed", "network", "length"])  # of several rates
-    shares = 100 * first.pivot(index="length", columns=["keep", "mixed", "network"], values="share")
+    keys = {"index": "length", "columns": ["keep", "mixed", "network"]}
+    shares, probes = (100 * first.pivot(**keys, values=name) for name in ("share", "probe"))
     one, mixed, four = shares[1, False], shares[1, True], shares[4, True].loc[longest]
+    half = one.index <= longest / 2
     at_the_end = 100 * by_gate.groupby("gate")["share"].last()
     cells = ["RNN", "LSTM", "GRU"]
     return {
         "recall-keep": one[["LSTM", "GRU"]].min().min(),
-        "recall-turn": one.loc[one.index <= longest / 2, "RNN"].max(),
+        "recall-turn": one.loc[half, "RNN"].max(),
+        "recall-probe": probes[1, False].loc[half, "RNN"].min(),
         "recall-mixed": mixed[cells].min().min(),
         "recall-items": four[["LSTM", "GRU"]].min() - four["RNN"],
         "recall-gate": at_the_end["0.95"] - at_the_end["0.50"],
