@@ -54,6 +54,7 @@ EVERYTHING = (
         "past",
         "best",
         "recall",
+        "clipping",
         "findings",
     ),
 )
@@ -251,14 +252,16 @@ class Maker:
 
     def make_table(self, name: str) -> None:
         """Compute a table that is no list of runs, and store it; with gradients come Jacobians."""
-        if name == "baselines":
-            tables_by_name = {name: self.baselines()}
-        elif name == "counting":
-            tables_by_name = {name: ngrams.counting_table(self.stream, len(self.corpus.vocab))}
-        elif name == "findings":
-            tables_by_name = {name: self.findings()}
-        else:
-            tables_by_name = self.recall() if name == "recall" else self.gradients()
+        make = {
+            "baselines": self.baselines,
+            "counting": lambda: ngrams.counting_table(self.stream, len(self.corpus.vocab)),
+            "gradients": self.gradients,
+            "recall": self.recall,
+            "clipping": self.clipping,
+            "findings": self.findings,
+        }[name]
+        made = make()
+        tables_by_name = made if isinstance(made, dict) else {name: made}
         for table, content in tables_by_name.items():
             files.write_table(table, content, reference.folder_of(self.profile.name))
         print(f"{name}, {self.profile.name}: made", flush=True)
@@ -293,6 +296,11 @@ class Maker:
         jobs = [joblib.delayed(recall_of)(seed, updates) for seed in seeds]
         by_length, by_gate = zip(*joblib.Parallel(self.workers or machine.available_cores())(jobs))
         return {"recall": pd.concat(by_length), "gate_starts": pd.concat(by_gate)}
+
+    def clipping(self) -> pd.DataFrame:
+        """Return where plain gradient descent ends with and without clipping, by seed."""
+        jobs = [joblib.delayed(clipping_of)(seed) for seed in range(self.profile.stored_seeds)]
+        return pd.concat(joblib.Parallel(self.workers or machine.available_cores())(jobs))
 
     def findings(self) -> pd.DataFrame:
         """Return the numbers of all findings, for each seed that has all runs that it needs."""
@@ -343,6 +351,17 @@ def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         tables.append(table.assign(budget=budget))
     by_gate = lesson.gates_experiment(seed, updates // 5).groupby("gate", sort=False).last()
     return pd.concat(tables).assign(seed=seed), by_gate.reset_index().assign(seed=seed)
+
+
+def clipping_of(seed: int) -> pd.DataFrame:
+    """Return the loss at the end of plain gradient descent, by way and factor of the matrix."""
+    machine.prepare_torch()
+    rows = [
+        (factor, way, lesson.descend_plainly(factor, *settings, seed), seed)
+        for way, settings in lesson.WAYS.items()
+        for factor in lesson.FACTORS
+    ]
+    return pd.DataFrame(rows, columns=["factor", "way", "loss", "seed"])
 
 
 # ── How often the rule for differences is right ──────────────────────────────────────────────────
