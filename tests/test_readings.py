@@ -18,7 +18,7 @@ from lab.analysis import statistics
 from lab.base import files
 from lab.experiments import reference
 from lab.models import baselines
-from lab.notebooks import transfer
+from lab.notebooks import lesson, transfer
 
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
 # a number with decimals, or in per cent, and no part of a version
@@ -208,11 +208,30 @@ def jacobian(network, words, column, kind="trained", profile="full"):
     return rows[chosen][column].item()
 
 
-def recall(network, length, how="median"):
-    """Share (%) of right answers of the recall task's ten seeds at a length, by `how`."""
+def recall(network, length=100, how="median", column="share", rate=None, **way):
+    """What ten seeds of the recall task tell (%), or a probe reads, at a length, by `how`.
+
+    rate: by default the lab's; way: keep, mixed, units, budget, where they are not the lab's first
+    """
     rows = table("recall", "quick")
-    chosen = (rows["network"] == network) & (rows["length"] == length)
-    return 100 * getattr(rows[chosen]["share"], how)()
+    rate = rate or lesson.RECALLERS[network][1]
+    way = {"keep": 1, "mixed": False, "units": 64, "budget": 1500} | way
+    for name, value in {"network": network, "length": length, "rate": rate, **way}.items():
+        rows = rows[rows[name] == value]
+    assert len(rows) == len(rows["seed"].unique()) == 10
+    return 100 * getattr(rows[column], how)()
+
+
+def gate(start):
+    """Median share (%) of right answers where an LSTM's forget gates began so, ten seeds."""
+    rows = table("gate_starts", "quick")
+    return 100 * rows[rows["gate"] == start]["share"].median()
+
+
+def clipping(way, factor):
+    """Median loss (nats) of ten seeds at the end of plain gradient descent."""
+    rows = table("clipping", "quick")
+    return rows[(rows["way"] == way) & (rows["factor"] == factor)]["loss"].median()
 
 
 def prose(path):

@@ -95,9 +95,7 @@ def difference(first: NDArray[Any], second: NDArray[Any]) -> Difference:
     reviews might have been drawn. The degrees of freedom are Satterthwaite's; the reviews are so
     many that their part counts as known. Seeds are not paired: a number in common does not make two
     runs alike. A few runs agree now and then by luck: no variance over seeds counts as less than
-    the answers alone would make, or than a quarter of the median over the networks. (Without these
-    limits up to 8 % of tables of three seeds claim too much; with them, see `rules.csv` in
-    data/reference/official.) Of a single run nothing is known but what it answered: its spread
+    the answers alone would make. Of a single run nothing is known but what it answered: its spread
     counts as zero.
     Raises ValueError if the two did not answer the same number of reviews.
     """
@@ -111,9 +109,10 @@ def difference(first: NDArray[Any], second: NDArray[Any]) -> Difference:
 def _difference(
     both: tuple[Summary, Summary], networks: Sequence[Summary], pairs: int = 1
 ) -> Difference:
-    """Compare two of some networks; interval and p allow for so many pairs (Bonferroni)."""
+    """Compare two of some networks of one table; interval and p allow for its number of pairs."""
     spread = _pooled_variance(networks)
-    typical = np.median([s.variance for s in networks if len(s.accuracy) > 1] or [0.0])
+    variances = [s.variance for s in networks if len(s.accuracy) > 1]
+    typical = np.median(variances) if len(variances) > 2 else 0.0
     mean = both[0].accuracy.mean() - both[1].accuracy.mean()
     runs = np.array([len(summary.accuracy) for summary in both])
     limits = np.array([max(s.smallest_variance, typical / 4) for s in both]) * (runs > 1)
@@ -234,7 +233,9 @@ def compare(
 
     correct: (seeds, reviews) for each network; pairs: by default all
     Interval and p are those of `difference`, made stricter by the number of pairs: were all
-    networks equally good, one table of 20 would call any pair supported. A difference is supported
+    networks equally good, one table of 20 would call any pair supported. For this no variance over
+    seeds counts as less than a quarter of the networks' median, either: of many networks with three
+    runs, some agree by luck (`rules.csv` in data/reference/official). A difference is supported
     if p is below 0.05, that is, if zero is outside the interval. `detectable` takes the spread over
     seeds that all networks have in common. A network with one run is said to have one: its interval
     knows nothing of the next run, and supports nothing about the network.
