@@ -66,12 +66,14 @@ def test_numbers_of_the_recall_task_by_hand():
     rows += [(name, length, 0.9) for name in ("LSTM", "GRU") for length in (20, 50, 100)]
     rows += [("LSTM", 200, 0.85), ("GRU", 200, 0.95)]
     one = pd.DataFrame(rows, columns=["network", "length", "share"]).assign(keep=1, mixed=False)
+    one["probe"] = one["length"].map({20: 0.95, 50: 0.85})
     mixed = one.assign(mixed=True, share=one["share"] / 2 + 0.5)
     four = one[one["length"] == 100].assign(mixed=True, keep=4)
     four.loc[four["network"] == "RNN", "share"] = 0.3
     by_gate = pd.DataFrame({"gate": ["0.50", "0.50", "0.95"], "share": [0.5, 0.1, 0.9]})
     values = findings.measure_recall(pd.concat([one, mixed, four]), by_gate, longest=100)
     expected = {"recall-keep": 85, "recall-turn": 20, "recall-mixed": 55, "recall-items": 60}
+    expected["recall-probe"] = 85
     assert values == pytest.approx(expected | {"recall-gate": 80})
 
 
