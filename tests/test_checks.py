@@ -615,7 +615,7 @@ def test_progress_counts_what_checks_can_give(names):
 def test_without_a_name_check_says_what_is_still_open(names):
     scope = {}
     first, bar, read = printed("check()", scope).splitlines()
-    assert read.endswith(": 30 points.")
+    assert read.endswith(": 32 points.")
     asked = [name for name, exercise in LAB.items() if exercise.by_machine]
     assert first == f"Still open: {', '.join(asked)}." and bar.endswith(" points")
     scope.update(rnn_cell=names["rnn_cell"], answer_split="a", unroll=lambda *a: None)
@@ -701,7 +701,7 @@ CELLS = {"RNN": 0.1, "LSTM": 0.2, "GRU": 0.3}
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("linear", 60.0), ("linear", 0), ("linear", 100), ("spread", 0.5), ("word", "good"),
+        ("linear", 60.0), ("linear", 0), ("linear", 100), ("word", "good"),
         ("gradient", CELLS), ("gradient", dict.fromkeys(CELLS, 1)),
         ("counting", {"trigrams": 1, "unigrams": 1e6}),
     ],
@@ -729,7 +729,6 @@ def test_a_share_where_per_cent_are_asked_is_told_and_kept():
         ("linear", 80),
         ("recall", {"RNN": 0, "LSTM": 0.5, "GRU": 90}),
         ("gradient", {"RNN": 0.1, "LSTM": 0.5, "GRU": 0.2}),
-        ("spread", 0.5),
     ):
         assert "per cent" not in guess(name, guessed)[2]
 
@@ -746,7 +745,6 @@ def test_a_guess_with_a_comma_is_told():
         ("linear", "60", "a number from 0 to 100"),
         ("linear", True, "a number from 0 to 100"),
         ("linear", {"RNN": 5}, "a number from 0 to 100"),
-        ("spread", 51, "a number from 0 to 50"),
         ("word", "  ", "a word, as text"),
         ("counting", {"unigrams": 0, "trigrams": 5}, "a number from 1 to 1e+06 for each of"),
         ("gradient", {**CELLS, "GRU": None}, "a number from 0 to 1 for each of RNN, LSTM, GRU"),
