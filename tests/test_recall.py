@@ -1,5 +1,7 @@
 """What the recall task shows: runs that decide between two readings of the same figure."""
 
+import math
+
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -99,3 +101,11 @@ def test_the_open_gate_helps_by_the_gradient_that_it_lets_through(seed):
         model.recurrent.back = back
         shares[name] = lesson.train_recall(model, 3e-3, seed, 300, first=50, last=50)[-1][1]
     assert shares["open"] > 0.9 and shares["half"] < 0.25 and shares["cut"] < 0.5
+
+
+def test_a_gradient_that_grows_teaches_if_it_is_clipped():
+    """And one that shrinks teaches nothing. A seed that is not among the stored ones."""
+    clipped, free = lesson.WAYS["0.1, clipped"], lesson.WAYS["rate 0.1"]
+    assert lesson.descend_plainly(1.3, *clipped, seed=20) < 0.5
+    for factor, way in ((1.3, free), (0.9, free), (0.9, clipped)):
+        assert lesson.descend_plainly(factor, *way, seed=20) == pytest.approx(math.log(8), abs=0.1)
