@@ -301,7 +301,8 @@ def numbers_of(profile):
         if (reference.folder_of(profile) / f"{name}.csv").exists():
             numbers = table(name, profile).select_dtypes("number").abs()
             yield from (numbers * (100 if name == "baselines" else 1)).to_numpy().ravel()
-    yield from stored("language", profile).get("perplexity", ())
+    for name in ("language", "language_tuned"):
+        yield from stored(name, profile).get("perplexity", ())
     for name in reference.LISTS:
         if len(stored(name, profile)):
             runs = stored(name, profile).dropna(subset="test_accuracy")
