@@ -6,7 +6,6 @@
     style        how figures look, and how they are kept
     figures      all figures
     recall       the recall task's figures
-    simulation   networks whose accuracy is known: are the rules of `statistics` right?
     findings     what the lab says, as numbers that any run can be held against
     widget       a text in the colours of what networks believe, also while one types
 
