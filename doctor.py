@@ -185,7 +185,7 @@ def check_versions() -> list[Line]:
 IMPORTS = (  # in the order in which the notebook needs them
     "numpy", "scipy", "pandas", "sklearn", "matplotlib.pyplot", "seaborn", "joblib", "filelock",
     "tqdm", "fastparquet", "spacy", "torch", "torchtext.vocab", "papermill", "nbformat",
-    "statsmodels", "pypandoc", "typst", "pytest", "nbval",
+    "pypandoc", "typst", "pytest", "nbval",
 )  # fmt: skip
 PLOT = """
 import torch; torch.ones(9, 9) @ torch.ones(9, 9); torch.ones(1).numpy()
