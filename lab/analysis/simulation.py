@@ -114,7 +114,7 @@ def count_verdicts(
     "false":      share of tables in which a pair of equally good networks is called supported
     "covered":    share of 95 % intervals of one pair alone that hold the true difference
     "found":      share of the pairs that do differ which are called supported
-    "detectable": the median of that column, in points
+    "detectable": the mean of that column, in points
     """
     pairs = list(itertools.combinations(range(len(networks)), 2))
     true = np.array([networks[a].accuracy - networks[b].accuracy for a, b in pairs])
@@ -122,7 +122,7 @@ def count_verdicts(
     for answers in experiments(population, networks, seeds, reviews, repeats, seed):
         table = statistics.compare(answers)
         supported.append((table["supported"] == "yes").to_numpy())
-        detectable.append(table["detectable"].median())
+        detectable.append(table["detectable"].mean())
         for a in range(0, len(networks) - 1, 2):  # pairs that share no network
             alone = statistics.difference(answers[str(a)], answers[str(a + 1)])
             covered.append(
@@ -134,5 +134,5 @@ def count_verdicts(
         "false": float(said[:, ~differ].any(1).mean()) if not differ.all() else math.nan,
         "covered": float(np.mean(covered)),
         "found": float(said[:, differ].mean()) if differ.any() else math.nan,
-        "detectable": float(np.median(detectable)),
+        "detectable": float(np.mean(detectable)),
     }
