@@ -195,7 +195,7 @@ def test_each_usual_mistake_is_told_by_its_name(name):
     task = TASKS[name]
     for label, mistake in task.known_mistakes.items():
         attempts = [a._replace(used=frozenset()) for a in judge.try_function(mistake, task, 0)]
-        assert not any(attempt.error for attempt in attempts), label
+        assert not all(attempt.error for attempt in attempts), label
         judgement = judge.judge(task, attempts, 0)
         assert not all(judgement.right) and label in " ".join(judgement.messages), label
 

@@ -7,9 +7,8 @@ judge           compares what it returned with what the lab's own version return
 from __future__ import annotations
 
 import contextlib
-import sys
+import re
 from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -17,10 +16,14 @@ import torch
 from lab.exercises import harness
 from lab.exercises.catalogue import Exercise
 from lab.exercises.harness import NOTHING, Attempt, kind
-from lab.exercises.tasks.task import Example, Task
+from lab.exercises.tasks.task import NEAR, Example, Task
 
-OWN = "the lab's own version"
 STOPPED = "it had not come to an end when you stopped it; is there a loop without end?"
+CUT = "detach, no_grad, .data, .item() or torch.tensor cut it off"
+BOTH = "torch.where computes both sides, and 0 times infinity is nan"
+NOT_FINITE = "what came back is not finite (nan or inf)"
+LABS_OWN = re.compile(r"lab\.(analysis|exercises\.solutions|models|notebooks)\.")
+ERROR = re.compile(r"(?<=Error)\b")  # where the kind of an error ends
 
 # ── 1. Calling a student's function ─────────────────────────────────────────────────────────────
 
@@ -28,15 +31,13 @@ STOPPED = "it had not come to an end when you stopped it; is there a loop withou
 def try_function(function: Callable[..., Any], task: Task, seed: int) -> list[Attempt]:
     """Call a function with each of the task's examples, and return what came of each.
 
-    If it comes to call the lab's own version, that is noted as what was used. Where a call is
-    stopped by hand, the others are not made: a loop without end would begin once more.
+    Where a call is stopped by hand, the others are not made: a loop without end would begin again.
     """
     attempts: list[Attempt] = []
-    with _watching(task.solution) as own, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
         for attempt in _attempts(function, task, seed):
             attempts.append(attempt)
-    attempts += [Attempt(error=STOPPED)] * (len(_examples(task, seed)) - len(attempts))
-    return [a._replace(used=a.used | own) for a in attempts]
+    return attempts + [Attempt(error=STOPPED)] * (len(_examples(task, seed)) - len(attempts))
 
 
 def _attempts(function: Callable[..., Any], task: Task, seed: int) -> Iterator[Attempt]:
@@ -46,29 +47,6 @@ def _attempts(function: Callable[..., Any], task: Task, seed: int) -> Iterator[A
 
 def _examples(task: Task, seed: int) -> list[Example]:
     return task.make_inputs(torch.Generator().manual_seed(seed))
-
-
-@contextlib.contextmanager
-def _watching(function: Callable[..., Any]) -> Iterator[set[str]]:
-    """Note in a set that a function runs meanwhile, under whatever name, and whoever calls it."""
-    place, seen = _place(getattr(function, "__code__", None)), set()
-
-    def look(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call" and _place(frame.f_code) == place:
-            seen.add(OWN)
-
-    if place and sys.getprofile() is None:  # a profiler at work is left there
-        sys.setprofile(look)
-    try:
-        yield seen
-    finally:
-        if sys.getprofile() is look:
-            sys.setprofile(None)
-
-
-def _place(code: CodeType | None) -> tuple[str, str] | None:
-    """Return where code stands: its function and its file, whichever module has loaded it."""
-    return code and (code.co_name, code.co_filename)
 
 
 # ── 2. Judging what came back ───────────────────────────────────────────────────────────────────
@@ -101,13 +79,19 @@ def judge(task: Task, attempts: Sequence[Attempt], seed: int, name: str = "it") 
     examples = _examples(task, seed)
     if reason := _no_answer(task, attempts, examples, name):
         return Judgement([reason] * len(attempts), [reason])
-    faults = []
-    expected = _attempts(task.solution, task, seed)
-    for example, attempt, right in zip(examples, attempts, expected, strict=True):
-        fault = attempt.error or difference(attempt.value, right.value, task.parts)
-        faults.append(fault and _sentence(f"Tried with {example.label}: {fault}"))
-    mistake = any(faults) and _known_mistake(task, attempts, seed)
-    return Judgement(faults, [_sentence(f"What comes back equals {mistake}")] if mistake else [])
+    expected = [attempt.value for attempt in _attempts(task.solution, task, seed)]
+    cases = [*zip(examples, attempts, expected, strict=True)]
+    faults = [a.error or _fault(task, example, a.value, right) for example, a, right in cases]
+    remarks: list[str] = []
+    if any(faults):
+        deep = not any(a.error or _fault(task, e, a.value, right, False) for e, a, right in cases)
+        if mistake := _known_mistake(task, examples, attempts, seed, deep):
+            remarks = [f"What comes back equals {mistake}"]
+        elif all(e.trap for e, fault in zip(examples, faults, strict=True) if fault):
+            remarks = [next(e.trap for e, fault in zip(examples, faults, strict=True) if fault)]
+    for i, example in enumerate(examples):
+        faults[i] = faults[i] and _sentence(f"Tried with {example.label}: {faults[i]}")
+    return Judgement(faults, [*map(_sentence, remarks)])
 
 
 def _no_answer(
@@ -115,10 +99,12 @@ def _no_answer(
 ) -> str:
     """Return in words what takes all points, whatever came back; "" if nothing does."""
     used = frozenset().union(*(attempt.used for attempt in attempts))
-    if OWN in used:
-        return f"{name} calls {OWN}. Write yours."
-    if banned := sorted(used & set(task.forbidden)):
-        return f"{name} calls torch's {banned[0]}: {task.forbidden[banned[0]]} instead."
+    own = {n.rpartition(".")[2] for n in used if LABS_OWN.match(n)} - {"beside", *task.may_call}
+    if own:
+        return f"{name} calls the lab's own {'version' if name in own else min(own)}. Write yours."
+    if banned := [n for n in used if task.forbids(n)]:
+        shown = min(banned, key=lambda n: ("." in n, n))
+        return f"{name} calls torch's {shown}: {task.instead} instead."
     for example, attempt in zip(examples, attempts, strict=True):
         if attempt.error == STOPPED:
             return f"Tried with {example.label}: {STOPPED}"
@@ -129,19 +115,59 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def _known_mistake(task: Task, attempts: Sequence[Attempt], seed: int) -> str:
-    """Return, in words, the mistake that gives what came back with every example; "" if none."""
+def _known_mistake(
+    task: Task, examples: Sequence[Example], attempts: Sequence[Attempt], seed: int, deep: bool
+) -> str:
+    """Return, in words, the mistake that gives what came back with every example; "" if none.
+
+    deep: are the numbers right, so that it can only be a mistake of the gradients?
+    """
+
+    def alike(example: Example, one: Attempt, other: Attempt) -> bool:
+        if one.error or other.error:
+            return ERROR.split(one.error)[0] == ERROR.split(other.error)[0]
+        return not _fault(task, example, one.value, other.value, deep)
+
     for label, function in task.known_mistakes.items():
-        pairs = zip(attempts, _attempts(function, task, seed), strict=True)
-        if all(not a.error and not b.error and not difference(a.value, b.value) for a, b in pairs):
+        others = _attempts(function, task, seed)
+        if all(map(alike, examples, attempts, others)):
             return label
     return ""
 
 
-def difference(value: Any, expected: Any, parts: Sequence[str] = ()) -> str:
+def _fault(task: Task, example: Example, value: Any, right: Any, deep: bool = True) -> str:
+    """Return in words what is wrong with what came back; "" if nothing is.
+
+    deep: look at the gradients too, where these belong to it
+    """
+    if not task.learns:
+        return difference(value, right, task.parts, example.near)
+    match value:
+        case (numbers, [*ways]) if len(ways) == len(right[1]):
+            fault = difference(numbers, right[0], task.parts, example.near)
+            return fault or (_fault_of_gradients(task, example, ways, right[1]) if deep else "")
+    return f"{kind(value)} came back"  # from a program that lies
+
+
+def _fault_of_gradients(task: Task, example: Example, got: Any, right: Any) -> str:
+    """Return in words what is wrong with gradients where the numbers are right."""
+    ways = [*zip(task.leaves(example), got, right, strict=True)]
+    ways = [way for way in ways if way[2] is not None and way[2].any()]
+    if lost := [name for name, one, _ in ways if one is None]:
+        where = "" if len(lost) == len(ways) else f" to {', '.join(lost)}"
+        return f"the numbers are right, but no gradient goes back{where}: {CUT}"
+    for name, one, other in ways:
+        if fault := difference(one, other, near=example.near):
+            if fault == NOT_FINITE:
+                return f"the numbers are right, but the gradient by {name} is nan or inf: {BOTH}"
+            return f"the numbers are right, but of the gradient by {name} a part is lost: {CUT}"
+    return ""
+
+
+def difference(value: Any, expected: Any, parts: Sequence[str] = (), near: float = NEAR) -> str:
     """Return in words how a value differs from what was expected; "" if it does not.
 
-    parts: what to call the parts of a tuple
+    parts: what to call the parts of a tuple; near: how far a number may be from its own, relatively
     """
     if value is None and expected is not None:
         return NOTHING
@@ -150,7 +176,7 @@ def difference(value: Any, expected: Any, parts: Sequence[str] = ()) -> str:
         if not isinstance(value, tuple | list) or len(value) != len(expected):
             return unlike
         names = parts or [f"part {i}" for i in range(1, len(expected) + 1)]
-        faults = map(difference, value, expected)
+        faults = [difference(*pair, near=near) for pair in zip(value, expected, strict=True)]
         return next((f"for {n}, {fault}" for n, fault in zip(names, faults) if fault), "")
     if isinstance(expected, torch.Tensor) and isinstance(value, tuple | list):
         return unlike
@@ -158,20 +184,22 @@ def difference(value: Any, expected: Any, parts: Sequence[str] = ()) -> str:
         got, right = (torch.as_tensor(x).detach() for x in (value, expected))
         if got.is_complex():
             return "complex numbers came back; is it the root of a negative one?"
-        return _difference_in_numbers(got.double(), right.double())
+        if got.device != right.device:
+            return f"it lies on {got.device}, expected is {right.device}: leave it where x is"
+        return _difference_in_numbers(got.double(), right.double(), near)
     except Exception:  # whatever came back, and is no number
         return unlike
 
 
-def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor) -> str:
+def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor, near: float) -> str:
     if got.shape != right.shape:
         forms = [f"shape {tuple(x.shape)}" if x.ndim else "one number" for x in (got, right)]
         return f"{forms[0]} came back, expected is {forms[1]}"
-    far = ~torch.isclose(got, right, rtol=1e-4, atol=1e-5, equal_nan=True)
+    far = ~torch.isclose(got, right, rtol=near, atol=1e-5, equal_nan=True)
     if not far.any():
         return ""
     if not got.isfinite().all():
-        return "what came back is not finite (nan or inf)"
+        return NOT_FINITE
     place = far.nonzero()[0].tolist()
     digits = 6 if got.numel() == 1 else 4
     one, other = _distinct(got[tuple(place)].item(), right[tuple(place)].item(), digits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,10 @@ from lab.exercises.tasks.task import Example, Task, random_weights
 
 def _by_hand_inputs(generator: Generator) -> list[Example]:
     examples = []
-    for steps, reviews in ((5, 3), (3, 2)):
-        h, e = (torch.rand(steps, reviews, 4, generator=generator) * 2 - 1 for _ in range(2))
-        w_hh = torch.randn(4, 4, generator=generator)
-        examples.append(Example(f"{steps} steps, {reviews} reviews, H = 4", (h, w_hh, e)))
+    for steps, reviews, units in ((5, 3, 4), (3, 2, 5)):
+        h, e = (torch.rand(steps, reviews, units, generator=generator) * 2 - 1 for _ in range(2))
+        w_hh = torch.randn(units, units, generator=generator)
+        examples.append(Example(f"{steps} steps, {reviews} reviews, H = {units}", (h, w_hh, e)))
     return examples
 
 
@@ -48,22 +49,35 @@ WEIGHT_GRADIENT = Task(
 )  # fmt: skip
 
 
-def _uncorrected(gradients: list[float]) -> Tensor:
-    """Updates of Adam whose m and v stay as small as they start."""
-    steps = torch.arange(1, len(gradients) + 1, dtype=torch.float64)
-    small = (1 - 0.9**steps) / (1 - 0.999**steps).sqrt()
-    return torch.as_tensor(adam_updates(gradients)) * small
+def _adam(
+    gradients: list[float], slow: float = 0.9, slower: float = 0.999, root: float = 0.5,
+    first: float = 1.0,
+) -> list[float]:  # fmt: skip
+    """Updates of Adam; first: the number of the first step, inf for no correction."""
+    m = v = 0.0
+    updates = []
+    for step, g in enumerate(gradients):
+        m, v = slow * m + (1 - slow) * g, slower * v + (1 - slower) * g * g
+        corrections = [1 - rate ** (first + step) or math.nan for rate in (slow, slower)]
+        updates.append(m / corrections[0] / (v / corrections[1]) ** root)
+    return updates
+
+
+def _adam_inputs(generator: Generator) -> list[Example]:
+    drawn = torch.randn(12, generator=generator).tolist()
+    return [
+        Example("five gradients of 2", ([2.0] * 5,)),
+        Example("gradients 1, 1, 100, 1, 1", ([1.0, 1.0, 100.0, 1.0, 1.0],)),
+        Example("twelve gradients of both signs", (drawn,)),
+    ]
 
 
 ADAM = Task(
-    lambda generator: [
-        Example("five gradients of 2", ([2.0] * 5,)),
-        Example("gradients 1, 1, 100, 1, 1", ([1.0, 1.0, 100.0, 1.0, 1.0],)),
-        Example("gradients of both signs", ([0.5, -2.0, 0.1, -0.1],)),
-    ],
+    _adam_inputs,
     adam_updates,
     {
-        "updates without a correction of m and v for their start at zero": _uncorrected,
+        "updates without a correction of m and v for their start at zero":
+            lambda g: _adam(g, first=math.inf),
         "the change of the weight in learning rates; wanted is its opposite":
             lambda g: -adam_updates(g),
         "the change of the weight; wanted is -(change) / (learning rate)":
@@ -71,7 +85,14 @@ ADAM = Task(
         "a way in the weight's own unit: it is wanted in learning rates":
             lambda g: 0.001 * adam_updates(g),
         "the sign of the gradient: m and v do not remember": lambda g: torch.tensor(g).sign(),
+        "updates without the root of v": lambda g: _adam(g, root=1.0),
+        "updates with the two rates exchanged": lambda g: _adam(g, 0.999, 0.9),
+        "updates corrected as if steps were counted from 0": lambda g: _adam(g, first=0),
+        "updates corrected as if the first step were the second": lambda g: _adam(g, first=2),
+        "the last update alone": lambda g: adam_updates(g)[-1],
     },
+    forbidden=r"optim\.|adam",
+    instead="write its equations",
 )  # fmt: skip
 
 

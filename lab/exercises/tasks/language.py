@@ -14,12 +14,15 @@ from lab.exercises.harness import Piece
 from lab.exercises.solutions import nucleus, perplexity, piece_loss
 from lab.exercises.tasks.task import Example, Task, random_weights
 
+LONG = "A product of so many probabilities is rounded to 0: add up their logarithms"
+
 
 def _perplexity_inputs(generator: Generator) -> list[Example]:
     return [
         Example("ten words, each with p = 1/8", (torch.full((10,), math.log(1 / 8)),)),
         Example("words with other probabilities", (torch.rand(7, generator=generator).log(),)),
         Example("a block (T, B) = (4, 3)", (torch.rand(4, 3, generator=generator).log(),)),
+        Example("3,000 words", (torch.randn(3000, generator=generator) - 5,), trap=LONG),
     ]
 
 
@@ -31,22 +34,30 @@ PERPLEXITY = Task(
         "the loss: its exponential is wanted": lambda a: -a.mean().item(),
         "1 / perplexity: a sign is missing": lambda a: 1 / perplexity(a),
         "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
-        "the exponential of the summed loss, not of the mean": lambda a: perplexity(a) ** a.numel(),
+        "the exponential of the summed loss, not of the mean":
+            lambda a: (-a.double()).sum().exp().item(),
+        "the exponential of the loss of each word, in a column or more":
+            lambda a: (-a.mean(0)).exp(),
+        "1 / the mean of p: first the mean of ln p, then exp": lambda a: 1 / a.exp().mean().item(),
     },
 )  # fmt: skip
 
 
+PAIR = "An LSTM's state is a pair (h, c): detach each of the two, and at first there is None"
+LAYERS = "A GRU's state is one tensor, with a row for each layer: isinstance(state, tuple) says so"
+
+
 def _piece_inputs(generator: Generator) -> list[Example]:
     examples = []
-    for label, cell, pieces in (
-        ("a GRU and one piece (no state yet)", "GRU", 1),
-        ("a GRU and two pieces", "GRU", 2),
-        ("an LSTM and two pieces (its state is a pair)", "LSTM", 2),
+    for label, cell, pieces, layers, trap in (
+        ("a GRU and one piece (no state yet)", "GRU", 1, 1, ""),
+        ("a GRU of two layers and two pieces", "GRU", 2, 2, LAYERS),
+        ("an LSTM and three pieces (its state is a pair)", "LSTM", 3, 1, PAIR),
     ):
         vectors = torch.randn(6, 3, generator=generator)
-        stream = torch.randint(0, 6, (4 * pieces + 1, 2), generator=generator)
-        weights = random_weights(generator, cell, 3, 3)
-        examples.append(Example(label, (cell, weights, vectors, stream)))
+        stream = torch.randint(0, 6, (4 * pieces + 1, 1 + layers), generator=generator)
+        weights = [w for _ in range(layers) for w in random_weights(generator, cell, 3, 3)]
+        examples.append(Example(label, (cell, tuple(weights), vectors, stream), trap=trap))
     return examples
 
 
@@ -87,20 +98,28 @@ PIECE_LOSS = Task(
         "the sum over the words, not their mean": _summed,
     },
     harness.run_pieces,
-    parts=("the loss of each piece", "the gradient of the last piece's loss"),
+    learns=("cell", "weights", "vectors"),
 )  # fmt: skip
+
+
+EVEN = 61  # so many times the rounded 1 / 61 is less than 1
+WHOLE = (
+    "Rounded, all probabilities together can be just below 1, and then no place reaches p: keep a "
+    "word if those before it have less than p"
+)
 
 
 def _nucleus_inputs(generator: Generator) -> list[Example]:
     def logs(*probabilities: float) -> Tensor:
         return torch.tensor(probabilities).log()
 
-    first = logs(0.45, 0.3, 0.2, 0.05)
+    first, many = logs(0.45, 0.3, 0.2, 0.05), logs(*[1 / EVEN] * EVEN)
     return [
         Example("p = 0.7, of words with 0.45, 0.3, 0.2, 0.05", (first, 1.0, 0.7)),
         Example("the same in another order", (logs(0.05, 0.3, 0.2, 0.45), 1.0, 0.7)),
         Example("p = 0.3 (one word is enough)", (logs(0.12, 0.4, 0.28, 0.2), 1.0, 0.3)),
-        Example("temperature 0.5, p = 0.7", (logs(0.1, 0.35, 0.25, 0.3), 0.5, 0.7)),
+        Example("temperature 0.5, p = 0.7", (logs(0.1, 0.3, 0.2, 0.25, 0.15), 0.5, 0.7)),
+        Example(f"p = 1.0, {EVEN} words", (many, 1.0, 1.0), trap=WHOLE),
     ]
 
 
