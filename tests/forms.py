@@ -10,6 +10,8 @@ import textwrap
 CUT = "detach, no_grad, .data, .item() or torch.tensor cut it off"
 OWN = "calls the lab's own "
 PLACE = "is changed in place"
+AXES = "Axes are matched from the last"
+COLUMNS = "as many columns as the second rows"
 
 RIGHT = {
     "average-vectors": (
@@ -355,14 +357,14 @@ WRONG = {
         (CUT, "(vectors[text]", "(vectors[text].detach()"),
         ("NumPy keeps no gradient", "(vectors[text]", "(torch.tensor(vectors.numpy()[text])"),
         (OWN, "return solutions.average_vectors(text, text_length, vectors)"),
-        ("nothing came back", "    return (", "    (("),
-        ("", "inside[:, :, None]", "inside[:, None]"),
-        ("", "(vectors[text] * inside[:, :, None]).sum(0)", "vectors[text].sum(1)"),
+        ("nothing came back", "    return (", "    mean = ("),
+        (AXES, "inside[:, :, None]", "inside[:, None]"),
+        (AXES, "(vectors[text] * inside[:, :, None]).sum(0)", "vectors[text].sum(1)"),
     ),
     "rnn-cell": (
         ("without its biases", "x @ w_ih.T + b_ih + h @ w_hh.T + b_hh", "x @ w_ih.T + h @ w_hh.T"),
         ("without its second bias", " + b_hh", ""),
-        ("b_ih twice", "b_hh)", "b_ih)"),
+        ("b_ih twice", "w_hh.T + b_hh", "w_hh.T + b_ih"),
         ("h @ w_hh, where w_hh must be", "w_hh.T", "w_hh"),
         ("takes one tanh, around", "b_ih + h @ w_hh.T + b_hh", "b_ih) + torch.tanh(h @ w_hh.T + b_hh"),
         ("sigma instead of tanh", "torch.tanh(", "torch.sigmoid("),
@@ -381,9 +383,9 @@ WRONG = {
          "    return torch._VF.rnn_tanh_cell(x, h, w_ih, w_hh, b_ih, b_hh)"),
         ("torch's rnn_tanh_cell", "return solutions.CELLS['RNN'](x, h, w_ih, w_hh, b_ih, b_hh)"),
         ("nothing came back", "return ", "h = "),
-        ("", "torch.tanh(", "torch.relu("),
-        ("", "x @ w_ih.T", "w_ih @ x"),
-        ("", "x @ w_ih.T", "x * w_ih.T"),
+        ("relu instead of tanh", "torch.tanh(", "torch.relu("),
+        (COLUMNS, "x @ w_ih.T", "w_ih @ x"),
+        (AXES, "x @ w_ih.T", "x * w_ih.T"),
     ),
     "unroll": (
         ("with reviews first", "torch.stack(outputs)", "torch.stack(outputs, dim=1)"),
@@ -414,7 +416,7 @@ WRONG = {
          "    out.append(state[0] if isinstance(state, tuple) else state)\n"
          "    state = cell(x_t, state, *weights)\nreturn torch.stack(out)"),
         ("in one block", "torch.stack(outputs)", "torch.cat(outputs)"),
-        ("", "in x:", "in x.flip(0):"),
+        ("read from their end", "in x:", "in x.flip(0):"),
         ("", "in x:", "in x.transpose(0, 1):"),
         ("", "in x:", "in x[:-1]:"),
         ("", "torch.stack(outputs)", "outputs"),
@@ -423,7 +425,7 @@ WRONG = {
         ("in the order f, i, o, g", "i, f, g, o =", "f, i, o, g ="),
         ("f and i exchanged", "i, f, g, o =", "f, i, g, o ="),
         ("g and o exchanged", "i, f, g, o =", "i, f, o, g ="),
-        ("i and o exchanged", "i, f, g, o =", "o, f, g, i ="),
+        ("in the order o, f, g, i", "i, f, g, o =", "o, f, g, i ="),
         ("tanh(c) as its new c", "torch.tanh(c), c", "torch.tanh(c), torch.tanh(c)"),
         ("without tanh around g", "torch.tanh(g)", "g"),
         ("sigma around everything", "torch.tanh(g)", "torch.sigmoid(g)"),
@@ -445,7 +447,7 @@ WRONG = {
         ("without its second bias", " + b_hh", ""),
         ("", "c + torch.sigmoid(i)", "c * torch.sigmoid(i)"),
         ("", "h, c = state", "h = c = state"),
-        ("", ".chunk(4, dim=1)", ".chunk(4)"),
+        (AXES, ".chunk(4, dim=1)", ".chunk(4)"),
     ),
     "gru-cell": (
         ("z and 1 - z exchanged", "(1 - z) * n + z * h", "z * n + (1 - z) * h"),
@@ -467,9 +469,9 @@ WRONG = {
         (CUT, "    return (1 - z) * n + z * h", "    return ((1 - z) * n + z * h).detach()"),
         ("torch's gru_cell", "return torch._C._VariableFunctions.gru_cell(x, h, w_ih, w_hh, b_ih, b_hh)"),
         ("torch's gru_cell", "return torch.ops.aten.gru_cell.default(x, h, w_ih, w_hh, b_ih, b_hh)"),
-        ("", "(1 - z) * n + z * h", "(1 - z) * n"),
+        ("without what it keeps", "(1 - z) * n + z * h", "(1 - z) * n"),
         ("", "(1 - z) * n + z * h", "z * (n + h)"),
-        ("", "h @ w_hh.T", "h @ w_hh"),
+        (COLUMNS, "h @ w_hh.T", "h @ w_hh"),
     ),
     "count-weights": (
         ("one bias for each unit", "2 * units", "units"),
@@ -541,7 +543,7 @@ WRONG = {
          "return -bernoulli.log_prob(labels).mean()"),
         (OWN, "return solutions.binary_loss(logits, labels)"),
         ("the good reviews alone", " + (1 - labels) * of_bad", ""),
-        ("", "return (labels - torch.sigmoid(logits)).square().mean()"),
+        ("the squared error", "return (labels - torch.sigmoid(logits)).square().mean()"),
     ),
     "training-step": (
         ("no step", "    optimizer.step()\n", ""),
@@ -568,11 +570,11 @@ WRONG = {
          "loss = F.binary_cross_entropy_with_logits(logits, batch.label)\n"
          "solutions.descend(model, loss, optimizer, clip_norm)\nreturn logits, loss"),
         (OWN + "version", "return solutions.training_step(model, batch, optimizer, clip_norm)"),
-        ("up the loss", "    loss.backward", "    (-loss).backward"),
+        ("takes good reviews for bad", "(logits, batch.label)\n    opt", "(logits, 1 - batch.label)\n    opt"),
         ("", "    optimizer.step()\n", "    with torch.no_grad():\n"
          "        for w in model.parameters():\n            w -= 0.5 * w.grad\n"),
         ("", "batch.text, batch.text_length", "batch.text"),
-        ("", "(logits, batch.label)\n    opt", "(logits, 1 - batch.label)\n    opt"),
+        ("", "    loss.backward", "    (-loss).backward"),
     ),
     "perplexity": (
         ("2 to the power of the loss", "math.exp(-log_probability.mean())", "2 ** -log_probability.mean()"),
@@ -585,9 +587,9 @@ WRONG = {
         ("add up their logarithms", "return log_probability.exp().prod() ** (-1 / log_probability.numel())"),
         ("add up their logarithms", "p = 1.0\nfor one in log_probability.flatten():\n"
          "    p *= math.exp(one)\nreturn p ** (-1 / log_probability.numel())"),
-        ("of each word, in a column", "math.exp(-log_probability.mean())", "torch.exp(-log_probability.mean(0))"),
+        ("the loss of each column", "math.exp(-log_probability.mean())", "torch.exp(-log_probability.mean(0))"),
         (OWN, "return solutions.perplexity(log_probability)"),
-        ("", ".mean()", ".sum() / len(log_probability)"),
+        ("divide by the number of words", ".mean()", ".sum() / len(log_probability)"),
         ("", "math.exp(-log_probability.mean())", "10 ** -log_probability.mean()"),
     ),
     "piece-loss": (
@@ -612,8 +614,8 @@ WRONG = {
         (OWN, "return solutions.piece_loss(model, piece, state)"),
         ("expected is the pair (loss, state)", ".mean(), state", ".mean()"),
         ("in the mode eval", "    log_prob", "    model.eval()\n    log_prob"),
-        ("", "    elif state is not None:", "    else:"),
-        ("", "-log_probability.mean()", "log_probability.mean()"),
+        ("the state before the first piece", "    elif state is not None:", "    else:"),
+        ("its sign is turned", "-log_probability.mean()", "log_probability.mean()"),
     ),
     "nucleus": (
         ("without the word that reaches p", "ordered.cumsum(0) - ordered < p", "ordered.cumsum(0) < p"),
@@ -631,7 +633,7 @@ WRONG = {
         ("no place reaches p", "keep = ordered.cumsum(0) - ordered < p",
          "keep = torch.arange(len(ordered)) <= (ordered.cumsum(0) >= p).int().argmax()"),
         (OWN, "return solutions.nucleus(log_probability, temperature, p)"),
-        ("", "torch.softmax(log_probability / temperature, dim=0)",
+        ("does not add up to 1", "torch.softmax(log_probability / temperature, dim=0)",
          "(log_probability / temperature).exp()"),
         ("", "- ordered < p", "- ordered >= p"),
         ("", "keep = ordered.cumsum(0) - ordered < p", "keep = ordered > 1 - p"),
@@ -662,10 +664,11 @@ WRONG = {
          "    states.append(h)\n    h = cell(x_t, h, *weights)\n"
          "return torch.stack([g.norm() for g in torch.autograd.grad(h.sum(), states)])"),
         (OWN, "return solutions.gradient_by_step(cell, x, h, weights)"),
-        ("", "        h.retain_grad()\n", ""),
-        ("", "grad.norm()", "grad.abs().sum()"),
-        ("", "states = []", "states = [h]"),
-        ("", "h = cell(x_t, h, *weights)", "h = cell(x_t, h.detach(), *weights)"),
+        ("for want of retain_grad()", "        h.retain_grad()\n", ""),
+        ("its length is wanted", "grad.norm()", "grad.abs().sum()"),
+        ("for want of retain_grad()", "states = []", "states = [h]"),
+        ("for want of retain_grad()", "h = cell(x_t, h, *weights)",
+         "h = cell(x_t, h.detach(), *weights)"),
         ("", "torch.stack([state.grad.norm() for state in states])",
          "[state.grad for state in states]"),
     ),
@@ -683,7 +686,7 @@ WRONG = {
          "return runpy.run_path(solutions.__file__)['mcnemar'](first, second)"),
         (OWN, "return statistics.mcnemar(first, second)"),
         ("it changes what it is given", "    only_first", "    first.sort()\n    only_first"),
-        ("", "range(k + 1)) / 2**n)", "range(k + 1)) / 2**n - math.comb(n, k) / 2**n)"),
+        ("the mid-p", "range(k + 1)) / 2**n)", "range(k + 1)) / 2**n - math.comb(n, k) / 2**n)"),
         ("", "(first & ~second).sum()", "(first - second).sum()"),
         ("", "n, k = int(only_first + only_second)", "n, k = 60"),
     ),
@@ -692,17 +695,19 @@ WRONG = {
          "model.linear(states[:, 0])"),
         ("as a column", ".squeeze(1)", ""),
         ("in bad", "torch.sigmoid(", "1 - torch.sigmoid("),
-        ("without those before", "words[:, None]", "words[None]"),
+        ("the first belief alone", "words[:, None]", "words[None]"),
+        ("without those before", "states, _ = model.recurrent(model.embedding(words[None]))\n"
+         "return torch.sigmoid(model.linear(states[0])).squeeze(1)"),
         ("the last belief alone", "model.linear(states[:, 0])).squeeze(1)",
          "model.linear(states[-1, 0]))"),
         ("the first belief alone", "model.linear(states[:, 0])).squeeze(1)",
          "model.linear(states[0, 0]))"),
         (OWN, "return solutions.beliefs(model, words)"),
         ("nothing came back", "return torch", "torch"),
-        ("", "return torch.sigmoid(model.linear(states[:, 0])).squeeze(1)",
+        ("its shape is another", "return torch.sigmoid(model.linear(states[:, 0])).squeeze(1)",
          "return torch.sigmoid(model.linear(states)).squeeze()"),
         ("", "model.linear(states[:, 0])", "states[:, 0]"),
-        ("", ".squeeze(1)", ".squeeze(1).round()"),
+        ("0 or 1", ".squeeze(1)", ".squeeze(1).round()"),
     ),
     "weight-gradient": (
         ("the slope 1 - h_t^2 is missing", "(1 - h**2) * ", ""),
@@ -714,14 +719,17 @@ WRONG = {
         ("what comes back from later steps", "backward_states(h, w_hh, e)", "e"),
         (OWN, "return solutions.weight_gradient(h, w_hh, e)"),
         ("it changes what it is given", "    delta = (1", "    h *= h\n    delta = (1"),
-        ("", "h[:-1]", "h[1:]"),
-        ("", "delta[1:]", "delta[:-1]"),
+        ("the state before it is h[t - 1]", "h[:-1]", "h[1:]"),
+        ("delta is that of the step before", "delta[1:]", "delta[:-1]"),
         ("", "delta[1:].flatten(0, 1).T @ h[:-1].flatten(0, 1)", "delta[1:].mT @ h[:-1]"),
     ),
     "adam": (
         ("without a correction", "m / (1 - 0.9**step), v / (1 - 0.999**step)", "m, v"),
-        ("the two rates exchanged", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2",
+        ("", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2",
          "0.999 * m + 0.001 * g, 0.9 * v + 0.1 * g**2"),
+        ("the two rates exchanged", "m, v, out = 0, 0, []\nfor t, g in enumerate(gradients):\n"
+         "    m, v = m + (g - m) / 1000, v + (g * g - v) / 10\n"
+         "    out += [m / (1 - 0.999 ** (t + 1)) / (v / (1 - 0.9 ** (t + 1))) ** 0.5]\nreturn out"),
         ("without the root of v", "v_hat**0.5", "v_hat"),
         ("as if the first step were the second", "enumerate(gradients, 1)", "enumerate(gradients, 2)"),
         ("the last update alone", "np.array(updates)", "updates[-1]"),

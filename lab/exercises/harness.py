@@ -57,6 +57,12 @@ IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
     "numpy() on Tensor that requires grad": "NumPy keeps no gradient: use PyTorch's functions",
     "backward through the graph a second time": "Backward goes through a loss once: is it called "
     "twice, or where no gradient was to go?",
+    "'NoneType' object": "Something is None here: the state before the first piece, or .grad of "
+    "what keeps none for want of retain_grad()",
+    "cannot be multiplied": "The first has to have as many columns as the second rows: is a .T "
+    "missing, or one too many?",
+    "must match the size": "Axes are matched from the last one on, and [:, None] adds one: which "
+    "shapes meet here?",
     "on the same device": "Make new tensors where the others are, with device=x.device",
 }
 LAB = Path(__file__).parents[1]  # but behind the grader's wall, where nothing of it is
@@ -169,7 +175,7 @@ def _message(error: BaseException, function: Callable[..., Any]) -> str:
         return unwritten(stub[1])
     for piece, words in IN_WORDS.items():
         if piece in text:
-            text = f"{re.split(r'[.:] | [(]', text)[0]}. {words}"
+            text = f"{re.split(r'[.:] | [(]or', text)[0]}. {words}"
     return f"{type(error).__name__}{where}: {text}"
 
 
@@ -353,7 +359,8 @@ def run_gradient(function: Function, cell: str, x: Tensor, h: Tensor, weights: A
 def _one_by_one(value: Any) -> Any:
     """Return a list of single numbers as a tensor, and whatever else as it is."""
     try:
-        return torch.tensor([float(v) for v in value]) if type(value) is list else _detached(value)
+        many = isinstance(value, tuple | list)
+        return torch.tensor([float(v) for v in value]) if many else _detached(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):  # no list of numbers
         return value
 
@@ -402,6 +409,11 @@ def run_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
     return function(h, w_hh, e)
 
 
+def run_numbers(function: Function, *arguments: Any) -> Any:
+    """Return what a function gives, which may be a list of numbers."""
+    return _one_by_one(function(*arguments))
+
+
 def run_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
     """Return the surprise of each word of a text for a small language model."""
-    return function(_SmallReader("GRU", weights, vectors), text, read)
+    return _one_by_one(function(_SmallReader("GRU", weights, vectors), text, read))

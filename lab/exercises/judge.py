@@ -7,6 +7,7 @@ judge           compares what it returned with what the lab's own version return
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ STOPPED = "it had not come to an end when you stopped it; is there a loop withou
 CUT = "detach, no_grad, .data, .item() or torch.tensor cut it off"
 BOTH = "torch.where computes both sides, and 0 times infinity is nan"
 NOT_FINITE = "what came back is not finite (nan or inf)"
-LABS_OWN = re.compile(r"lab\.(analysis|exercises\.solutions|models|notebooks)\.")
+LABS_OWN = re.compile(r"lab\.(?:analysis|exercises\.solutions|models|notebooks)\.(?:\w+\.)*(\w+)$")
 ERROR = re.compile(r"(?<=Error)\b")  # where the kind of an error ends
 
 # ── 1. Calling a student's function ─────────────────────────────────────────────────────────────
@@ -87,11 +88,13 @@ def judge(task: Task, attempts: Sequence[Attempt], seed: int, name: str = "it") 
         deep = not any(a.error or _fault(task, e, a.value, right, False) for e, a, right in cases)
         if mistake := _known_mistake(task, examples, attempts, seed, deep):
             remarks = [f"What comes back equals {mistake}"]
-        elif all(e.trap for e, fault in zip(examples, faults, strict=True) if fault):
-            remarks = [next(e.trap for e, fault in zip(examples, faults, strict=True) if fault)]
+        else:
+            wrong = [case for case, fault in zip(cases, faults, strict=True) if fault]
+            traps = [example.trap for example, *_ in wrong]
+            remarks = [traps[0] if all(traps) else _resemblance(task, wrong)]
     for i, example in enumerate(examples):
         faults[i] = faults[i] and _sentence(f"Tried with {example.label}: {faults[i]}")
-    return Judgement(faults, [*map(_sentence, remarks)])
+    return Judgement(faults, [_sentence(remark) for remark in remarks if remark])
 
 
 def _no_answer(
@@ -99,7 +102,7 @@ def _no_answer(
 ) -> str:
     """Return in words what takes all points, whatever came back; "" if nothing does."""
     used = frozenset().union(*(attempt.used for attempt in attempts))
-    own = {n.rpartition(".")[2] for n in used if LABS_OWN.match(n)} - {"beside", *task.may_call}
+    own = {found[1] for n in used if (found := LABS_OWN.match(n))} - {"beside", *task.may_call}
     if own:
         return f"{name} calls the lab's own {'version' if name in own else min(own)}. Write yours."
     if banned := [n for n in used if task.forbids(n)]:
@@ -133,6 +136,46 @@ def _known_mistake(
         if all(map(alike, examples, attempts, others)):
             return label
     return ""
+
+
+def _resemblance(task: Task, wrong: list[tuple[Example, Attempt, Any]]) -> str:
+    """Return in words what is wrong with all wrong examples alike, whatever is asked; else ""."""
+    found = {_relation(_numbers(task, a.value), _numbers(task, right)) for _, a, right in wrong}
+    relation = found.pop() if len(found) == 1 and not any(a.error for _, a, _ in wrong) else ""
+    return relation and f"What comes back is right, but {relation}"
+
+
+def _relation(got: Any, right: Any) -> str:
+    """Return in words how a wrong value is related to the right one; "" if nothing is seen."""
+    if isinstance(got, tuple | list):
+        return ""
+    try:
+        got, right = (torch.as_tensor(x).detach() for x in (got, right))
+        if got.is_complex():
+            return ""
+        got, right = got.double(), right.double()
+        orders = itertools.permutations(range(right.ndim)) if right.ndim < 5 else []
+        others = {
+            "its sign is turned": [-right],
+            "it stands in the opposite order": [right.flip(0)] if right.ndim else [],
+            "its axes are exchanged": [right.permute(order) for order in orders],
+            "its shape is another": [right.view(got.shape)] if right.numel() == got.numel() else [],
+        }
+        for words, candidates in others.items():
+            for other in candidates:
+                if got.shape == other.shape and not _difference_in_numbers(got, other, NEAR):
+                    return words
+        factor = (got * right).sum() / right.square().sum()
+        if right.numel() > 1 and not _difference_in_numbers(got, factor * right, NEAR):
+            return f"each number is {factor:.4g} times as large"
+    except Exception:  # whatever came back, and is no number
+        return ""
+    return ""
+
+
+def _numbers(task: Task, value: Any) -> Any:
+    """Return what came back without its gradients."""
+    return value[0] if task.learns and isinstance(value, tuple | list) and value else value
 
 
 def _fault(task: Task, example: Example, value: Any, right: Any, deep: bool = True) -> str:

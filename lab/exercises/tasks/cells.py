@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -53,6 +54,15 @@ def _with_blocks(cell: str, change: Callable[..., tuple[Tensor, ...]]) -> Functi
     return _with(cell, **dict.fromkeys(WEIGHTS, changed))
 
 
+def _in_other_orders(cell: str, right: str) -> dict[str, Function]:
+    """Return cells whose blocks are taken apart in the wrong order."""
+    return {
+        f"the cell with its blocks in the order {', '.join(order)}: it is {', '.join(right)}":
+            _with_blocks(cell, lambda *b, order=order: tuple(b[order.index(n)] for n in right))
+        for order in itertools.permutations(right) if order != tuple(right)
+    }  # fmt: skip
+
+
 def _task(cell: str, mistakes: dict[str, Function], parts: tuple[str, ...] = ()) -> Task:
     return Task(
         partial(_cell_inputs, cell),
@@ -90,6 +100,7 @@ RNN_CELL = _task(
     "RNN",
     {
         "the cell without tanh": _plain(_same),
+        "the cell with relu instead of tanh": _plain(torch.relu),
         "the cell with sigma instead of tanh": _plain(torch.sigmoid),
         "the cell with h @ w_hh, where w_hh must be transposed": _with("RNN", w_hh=lambda w: w.T),
         "a sum of two tanh: it takes one tanh, around the whole sum": _squashed_apart,
@@ -114,13 +125,13 @@ def _shows_the_old(x: Tensor, state: Any, *weights: Tensor) -> Any:
     return h / c.tanh() * state[1].tanh(), c
 
 
-def _lstm(x: Tensor, state: Any, *weights: Tensor, order: str = "ifgo", **around: Function) -> Any:
-    """An LSTM with its blocks in another order, or with other functions around some of them."""
+def _lstm(x: Tensor, state: Any, *weights: Tensor, **around: Function) -> Any:
+    """An LSTM with other functions around some of its blocks."""
     h, c = state
     w_ih, w_hh, b_ih, b_hh = weights
     blocks = (F.linear(x, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).chunk(4, dim=1)
     squash = dict.fromkeys("ifo", torch.sigmoid) | {"g": torch.tanh} | around
-    i, f, g, o = (squash[name](blocks[order.index(name)]) for name in "ifgo")
+    i, f, g, o = (squash[name](block) for name, block in zip("ifgo", blocks, strict=True))
     c = f * c + i * g
     return o * c.tanh(), c
 
@@ -128,12 +139,10 @@ def _lstm(x: Tensor, state: Any, *weights: Tensor, order: str = "ifgo", **around
 LSTM_CELL = _task(
     "LSTM",
     {
-        "the cell with the gates f and i exchanged": partial(_lstm, order="figo"),
-        "the cell with g and o exchanged": partial(_lstm, order="ifog"),
-        "the cell with the gates i and o exchanged": partial(_lstm, order="ofgi"),
-        "the cell with the gates f and o exchanged": partial(_lstm, order="iogf"),
-        "the cell with its blocks in the order f, i, o, g: it is i, f, g, o":
-            partial(_lstm, order="fiog"),
+        "the cell with the gates f and i exchanged":
+            _with_blocks("LSTM", lambda i, f, g, o: (f, i, g, o)),
+        "the cell with g and o exchanged": _with_blocks("LSTM", lambda i, f, g, o: (i, f, o, g)),
+        **_in_other_orders("LSTM", "ifgo"),
         "the cell with sigma around everything: g is squashed by tanh":
             partial(_lstm, g=torch.sigmoid),
         "the cell without tanh around g": partial(_lstm, g=_same),
@@ -145,6 +154,9 @@ LSTM_CELL = _task(
         "the cell with tanh around its gates: these are sigma":
             partial(_lstm, i=torch.tanh, f=torch.tanh, o=torch.tanh),
         "the cell with f * h: what f keeps is c": _keeps_the_output,
+        "the cell without what it remembers, f * c": partial(_lstm, f=torch.zeros_like),
+        "the cell without what it writes, i * g": partial(_lstm, g=torch.zeros_like),
+        "the cell without its output gate": partial(_lstm, o=torch.ones_like),
         "the cell with h = o * c, without tanh": _lstm_result(lambda h, c: (h / c.tanh() * c, c)),
         "the cell with tanh(c) as its new c": _lstm_result(lambda h, c: (h, c.tanh())),
         "the cell with h from the old c: h needs the new one": _shows_the_old,
@@ -162,18 +174,23 @@ def _usual(r: Tensor, z: Tensor, word: Tensor, of: Function, h: Tensor) -> Tenso
 
 
 def _gru(
-    x: Tensor, h: Tensor, *weights: Tensor, proposal: Function = _usual, **around: Function
+    x: Tensor,
+    h: Tensor,
+    *weights: Tensor,
+    proposal: Function = _usual,
+    kept: float = 1.0,
+    **around: Function,
 ) -> Tensor:
     """A GRU with another sum in its proposal n, or with other functions around r, z, n.
 
-    proposal: of r, z, W_in x + b_in, the function W_hn (...) + b_hn, and h
+    proposal: of r, z, W_in x + b_in, the function W_hn (...) + b_hn, and h; kept: a factor of z * h
     """
     w_ih, w_hh, b_ih, b_hh = (w.split(2 * h.shape[1]) for w in weights)
     squash = {"r": torch.sigmoid, "z": torch.sigmoid, "n": torch.tanh} | around
     gates = F.linear(x, w_ih[0], b_ih[0]) + F.linear(h, w_hh[0], b_hh[0])
     r, z = (squash[name](gate) for name, gate in zip("rz", gates.chunk(2, dim=1), strict=True))
     word, of = F.linear(x, w_ih[1], b_ih[1]), partial(F.linear, weight=w_hh[1], bias=b_hh[1])
-    return torch.lerp(squash["n"](proposal(r, z, word, of, h)), h, z)
+    return torch.lerp(squash["n"](proposal(r, z, word, of, h)), kept * h, z)
 
 
 GRU_CELL = _task(
@@ -181,6 +198,8 @@ GRU_CELL = _task(
     {
         "the cell with z and 1 - z exchanged": _with_blocks("GRU", lambda r, z, n: (r, -z, n)),
         "the cell with the gates r and z exchanged": _with_blocks("GRU", lambda r, z, n: (z, r, n)),
+        **_in_other_orders("GRU", "rzn"),
+        "the cell without what it keeps, z * h": partial(_gru, kept=0.0),
         "the cell with z in the place of r":
             partial(_gru, proposal=lambda r, z, word, of, h: word + z * of(h)),
         "the cell with r applied before the matrix: W_hn (r * h)":

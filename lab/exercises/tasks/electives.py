@@ -40,6 +40,10 @@ WEIGHT_GRADIENT = Task(
             partial(_by_hand, lambda h, dh: (dh[1:], h[:-1])),
         "a gradient whose delta_t meets h_t, not the state before":
             partial(_by_hand, lambda h, dh: ((1 - h**2) * dh, h)),
+        "a gradient whose delta_t meets h_t: the state before it is h[t - 1]":
+            partial(_by_hand, lambda h, dh: ((1 - h[1:] ** 2) * dh[1:], h[1:])),
+        "a gradient whose states are right, and whose delta is that of the step before":
+            partial(_by_hand, lambda h, dh: ((1 - h[:-1] ** 2) * dh[:-1], h[:-1])),
         "the gradient transposed: rows are of delta_t, columns of the state before":
             lambda *a: weight_gradient(*a).T,
         "the gradient with W_hh transposed on the way back":
@@ -52,7 +56,7 @@ WEIGHT_GRADIENT = Task(
 def _adam(
     gradients: list[float], slow: float = 0.9, slower: float = 0.999, root: float = 0.5,
     first: float = 1.0,
-) -> list[float]:  # fmt: skip
+) -> Tensor:  # fmt: skip
     """Updates of Adam; first: the number of the first step, inf for no correction."""
     m = v = 0.0
     updates = []
@@ -60,7 +64,7 @@ def _adam(
         m, v = slow * m + (1 - slow) * g, slower * v + (1 - slower) * g * g
         corrections = [1 - rate ** (first + step) or math.nan for rate in (slow, slower)]
         updates.append(m / corrections[0] / (v / corrections[1]) ** root)
-    return updates
+    return torch.tensor(updates)
 
 
 def _adam_inputs(generator: Generator) -> list[Example]:
@@ -91,6 +95,7 @@ ADAM = Task(
         "updates corrected as if the first step were the second": lambda g: _adam(g, first=2),
         "the last update alone": lambda g: adam_updates(g)[-1],
     },
+    harness.run_numbers,
     forbidden=r"optim\.|adam",
     instead="write its equations",
 )  # fmt: skip
@@ -106,21 +111,14 @@ def _surprise_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
-def _asks_late(model: Any, words: list[int], before: list[int]) -> list[float]:
-    """The surprise of each word once it has been read."""
-    _, state = model.next_word(torch.tensor(before)[:, None])
-    nats = []
-    for word in words:
-        ln_p, state = model.next_word(torch.tensor([[word]]), state)
+def _reads(texts: Function, handed: bool, model: Any, words: list[int], before: list[int]) -> Any:
+    """The surprise of each word after another text; handed: is the state handed on?"""
+    state, nats = None, []
+    for word, text in zip(words, texts(words, before), strict=True):
+        ln_p, new = model.next_word(torch.tensor(text)[:, None], state)
+        state = new if handed else None
         nats.append(-ln_p[word].item())
-    return nats
-
-
-def _forgets(model: Any, words: list[int], before: list[int]) -> list[float]:
-    """The surprise of each word after the one before it alone."""
-    texts = [before, *([word] for word in words[:-1])]
-    pairs = zip(words, texts, strict=True)
-    return [-model.next_word(torch.tensor(text)[:, None])[0][word].item() for word, text in pairs]
+    return torch.tensor(nats)
 
 
 SURPRISE_OF = Task(
@@ -130,11 +128,16 @@ SURPRISE_OF = Task(
         "the perplexity of each word: ln p with its sign turned is wanted":
             lambda *a: torch.as_tensor(surprise_of(*a)).exp(),
         "ln p: a sign is missing": lambda *a: -surprise_of(*a),
-        "the surprise of a word that has just been read: ask before it is fed": _asks_late,
-        "the surprise of a reader that forgets: hand the state on": _forgets,
-        "the surprise of words that are not fed back": lambda model, words, before: torch.tensor(
-            [surprise_of(model, [word], before)[0] for word in words]
+        "the surprise of a word that has just been read: ask before it is fed": partial(
+            _reads, lambda words, before: [[*before, words[0]], *([w] for w in words[1:])], True
         ),
+        "the surprise of a reader that forgets: hand the state on": partial(
+            _reads, lambda words, before: [before, *([w] for w in words[:-1])], False
+        ),
+        "the surprise of words that are not fed back":
+            partial(_reads, lambda words, before: [before] * len(words), False),
+        "the surprise of words that are not fed back: `before` is read again and again":
+            partial(_reads, lambda words, before: [before] * len(words), True),
     },
     harness.run_surprise,
 )  # fmt: skip

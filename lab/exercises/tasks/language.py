@@ -36,8 +36,9 @@ PERPLEXITY = Task(
         "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
         "the exponential of the summed loss, not of the mean":
             lambda a: (-a.double()).sum().exp().item(),
-        "the exponential of the loss of each word, in a column or more":
-            lambda a: (-a.mean(0)).exp(),
+        "the exponential of the loss of each column": lambda a: (-a.mean(0)).exp(),
+        "the exponential of the sum divided by T: divide by the number of words":
+            lambda a: (-a.sum() / len(a)).exp(),
         "1 / the mean of p: first the mean of ln p, then exp": lambda a: 1 / a.exp().mean().item(),
     },
 )  # fmt: skip
@@ -123,12 +124,11 @@ def _nucleus_inputs(generator: Generator) -> list[Example]:
     ]
 
 
-def _not_reaching(ln_p: Tensor, temperature: float, p: float) -> Tensor:
-    """A nucleus that stops before the word that reaches p."""
-    kept = nucleus(ln_p, temperature, p)
-    least = torch.where(kept > 0, kept, torch.inf).argmin()
-    kept[least] = 0
-    return kept / kept.sum()
+def _kept(whole: Tensor, p: float, reached: float = 1.0) -> Tensor:
+    """A nucleus of what need not add up to 1; reached: a share of a word that does not count."""
+    ordered, words = whole.sort(descending=True)
+    ordered = ordered * (ordered.cumsum(0) - reached * ordered < p)
+    return torch.zeros_like(whole).scatter(0, words, ordered / ordered.sum())
 
 
 def _unscaled(ln_p: Tensor, temperature: float, p: float) -> Tensor:
@@ -147,11 +147,16 @@ NUCLEUS = Task(
     _nucleus_inputs,
     nucleus,
     {
-        "a nucleus without the word that reaches p": _not_reaching,
+        "a nucleus without the word that reaches p":
+            lambda a, t, p: _kept((a / t).softmax(0), p, reached=0.0),
+        "a nucleus of exp(ln p / temperature), which does not add up to 1 as a softmax does":
+            lambda a, t, p: _kept((a / t).exp(), p),
         "a nucleus whose probabilities do not add up to 1 again": _unscaled,
         "a nucleus of the unlikeliest words: sort from the likeliest down": _from_below,
         "a nucleus of the softmax of p, not of ln p": lambda a, t, p: nucleus(a.exp(), t, p),
         "a nucleus without temperature": lambda a, t, p: nucleus(a, 1.0, p),
+        "a nucleus of ln p times the temperature: it is divided by it":
+            lambda a, t, p: nucleus(a * t**2, t, p),
         "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),
         "the probabilities in order, not at the places of their words":
             lambda a, t, p: nucleus(a, t, p).sort(descending=True).values,

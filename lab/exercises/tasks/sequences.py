@@ -39,6 +39,11 @@ def _average_of_known(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
     return (F.embedding(text, vectors) * known).sum(0) / known.sum(0)
 
 
+def _average_of_beginning(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
+    inside = torch.arange(len(text))[:, None] < length - 1  # (T, B)
+    return (F.embedding(text, vectors) * inside[:, :, None]).sum(0) / length[:, None]
+
+
 AVERAGE_VECTORS = Task(
     _average_inputs,
     average_vectors,
@@ -51,8 +56,7 @@ AVERAGE_VECTORS = Task(
             lambda t, n, v: average_vectors(t, n, v) * n[:, None] / len(t),
         "the sum with the padding, divided by the length":
             lambda t, n, v: _average_of_block(t, n, v) * len(t) / n[:, None],
-        "the mean without each review's last word":
-            lambda t, n, v: average_vectors(t, n - 1, v) if (n > 1).all() else 0 * v[:2],
+        "the mean without each review's last word": _average_of_beginning,
     },
     harness.learn,
     learns=("text", "text_length", "vectors"),
@@ -113,6 +117,8 @@ UNROLL = Task(
         "LSTM alone, whose state is a tuple": _first_of_each,
         "the states in one block (T * B, H): torch.stack keeps the steps apart":
             lambda *a: unroll(*a).flatten(0, 1),
+        "the states of reviews read from their end":
+            lambda cell, x, *a: unroll(cell, x.flip(0), *a),
         "the states with reviews first, (B, T, H)": lambda *a: unroll(*a).transpose(0, 1),
         "the right states, through which no gradient goes back: is the old state detached?":
             _cut_off,

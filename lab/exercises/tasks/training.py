@@ -55,6 +55,7 @@ BINARY_LOSS = Task(
             lambda a, y: F.softplus(-a).mean() + 0 * y.sum(),
         "1 - ln sigma(a) in the second term: wanted is ln(1 - sigma(a))":
             lambda a, y: (y * F.softplus(-a) - (1 - y) * (1 + F.softplus(-a))).mean(),
+        "the squared error of sigma(a)": lambda a, y: (y - a.sigmoid()).square().mean(),
         "the loss with its labels exchanged": lambda a, y: binary_loss(a, 1 - y),
     },
     harness.run_loss,
@@ -124,7 +125,8 @@ TRAINING_STEP = Task(
             partial(_descends, lambda a, y: binary_loss(a.sigmoid(), y)),
         "a step down the sum of the losses, not their mean":
             partial(_descends, lambda a, y: binary_loss(a, y) * len(a)),
-        "a step up the loss, not down": partial(_descends, lambda a, y: -binary_loss(a, y)),
+        "a step that takes good reviews for bad ones":
+            partial(_descends, lambda a, y: binary_loss(a, 1 - y)),
         "the right step, with loss and logits exchanged": lambda *a: training_step(*a)[::-1],
         "no step: the weights stay as they were (zero_grad, then backward, then step)": _only_loss,
     },
