@@ -65,7 +65,7 @@ IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
     "shapes meet here?",
     "on the same device": "Make new tensors where the others are, with device=x.device",
 }
-LAB = Path(__file__).parents[1]  # but behind the grader's wall, where nothing of it is
+LAB = Path(__file__).parents[1]  # not so behind the grader's wall, where nothing of it is
 READY_MADE = re.compile(r"torch/(optim/\w+|nn/modules/(?:loss|rnn))\.py$")
 
 # ── 1. Calling a function ───────────────────────────────────────────────────────────────────────

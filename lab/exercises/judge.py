@@ -75,26 +75,30 @@ class Judgement(NamedTuple):
         return exercise.points * sum(self.right) / len(self.right)
 
 
+class _Case(NamedTuple):
+    """An example, what came of it, what is right, and in words what is wrong."""
+
+    example: Example
+    attempt: Attempt
+    right: Any
+    fault: str
+
+
 def judge(task: Task, attempts: Sequence[Attempt], seed: int, name: str = "it") -> Judgement:
     """Compare attempts with what the lab's own version gives for the same examples."""
     examples = _examples(task, seed)
     if reason := _no_answer(task, attempts, examples, name):
         return Judgement([reason] * len(attempts), [reason])
     expected = [attempt.value for attempt in _attempts(task.solution, task, seed)]
-    cases = [*zip(examples, attempts, expected, strict=True)]
-    faults = [a.error or _fault(task, example, a.value, right) for example, a, right in cases]
-    remarks: list[str] = []
-    if any(faults):
-        deep = not any(a.error or _fault(task, e, a.value, right, False) for e, a, right in cases)
-        if mistake := _known_mistake(task, examples, attempts, seed, deep):
-            remarks = [f"What comes back equals {mistake}"]
-        else:
-            wrong = [case for case, fault in zip(cases, faults, strict=True) if fault]
-            traps = [example.trap for example, *_ in wrong]
-            remarks = [traps[0] if all(traps) else _resemblance(task, wrong)]
-    for i, example in enumerate(examples):
-        faults[i] = faults[i] and _sentence(f"Tried with {example.label}: {faults[i]}")
-    return Judgement(faults, [_sentence(remark) for remark in remarks if remark])
+    cases = [
+        _Case(example, one, right, one.error or _fault(task, example, one.value, right))
+        for example, one, right in zip(examples, attempts, expected, strict=True)
+    ]
+    remark = _remark(task, cases, seed) if any(case.fault for case in cases) else ""
+    tried = [
+        f"Tried with {case.example.label}: {case.fault}" if case.fault else "" for case in cases
+    ]
+    return Judgement([*map(_sentence, tried)], [_sentence(remark)] if remark else [])
 
 
 def _no_answer(
@@ -102,7 +106,7 @@ def _no_answer(
 ) -> str:
     """Return in words what takes all points, whatever came back; "" if nothing does."""
     used = frozenset().union(*(attempt.used for attempt in attempts))
-    own = {found[1] for n in used if (found := LABS_OWN.match(n))} - {"beside", *task.may_call}
+    own = {found[1] for n in used if (found := LABS_OWN.match(n))}
     if own:
         return f"{name} calls the lab's own {'version' if name in own else min(own)}. Write yours."
     if banned := [n for n in used if task.forbids(n)]:
@@ -115,34 +119,39 @@ def _no_answer(
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+    return text if not text or text.endswith((".", "?", "!")) else f"{text}."
 
 
-def _known_mistake(
-    task: Task, examples: Sequence[Example], attempts: Sequence[Attempt], seed: int, deep: bool
-) -> str:
-    """Return, in words, the mistake that gives what came back with every example; "" if none.
-
-    deep: are the numbers right, so that it can only be a mistake of the gradients?
-    """
-
-    def alike(example: Example, one: Attempt, other: Attempt) -> bool:
-        if one.error or other.error:
-            return ERROR.split(one.error)[0] == ERROR.split(other.error)[0]
-        return not _fault(task, example, one.value, other.value, deep)
-
+def _remark(task: Task, cases: list[_Case], seed: int) -> str:
+    """Return in words what kind of mistake it is that gives what came back; "" if none is seen."""
+    deep = all(_right_numbers(task, case) for case in cases)  # then it is one of the gradients
     for label, function in task.known_mistakes.items():
         others = _attempts(function, task, seed)
-        if all(map(alike, examples, attempts, others)):
-            return label
-    return ""
-
-
-def _resemblance(task: Task, wrong: list[tuple[Example, Attempt, Any]]) -> str:
-    """Return in words what is wrong with all wrong examples alike, whatever is asked; else ""."""
-    found = {_relation(_numbers(task, a.value), _numbers(task, right)) for _, a, right in wrong}
-    relation = found.pop() if len(found) == 1 and not any(a.error for _, a, _ in wrong) else ""
+        if all(_alike(task, case, other, deep) for case, other in zip(cases, others, strict=True)):
+            return f"What comes back equals {label}"
+    wrong = [case for case in cases if case.fault]
+    if all(case.example.trap for case in wrong):
+        return wrong[0].example.trap
+    if any(_right_numbers(task, case) or case.attempt.error for case in wrong):
+        return ""
+    relations = {
+        _relation(_numbers(task, case.attempt.value), _numbers(task, case.right)) for case in wrong
+    }
+    relation = relations.pop() if len(relations) == 1 else ""
     return relation and f"What comes back is right, but {relation}"
+
+
+def _right_numbers(task: Task, case: _Case) -> bool:
+    return not (
+        case.attempt.error or _fault(task, case.example, case.attempt.value, case.right, False)
+    )
+
+
+def _alike(task: Task, case: _Case, other: Attempt, deep: bool) -> bool:
+    """Say whether an attempt is as good as what a known mistake gives, be it an error."""
+    if case.attempt.error or other.error:
+        return ERROR.split(case.attempt.error)[0] == ERROR.split(other.error)[0]
+    return not _fault(task, case.example, case.attempt.value, other.value, deep)
 
 
 def _relation(got: Any, right: Any) -> str:
@@ -158,7 +167,7 @@ def _relation(got: Any, right: Any) -> str:
         others = {
             "its sign is turned": [-right],
             "it stands in the opposite order": [right.flip(0)] if right.ndim else [],
-            "its axes are exchanged": [right.permute(order) for order in orders],
+            "its axes are exchanged": [right.permute(order) for order in orders][1:],
             "its shape is another": [right.view(got.shape)] if right.numel() == got.numel() else [],
         }
         for words, candidates in others.items():

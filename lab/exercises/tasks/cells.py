@@ -54,12 +54,12 @@ def _with_blocks(cell: str, change: Callable[..., tuple[Tensor, ...]]) -> Functi
     return _with(cell, **dict.fromkeys(WEIGHTS, changed))
 
 
-def _in_other_orders(cell: str, right: str) -> dict[str, Function]:
-    """Return cells whose blocks are taken apart in the wrong order."""
+def _in_other_orders(cell: str, right: str, *but: str) -> dict[str, Function]:
+    """Return cells whose blocks are taken apart in the wrong order; but: not in these."""
     return {
         f"the cell with its blocks in the order {', '.join(order)}: it is {', '.join(right)}":
             _with_blocks(cell, lambda *b, order=order: tuple(b[order.index(n)] for n in right))
-        for order in itertools.permutations(right) if order != tuple(right)
+        for order in itertools.permutations(right) if "".join(order) not in (right, *but)
     }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def _task(cell: str, mistakes: dict[str, Function], parts: tuple[str, ...] = ())
         harness.learn,
         parts=parts,
         learns=("x", "state" if cell == "LSTM" else "h", *WEIGHTS),
-        forbidden=r"rnn|lstm|gru",
+        forbidden=r"(?i)rnn|lstm|gru",
         instead="write the equations",
     )
 
@@ -142,7 +142,7 @@ LSTM_CELL = _task(
         "the cell with the gates f and i exchanged":
             _with_blocks("LSTM", lambda i, f, g, o: (f, i, g, o)),
         "the cell with g and o exchanged": _with_blocks("LSTM", lambda i, f, g, o: (i, f, o, g)),
-        **_in_other_orders("LSTM", "ifgo"),
+        **_in_other_orders("LSTM", "ifgo", "figo", "ifog"),
         "the cell with sigma around everything: g is squashed by tanh":
             partial(_lstm, g=torch.sigmoid),
         "the cell without tanh around g": partial(_lstm, g=_same),
@@ -198,7 +198,7 @@ GRU_CELL = _task(
     {
         "the cell with z and 1 - z exchanged": _with_blocks("GRU", lambda r, z, n: (r, -z, n)),
         "the cell with the gates r and z exchanged": _with_blocks("GRU", lambda r, z, n: (z, r, n)),
-        **_in_other_orders("GRU", "rzn"),
+        **_in_other_orders("GRU", "rzn", "zrn"),
         "the cell without what it keeps, z * h": partial(_gru, kept=0.0),
         "the cell with z in the place of r":
             partial(_gru, proposal=lambda r, z, word, of, h: word + z * of(h)),

@@ -96,7 +96,7 @@ ADAM = Task(
         "the last update alone": lambda g: adam_updates(g)[-1],
     },
     harness.run_numbers,
-    forbidden=r"optim\.|adam",
+    forbidden=r"(?i)adam|optim\.",
     instead="write its equations",
 )  # fmt: skip
 

@@ -43,7 +43,6 @@ class Task:
     run:            calls a function with the arguments of an example; one of `harness.py`
     parts:          what to call the parts of what `run` returns, where these are several
     learns:         what to call the arguments where `run` returns gradients too
-    may_call:       names of the lab's own answers that may be used here
     forbidden:      of what is called in PyTorch, a pattern of names that would be the answer
     instead:        what to do then
     """
@@ -54,7 +53,6 @@ class Task:
     run: Function = harness.call
     parts: tuple[str, ...] = ()
     learns: tuple[str, ...] = ()
-    may_call: tuple[str, ...] = ()
     forbidden: str = ""
     instead: str = ""
 

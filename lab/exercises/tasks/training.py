@@ -60,7 +60,7 @@ BINARY_LOSS = Task(
     },
     harness.run_loss,
     learns=("logits",),
-    forbidden=r"loss|cross_entropy|kl_div",
+    forbidden=r"(?i)\wloss|\.loss\.|cross_entropy|kl_div",
     instead="write the formula",
 )  # fmt: skip
 
@@ -131,6 +131,5 @@ TRAINING_STEP = Task(
         "no step: the weights stay as they were (zero_grad, then backward, then step)": _only_loss,
     },
     harness.run_step,
-    may_call=("binary_loss",),
     parts=("the vectors afterwards", "the weights afterwards", "the logits", "the loss"),
 )  # fmt: skip
