@@ -324,7 +324,7 @@ WRONG = {
         ("b_hn outside of r", "n_x + r * n_h", "n_x + r * (n_h - b_hh.chunk(3)[2]) + "
          "b_hh.chunk(3)[2]"),
         ("without sigma around z", "torch.sigmoid(z_x + z_h)", "z_x + z_h"),
-        ("of the gradient by h a part is lost", "z * h", "z * h.detach()"),
+        ("of the gradient for h a part is lost", "z * h", "z * h.detach()"),
         (CUT, "    return (1 - z) * n + z * h", "    return ((1 - z) * n + z * h).detach()"),
         ("torch's gru_cell", "return torch._C._VariableFunctions.gru_cell(x, h, w_ih, w_hh, "
          "b_ih, b_hh)"),
@@ -396,7 +396,7 @@ WRONG = {
         ("in the mode eval", "    logits", "    model.eval()\n    logits"),
         ("requires_grad False", "    return logits", "    model.requires_grad_(False)\n"
          "    return logits"),
-        ("The way of the gradient is cut off", "    loss.backward", "    loss = loss.detach()\n"
+        ("What does not learn has no gradient", "    loss.backward", "    loss = loss.detach()\n"
          "    loss.backward"),
         ("Backward goes through a loss once", "    loss.backward()\n", "    loss.backward()\n"
          "    loss.backward()\n"),

@@ -44,7 +44,7 @@ ONE_AT_A_TIME = threading.RLock()
 CHANGED = "it changes what it is given, as += or x[0] = 1 can do; make something new instead"
 BACKWARD = "it calls backward itself; leave that to the training step, and return what is asked for"
 FROZEN = "it leaves weights with requires_grad False, and these would not learn any more"
-EVAL = "it leaves the model in the mode eval, in which dropout does nothing"
+EVAL = "it leaves the model in the mode eval, in which dropout does nothing: see model.train()"
 IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
     "leaf Variable that requires grad": "Something that learns is changed in place: make something "
     "new, or, to change a weight on purpose, do it inside of torch.no_grad()",
@@ -52,13 +52,13 @@ IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
     "gradient still needs: keep the steps in a list, and torch.stack them",
     "is being modified inplace": "A part of a tensor is changed in place, and no gradient can pass "
     "there: make something new",
-    "does not require grad": "The way of the gradient is cut off before, as detach, no_grad, "
-    ".data, .item() or torch.tensor do",
+    "does not require grad": "What does not learn has no gradient: is it an input, or cut off by "
+    "detach, no_grad, .data, .item() or torch.tensor?",
     "numpy() on Tensor that requires grad": "NumPy keeps no gradient: use PyTorch's functions",
     "backward through the graph a second time": "Backward goes through a loss once: is it called "
     "twice, or where no gradient was to go?",
-    "'NoneType' object": "Something is None here: the state before the first piece, or .grad of "
-    "what keeps none for want of retain_grad()",
+    "'NoneType' object": "Something is None here: a function without return, the state before the "
+    "first piece, or .grad of what keeps none for want of retain_grad()?",
     "cannot be multiplied": "The first has to have as many columns as the second rows: is a .T "
     "missing, or one too many?",
     "must match the size": "Axes are matched from the last one on, and [:, None] adds one: which "
@@ -108,7 +108,7 @@ class _Calls(TorchFunctionMode):
 
     def _look(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "c_call":
-            self.names.add(argument.__name__)
+            self.names.add(getattr(argument, "__name__", ""))
         elif event == "call" and (place := _place(frame.f_code.co_filename)):
             self.names.add(f"{place}.{frame.f_code.co_name}")
 

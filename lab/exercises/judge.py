@@ -17,7 +17,7 @@ import torch
 from lab.exercises import harness
 from lab.exercises.catalogue import Exercise
 from lab.exercises.harness import NOTHING, Attempt, kind
-from lab.exercises.tasks.task import NEAR, Example, Task
+from lab.exercises.tasks.task import Example, Task
 
 STOPPED = "it had not come to an end when you stopped it; is there a loop without end?"
 CUT = "detach, no_grad, .data, .item() or torch.tensor cut it off"
@@ -95,9 +95,7 @@ def judge(task: Task, attempts: Sequence[Attempt], seed: int, name: str = "it") 
         for example, one, right in zip(examples, attempts, expected, strict=True)
     ]
     remark = _remark(task, cases, seed) if any(case.fault for case in cases) else ""
-    tried = [
-        f"Tried with {case.example.label}: {case.fault}" if case.fault else "" for case in cases
-    ]
+    tried = [case.fault and f"Tried with {case.example.label}: {case.fault}" for case in cases]
     return Judgement([*map(_sentence, tried)], [_sentence(remark)] if remark else [])
 
 
@@ -172,10 +170,10 @@ def _relation(got: Any, right: Any) -> str:
         }
         for words, candidates in others.items():
             for other in candidates:
-                if got.shape == other.shape and not _difference_in_numbers(got, other, NEAR):
+                if got.shape == other.shape and not _difference_in_numbers(got, other):
                     return words
         factor = (got * right).sum() / right.square().sum()
-        if right.numel() > 1 and not _difference_in_numbers(got, factor * right, NEAR):
+        if right.numel() > 1 and factor and not _difference_in_numbers(got, factor * right):
             return f"each number is {factor:.4g} times as large"
     except Exception:  # whatever came back, and is no number
         return ""
@@ -193,10 +191,10 @@ def _fault(task: Task, example: Example, value: Any, right: Any, deep: bool = Tr
     deep: look at the gradients too, where these belong to it
     """
     if not task.learns:
-        return difference(value, right, task.parts, example.near)
+        return difference(value, right, task.parts)
     match value:
         case (numbers, [*ways]) if len(ways) == len(right[1]):
-            fault = difference(numbers, right[0], task.parts, example.near)
+            fault = difference(numbers, right[0], task.parts)
             return fault or (_fault_of_gradients(task, example, ways, right[1]) if deep else "")
     return f"{kind(value)} came back"  # from a program that lies
 
@@ -209,17 +207,17 @@ def _fault_of_gradients(task: Task, example: Example, got: Any, right: Any) -> s
         where = "" if len(lost) == len(ways) else f" to {', '.join(lost)}"
         return f"the numbers are right, but no gradient goes back{where}: {CUT}"
     for name, one, other in ways:
-        if fault := difference(one, other, near=example.near):
+        if fault := difference(one, other):
             if fault == NOT_FINITE:
-                return f"the numbers are right, but the gradient by {name} is nan or inf: {BOTH}"
-            return f"the numbers are right, but of the gradient by {name} a part is lost: {CUT}"
+                return f"the numbers are right, but the gradient for {name} is nan or inf: {BOTH}"
+            return f"the numbers are right, but of the gradient for {name} a part is lost: {CUT}"
     return ""
 
 
-def difference(value: Any, expected: Any, parts: Sequence[str] = (), near: float = NEAR) -> str:
+def difference(value: Any, expected: Any, parts: Sequence[str] = ()) -> str:
     """Return in words how a value differs from what was expected; "" if it does not.
 
-    parts: what to call the parts of a tuple; near: how far a number may be from its own, relatively
+    parts: what to call the parts of a tuple
     """
     if value is None and expected is not None:
         return NOTHING
@@ -228,7 +226,7 @@ def difference(value: Any, expected: Any, parts: Sequence[str] = (), near: float
         if not isinstance(value, tuple | list) or len(value) != len(expected):
             return unlike
         names = parts or [f"part {i}" for i in range(1, len(expected) + 1)]
-        faults = [difference(*pair, near=near) for pair in zip(value, expected, strict=True)]
+        faults = map(difference, value, expected)
         return next((f"for {n}, {fault}" for n, fault in zip(names, faults) if fault), "")
     if isinstance(expected, torch.Tensor) and isinstance(value, tuple | list):
         return unlike
@@ -238,16 +236,16 @@ def difference(value: Any, expected: Any, parts: Sequence[str] = (), near: float
             return "complex numbers came back; is it the root of a negative one?"
         if got.device != right.device:
             return f"it lies on {got.device}, expected is {right.device}: leave it where x is"
-        return _difference_in_numbers(got.double(), right.double(), near)
+        return _difference_in_numbers(got.double(), right.double())
     except Exception:  # whatever came back, and is no number
         return unlike
 
 
-def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor, near: float) -> str:
+def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor) -> str:
     if got.shape != right.shape:
         forms = [f"shape {tuple(x.shape)}" if x.ndim else "one number" for x in (got, right)]
         return f"{forms[0]} came back, expected is {forms[1]}"
-    far = ~torch.isclose(got, right, rtol=near, atol=1e-5, equal_nan=True)
+    far = ~torch.isclose(got, right, rtol=1e-4, atol=1e-5, equal_nan=True)
     if not far.any():
         return ""
     if not got.isfinite().all():

@@ -17,19 +17,14 @@ from lab.exercises.harness import Function
 BLOCKS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # of H rows each, in the weights of a cell
 
 
-NEAR = 1e-4  # how far a number may be from the right one, relative to it
-
-
 class Example(NamedTuple):
     """The arguments of one call of a student's function, and in words what is special about it.
 
-    near: how far a number may be off, where rounding is felt more than usual
     trap: what to say where nothing but examples with a trap are wrong
     """
 
     label: str
     arguments: tuple[Any, ...]
-    near: float = NEAR
     trap: str = ""
 
 
