@@ -34,7 +34,6 @@ FINITE = (-sys.float_info.max, sys.float_info.max)
 SEED = 7919  # of the inputs; the notebook's own checks draw others
 DIED = "the call was ended:"
 Reply = dict[str, Any]  # also a question; see `sandbox/child.py`
-LAYERS = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "_VF", "_thnn_fused_lstm_cell"}
 
 
 class Mark(NamedTuple):
@@ -265,11 +264,11 @@ def forbidden_names(source: str, name: str) -> str:
     except answer_cells.UNREADABLE:
         return ""
     variables = [n for n in nodes if isinstance(n, ast.Name)]
-    named = {n.id for n in variables} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
     own = {n.id for n in variables if isinstance(n.ctx, ast.Store)}
-    modules = {n.name for n in nodes if isinstance(n, ast.alias)}
-    modules |= {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
-    if "solutions" in named - own or any(m.split(".")[0] == "lab" for m in modules):
+    imported = {n.name for n in nodes if isinstance(n, ast.alias)}
+    modules = imported | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
+    modules = {module.partition(".")[0] for module in modules}
+    named = imported | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    if "solutions" in (named | {n.id for n in variables}) - own or "lab" in modules:
         return "the lab's own version"
-    banned = set(TASKS[name].forbidden) | (LAYERS if name.endswith("-cell") else set())
-    return min(named & banned, default="")
+    return min(filter(TASKS[name].forbids, named), default="")

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 
 import autocorrect_py as autocorrect
+import forms
 import matplotlib.pyplot as plt
 import mutants
 import nbformat
@@ -200,17 +201,18 @@ def test_every_text_is_chinese():
 def messages():
     """Yield what the checks say of the mistakes, and the names of those that they know."""
     names = mutants.solved_names()
-    for name, _, source in mutants.mutants():
-        scope = dict(names)
-        exec(source, scope)
-        yield from check.examine(name, scope, ASKED[name])[1][:-1]  # then the hint
+    for name, solved in mutants.solved_cells().items():
+        for source, _ in forms.wrong(solved, name) if name in forms.WRONG else ():
+            scope = dict(names)
+            exec(source, scope)
+            yield from check.examine(name, scope, ASKED[name])[1][:-1]  # then the hint
     for mistake in [mistake for task in TASKS.values() for mistake in task.known_mistakes]:
         yield judge._sentence(f"What comes back equals {mistake}")
 
 
 def test_all_that_the_checks_say_is_said_in_chinese(chinese, monkeypatch):
     """What Python says of an error stays as it is."""
-    monkeypatch.setattr(judge, "_known_mistake", lambda *_: "")  # it takes most of the time
+    monkeypatch.setattr(judge, "_remark", lambda *_: "")  # it takes most of the time
     left = []
     for line in messages():
         shown = re.sub(r"(函数第 \d+ 行出错，).*", r"\1", i18n.say(line))

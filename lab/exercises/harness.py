@@ -5,17 +5,23 @@ process and what came of it be judged in another. No answer is known here: this 
 a student's code.
 
     attempt    one call, whatever comes of it: a value, or an error in words
-    run_...    what is done with the function of an exercise that needs more than a `call`
+    call       with the arguments as they are
+    learn      with arguments that learn; what comes back is the value and its gradients
+    run_...    what is done with the function of an exercise that needs more than these
 """
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
 import threading
 import traceback
 import warnings
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -36,6 +42,31 @@ STUB = re.compile(r"Exercise ([a-z0-9-]+): not written yet")  # what an unwritte
 # random numbers and filters of warnings are the process's, and the grader has many threads
 ONE_AT_A_TIME = threading.RLock()
 CHANGED = "it changes what it is given, as += or x[0] = 1 can do; make something new instead"
+BACKWARD = "it calls backward itself; leave that to the training step, and return what is asked for"
+FROZEN = "it leaves weights with requires_grad False, and these would not learn any more"
+EVAL = "it leaves the model in the mode eval, in which dropout does nothing: see model.train()"
+IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
+    "leaf Variable that requires grad": "Something that learns is changed in place: make something "
+    "new, or, to change a weight on purpose, do it inside of torch.no_grad()",
+    "modified by an inplace": "A tensor is changed in place, as out[t] = h or += do, that the "
+    "gradient still needs: keep the steps in a list, and torch.stack them",
+    "is being modified inplace": "A part of a tensor is changed in place, and no gradient can pass "
+    "there: make something new",
+    "does not require grad": "What does not learn has no gradient: is it an input, or cut off by "
+    "detach, no_grad, .data, .item() or torch.tensor?",
+    "numpy() on Tensor that requires grad": "NumPy keeps no gradient: use PyTorch's functions",
+    "backward through the graph a second time": "Backward goes through a loss once: is it called "
+    "twice, or where no gradient was to go?",
+    "'NoneType' object": "Something is None here: a function without return, the state before the "
+    "first piece, or .grad of what keeps none for want of retain_grad()?",
+    "cannot be multiplied": "The first has to have as many columns as the second rows: is a .T "
+    "missing, or one too many?",
+    "must match the size": "Axes are matched from the last one on, and [:, None] adds one: which "
+    "shapes meet here?",
+    "on the same device": "Make new tensors where the others are, with device=x.device",
+}
+LAB = Path(__file__).parents[1]  # not so behind the grader's wall, where nothing of it is
+READY_MADE = re.compile(r"torch/(optim/\w+|nn/modules/(?:loss|rnn))\.py$")
 
 # ── 1. Calling a function ───────────────────────────────────────────────────────────────────────
 
@@ -49,15 +80,47 @@ class Attempt(NamedTuple):
 
 
 class _Calls(TorchFunctionMode):
-    """Notes the names of all functions of PyTorch that are called."""
+    """A function that notes, while it runs, the names of what is called that could be its answer.
 
-    def __init__(self) -> None:
+    These are functions of PyTorch, its losses, recurrent layers and optimizers, and code of the
+    lab's: whoever calls them, and whatever they are called there.
+    """
+
+    def __init__(self, function: Function) -> None:
         super().__init__()
+        self.function = function
         self.names: set[str] = set()
+
+    def __call__(self, *arguments: Any) -> Any:
+        free = sys.getprofile() is None  # a profiler at work is left there
+        try:
+            with self:
+                if free:
+                    sys.setprofile(self._look)
+                return self.function(*arguments)
+        finally:
+            if free:
+                sys.setprofile(None)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.names.add(getattr(func, "__name__", ""))
         return func(*args, **(kwargs or {}))
+
+    def _look(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event == "c_call":
+            self.names.add(getattr(argument, "__name__", ""))
+        elif event == "call" and (place := _place(frame.f_code.co_filename)):
+            self.names.add(f"{place}.{frame.f_code.co_name}")
+
+
+@functools.cache
+def _place(file: str) -> str:
+    """Return what a module is called that may hold an answer, the lab's or PyTorch's; else ""."""
+    path = Path(file)
+    if LAB.name == "lab" and LAB in path.parents and file != __file__:
+        return ".".join(["lab", *path.relative_to(LAB).with_suffix("").parts])
+    found = READY_MADE.search(path.as_posix())
+    return found[1].replace("/", ".") if found else ""
 
 
 def attempt(
@@ -72,13 +135,13 @@ def attempt(
     run: makes the call; untouched: the same arguments once more, which are not handed out; seed:
     of PyTorch's random numbers meanwhile; afterwards those of the caller stand where they stood
     """
-    calls = _Calls()
+    calls = _Calls(function)
     with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what they warn, the comparison tells
         torch.default_generator.manual_seed(seed)  # not those of the GPUs
         try:
-            with calls, torch.enable_grad():  # and a mode that is set inside ends here
-                value = run(function, *arguments)
+            with torch.enable_grad():  # and a mode that is set inside ends here
+                value = run(calls, *arguments)
             error = "" if _equal(arguments, untouched) else CHANGED
             return Attempt(value, error, frozenset(calls.names))
         except (Exception, SystemExit) as error:  # whatever is raised becomes one line
@@ -110,6 +173,9 @@ def _message(error: BaseException, function: Callable[..., Any]) -> str:
         text = "(no message)"
     if isinstance(error, NotImplementedError) and (stub := STUB.fullmatch(text)):
         return unwritten(stub[1])
+    for piece, words in IN_WORDS.items():
+        if piece in text:
+            text = f"{re.split(r'[.:] | [(]or', text)[0]}. {words}"
     return f"{type(error).__name__}{where}: {text}"
 
 
@@ -139,6 +205,44 @@ def call(function: Function, *arguments: Any) -> Any:
     return function(*arguments)
 
 
+def learn(function: Function, *arguments: Any) -> tuple[Any, list[Tensor | None]]:
+    """Return what a function gives for arguments that learn, and the gradient by each of them.
+
+    It is the gradient of the sum of all numbers that came back, each with a weight of its own;
+    None where no gradient arrives.
+    """
+    leaves = [tensor.requires_grad_() for tensor in floats(arguments)]
+    value = function(*arguments)
+    return value, _gradients(value, leaves)
+
+
+def floats(values: Iterable[Any]) -> Iterator[Tensor]:
+    """Yield the tensors of floating numbers among some values, and in tuples and lists of these."""
+    for value in values:
+        for one in value if isinstance(value, tuple | list) else [value]:
+            if isinstance(one, Tensor) and one.is_floating_point():
+                yield one
+
+
+def _gradients(value: Any, leaves: list[Tensor]) -> list[Tensor | None]:
+    if any(leaf.grad is not None for leaf in leaves):
+        raise Unusable(BACKWARD)
+    _check_learning(leaves)
+    parts = [part for part in floats([value]) if part.requires_grad]
+    if not parts:
+        return [None] * len(leaves)
+    total = sum((p * torch.arange(p.numel()).cos().view(p.shape)).sum() for p in parts)
+    return list(torch.autograd.grad(total, leaves, allow_unused=True))
+
+
+def _check_learning(weights: Iterable[Tensor], model: nn.Module | None = None) -> None:
+    """Raise Unusable where weights, or a model, are not left as training needs them."""
+    if not all(weight.requires_grad for weight in weights):
+        raise Unusable(FROZEN)
+    if model is not None and not model.training:
+        raise Unusable(EVAL)
+
+
 def _pair(value: Any, names: str) -> Any:
     """Return what should be a pair. Raises Unusable if it is none."""
     if value is None:
@@ -153,8 +257,8 @@ def _detached(value: Any) -> Any:
 
 
 def _layer(kind: type[nn.RNNBase], weights: tuple[Tensor, ...]) -> Any:
-    """Return a recurrent layer of PyTorch with these weights."""
-    layer = kind(weights[0].shape[1], weights[1].shape[1])
+    """Return recurrent layers of PyTorch with these weights, four a layer."""
+    layer = kind(weights[0].shape[1], weights[1].shape[1], num_layers=len(weights) // 4)
     layer.load_state_dict(dict(zip(layer.state_dict(), weights, strict=True)))
     return layer
 
@@ -163,20 +267,13 @@ def _layer(kind: type[nn.RNNBase], weights: tuple[Tensor, ...]) -> Any:
 
 
 def run_unroll(function: Function, cell: str, x: Tensor, state: Any, weights: Any) -> Any:
-    """Return what unrolling one of PyTorch's cells gives, and how its last state hangs on x."""
-    words = x.clone().requires_grad_()
-    states = function(CELLS[cell], words, state, weights)
-    if not torch.equal(words, x):
-        raise Unusable(CHANGED)
-    return _detached(states), _gradient_of_last(states, words)
+    """Return what unrolling one of PyTorch's cells gives, and its gradients."""
+    return learn(function, CELLS[cell], x, state, weights)
 
 
-def _gradient_of_last(states: Any, words: Tensor) -> Tensor:
-    """Return the gradient of the last state's sum with respect to x; zeros if there is none."""
-    if not isinstance(states, Tensor) or not states.requires_grad or states.ndim == 0:
-        return torch.zeros_like(words)
-    (gradient,) = torch.autograd.grad(states[-1].sum(), words, allow_unused=True)
-    return torch.zeros_like(words) if gradient is None else gradient
+def run_loss(function: Function, logits: Tensor, labels: Tensor) -> Any:
+    """Return a loss, and its gradient with respect to the logits; labels do not learn."""
+    return learn(lambda a: function(a, labels), logits)
 
 
 # A batch of reviews and a piece of a stream, as far as exercises look at them.
@@ -197,12 +294,15 @@ class _SmallModel(nn.Module):
         return mean @ self.weight
 
 
-def run_step(function: Function, vectors: Tensor, weight: Tensor, batches: Any, clip: float) -> Any:
+def run_step(
+    function: Function, vectors: Tensor, weight: Tensor, batches: Any, clip: float, rate: float
+) -> Any:
     """Return all weights after some updates, and what the last call returned."""
     model = _SmallModel(vectors, weight)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.5)
     for batch in batches:
         logits, loss = _pair(function(model, Batch(*batch), optimizer, clip), "logits, loss")
+    _check_learning(model.parameters(), model)
     weights = (model.vectors.detach(), model.weight.detach())
     return *weights, _detached(logits), _detached(loss)
 
@@ -227,24 +327,25 @@ class _SmallReader(nn.Module):
 
 
 def run_pieces(function: Function, cell: str, weights: Any, vectors: Tensor, stream: Tensor) -> Any:
-    """Return the losses of pieces, and the gradient of the last one."""
+    """Return the losses of pieces, and the gradients of the last one."""
     model, state, losses = _SmallReader(cell, weights, vectors), None, []
     for start in range(0, len(stream) - 1, 4):
         piece = Piece(stream[start : start + 4], stream[start + 1 : start + 5])
         loss, state = _pair(function(model, piece, state), "loss, state")
         if not isinstance(loss, Tensor) or loss.shape != ():
             raise Unusable(f"as loss, {kind(loss)} came back, expected is a tensor of one number")
-        if not loss.requires_grad:
-            raise Unusable("the loss has lost its gradient; is it detached?")
         losses.append(loss)
-    gradients = torch.autograd.grad(losses[-1], list(model.parameters()))
-    return torch.stack(losses).detach(), torch.cat([g.flatten() for g in gradients])
+    _check_learning([], model)
+    return torch.stack(losses), _gradients(
+        losses[-1], [*model.recurrent.parameters(), model.vectors]
+    )
 
 
 def run_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> Any:
     """Return the four blocks of the two biases' sum afterwards, and the other weights."""
     layer = _layer(nn.LSTM, weights)
     function(layer, amount)
+    _check_learning(layer.parameters())
     matrices = (layer.weight_ih_l0.detach(), layer.weight_hh_l0.detach())
     return ((layer.bias_ih_l0 + layer.bias_hh_l0).detach(), *matrices)
 
@@ -252,7 +353,16 @@ def run_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> 
 def run_gradient(function: Function, cell: str, x: Tensor, h: Tensor, weights: Any) -> Any:
     """Return the gradients by step, for weights that learn."""
     weights = tuple(weight.requires_grad_() for weight in weights)  # as those of a layer are
-    return function(CELLS[cell], x, h, weights)
+    return _one_by_one(function(CELLS[cell], x, h, weights))
+
+
+def _one_by_one(value: Any) -> Any:
+    """Return a list of single numbers as a tensor, and whatever else as it is."""
+    try:
+        many = isinstance(value, tuple | list)
+        return torch.tensor([float(v) for v in value]) if many else _detached(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # no list of numbers
+        return value
 
 
 class _SmallClassifier(nn.Module):
@@ -281,7 +391,7 @@ def run_beliefs(
     function: Function, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor, text: Tensor
 ) -> Any:
     """Return what a small classifier believes after each word of a text."""
-    return _detached(function(_SmallClassifier(vectors, weights, out, bias), text))
+    return _one_by_one(function(_SmallClassifier(vectors, weights, out, bias), text))
 
 
 def backward_states(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
@@ -294,11 +404,16 @@ def backward_states(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
 
 def run_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
     """Return a gradient by the weights, with the notebook's `backward_states` at hand."""
-    scope = getattr(function, "__globals__", {})
+    scope = getattr(getattr(function, "function", function), "__globals__", {})
     scope.setdefault("backward_states", backward_states)  # each check brings what it needs
     return function(h, w_hh, e)
 
 
+def run_numbers(function: Function, *arguments: Any) -> Any:
+    """Return what a function gives, which may be a list of numbers."""
+    return _one_by_one(function(*arguments))
+
+
 def run_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
     """Return the surprise of each word of a text for a small language model."""
-    return function(_SmallReader("GRU", weights, vectors), text, read)
+    return _one_by_one(function(_SmallReader("GRU", weights, vectors), text, read))

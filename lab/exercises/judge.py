@@ -7,9 +7,9 @@ judge           compares what it returned with what the lab's own version return
 from __future__ import annotations
 
 import contextlib
-import sys
+import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -19,8 +19,12 @@ from lab.exercises.catalogue import Exercise
 from lab.exercises.harness import NOTHING, Attempt, kind
 from lab.exercises.tasks.task import Example, Task
 
-OWN = "the lab's own version"
 STOPPED = "it had not come to an end when you stopped it; is there a loop without end?"
+CUT = "detach, no_grad, .data, .item() or torch.tensor cut it off"
+BOTH = "torch.where computes both sides, and 0 times infinity is nan"
+NOT_FINITE = "what came back is not finite (nan or inf)"
+LABS_OWN = re.compile(r"lab\.(?:analysis|exercises\.solutions|models|notebooks)\.(?:\w+\.)*(\w+)$")
+ERROR = re.compile(r"(?<=Error)\b")  # where the kind of an error ends
 
 # ── 1. Calling a student's function ─────────────────────────────────────────────────────────────
 
@@ -28,15 +32,13 @@ STOPPED = "it had not come to an end when you stopped it; is there a loop withou
 def try_function(function: Callable[..., Any], task: Task, seed: int) -> list[Attempt]:
     """Call a function with each of the task's examples, and return what came of each.
 
-    If it comes to call the lab's own version, that is noted as what was used. Where a call is
-    stopped by hand, the others are not made: a loop without end would begin once more.
+    Where a call is stopped by hand, the others are not made: a loop without end would begin again.
     """
     attempts: list[Attempt] = []
-    with _watching(task.solution) as own, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
         for attempt in _attempts(function, task, seed):
             attempts.append(attempt)
-    attempts += [Attempt(error=STOPPED)] * (len(_examples(task, seed)) - len(attempts))
-    return [a._replace(used=a.used | own) for a in attempts]
+    return attempts + [Attempt(error=STOPPED)] * (len(_examples(task, seed)) - len(attempts))
 
 
 def _attempts(function: Callable[..., Any], task: Task, seed: int) -> Iterator[Attempt]:
@@ -46,29 +48,6 @@ def _attempts(function: Callable[..., Any], task: Task, seed: int) -> Iterator[A
 
 def _examples(task: Task, seed: int) -> list[Example]:
     return task.make_inputs(torch.Generator().manual_seed(seed))
-
-
-@contextlib.contextmanager
-def _watching(function: Callable[..., Any]) -> Iterator[set[str]]:
-    """Note in a set that a function runs meanwhile, under whatever name, and whoever calls it."""
-    place, seen = _place(getattr(function, "__code__", None)), set()
-
-    def look(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call" and _place(frame.f_code) == place:
-            seen.add(OWN)
-
-    if place and sys.getprofile() is None:  # a profiler at work is left there
-        sys.setprofile(look)
-    try:
-        yield seen
-    finally:
-        if sys.getprofile() is look:
-            sys.setprofile(None)
-
-
-def _place(code: CodeType | None) -> tuple[str, str] | None:
-    """Return where code stands: its function and its file, whichever module has loaded it."""
-    return code and (code.co_name, code.co_filename)
 
 
 # ── 2. Judging what came back ───────────────────────────────────────────────────────────────────
@@ -96,18 +75,28 @@ class Judgement(NamedTuple):
         return exercise.points * sum(self.right) / len(self.right)
 
 
+class _Case(NamedTuple):
+    """An example, what came of it, what is right, and in words what is wrong."""
+
+    example: Example
+    attempt: Attempt
+    right: Any
+    fault: str
+
+
 def judge(task: Task, attempts: Sequence[Attempt], seed: int, name: str = "it") -> Judgement:
     """Compare attempts with what the lab's own version gives for the same examples."""
     examples = _examples(task, seed)
     if reason := _no_answer(task, attempts, examples, name):
         return Judgement([reason] * len(attempts), [reason])
-    faults = []
-    expected = _attempts(task.solution, task, seed)
-    for example, attempt, right in zip(examples, attempts, expected, strict=True):
-        fault = attempt.error or difference(attempt.value, right.value, task.parts)
-        faults.append(fault and _sentence(f"Tried with {example.label}: {fault}"))
-    mistake = any(faults) and _known_mistake(task, attempts, seed)
-    return Judgement(faults, [_sentence(f"What comes back equals {mistake}")] if mistake else [])
+    expected = [attempt.value for attempt in _attempts(task.solution, task, seed)]
+    cases = [
+        _Case(example, one, right, one.error or _fault(task, example, one.value, right))
+        for example, one, right in zip(examples, attempts, expected, strict=True)
+    ]
+    remark = _remark(task, cases, seed) if any(case.fault for case in cases) else ""
+    tried = [case.fault and f"Tried with {case.example.label}: {case.fault}" for case in cases]
+    return Judgement([*map(_sentence, tried)], [_sentence(remark)] if remark else [])
 
 
 def _no_answer(
@@ -115,10 +104,12 @@ def _no_answer(
 ) -> str:
     """Return in words what takes all points, whatever came back; "" if nothing does."""
     used = frozenset().union(*(attempt.used for attempt in attempts))
-    if OWN in used:
-        return f"{name} calls {OWN}. Write yours."
-    if banned := sorted(used & set(task.forbidden)):
-        return f"{name} calls torch's {banned[0]}: {task.forbidden[banned[0]]} instead."
+    own = {found[1] for n in used if (found := LABS_OWN.match(n))}
+    if own:
+        return f"{name} calls the lab's own {'version' if name in own else min(own)}. Write yours."
+    if banned := [n for n in used if task.forbids(n)]:
+        shown = min(banned, key=lambda n: ("." in n, n))
+        return f"{name} calls torch's {shown}: {task.instead} instead."
     for example, attempt in zip(examples, attempts, strict=True):
         if attempt.error == STOPPED:
             return f"Tried with {example.label}: {STOPPED}"
@@ -126,15 +117,100 @@ def _no_answer(
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+    return text if not text or text.endswith((".", "?", "!")) else f"{text}."
 
 
-def _known_mistake(task: Task, attempts: Sequence[Attempt], seed: int) -> str:
-    """Return, in words, the mistake that gives what came back with every example; "" if none."""
+def _remark(task: Task, cases: list[_Case], seed: int) -> str:
+    """Return in words what kind of mistake it is that gives what came back; "" if none is seen."""
+    deep = all(_right_numbers(task, case) for case in cases)  # then it is one of the gradients
     for label, function in task.known_mistakes.items():
-        pairs = zip(attempts, _attempts(function, task, seed), strict=True)
-        if all(not a.error and not b.error and not difference(a.value, b.value) for a, b in pairs):
-            return label
+        others = _attempts(function, task, seed)
+        if all(_alike(task, case, other, deep) for case, other in zip(cases, others, strict=True)):
+            return f"What comes back equals {label}"
+    wrong = [case for case in cases if case.fault]
+    if all(case.example.trap for case in wrong):
+        return wrong[0].example.trap
+    if any(_right_numbers(task, case) or case.attempt.error for case in wrong):
+        return ""
+    relations = {
+        _relation(_numbers(task, case.attempt.value), _numbers(task, case.right)) for case in wrong
+    }
+    relation = relations.pop() if len(relations) == 1 else ""
+    return relation and f"What comes back is right, but {relation}"
+
+
+def _right_numbers(task: Task, case: _Case) -> bool:
+    return not (
+        case.attempt.error or _fault(task, case.example, case.attempt.value, case.right, False)
+    )
+
+
+def _alike(task: Task, case: _Case, other: Attempt, deep: bool) -> bool:
+    """Say whether an attempt is as good as what a known mistake gives, be it an error."""
+    if case.attempt.error or other.error:
+        return ERROR.split(case.attempt.error)[0] == ERROR.split(other.error)[0]
+    return not _fault(task, case.example, case.attempt.value, other.value, deep)
+
+
+def _relation(got: Any, right: Any) -> str:
+    """Return in words how a wrong value is related to the right one; "" if nothing is seen."""
+    if isinstance(got, tuple | list):
+        return ""
+    try:
+        got, right = (torch.as_tensor(x).detach() for x in (got, right))
+        if got.is_complex():
+            return ""
+        got, right = got.double(), right.double()
+        orders = itertools.permutations(range(right.ndim)) if right.ndim < 5 else []
+        others = {
+            "its sign is turned": [-right],
+            "it stands in the opposite order": [right.flip(0)] if right.ndim else [],
+            "its axes are exchanged": [right.permute(order) for order in orders][1:],
+            "its shape is another": [right.view(got.shape)] if right.numel() == got.numel() else [],
+        }
+        for words, candidates in others.items():
+            for other in candidates:
+                if got.shape == other.shape and not _difference_in_numbers(got, other):
+                    return words
+        factor = (got * right).sum() / right.square().sum()
+        if right.numel() > 1 and factor and not _difference_in_numbers(got, factor * right):
+            return f"each number is {factor:.4g} times as large"
+    except Exception:  # whatever came back, and is no number
+        return ""
+    return ""
+
+
+def _numbers(task: Task, value: Any) -> Any:
+    """Return what came back without its gradients."""
+    return value[0] if task.learns and isinstance(value, tuple | list) and value else value
+
+
+def _fault(task: Task, example: Example, value: Any, right: Any, deep: bool = True) -> str:
+    """Return in words what is wrong with what came back; "" if nothing is.
+
+    deep: look at the gradients too, where these belong to it
+    """
+    if not task.learns:
+        return difference(value, right, task.parts)
+    match value:
+        case (numbers, [*ways]) if len(ways) == len(right[1]):
+            fault = difference(numbers, right[0], task.parts)
+            return fault or (_fault_of_gradients(task, example, ways, right[1]) if deep else "")
+    return f"{kind(value)} came back"  # from a program that lies
+
+
+def _fault_of_gradients(task: Task, example: Example, got: Any, right: Any) -> str:
+    """Return in words what is wrong with gradients where the numbers are right."""
+    ways = [*zip(task.leaves(example), got, right, strict=True)]
+    ways = [way for way in ways if way[2] is not None and way[2].any()]
+    if lost := [name for name, one, _ in ways if one is None]:
+        where = "" if len(lost) == len(ways) else f" to {', '.join(lost)}"
+        return f"the numbers are right, but no gradient goes back{where}: {CUT}"
+    for name, one, other in ways:
+        if fault := difference(one, other):
+            if fault == NOT_FINITE:
+                return f"the numbers are right, but the gradient for {name} is nan or inf: {BOTH}"
+            return f"the numbers are right, but of the gradient for {name} a part is lost: {CUT}"
     return ""
 
 
@@ -158,6 +234,8 @@ def difference(value: Any, expected: Any, parts: Sequence[str] = ()) -> str:
         got, right = (torch.as_tensor(x).detach() for x in (value, expected))
         if got.is_complex():
             return "complex numbers came back; is it the root of a negative one?"
+        if got.device != right.device:
+            return f"it lies on {got.device}, expected is {right.device}: leave it where x is"
         return _difference_in_numbers(got.double(), right.double())
     except Exception:  # whatever came back, and is no number
         return unlike
@@ -171,7 +249,7 @@ def _difference_in_numbers(got: torch.Tensor, right: torch.Tensor) -> str:
     if not far.any():
         return ""
     if not got.isfinite().all():
-        return "what came back is not finite (nan or inf)"
+        return NOT_FINITE
     place = far.nonzero()[0].tolist()
     digits = 6 if got.numel() == 1 else 4
     one, other = _distinct(got[tuple(place)].item(), right[tuple(place)].item(), digits)

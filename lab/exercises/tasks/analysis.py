@@ -83,6 +83,11 @@ def _of_copies(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
     return lengths
 
 
+def _sums_by_step(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
+    states = all_states(cell, x, h.requires_grad_(), weights)[1:]
+    return torch.stack([g.abs().sum() for g in torch.autograd.grad(states[-1].sum(), states)])
+
+
 GRADIENT_BY_STEP = Task(
     _gradient_inputs,
     gradient_by_step,
@@ -95,6 +100,7 @@ GRADIENT_BY_STEP = Task(
             partial(_by_step, lambda states: (states[-1].sum(), states[:-1])),
         "a length for each review: one number a step is wanted, of all B x H":
             partial(_by_step, lambda states: (states[-1].sum(), states[1:]), axes=2),
+        "sums of the gradient's numbers: its length is wanted": _sums_by_step,
         "the squares of the lengths": lambda *a: gradient_by_step(*a) ** 2,
         "the lengths of the states, not of their gradients": lambda *a: unroll(*a).norm(dim=(1, 2)),
     },
@@ -134,6 +140,9 @@ MCNEMAR = Task(
     {
         "the one-sided p: both directions count":
             partial(_tail, lambda a, b, _: _below(min(a, b), a + b)),
+        "the mid-p: here the probability of k itself counts in full": partial(
+            _tail, lambda a, b, _: 2 * _below(min(a, b), a + b) - stats.binom.pmf(a, a + b, 0.5)
+        ),
         "a p that can be above 1":
             partial(_tail, lambda a, b, _: 2 * _below(min(a, b), a + b)),
         "the p of fewer than k: k itself belongs to the sum":
@@ -164,6 +173,7 @@ BELIEFS = Task(
     beliefs,
     {
         "the logits: their sigma is wanted": lambda *a: beliefs(*a).logit(),
+        "0 or 1: probabilities are wanted": lambda *a: beliefs(*a).round(),
         "the last belief alone: one after each word is wanted": lambda *a: beliefs(*a)[-1:],
         "the first belief alone: is the review one column, words[:, None]?":
             lambda *a: beliefs(*a)[:1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,15 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from lab.exercises import harness
 from lab.exercises.harness import CELLS, Function
 from lab.exercises.tasks.task import BLOCKS, Example, Task, random_weights
 
 SIZES = ((4, 5, 8), (1, 3, 2), (6, 7, 7))  # reviews B, length E of a word vector, units H
 WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh")
-RECURRENT = dict.fromkeys(
-    ("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell", "rnn_tanh", "lstm", "gru"),
-    "write the equations",
-)
 
 
 def _cell_inputs(cell: str, generator: Generator) -> list[Example]:
@@ -56,6 +54,28 @@ def _with_blocks(cell: str, change: Callable[..., tuple[Tensor, ...]]) -> Functi
     return _with(cell, **dict.fromkeys(WEIGHTS, changed))
 
 
+def _in_other_orders(cell: str, right: str, *but: str) -> dict[str, Function]:
+    """Return cells whose blocks are taken apart in the wrong order; but: not in these."""
+    return {
+        f"the cell with its blocks in the order {', '.join(order)}: it is {', '.join(right)}":
+            _with_blocks(cell, lambda *b, order=order: tuple(b[order.index(n)] for n in right))
+        for order in itertools.permutations(right) if "".join(order) not in (right, *but)
+    }  # fmt: skip
+
+
+def _task(cell: str, mistakes: dict[str, Function], parts: tuple[str, ...] = ()) -> Task:
+    return Task(
+        partial(_cell_inputs, cell),
+        CELLS[cell],
+        _terms_left_out(cell) | mistakes,
+        harness.learn,
+        parts=parts,
+        learns=("x", "state" if cell == "LSTM" else "h", *WEIGHTS),
+        forbidden=r"(?i)rnn|lstm|gru",
+        instead="write the equations",
+    )
+
+
 def _terms_left_out(cell: str) -> dict[str, Function]:
     """Return what any cell can lack: a bias, the word, the state."""
     return {
@@ -72,17 +92,26 @@ def _plain(squash: Callable[[Tensor], Tensor]) -> Function:
     return lambda x, h, w_ih, w_hh, b_ih, b_hh: squash(F.linear(x, w_ih, b_ih + b_hh) + h @ w_hh.T)
 
 
-RNN_CELL = Task(
-    partial(_cell_inputs, "RNN"),
-    CELLS["RNN"],
-    _terms_left_out("RNN")
-    | {
+def _squashed_apart(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, *biases: Tensor) -> Tensor:
+    return F.linear(x, w_ih, biases[0]).tanh() + F.linear(h, w_hh, biases[1]).tanh()
+
+
+RNN_CELL = _task(
+    "RNN",
+    {
         "the cell without tanh": _plain(_same),
+        "the cell with relu instead of tanh": _plain(torch.relu),
         "the cell with sigma instead of tanh": _plain(torch.sigmoid),
         "the cell with h @ w_hh, where w_hh must be transposed": _with("RNN", w_hh=lambda w: w.T),
+        "a sum of two tanh: it takes one tanh, around the whole sum": _squashed_apart,
+        "the cell without the word, W_ih x": _with("RNN", w_ih=torch.zeros_like),
     },
-    forbidden=RECURRENT,
 )
+
+
+def _keeps_the_output(x: Tensor, state: Any, *weights: Tensor) -> Any:
+    """An LSTM whose forget gate looks at h, where it should look at c."""
+    return CELLS["LSTM"](x, (state[0], state[0]), *weights)
 
 
 def _lstm_result(change: Callable[[Tensor, Tensor], Any]) -> Function:
@@ -96,14 +125,38 @@ def _shows_the_old(x: Tensor, state: Any, *weights: Tensor) -> Any:
     return h / c.tanh() * state[1].tanh(), c
 
 
-LSTM_CELL = Task(
-    partial(_cell_inputs, "LSTM"),
-    CELLS["LSTM"],
-    _terms_left_out("LSTM")
-    | {
+def _lstm(x: Tensor, state: Any, *weights: Tensor, **around: Function) -> Any:
+    """An LSTM with other functions around some of its blocks."""
+    h, c = state
+    w_ih, w_hh, b_ih, b_hh = weights
+    blocks = (F.linear(x, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).chunk(4, dim=1)
+    squash = dict.fromkeys("ifo", torch.sigmoid) | {"g": torch.tanh} | around
+    i, f, g, o = (squash[name](block) for name, block in zip("ifgo", blocks, strict=True))
+    c = f * c + i * g
+    return o * c.tanh(), c
+
+
+LSTM_CELL = _task(
+    "LSTM",
+    {
         "the cell with the gates f and i exchanged":
             _with_blocks("LSTM", lambda i, f, g, o: (f, i, g, o)),
         "the cell with g and o exchanged": _with_blocks("LSTM", lambda i, f, g, o: (i, f, o, g)),
+        **_in_other_orders("LSTM", "ifgo", "figo", "ifog"),
+        "the cell with sigma around everything: g is squashed by tanh":
+            partial(_lstm, g=torch.sigmoid),
+        "the cell without tanh around g": partial(_lstm, g=_same),
+        "the cell without sigma around i": partial(_lstm, i=_same),
+        "the cell without sigma around f": partial(_lstm, f=_same),
+        "the cell without sigma around o": partial(_lstm, o=_same),
+        "the cell without sigma: the three gates need it":
+            partial(_lstm, i=_same, f=_same, o=_same),
+        "the cell with tanh around its gates: these are sigma":
+            partial(_lstm, i=torch.tanh, f=torch.tanh, o=torch.tanh),
+        "the cell with f * h: what f keeps is c": _keeps_the_output,
+        "the cell without what it remembers, f * c": partial(_lstm, f=torch.zeros_like),
+        "the cell without what it writes, i * g": partial(_lstm, g=torch.zeros_like),
+        "the cell without its output gate": partial(_lstm, o=torch.ones_like),
         "the cell with h = o * c, without tanh": _lstm_result(lambda h, c: (h / c.tanh() * c, c)),
         "the cell with tanh(c) as its new c": _lstm_result(lambda h, c: (h, c.tanh())),
         "the cell with h from the old c: h needs the new one": _shows_the_old,
@@ -112,37 +165,59 @@ LSTM_CELL = Task(
         "the cell with h and c exchanged at the end": _lstm_result(lambda h, c: (c, h)),
         "h alone: an LSTM returns the pair (h, c)": _lstm_result(lambda h, c: h),
     },
-    forbidden=RECURRENT,
     parts=("the new h", "the new c"),
 )  # fmt: skip
 
 
-def _gru(change: Function, x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
-    """A GRU with another sum in its proposal n.
+def _usual(r: Tensor, z: Tensor, word: Tensor, of: Function, h: Tensor) -> Tensor:
+    return word + r * of(h)
 
-    change: of r, W_in x + b_in, the function W_hn (...) + b_hn, and h
+
+def _gru(
+    x: Tensor,
+    h: Tensor,
+    *weights: Tensor,
+    proposal: Function = _usual,
+    kept: float = 1.0,
+    **around: Function,
+) -> Tensor:
+    """A GRU with another sum in its proposal n, or with other functions around r, z, n.
+
+    proposal: of r, z, W_in x + b_in, the function W_hn (...) + b_hn, and h; kept: a factor of z * h
     """
     w_ih, w_hh, b_ih, b_hh = (w.split(2 * h.shape[1]) for w in weights)
+    squash = {"r": torch.sigmoid, "z": torch.sigmoid, "n": torch.tanh} | around
     gates = F.linear(x, w_ih[0], b_ih[0]) + F.linear(h, w_hh[0], b_hh[0])
-    r, z = gates.sigmoid().chunk(2, dim=1)
+    r, z = (squash[name](gate) for name, gate in zip("rz", gates.chunk(2, dim=1), strict=True))
     word, of = F.linear(x, w_ih[1], b_ih[1]), partial(F.linear, weight=w_hh[1], bias=b_hh[1])
-    return torch.lerp(change(r, word, of, h).tanh(), h, z)
+    return torch.lerp(squash["n"](proposal(r, z, word, of, h)), kept * h, z)
 
 
-GRU_CELL = Task(
-    partial(_cell_inputs, "GRU"),
-    CELLS["GRU"],
-    _terms_left_out("GRU")
-    | {
+GRU_CELL = _task(
+    "GRU",
+    {
         "the cell with z and 1 - z exchanged": _with_blocks("GRU", lambda r, z, n: (r, -z, n)),
         "the cell with the gates r and z exchanged": _with_blocks("GRU", lambda r, z, n: (z, r, n)),
+        **_in_other_orders("GRU", "rzn", "zrn"),
+        "the cell without what it keeps, z * h": partial(_gru, kept=0.0),
+        "the cell with z in the place of r":
+            partial(_gru, proposal=lambda r, z, word, of, h: word + z * of(h)),
         "the cell with r applied before the matrix: W_hn (r * h)":
-            partial(_gru, lambda r, word, of, h: word + of(r * h)),
+            partial(_gru, proposal=lambda r, z, word, of, h: word + of(r * h)),
         "the cell with r around the word's part too: r * (W_in x + W_hn h)":
-            partial(_gru, lambda r, word, of, h: r * (word + of(h))),
+            partial(_gru, proposal=lambda r, z, word, of, h: r * (word + of(h))),
+        "the cell with r around the word's part alone: it meets the state's":
+            partial(_gru, proposal=lambda r, z, word, of, h: r * word + of(h)),
         "the cell with b_hn outside of r: r meets W_hn h + b_hn":
-            partial(_gru, lambda r, word, of, h: word + r * (of(h) - of(0 * h)) + of(0 * h)),
-        "the cell without its reset gate": partial(_gru, lambda r, word, of, h: word + of(h)),
+            partial(_gru, proposal=lambda r, z, word, of, h: word + of(0 * h).lerp(of(h), r)),
+        "the cell without its reset gate":
+            partial(_gru, proposal=lambda r, z, word, of, h: word + of(h)),
+        "the cell without sigma around r": partial(_gru, r=_same),
+        "the cell without sigma around z": partial(_gru, z=_same),
+        "the cell without sigma: both gates need it": partial(_gru, r=_same, z=_same),
+        "the cell without tanh around n": partial(_gru, n=_same),
+        "the cell with sigma around n: it is squashed by tanh": partial(_gru, n=torch.sigmoid),
+        "the cell with tanh around its gates: these are sigma":
+            partial(_gru, r=torch.tanh, z=torch.tanh),
     },
-    forbidden=RECURRENT,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,10 @@ from lab.exercises.tasks.task import Example, Task, random_weights
 
 def _by_hand_inputs(generator: Generator) -> list[Example]:
     examples = []
-    for steps, reviews in ((5, 3), (3, 2)):
-        h, e = (torch.rand(steps, reviews, 4, generator=generator) * 2 - 1 for _ in range(2))
-        w_hh = torch.randn(4, 4, generator=generator)
-        examples.append(Example(f"{steps} steps, {reviews} reviews, H = 4", (h, w_hh, e)))
+    for steps, reviews, units in ((5, 3, 4), (3, 2, 5)):
+        h, e = (torch.rand(steps, reviews, units, generator=generator) * 2 - 1 for _ in range(2))
+        w_hh = torch.randn(units, units, generator=generator)
+        examples.append(Example(f"{steps} steps, {reviews} reviews, H = {units}", (h, w_hh, e)))
     return examples
 
 
@@ -39,6 +40,10 @@ WEIGHT_GRADIENT = Task(
             partial(_by_hand, lambda h, dh: (dh[1:], h[:-1])),
         "a gradient whose delta_t meets h_t, not the state before":
             partial(_by_hand, lambda h, dh: ((1 - h**2) * dh, h)),
+        "a gradient whose delta_t meets h_t: the state before it is h[t - 1]":
+            partial(_by_hand, lambda h, dh: ((1 - h[1:] ** 2) * dh[1:], h[1:])),
+        "a gradient whose states are right, and whose delta is that of the step before":
+            partial(_by_hand, lambda h, dh: ((1 - h[:-1] ** 2) * dh[:-1], h[:-1])),
         "the gradient transposed: rows are of delta_t, columns of the state before":
             lambda *a: weight_gradient(*a).T,
         "the gradient with W_hh transposed on the way back":
@@ -48,22 +53,35 @@ WEIGHT_GRADIENT = Task(
 )  # fmt: skip
 
 
-def _uncorrected(gradients: list[float]) -> Tensor:
-    """Updates of Adam whose m and v stay as small as they start."""
-    steps = torch.arange(1, len(gradients) + 1, dtype=torch.float64)
-    small = (1 - 0.9**steps) / (1 - 0.999**steps).sqrt()
-    return torch.as_tensor(adam_updates(gradients)) * small
+def _adam(
+    gradients: list[float], slow: float = 0.9, slower: float = 0.999, root: float = 0.5,
+    first: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """Updates of Adam; first: the number of the first step, inf for no correction."""
+    m = v = 0.0
+    updates = []
+    for step, g in enumerate(gradients):
+        m, v = slow * m + (1 - slow) * g, slower * v + (1 - slower) * g * g
+        corrections = [1 - rate ** (first + step) or math.nan for rate in (slow, slower)]
+        updates.append(m / corrections[0] / (v / corrections[1]) ** root)
+    return torch.tensor(updates)
+
+
+def _adam_inputs(generator: Generator) -> list[Example]:
+    drawn = torch.randn(12, generator=generator).tolist()
+    return [
+        Example("five gradients of 2", ([2.0] * 5,)),
+        Example("gradients 1, 1, 100, 1, 1", ([1.0, 1.0, 100.0, 1.0, 1.0],)),
+        Example("twelve gradients of both signs", (drawn,)),
+    ]
 
 
 ADAM = Task(
-    lambda generator: [
-        Example("five gradients of 2", ([2.0] * 5,)),
-        Example("gradients 1, 1, 100, 1, 1", ([1.0, 1.0, 100.0, 1.0, 1.0],)),
-        Example("gradients of both signs", ([0.5, -2.0, 0.1, -0.1],)),
-    ],
+    _adam_inputs,
     adam_updates,
     {
-        "updates without a correction of m and v for their start at zero": _uncorrected,
+        "updates without a correction of m and v for their start at zero":
+            lambda g: _adam(g, first=math.inf),
         "the change of the weight in learning rates; wanted is its opposite":
             lambda g: -adam_updates(g),
         "the change of the weight; wanted is -(change) / (learning rate)":
@@ -71,7 +89,15 @@ ADAM = Task(
         "a way in the weight's own unit: it is wanted in learning rates":
             lambda g: 0.001 * adam_updates(g),
         "the sign of the gradient: m and v do not remember": lambda g: torch.tensor(g).sign(),
+        "updates without the root of v": lambda g: _adam(g, root=1.0),
+        "updates with the two rates exchanged": lambda g: _adam(g, 0.999, 0.9),
+        "updates corrected as if steps were counted from 0": lambda g: _adam(g, first=0),
+        "updates corrected as if the first step were the second": lambda g: _adam(g, first=2),
+        "the last update alone": lambda g: adam_updates(g)[-1],
     },
+    harness.run_numbers,
+    forbidden=r"(?i)adam|optim\.",
+    instead="write its equations",
 )  # fmt: skip
 
 
@@ -85,21 +111,14 @@ def _surprise_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
-def _asks_late(model: Any, words: list[int], before: list[int]) -> list[float]:
-    """The surprise of each word once it has been read."""
-    _, state = model.next_word(torch.tensor(before)[:, None])
-    nats = []
-    for word in words:
-        ln_p, state = model.next_word(torch.tensor([[word]]), state)
+def _reads(texts: Function, handed: bool, model: Any, words: list[int], before: list[int]) -> Any:
+    """The surprise of each word after another text; handed: is the state handed on?"""
+    state, nats = None, []
+    for word, text in zip(words, texts(words, before), strict=True):
+        ln_p, new = model.next_word(torch.tensor(text)[:, None], state)
+        state = new if handed else None
         nats.append(-ln_p[word].item())
-    return nats
-
-
-def _forgets(model: Any, words: list[int], before: list[int]) -> list[float]:
-    """The surprise of each word after the one before it alone."""
-    texts = [before, *([word] for word in words[:-1])]
-    pairs = zip(words, texts, strict=True)
-    return [-model.next_word(torch.tensor(text)[:, None])[0][word].item() for word, text in pairs]
+    return torch.tensor(nats)
 
 
 SURPRISE_OF = Task(
@@ -109,11 +128,16 @@ SURPRISE_OF = Task(
         "the perplexity of each word: ln p with its sign turned is wanted":
             lambda *a: torch.as_tensor(surprise_of(*a)).exp(),
         "ln p: a sign is missing": lambda *a: -surprise_of(*a),
-        "the surprise of a word that has just been read: ask before it is fed": _asks_late,
-        "the surprise of a reader that forgets: hand the state on": _forgets,
-        "the surprise of words that are not fed back": lambda model, words, before: torch.tensor(
-            [surprise_of(model, [word], before)[0] for word in words]
+        "the surprise of a word that has just been read: ask before it is fed": partial(
+            _reads, lambda words, before: [[*before, words[0]], *([w] for w in words[1:])], True
         ),
+        "the surprise of a reader that forgets: hand the state on": partial(
+            _reads, lambda words, before: [before, *([w] for w in words[:-1])], False
+        ),
+        "the surprise of words that are not fed back":
+            partial(_reads, lambda words, before: [before] * len(words), False),
+        "the surprise of words that are not fed back: `before` is read again and again":
+            partial(_reads, lambda words, before: [before] * len(words), True),
     },
     harness.run_surprise,
 )  # fmt: skip

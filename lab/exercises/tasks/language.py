@@ -14,12 +14,15 @@ from lab.exercises.harness import Piece
 from lab.exercises.solutions import nucleus, perplexity, piece_loss
 from lab.exercises.tasks.task import Example, Task, random_weights
 
+LONG = "A product of so many probabilities is rounded to 0: add up their logarithms"
+
 
 def _perplexity_inputs(generator: Generator) -> list[Example]:
     return [
         Example("ten words, each with p = 1/8", (torch.full((10,), math.log(1 / 8)),)),
         Example("words with other probabilities", (torch.rand(7, generator=generator).log(),)),
         Example("a block (T, B) = (4, 3)", (torch.rand(4, 3, generator=generator).log(),)),
+        Example("3,000 words", (torch.randn(3000, generator=generator) - 5,), trap=LONG),
     ]
 
 
@@ -31,22 +34,31 @@ PERPLEXITY = Task(
         "the loss: its exponential is wanted": lambda a: -a.mean().item(),
         "1 / perplexity: a sign is missing": lambda a: 1 / perplexity(a),
         "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
-        "the exponential of the summed loss, not of the mean": lambda a: perplexity(a) ** a.numel(),
+        "the exponential of the summed loss, not of the mean":
+            lambda a: (-a.double()).sum().exp().item(),
+        "the exponential of the loss of each column": lambda a: (-a.mean(0)).exp(),
+        "the exponential of the sum divided by T: divide by the number of words":
+            lambda a: (-a.sum() / len(a)).exp(),
+        "1 / the mean of p: first the mean of ln p, then exp": lambda a: 1 / a.exp().mean().item(),
     },
 )  # fmt: skip
 
 
+PAIR = "An LSTM's state is a pair (h, c): detach each of the two, and at first there is None"
+LAYERS = "A GRU's state is one tensor, with a row for each layer: isinstance(state, tuple) says so"
+
+
 def _piece_inputs(generator: Generator) -> list[Example]:
     examples = []
-    for label, cell, pieces in (
-        ("a GRU and one piece (no state yet)", "GRU", 1),
-        ("a GRU and two pieces", "GRU", 2),
-        ("an LSTM and two pieces (its state is a pair)", "LSTM", 2),
+    for label, cell, pieces, layers, trap in (
+        ("a GRU and one piece (no state yet)", "GRU", 1, 1, ""),
+        ("a GRU of two layers and two pieces", "GRU", 2, 2, LAYERS),
+        ("an LSTM and three pieces (its state is a pair)", "LSTM", 3, 1, PAIR),
     ):
         vectors = torch.randn(6, 3, generator=generator)
-        stream = torch.randint(0, 6, (4 * pieces + 1, 2), generator=generator)
-        weights = random_weights(generator, cell, 3, 3)
-        examples.append(Example(label, (cell, weights, vectors, stream)))
+        stream = torch.randint(0, 6, (4 * pieces + 1, 1 + layers), generator=generator)
+        weights = [w for _ in range(layers) for w in random_weights(generator, cell, 3, 3)]
+        examples.append(Example(label, (cell, tuple(weights), vectors, stream), trap=trap))
     return examples
 
 
@@ -87,29 +99,36 @@ PIECE_LOSS = Task(
         "the sum over the words, not their mean": _summed,
     },
     harness.run_pieces,
-    parts=("the loss of each piece", "the gradient of the last piece's loss"),
+    learns=("cell", "weights", "vectors"),
 )  # fmt: skip
+
+
+EVEN = 61  # so many times the rounded 1 / 61 is less than 1
+WHOLE = (
+    "Rounded, all probabilities together can be just below 1, and then no place reaches p: keep a "
+    "word if those before it have less than p"
+)
 
 
 def _nucleus_inputs(generator: Generator) -> list[Example]:
     def logs(*probabilities: float) -> Tensor:
         return torch.tensor(probabilities).log()
 
-    first = logs(0.45, 0.3, 0.2, 0.05)
+    first, many = logs(0.45, 0.3, 0.2, 0.05), logs(*[1 / EVEN] * EVEN)
     return [
         Example("p = 0.7, of words with 0.45, 0.3, 0.2, 0.05", (first, 1.0, 0.7)),
         Example("the same in another order", (logs(0.05, 0.3, 0.2, 0.45), 1.0, 0.7)),
         Example("p = 0.3 (one word is enough)", (logs(0.12, 0.4, 0.28, 0.2), 1.0, 0.3)),
-        Example("temperature 0.5, p = 0.7", (logs(0.1, 0.35, 0.25, 0.3), 0.5, 0.7)),
+        Example("temperature 0.5, p = 0.7", (logs(0.1, 0.3, 0.2, 0.25, 0.15), 0.5, 0.7)),
+        Example(f"p = 1.0, {EVEN} words", (many, 1.0, 1.0), trap=WHOLE),
     ]
 
 
-def _not_reaching(ln_p: Tensor, temperature: float, p: float) -> Tensor:
-    """A nucleus that stops before the word that reaches p."""
-    kept = nucleus(ln_p, temperature, p)
-    least = torch.where(kept > 0, kept, torch.inf).argmin()
-    kept[least] = 0
-    return kept / kept.sum()
+def _kept(whole: Tensor, p: float, reached: float = 1.0) -> Tensor:
+    """A nucleus of what need not add up to 1; reached: a share of a word that does not count."""
+    ordered, words = whole.sort(descending=True)
+    ordered = ordered * (ordered.cumsum(0) - reached * ordered < p)
+    return torch.zeros_like(whole).scatter(0, words, ordered / ordered.sum())
 
 
 def _unscaled(ln_p: Tensor, temperature: float, p: float) -> Tensor:
@@ -128,11 +147,16 @@ NUCLEUS = Task(
     _nucleus_inputs,
     nucleus,
     {
-        "a nucleus without the word that reaches p": _not_reaching,
+        "a nucleus without the word that reaches p":
+            lambda a, t, p: _kept((a / t).softmax(0), p, reached=0.0),
+        "a nucleus of exp(ln p / temperature), which does not add up to 1 as a softmax does":
+            lambda a, t, p: _kept((a / t).exp(), p),
         "a nucleus whose probabilities do not add up to 1 again": _unscaled,
         "a nucleus of the unlikeliest words: sort from the likeliest down": _from_below,
         "a nucleus of the softmax of p, not of ln p": lambda a, t, p: nucleus(a.exp(), t, p),
         "a nucleus without temperature": lambda a, t, p: nucleus(a, 1.0, p),
+        "a nucleus of ln p times the temperature: it is divided by it":
+            lambda a, t, p: nucleus(a * t**2, t, p),
         "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),
         "the probabilities in order, not at the places of their words":
             lambda a, t, p: nucleus(a, t, p).sort(descending=True).values,

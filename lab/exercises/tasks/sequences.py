@@ -20,10 +20,13 @@ def _average_inputs(generator: Generator) -> list[Example]:
     short = text.clone()
     short[2:, 1] = short[4:, 2] = 1
     short[1, 0] = 0
+    other = torch.randint(0, 9, (7, 2), generator=generator)
+    other[1:, 0] = 1
     label = "lengths 5, 2, 4, filled with <pad>, one word <unk>"
     return [
         Example("three reviews of 5 words", (text, torch.tensor([5, 5, 5]), vectors)),
         Example(label, (short, torch.tensor([5, 2, 4]), vectors)),
+        Example("two reviews, of 1 and 7 words", (other, torch.tensor([1, 7]), vectors[:, :3])),
     ]
 
 
@@ -34,6 +37,11 @@ def _average_of_block(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
 def _average_of_known(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
     known = (text > 1)[:, :, None]  # (T, B, 1)
     return (F.embedding(text, vectors) * known).sum(0) / known.sum(0)
+
+
+def _average_of_beginning(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
+    inside = torch.arange(len(text))[:, None] < length - 1  # (T, B)
+    return (F.embedding(text, vectors) * inside[:, :, None]).sum(0) / length[:, None]
 
 
 AVERAGE_VECTORS = Task(
@@ -48,18 +56,23 @@ AVERAGE_VECTORS = Task(
             lambda t, n, v: average_vectors(t, n, v) * n[:, None] / len(t),
         "the sum with the padding, divided by the length":
             lambda t, n, v: _average_of_block(t, n, v) * len(t) / n[:, None],
+        "the mean without each review's last word": _average_of_beginning,
     },
+    harness.learn,
+    learns=("text", "text_length", "vectors"),
 )  # fmt: skip
 
 
 def _unroll_inputs(generator: Generator) -> list[Example]:
     examples = []
-    for article, cell in (("an", "RNN"), ("an", "LSTM"), ("a", "GRU")):
-        x = torch.randn(5, 2, 3, generator=generator)  # (T, B, E)
-        h = torch.randn(2, 4, generator=generator)
-        state = (h, torch.randn(2, 4, generator=generator)) if cell == "LSTM" else h
-        label = f"5 steps, 2 reviews, H = 4, given the cell of {article} {cell}"
-        examples.append(Example(label, (cell, x, state, random_weights(generator, cell, 3, 4))))
+    for article, cell, steps, reviews, units in (
+        ("an", "RNN", 5, 2, 4), ("an", "LSTM", 4, 3, 2), ("a", "GRU", 7, 2, 3),
+    ):  # fmt: skip
+        x = torch.randn(steps, reviews, 3, generator=generator)  # (T, B, E)
+        h, c = (torch.randn(reviews, units, generator=generator) for _ in range(2))
+        state = (h, c) if cell == "LSTM" else h
+        label = f"{steps} steps, {reviews} reviews, H = {units}, given the cell of {article} {cell}"
+        examples.append(Example(label, (cell, x, state, random_weights(generator, cell, 3, units))))
     return examples
 
 
@@ -98,23 +111,33 @@ UNROLL = Task(
         "the first step alone: is the return inside of the loop?": lambda *a: unroll(*a)[:1],
         "the states before each step, not after it": _one_late,
         "an unrolling that keeps an LSTM's c: its h is state[0]": _memories,
+        "an unrolling for states of one tensor: an LSTM's is a pair (h, c); hand the pair on, and "
+        "keep its h": lambda *a: torch.stack(all_states(*a)[1:]),
         "an unrolling that keeps state[0] of all cells, or of all batches of two: that is for an "
         "LSTM alone, whose state is a tuple": _first_of_each,
         "the states in one block (T * B, H): torch.stack keeps the steps apart":
             lambda *a: unroll(*a).flatten(0, 1),
+        "the states of reviews read from their end":
+            lambda cell, x, *a: unroll(cell, x.flip(0), *a),
         "the states with reviews first, (B, T, H)": lambda *a: unroll(*a).transpose(0, 1),
         "the right states, through which no gradient goes back: is the old state detached?":
             _cut_off,
     },
     harness.run_unroll,
-    parts=("the states", "the gradient of the last state with respect to x"),
+    learns=("cell", "x", "state", "weights"),
+    forbidden=r"^(rnn_tanh|lstm|gru)$|modules\.rnn",
+    instead="call the cell in a loop",
 )  # fmt: skip
 
 
+def _count_inputs(generator: Generator) -> list[Example]:
+    e, h = torch.randint(2, 99, (2,), generator=generator).tolist()
+    sizes = ((1, 50, 256), (4, 50, 256), (3, e, h + e))
+    return [Example(f"count_weights{one}", one) for one in sizes]
+
+
 COUNT_WEIGHTS = Task(
-    lambda generator: [
-        Example(f"count_weights{sizes}", sizes) for sizes in ((1, 50, 256), (4, 50, 256), (3, 7, 5))
-    ],
+    _count_inputs,
     count_weights,
     {
         "a count with one bias for each unit, where PyTorch has two":
@@ -124,22 +147,23 @@ COUNT_WEIGHTS = Task(
             lambda g, e, h: count_weights(1, e, h) + (g - 1) * h * e,
         "a count with the biases of one block alone":
             lambda g, e, h: count_weights(g, e, h) - 2 * (g - 1) * h,
+        "a count of one block alone": lambda g, e, h: count_weights(1, e, h),
         "a count with E and H exchanged": lambda g, e, h: count_weights(g, h, e),
     },
 )  # fmt: skip
 
 
 def _last_state_inputs(generator: Generator) -> list[Example]:
-    states = torch.randn(6, 3, 4, generator=generator)
-    lengths = {
-        "no padding": [6, 6, 6],
-        "padding": [6, 2, 4],
-        "one review of one word": [3, 1, 5],
-    }
-    return [
-        Example(f"states (6, 3, 4) and lengths {n} ({what})", (states, torch.tensor(n)))
-        for what, n in lengths.items()
-    ]
+    examples = []
+    for what, length, shape in (
+        ("no padding", [6, 6, 6], (6, 3, 4)),
+        ("padding", [6, 2, 4], (6, 3, 4)),
+        ("one review of one word", [3, 1, 5, 2], (7, 4, 2)),
+    ):
+        states = torch.randn(shape, generator=generator)
+        label = f"states {shape} and lengths {length} ({what})"
+        examples.append(Example(label, (states, torch.tensor(length))))
+    return examples
 
 
 LAST_STATE = Task(
@@ -147,11 +171,16 @@ LAST_STATE = Task(
     last_state,
     {
         "the state at the end of the block, after the padding": lambda s, n: s[-1],
-        "the state one word after the last": lambda s, n: last_state(torch.cat([s, s[-1:]]), n + 1),
+        "the state one word after the last: lengths count from 1, places from 0":
+            lambda s, n: s[n, torch.arange(len(n))],
         "the state one word before the last": lambda s, n: last_state(s.roll(1, dims=0), n),
         "the state counted from the end, -length": lambda s, n: last_state(s.flip(0), n),
         "states of the first review alone": lambda s, n: s[n - 1, 0],
         "the first state": lambda s, n: s[0],
         "all three lengths for every review: (B, B, H)": lambda s, n: s[n - 1],
+        "the mean of the states": lambda s, n: s.mean(0),
+        "the largest of the states": lambda s, n: s.amax(0),
     },
-)
+    harness.learn,
+    learns=("states", "length"),
+)  # fmt: skip

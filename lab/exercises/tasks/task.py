@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -17,10 +18,14 @@ BLOCKS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # of H rows each, in the weights of a 
 
 
 class Example(NamedTuple):
-    """The arguments of one call of a student's function, and in words what is special about it."""
+    """The arguments of one call of a student's function, and in words what is special about it.
+
+    trap: what to say where nothing but examples with a trap are wrong
+    """
 
     label: str
     arguments: tuple[Any, ...]
+    trap: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,16 +36,33 @@ class Task:
     solution:       the lab's version
     known_mistakes: what is wrong, in words -> a function that is wrong in this way
     run:            calls a function with the arguments of an example; one of `harness.py`
-    forbidden:      names of PyTorch's functions that would be the answer -> what to write instead
     parts:          what to call the parts of what `run` returns, where these are several
+    learns:         what to call the arguments where `run` returns gradients too
+    forbidden:      of what is called in PyTorch, a pattern of names that would be the answer
+    instead:        what to do then
     """
 
     make_inputs: Callable[[Generator], list[Example]]
     solution: Function
     known_mistakes: Mapping[str, Function] = field(default_factory=dict)
     run: Function = harness.call
-    forbidden: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    learns: tuple[str, ...] = ()
+    forbidden: str = ""
+    instead: str = ""
+
+    def forbids(self, name: str) -> bool:
+        """Say whether what PyTorch has under a name would be the answer."""
+        return bool(self.forbidden and re.search(self.forbidden, name))
+
+    def leaves(self, example: Example) -> list[str]:
+        """Return what to call each tensor that learns, in the order of its gradients."""
+        names = []
+        for name, argument in zip(self.learns, example.arguments, strict=False):
+            count = len([*harness.floats([argument])])
+            many = isinstance(argument, tuple)
+            names += [f"{name}[{i}]" for i in range(count)] if many else [name] * count
+        return names
 
 
 def random_weights(generator: Generator, cell: str, inputs: int, units: int) -> tuple[Tensor, ...]:

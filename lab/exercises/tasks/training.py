@@ -19,15 +19,23 @@ from lab.exercises.tasks.task import Example, Task
 def _loss_inputs(generator: Generator) -> list[Example]:
     logits = 2 * torch.randn(6, generator=generator)
     labels = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
-    large = torch.tensor([200.0, -200.0, 150.0])
+    near_zero = torch.tensor([0.01, -0.01, 0.02, -0.03])  # at 0 itself a right formula may bend
+    sure = torch.tensor([200.0, -200.0, 150.0, -150.0, 150.0])
     return [
         Example("six logits and labels", (logits, labels)),
         Example(
-            "logits 0 (it knows nothing)", (torch.zeros(4), torch.tensor([0.0, 1.0, 1.0, 0.0]))
+            "logits near 0 (it knows nothing)", (near_zero, torch.tensor([0.0, 1.0, 1.0, 0.0]))
         ),
-        Example("logits of 200 and -200", (large, torch.tensor([1.0, 0.0, 0.0]))),
+        Example(
+            "logits of 200 and 150", (sure, torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0])), trap=SURE
+        ),
     ]
 
+
+SURE = (
+    "Here sigma(a) is rounded to 0 or 1, or exp(a) is infinite. A sure and wrong answer must cost "
+    "150: with an epsilon or a clamp no loss is larger than 18 or so. Find ln sigma(a) in one go"
+)
 
 BINARY_LOSS = Task(
     _loss_inputs,
@@ -42,11 +50,18 @@ BINARY_LOSS = Task(
         "the loss in bits: ln is the natural logarithm":
             lambda a, y: binary_loss(a, y) / math.log(2),
         "the loss of the good reviews alone": lambda a, y: (F.softplus(-a) * y).mean(),
+        "the loss of the bad reviews alone": lambda a, y: (F.softplus(a) * (1 - y)).mean(),
+        "ln sigma(a) in both terms: the second takes -a, for 1 - sigma(a) is sigma(-a)":
+            lambda a, y: F.softplus(-a).mean() + 0 * y.sum(),
+        "1 - ln sigma(a) in the second term: wanted is ln(1 - sigma(a))":
+            lambda a, y: (y * F.softplus(-a) - (1 - y) * (1 + F.softplus(-a))).mean(),
+        "the squared error of sigma(a)": lambda a, y: (y - a.sigmoid()).square().mean(),
+        "the loss with its labels exchanged": lambda a, y: binary_loss(a, 1 - y),
     },
-    forbidden=dict.fromkeys(
-        ("binary_cross_entropy_with_logits", "binary_cross_entropy", "soft_margin_loss"),
-        "write the formula",
-    ),
+    harness.run_loss,
+    learns=("logits",),
+    forbidden=r"(?i)\wloss|\.loss\.|cross_entropy|kl_div",
+    instead="write the formula",
 )  # fmt: skip
 
 
@@ -54,15 +69,14 @@ def _step_inputs(generator: Generator) -> list[Example]:
     vectors, weight = (torch.randn(*s, generator=generator) for s in ((6, 4), (4,)))
     draw = partial(torch.randint, generator=generator)
     batches = [
-        (draw(0, 6, (3, 5)), torch.full((5,), 3), draw(0, 2, (5,)).float()) for _ in range(3)
+        (draw(0, 6, (3, n)), torch.full((n,), 3), draw(0, 2, (n,)).float()) for n in (5, 4, 7)
     ]
-    first = batches[:1]
+    first, label = batches[:1], "one update of a small model: 6 vectors, 4 weights"
+    steep = (100 * vectors, weight / 100)  # the same logits, and none is rounded to a sure one
     return [
-        Example(
-            "one update of a small model: 6 vectors, 4 weights", (vectors, weight, first, 10.0)
-        ),
-        Example("three updates, one after the other", (vectors, weight, batches, 10.0)),
-        Example("a gradient longer than clip_norm", (20 * vectors, weight, first, 0.1)),
+        Example(label, (vectors, weight, first, 10.0, 0.5)),
+        Example("three updates, one after the other", (vectors, weight, batches, 10.0, 0.3)),
+        Example("a gradient longer than clip_norm", (*steep, first, 0.1, 0.2)),
     ]
 
 
@@ -103,7 +117,8 @@ TRAINING_STEP = Task(
     training_step,
     {
         "a step that does not empty the gradient first (zero_grad)": _accumulating,
-        "a step without clipping": lambda m, b, o, clip: training_step(m, b, o, math.inf),
+        "a step without clipping: clip_grad_norm_ stands after backward, and before step":
+            lambda m, b, o, clip: training_step(m, b, o, math.inf),
         "a step that clips at 1, whatever clip_norm says":
             lambda m, b, o, clip: training_step(m, b, o, 1.0),
         "a step that clips each number by itself, not the gradient's length": _clamps,
@@ -111,6 +126,8 @@ TRAINING_STEP = Task(
             partial(_descends, lambda a, y: binary_loss(a.sigmoid(), y)),
         "a step down the sum of the losses, not their mean":
             partial(_descends, lambda a, y: binary_loss(a, y) * len(a)),
+        "a step that takes good reviews for bad ones":
+            partial(_descends, lambda a, y: binary_loss(a, 1 - y)),
         "the right step, with loss and logits exchanged": lambda *a: training_step(*a)[::-1],
         "no step: the weights stay as they were (zero_grad, then backward, then step)": _only_loss,
     },
