@@ -307,6 +307,46 @@ def run_step(
     return *weights, _detached(logits), _detached(loss)
 
 
+def run_training(
+    function: Function, vectors: Tensor, weight: Tensor, batches: Any, rate: float
+) -> Any:
+    """Return all weights after a pass over some batches, and the mean loss that came back."""
+    model = _SmallModel(vectors, weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+    loss = function(model, [Batch(*batch) for batch in batches], optimizer)
+    _check_learning(model.parameters(), model)
+    return model.vectors.detach(), model.weight.detach(), _detached(loss)
+
+
+class _Counter:
+    """A language model whose next word is the last one plus the number of words read so far."""
+
+    def __init__(self, words: int, sure: float) -> None:
+        self.words, self.sure = words, sure  # sure: probability of that word; the rest, of the next
+
+    def next_word(self, text: Tensor, state: int | None = None) -> tuple[Tensor, int]:
+        count = (state or 0) + text.numel()
+        probability = torch.zeros(self.words)
+        place = int(text.flatten()[-1]) + count
+        probability[place % self.words] = self.sure
+        probability[(place + 1) % self.words] = 1 - self.sure
+        return probability.log(), count
+
+
+def choose(log_probability: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return the probabilities to draw from: of words with less than a tenth of the best, none."""
+    probability = torch.softmax(log_probability / temperature, dim=0)
+    kept = torch.where(probability < probability.max() / 10, 0, probability)
+    return kept / kept.sum()
+
+
+def run_sampling(
+    function: Function, size: int, sure: float, words: Tensor, count: int, temperature: float
+) -> Any:
+    """Return the words with which a small language model continues a text."""
+    return _one_by_one(function(_Counter(size, sure), choose, words, count, temperature))
+
+
 class _SmallReader(nn.Module):
     """A language model of one recurrent layer, with the methods of the notebook's."""
 

@@ -90,6 +90,15 @@ def training_step(
     return logits, loss
 
 
+def train_once(model: Any, batches: Any, optimizer: Any) -> float:
+    """Update a classifier once per batch, without clipping; return the mean loss of all reviews."""
+    losses, sizes = [], []
+    for batch in batches:
+        losses.append(training_step(model, batch, optimizer, math.inf)[1].item())
+        sizes.append(len(batch.label))
+    return float(np.average(losses, weights=sizes))
+
+
 def perplexity(log_probability: Tensor) -> float:
     """Return the perplexity of a text, from ln p of each of its words, of any shape."""
     return 2 ** -(log_probability.double() / math.log(2)).mean().item()
@@ -113,6 +122,22 @@ def detached(state: Any) -> Any:
     return type(state)(map(Tensor.detach, state))
 
 
+def sample_words(
+    model: Any, choose: Callable[..., Tensor], words: Tensor, count: int, temperature: float = 1.0
+) -> list[int]:
+    """Return the numbers of so many words, drawn one after the other, that continue a text.
+
+    model: its next_word(text (T, 1), state) returns ln p of every word, and the state; choose: ln p
+    and a temperature -> the probabilities to draw from; words: (T,), the text so far
+    """
+    text, state, drawn = words[:, None], None, []
+    for _ in range(count):
+        log_probability, state = model.next_word(text, state)
+        text = torch.multinomial(choose(log_probability, temperature), 1).view(1, 1)
+        drawn.append(int(text))
+    return drawn
+
+
 def nucleus(log_probability: Tensor, temperature: float = 1.0, p: float = 0.9) -> Tensor:
     """Return the probabilities to draw from: only the likeliest words that together have p.
 
@@ -127,6 +152,13 @@ def nucleus(log_probability: Tensor, temperature: float = 1.0, p: float = 0.9) -
 
 
 # ── Session 2 ───────────────────────────────────────────────────────────────────────────────────
+
+
+def chain_rule(w: float, h0: float, x1: float, x2: float, y: float) -> float:
+    """Return dL/dw of h1 = tanh(w h0 + x1), h2 = tanh(w h1 + x2), L = (h2 - y)^2 / 2."""
+    weight = torch.tensor(w, dtype=torch.float64, requires_grad=True)
+    h2 = torch.tanh(weight * torch.tanh(weight * h0 + x1) + x2)
+    return torch.autograd.grad((h2 - y) ** 2 / 2, weight)[0].item()
 
 
 def gradient_by_step(

@@ -13,7 +13,14 @@ from torch import Generator, Tensor, nn
 
 from lab.exercises import harness
 from lab.exercises.harness import Function
-from lab.exercises.solutions import beliefs, gradient_by_step, mcnemar, open_gate, unroll
+from lab.exercises.solutions import (
+    beliefs,
+    chain_rule,
+    gradient_by_step,
+    mcnemar,
+    open_gate,
+    unroll,
+)
 from lab.exercises.tasks.task import Example, Task, all_states, random_weights
 
 
@@ -105,6 +112,48 @@ GRADIENT_BY_STEP = Task(
         "the lengths of the states, not of their gradients": lambda *a: unroll(*a).norm(dim=(1, 2)),
     },
     harness.run_gradient,
+)  # fmt: skip
+
+
+def _chain_inputs(generator: Generator) -> list[Example]:
+    numbers = torch.randn(2, 5, generator=generator).double().tolist()
+    return [
+        Example("w = 0.5, h0 = 0, x1 = 1, x2 = 0, y = 1", (0.5, 0.0, 1.0, 0.0, 1.0)),
+        *(Example("w, h0, x1, x2, y = {:.2f}, {:.2f}, {:.2f}, {:.2f}, {:.2f}".format(*n), tuple(n))
+          for n in numbers),
+    ]  # fmt: skip
+
+
+def _by_hand(part: Function) -> Function:
+    """Return what a function makes of both states, both slopes, the error, and the arguments."""
+
+    def answer(w: float, h0: float, x1: float, x2: float, y: float) -> float:
+        h1 = math.tanh(w * h0 + x1)
+        h2 = math.tanh(w * h1 + x2)
+        return part(h1, 1 - h1**2, 1 - h2**2, h2 - y, w, h0)
+
+    return answer
+
+
+CHAIN_RULE = Task(
+    _chain_inputs,
+    chain_rule,
+    {
+        "the part of the second step alone: w was used in the first step, too":
+            _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * h1),
+        "both parts without the slopes of tanh, 1 - h^2":
+            _by_hand(lambda h1, s1, s2, e, w, h0: e * (h1 + w * h0)),
+        "both parts, the first without its own slope, 1 - h1^2":
+            _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * (h1 + w * h0)),
+        "both parts, the first without the w that lies on its way":
+            _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * (h1 + s1 * h0)),
+        "the gradient by h1, not by w": _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * w),
+        "the gradient of (h2 - y)^2: half of it is wanted":
+            _by_hand(lambda h1, s1, s2, e, w, h0: 2 * e * s2 * (h1 + w * s1 * h0)),
+    },
+    harness.run_numbers,
+    forbidden=r"backward|^grad$|autograd",
+    instead="write the chain rule",
 )  # fmt: skip
 
 

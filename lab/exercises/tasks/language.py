@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from lab.exercises import harness
 from lab.exercises.harness import Piece
-from lab.exercises.solutions import nucleus, perplexity, piece_loss
+from lab.exercises.solutions import nucleus, perplexity, piece_loss, sample_words
 from lab.exercises.tasks.task import Example, Task, random_weights
 
 LONG = "A product of so many probabilities is rounded to 0: add up their logarithms"
@@ -161,4 +161,43 @@ NUCLEUS = Task(
         "the probabilities in order, not at the places of their words":
             lambda a, t, p: nucleus(a, t, p).sort(descending=True).values,
     },
+)  # fmt: skip
+
+
+def _sampling_inputs(generator: Generator) -> list[Example]:
+    sizes = (7, 11)
+    texts = [
+        torch.randint(0, n, (length,), generator=generator) for n, length in zip(sizes, (1, 4))
+    ]
+    return [
+        Example("one word to go on from", (7, 1.0, texts[0], 6, 1.0)),
+        Example("a text of four words", (11, 1.0, texts[1], 9, 1.0)),
+        Example("a temperature of 0.05: the likelier of two words", (11, 0.6, texts[1], 12, 0.05)),
+    ]
+
+
+class _Forgetful:
+    """A model that is asked without its state."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def next_word(self, text: Tensor, state: Any = None) -> Any:
+        return self.model.next_word(text)
+
+
+SAMPLE_WORDS = Task(
+    _sampling_inputs,
+    sample_words,
+    {
+        "words drawn without the state: hand on the second thing that next_word returns":
+            lambda model, *rest: sample_words(_Forgetful(model), *rest),
+        "words drawn without the temperature: hand it on to choose":
+            lambda model, choose, words, count, temperature:
+                sample_words(model, choose, words, count),
+        "the text and what follows it: only the new words are wanted":
+            lambda model, choose, words, *rest:
+                [*words.tolist(), *sample_words(model, choose, words, *rest)],
+    },
+    harness.run_sampling,
 )  # fmt: skip

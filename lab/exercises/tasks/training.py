@@ -12,7 +12,7 @@ from torch import Generator, nn
 
 from lab.exercises import harness, solutions
 from lab.exercises.harness import Function
-from lab.exercises.solutions import binary_loss, training_step
+from lab.exercises.solutions import binary_loss, train_once, training_step
 from lab.exercises.tasks.task import Example, Task
 
 
@@ -133,4 +133,58 @@ TRAINING_STEP = Task(
     },
     harness.run_step,
     parts=("the vectors afterwards", "the weights afterwards", "the logits", "the loss"),
+)  # fmt: skip
+
+
+def _bug_inputs(generator: Generator) -> list[Example]:
+    vectors, weight = (torch.randn(*s, generator=generator) for s in ((6, 4), (4,)))
+    draw = partial(torch.randint, generator=generator)
+    batches = [(draw(0, 6, (5, n)), draw(1, 6, (n,)), draw(0, 2, (n,)).float()) for n in (6, 6, 2)]
+    return [
+        Example("three batches, the last of them small", (vectors, weight, batches, 0.5)),
+        Example("two batches", (vectors, weight, batches[1:], 0.3)),
+        Example("one batch", (vectors, weight, batches[:1], 0.5)),
+    ]
+
+
+def _planted(padding: bool, kept: bool, batch_mean: bool) -> Function:
+    """Return the loop of the exercise with some of its three errors."""
+
+    def train_once(model: nn.Module, batches: Any, optimizer: Any) -> float:
+        losses, sizes = [], []
+        for batch in batches:
+            length = batch.text_length
+            length = torch.full_like(length, len(batch.text)) if padding else length
+            loss = binary_loss(model(batch.text, length), batch.label)
+            if not kept:
+                optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            sizes.append(1 if batch_mean else len(batch.label))
+        return sum(a * b for a, b in zip(losses, sizes, strict=True)) / sum(sizes)
+
+    return train_once
+
+
+FIND_BUG = Task(
+    _bug_inputs,
+    train_once,
+    {
+        "the loop as it was handed out: it has three errors": _planted(True, True, True),
+        "a loop with two of the three errors: look at what a batch leaves behind for the next one, "
+        "and at what is divided by what": _planted(False, True, True),
+        "a loop with two of the three errors: look at what the model is told of padding, and at "
+        "what is divided by what": _planted(True, False, True),
+        "a loop with two of the three errors: look at what the model is told of padding, and at "
+        "what a batch leaves behind for the next one": _planted(True, True, False),
+        "a loop with one error left: padding is read as if it were words":
+            _planted(True, False, False),
+        "a loop with one error left: the gradients of earlier batches are still there":
+            _planted(False, True, False),
+        "a loop with one error left: a mean over batches, of which the last may be small":
+            _planted(False, False, True),
+    },
+    harness.run_training,
+    parts=("the vectors afterwards", "the weights afterwards", "the mean loss"),
 )  # fmt: skip
