@@ -4,8 +4,8 @@ import copy
 
 import nbformat
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from helpers import ROOT, execute, said
+from IPython.core.interactiveshell import InteractiveShell
 
 from lab.config import LabError
 from lab.exercises import answer_cells
@@ -71,8 +71,9 @@ HELPER = "def twice(x):\n    return 2 * x"
 AFTERWARDS = """
 from lab.notebooks import lesson
 run = run_lists.default_list(profile, OF_EACH_CELL)[0]
-print(code_hash.of(run) == lesson.code_hash.of(run), train_run.__module__, len(data.vectors) == len(vocab))
-print(rnn_cell(1), guess_linear, _marks["rnn-cell"], _marks["lstm-cell"])
+same = code_hash.of(run) == lesson.code_hash.of(run)
+print(same, train_run.__module__, len(data.vectors) == len(vocab))
+print(rnn_cell(1), guess_linear, _marks["rnn-cell"] < 1, _marks["lstm-cell"] > 1)
 print("few" in globals(), "language_records" in globals())
 before = data
 resume()
@@ -101,7 +102,7 @@ def test_after_a_restart_one_cell_brings_back_what_the_second_session_needs(
     lines = said(execute(nbformat.v4.new_notebook(cells=later))).splitlines()
     assert lines[0].startswith("Back: ") and lines[0].endswith("answers. Go on below.")
     assert lines[1] == "Not back, for they stop at an error: guess-counting."
-    assert lines[2:] == ["True __main__ True", "2 60.0 0 4.0", "False False", "True"]
+    assert lines[2:] == ["True __main__ True", "2 60.0 True True", "False False", "True"]
 
 
 def test_a_notebook_without_the_cell_is_told_so(tmp_path, monkeypatch):
