@@ -22,6 +22,7 @@ from lab.base import machine
 from lab.config import LabError
 from lab.exercises.catalogue import LAB
 
+LISTS = ("requirements.txt", "requirements-develop.txt", "requirements-cluster.txt")
 FOLDERS = ("lab", "grading", "tools", "tests")
 
 
@@ -51,7 +52,7 @@ def test_every_pin_and_all_that_the_lab_needs_here_are_held():
     held = {canonicalize_name(Requirement(line).name): Requirement(line) for line in constraints()}
     waiting = [
         Requirement(f"{name}=={version}")
-        for file in ("requirements.txt", "requirements-cluster.txt")
+        for file in LISTS
         for name, version in doctor.read_pins(ROOT / file).items()
     ]
     seen = set()
@@ -72,8 +73,7 @@ def test_every_pin_and_all_that_the_lab_needs_here_are_held():
 
 
 def test_every_import_is_pinned():
-    lists = ("requirements.txt", "requirements-cluster.txt")
-    pins = {name.lower() for file in lists for name in doctor.read_pins(ROOT / file)}
+    pins = {name.lower() for file in LISTS for name in doctor.read_pins(ROOT / file)}
     package_of = metadata.packages_distributions()
     tops = ("", "tests", "tests/benchmarks")
     ours = {path.stem for folder in tops for path in (ROOT / folder).glob("*.py")}
