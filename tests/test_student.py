@@ -9,13 +9,15 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from importlib import metadata
 
 import nbformat
 import pandas as pd
 import pypdf
 import pytest
-from helpers import NOTEBOOK, ROOT, execute, folder_with, said
+from helpers import NOTEBOOK, ROOT, execute, folder_with, imports_of, said
 
+import doctor
 from lab import config
 from lab.config import LabError
 from lab.exercises import answer_cells
@@ -125,6 +127,29 @@ def test_a_notebook_is_handed_out_without_outputs_and_hints_for_programs(edition
             for cell in cells_of(edition, place):
                 assert not cell.get("outputs") and not cell.get("execution_count")
                 assert set(cell["metadata"]) <= {"exercise", "tags"}
+
+
+def test_the_edition_speaks_of_no_program_and_page_that_is_not_in_it(edition):
+    """But for the announcement of the official test, which nobody changes any more."""
+    texts = {
+        p: c.decode() for p, c in edition.items() if p.endswith((".md", ".txt", ".py", ".ipynb"))
+    }
+    del texts["data/reference/official/README.md"]
+    page = re.compile(r"\b(?:tools|lab|course|tests|grading)/[\w/.-]+\.(?:py|md|po|ipynb)\b")
+    for place, text in texts.items():
+        assert set(page.findall(text)) <= set(edition), place
+        assert not re.search(r"`make [a-z]+|^make [a-z]+$", text, re.MULTILINE), place
+
+
+def test_a_student_installs_what_the_edition_imports_and_nothing_for_tests(edition):
+    pins = {name.lower() for name in doctor.read_pins(ROOT / "requirements.txt")}
+    assert not pins & {"pytest", "ruff", "hypothesis", "pyseccomp"}
+    package_of = metadata.packages_distributions()
+    ours = {"doctor", "lab", "utils", "tools"}
+    for place in [p for p in edition if p.endswith(".py") and (ROOT / p).exists()]:
+        for name in {name.split(".")[0] for name in imports_of(ROOT / place)}:
+            if name not in ours | sys.stdlib_module_names | {"distributed"}:  # where there is Dask
+                assert {one.lower() for one in package_of[name]} & pins, (place, name)
 
 
 def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(edition, tmp_path):

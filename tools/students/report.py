@@ -163,7 +163,7 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     try:
         return nbformat.read(path, as_version=4)
     except FileNotFoundError:
-        raise LabError(f"There is no {path}. Run it first: make run") from None
+        raise LabError(f"There is no {path}. Run the notebook first, and save it.") from None
     except (ValueError, nbformat.ValidationError, AttributeError) as error:
         raise LabError(f"{path} is not a notebook.") from error
 
@@ -388,7 +388,7 @@ def narrowed(html: str) -> tuple[str, str]:
     def cut(row: re.Match[str]) -> str:
         return f"<tr>{''.join(TABLE_CELL.findall(row[0])[:COLUMNS])}</tr>"
 
-    return TABLE_ROW.sub(cut, html), i18n.say(f"(The first {COLUMNS} of {most} columns.)")
+    return TABLE_ROW.sub(cut, html), i18n.say(f"(The first {COLUMNS} columns.)")
 
 
 def highlighted(found: re.Match[str]) -> str:
