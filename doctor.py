@@ -309,8 +309,7 @@ def check_imports() -> list[Line]:
 
 TORCH = """
 import torch
-facts = {"version": torch.__version__, "cuda": torch.version.cuda, "works": False, "error": "",
-         "threads": torch.get_num_threads()}
+facts = {"version": torch.__version__, "cuda": torch.version.cuda, "works": False, "error": ""}
 if torch.cuda.is_available():
     facts["capability"] = list(torch.cuda.get_device_capability())
     facts["architectures"] = torch.cuda.get_arch_list()
@@ -356,7 +355,7 @@ def check_torch() -> list[Line]:
         return [Line("torch", "fail", "torch cannot be asked", why, INSTALL)]
     (facts,) = answers
     build = f"CUDA {facts['cuda']}" if facts["cuda"] else "CPU"
-    found = f"torch {facts['version']}, {build} build, {facts['threads']} threads"
+    found = f"torch {facts['version']}, {build} build"
     return [line("torch", True, found, why, ""), gpu_verdict(facts, find_driver())]
 
 
