@@ -99,7 +99,7 @@ constraints: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv==0.13.9
 	@mkdir -p build
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  requirements.txt requirements-cluster.txt > build/resolved.txt
+	  requirements.txt requirements-develop.txt requirements-cluster.txt > build/resolved.txt
 	@{ grep '^#' constraints.txt; grep == build/resolved.txt; } > build/constraints.txt
 	@{ sed '/- pip:/q' environment.yml; sed -n 's/.*==.*/      - "&"/p' build/resolved.txt; } > build/environment.yml
 	@mv build/constraints.txt build/environment.yml .
@@ -114,7 +114,7 @@ bench: $(STAMP)
 	  $(BIN)/python tests/benchmarks/$$name.py $(if $(LONG),--long) || exit 1; done
 
 # The first Python from 3.11 to 3.13 that really runs; a version manager's stub may not.
-$(STAMP): requirements.txt constraints.txt
+$(STAMP): requirements.txt requirements-develop.txt constraints.txt
 	@set -e; for python in python3.11 python3.12 python3.13 python3 python; do \
 	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 	  then found=$$python; break; fi; \

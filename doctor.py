@@ -35,8 +35,12 @@ HERE = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 CUDA_BUILDS = ((13, 0), (12, 8), (12, 6))  # of the pinned torch, newest first
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
-INSTALL = "python -m pip install -r requirements.txt -c constraints.txt"
-CONDA = "conda env create -f environment.yml"
+PINS = ("requirements.txt", "requirements-develop.txt")  # no student has the second
+OWN = HERE / ".venv"  # the lab's environment, as README.md makes it
+OWN_PYTHON = r".venv\Scripts\python" if os.name == "nt" else ".venv/bin/python"  # as one types it
+SYSTEM = "the system's own Python"
+APART = "Packages installed in one environment are not there in another, nor in its notebooks."
+NEW = "make a new environment in which all packages come from pip, as README.md says"
 
 
 class Line(NamedTuple):
@@ -97,7 +101,17 @@ def environment_name() -> str:
         return f"conda environment {folder.name}"
     if sys.prefix != sys.base_prefix:
         return f"virtual environment {folder.name}"
-    return "the system's own Python"
+    return SYSTEM
+
+
+def not_the_labs_own() -> list[Line]:
+    """Return what to say to a Python without packages, where the lab's own is there; or nothing."""
+    python = OWN / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if installed("torch") or Path(sys.prefix).resolve() == OWN.resolve() or not python.exists():
+        return []
+    found = f"running in {environment_name()}, but the lab is installed in .venv"
+    fix = f"{OWN_PYTHON} doctor.py (and JupyterLab: {OWN_PYTHON} -m jupyter lab lab2.ipynb)"
+    return [Line("environment", "fail", found, APART, fix)]
 
 
 def check_python() -> list[Line]:
@@ -116,7 +130,6 @@ def check_python() -> list[Line]:
 
 def check_terminal() -> list[Line]:
     """Is this interpreter the one of the environment that the terminal has activated?"""
-    why = "Packages installed in one environment are not there in another, nor in its notebooks."
     active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX") or sys.prefix
     # `make` uses the lab's own environment whatever the terminal has activated
     good = Path(sys.prefix).resolve() in (Path(active).resolve(), HERE / ".venv")
@@ -124,7 +137,7 @@ def check_terminal() -> list[Line]:
     if not good:
         found = f"running in {found}, but the terminal has activated {Path(active).name}"
     fix = "In the terminal: deactivate, then activate the environment that you mean."
-    return [line("environment", good, found, why, fix, "warn")]
+    return [line("environment", good, found, APART, fix, "warn")]
 
 
 KERNELS = """
@@ -168,10 +181,24 @@ def installed(name: str) -> str | None:
         return None
 
 
+def install_command() -> str:
+    """Return what installs the packages into this Python, or first makes an environment."""
+    if Path(sys.prefix).resolve() == OWN.resolve():
+        return f"{OWN_PYTHON} tools/install.py"
+    if environment_name() == SYSTEM and installed("torch") is None:
+        new = "py" if os.name == "nt" else "python3"
+        return f"{new} -m venv .venv, then: {OWN_PYTHON} tools/install.py"
+    return "python tools/install.py"
+
+
+INSTALL = install_command()
+
+
 def check_versions() -> list[Line]:
     """Are the pinned packages installed, in the pinned versions?"""
     why = "Other versions may do other things; these were tested together."
-    pins = read_pins(HERE / "requirements.txt")
+    paths = [HERE / name for name in PINS]
+    pins = dict(pin for path in paths if path.exists() for pin in read_pins(path).items())
     versions = {name: installed(name) for name in pins}
     missing = [name for name, version in versions.items() if version is None]
     problems = ["missing: " + ", ".join(missing)] if missing else []
@@ -204,7 +231,7 @@ DIAGNOSES = (
     (
         r"OMP: Error #15|already initialized",
         "two OpenMP libraries in one process, mostly torch from pip beside numpy from conda",
-        f"make a new environment in which all packages come from pip: {CONDA}",
+        NEW,
     ),
     (
         r"compiled using NumPy 1\.x|Numpy is not available|numpy\.core\.multiarray failed",
@@ -221,7 +248,7 @@ DIAGNOSES = (
         "a Windows library is missing, mostly Microsoft's Visual C++ runtime",
         "winget install Microsoft.VCRedist.2015+.x64",
     ),
-    (r"GLIBC", "this Linux is older than the packages", f"use a newer system, or conda: {CONDA}"),
+    (r"GLIBC", "this Linux is older than the packages", "use a newer system"),
     (r"Can't find model|E050|E941", "a spaCy model is asked for; the lab needs none", INSTALL),
     (r"No module named", "a package is missing", INSTALL),
     (r"No space left", "the disk is full", f"free some space, then: {INSTALL}"),
@@ -236,7 +263,7 @@ def explain(errors: str) -> tuple[str, str]:
         if lines:
             return f"{meaning}: {shorten(lines[-1])}", fix
     last = (errors.strip() or "died without a word").splitlines()[-1]
-    return shorten(last), INSTALL.replace("install ", "install --force-reinstall ")
+    return shorten(last), NEW
 
 
 ENDS = {  # how a process ended, by its exit status; after 1, Python has said why
@@ -282,8 +309,7 @@ def check_imports() -> list[Line]:
 
 TORCH = """
 import torch
-facts = {"version": torch.__version__, "cuda": torch.version.cuda, "works": False, "error": "",
-         "threads": torch.get_num_threads()}
+facts = {"version": torch.__version__, "cuda": torch.version.cuda, "works": False, "error": ""}
 if torch.cuda.is_available():
     facts["capability"] = list(torch.cuda.get_device_capability())
     facts["architectures"] = torch.cuda.get_arch_list()
@@ -329,7 +355,7 @@ def check_torch() -> list[Line]:
         return [Line("torch", "fail", "torch cannot be asked", why, INSTALL)]
     (facts,) = answers
     build = f"CUDA {facts['cuda']}" if facts["cuda"] else "CPU"
-    found = f"torch {facts['version']}, {build} build, {facts['threads']} threads"
+    found = f"torch {facts['version']}, {build} build"
     return [line("torch", True, found, why, ""), gpu_verdict(facts, find_driver())]
 
 
@@ -386,6 +412,20 @@ def check_room() -> list[Line]:
     return lines
 
 
+def check_writing() -> list[Line]:
+    """Can the lab write its data and results?"""
+    why = "The lab keeps word numbers, runs, tables and figures."
+    for place in (config.data_folder(), config.output_folder()):
+        try:
+            with tempfile.TemporaryFile(dir=str(place if place.exists() else HERE)):
+                pass
+        except OSError as error:
+            found = f"nothing can be written there: {error.strerror}"
+            fix = "Move the lab to a folder of your own, or set LAB2_DATA to one."
+            return [Line("data folder", "fail", found, why, fix)]
+    return [line("data folder", True, "can be written", why, "")]
+
+
 def check_memory() -> list[Line]:
     """How much memory does the machine have, or a container's share of it?"""
     why = "A system without memory kills the kernel without a word."
@@ -400,12 +440,17 @@ def check_memory() -> list[Line]:
 
 CHECKS = (
     check_python, check_terminal, check_kernel, check_versions, check_memory, check_room,
-    check_imports, check_torch,
+    check_writing, check_imports, check_torch,
 )  # fmt: skip
 
 
 def run_checks(checks: Sequence[Callable[[], list[Line]]] = CHECKS) -> list[Line]:
-    """Run checks, two at a time; return their lines in order. One that fails stops no other."""
+    """Run checks, two at a time; return their lines in order. One that fails stops no other.
+
+    Where this is not the lab's own Python, that is all there is to say.
+    """
+    if wrong := not_the_labs_own():
+        return wrong
     with ThreadPoolExecutor(2) as pool:
         return [one for lines in pool.map(run_check, checks) for one in lines]
 

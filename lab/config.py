@@ -159,5 +159,8 @@ def _path(name: str) -> Path | None:
 
 
 def variable(name: str) -> str | None:
-    """Return the variable LAB2_<name> of the environment; None if it is not set, or empty."""
-    return os.environ.get("LAB2_" + name) or None
+    """Return the variable LAB2_<name> of the environment; None if it is not set, or empty.
+
+    Windows keeps the blank of `set LAB2_PROFILE=course & jupyter lab`.
+    """
+    return os.environ.get("LAB2_" + name, "").strip() or None

@@ -1,7 +1,10 @@
 """The doctor before sick environments: each is simulated, and its words are compared."""
 
+import errno
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -13,7 +16,7 @@ from helpers import ROOT, imports_of
 
 import doctor
 
-INSTALL = "python -m pip install -r requirements.txt -c constraints.txt"
+INSTALL = doctor.INSTALL
 
 
 def only(lines):
@@ -26,19 +29,76 @@ def test_oldest_grammar_reads_it_and_it_needs_nothing():
     assert {name.split(".")[0] for name in names} <= {*sys.stdlib_module_names, "lab"}
 
 
-def test_it_runs_without_any_package_and_explains(tmp_path):
-    venv.create(tmp_path, with_pip=False)
-    python = tmp_path / ("Scripts" if os.name == "nt" else "bin") / "python"
-    done = subprocess.run(
-        [str(python), "doctor.py"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+@pytest.fixture
+def bare(tmp_path):
+    """Let a Python without packages run the doctor of a student's folder; returns what came."""
+    files = ("doctor.py", "requirements.txt", "lab/__init__.py", "lab/config.py")
+    for file in files:
+        (tmp_path / "lab2" / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / "lab2" / file)
+    venv.create(tmp_path / "other", with_pip=False)
+    python = tmp_path / "other" / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+    def run():
+        command = [str(python), "doctor.py"]
+        return subprocess.run(command, cwd=tmp_path / "lab2", capture_output=True, text=True)
+
+    return run
+
+
+def test_it_runs_without_any_package_and_explains(bare):
+    done = bare()
     assert done.returncode == 1 and done.stderr == ""
     blocks = done.stdout.split("\nfail ")[1:]
     for block, name in zip(blocks, ("versions", "plot after torch", "torch"), strict=True):
         found, why, fix = block.splitlines()[:3]
-        assert found.startswith(f"{name}: ") and why.strip() and fix == f"     -> {INSTALL}"
-    assert "missing: torch, torchtext" in blocks[0]
+        assert found.startswith(f"{name}: ") and why.strip()
+        assert fix == "     -> python tools/install.py"
+    assert "missing: torch, torchtext" in blocks[0] and "pytest" not in blocks[0]
     assert "warn kernel: no Jupyter: a package is missing" in done.stdout
+
+
+def test_a_python_without_packages_is_sent_to_the_lab_s_own(bare, tmp_path):
+    """The installation is healthy: nothing but the wrong interpreter is told."""
+    venv.create(tmp_path / "lab2" / ".venv", with_pip=False)
+    done = bare()
+    _, first, *rest = done.stdout.splitlines()
+    assert done.returncode == 1 and len(rest) == 2 and "installed in .venv" in first
+    assert rest[1].startswith(f"     -> {doctor.OWN_PYTHON} doctor.py")
+
+
+@pytest.mark.parametrize(
+    "prefix, has_torch, expected",
+    [
+        (".venv", None, f"{doctor.OWN_PYTHON} tools/install.py"),
+        ("conda", None, "python tools/install.py"),
+        ("system", "2.13.0", "python tools/install.py"),  # as in a container
+        ("system", None, f"-m venv .venv, then: {doctor.OWN_PYTHON} tools/install.py"),
+    ],
+)
+def test_packages_go_into_no_system_and_where_the_reader_works(
+    monkeypatch, tmp_path, prefix, has_torch, expected
+):
+    monkeypatch.setattr(doctor, "OWN", tmp_path / ".venv")
+    monkeypatch.setattr(doctor.sys, "prefix", str(tmp_path / prefix))
+    monkeypatch.setattr(doctor.sys, "base_prefix", str(tmp_path / "system"))
+    monkeypatch.setattr(doctor, "installed", lambda _: has_torch)
+    assert doctor.install_command().endswith(expected)
+
+
+@pytest.mark.parametrize("variable", ["LAB2_DATA", "LAB2_OUT"])
+def test_a_folder_that_cannot_be_written_is_seen(monkeypatch, tmp_path, variable):
+    assert only(doctor.check_writing()).status == "ok"
+    monkeypatch.setenv(variable, str(tmp_path))
+
+    def refuse(dir):
+        if dir == str(tmp_path):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return io.BytesIO()
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    line = only(doctor.check_writing())
+    assert line.status == "fail" and line.found.endswith("written there: Read-only file system")
 
 
 def test_this_environment_is_well():
@@ -175,12 +235,10 @@ def stub(monkeypatch, tmp_path):
     return make
 
 
-NEW = "make a new environment in which all packages come from pip: "
-CONDA = "conda env create -f environment.yml"
 TORCHTEXT = ("a torchtext that was built for another", "python -m pip install torchtext==0.6.0")
 POISONS = {
     "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.\\n"
-    "OMP: Hint This means that multiple copies": ("two OpenMP libraries", NEW + CONDA),
+    "OMP: Hint This means that multiple copies": ("two OpenMP libraries", doctor.NEW),
     "A module that was compiled using NumPy 1.x cannot be run in\\nNumPy 2.4.6": (
         "a package built for NumPy 1 beside NumPy 2",
         INSTALL,
@@ -193,16 +251,13 @@ POISONS = {
     ),
     "version `GLIBC_2.28' not found": (
         "this Linux is older than the packages",
-        "use a newer system, or conda: " + CONDA,
+        "use a newer system",
     ),
     "[E941] Can't find model 'en'": ("a spaCy model is asked for", INSTALL),
     "No module named 'six'": ("a package is missing", INSTALL),
     "[Errno 28] No space left on device": ("the disk is full", "free some space, then: " + INSTALL),
     "[WinError 1455] The paging file is too small": ("no memory left", "close other programs"),
-    "something that nobody has seen": (
-        "ImportError",
-        "python -m pip install --force-reinstall -r requirements.txt -c constraints.txt",
-    ),
+    "something that nobody has seen": ("ImportError", doctor.NEW),
 }
 
 

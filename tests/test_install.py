@@ -75,6 +75,17 @@ def test_a_gpu_or_another_system_takes_the_package_index(monkeypatch):
     assert install.torch_index("") == ""
 
 
+@pytest.mark.parametrize("develop", [True, False])
+def test_a_student_installs_no_more_than_the_edition_has(monkeypatch, tmp_path, develop):
+    monkeypatch.setattr(install, "ROOT", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    if develop:
+        (tmp_path / "requirements-develop.txt").touch()
+    command = install.pip_command(False, "")
+    assert "requirements.txt" in command and ("requirements-develop.txt" in command) == develop
+    assert command[-2:] == ["-c", "constraints.txt"]
+
+
 def test_the_reader_has_the_last_word(index, monkeypatch, linux_without_gpu):
     address = index([WHEEL])
     monkeypatch.setattr(install.platform, "system", lambda: "Windows")

@@ -1,8 +1,10 @@
 """The notebook's cells and classifiers, against PyTorch's own layers."""
 
+import dataclasses
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import utils
 from lab.exercises import solutions
-from lab.models import initialization
+from lab.models import baselines, initialization
 
 LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
@@ -228,3 +230,18 @@ def test_a_chrono_start_gives_each_unit_a_memory_of_its_own():
         same = layer.get_parameter(name)
         parts = slice(4000, None) if "bias" in name else slice(None)  # of g and o
         assert torch.equal(same[parts], bias[parts])
+
+
+def test_the_lines_to_beat_are_fitted_once_for_the_same_data_and_length(
+    data, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LAB2_DATA", str(tmp_path))
+    first = baselines.cached_table(data, 10)
+    pd.testing.assert_frame_equal(first, baselines.baseline_table(data, 10))
+    asked = []
+    monkeypatch.setattr(baselines, "baseline_table", lambda *of: asked.append(of) or first)
+    pd.testing.assert_frame_equal(baselines.cached_table(data, 10), first)
+    assert asked == []
+    baselines.cached_table(data, 9)
+    baselines.cached_table(dataclasses.replace(data, test=data.valid), 10)
+    assert len(asked) == 2

@@ -22,6 +22,7 @@ from lab.base import machine
 from lab.config import LabError
 from lab.exercises.catalogue import LAB
 
+LISTS = ("requirements.txt", "requirements-develop.txt", "requirements-cluster.txt")
 FOLDERS = ("lab", "grading", "tools", "tests")
 
 
@@ -51,7 +52,7 @@ def test_every_pin_and_all_that_the_lab_needs_here_are_held():
     held = {canonicalize_name(Requirement(line).name): Requirement(line) for line in constraints()}
     waiting = [
         Requirement(f"{name}=={version}")
-        for file in ("requirements.txt", "requirements-cluster.txt")
+        for file in LISTS
         for name, version in doctor.read_pins(ROOT / file).items()
     ]
     seen = set()
@@ -72,8 +73,7 @@ def test_every_pin_and_all_that_the_lab_needs_here_are_held():
 
 
 def test_every_import_is_pinned():
-    lists = ("requirements.txt", "requirements-cluster.txt")
-    pins = {name.lower() for file in lists for name in doctor.read_pins(ROOT / file)}
+    pins = {name.lower() for file in LISTS for name in doctor.read_pins(ROOT / file)}
     package_of = metadata.packages_distributions()
     tops = ("", "tests", "tests/benchmarks")
     ours = {path.stem for folder in tops for path in (ROOT / folder).glob("*.py")}
@@ -200,6 +200,13 @@ def test_what_a_notebook_imports_exists_and_keeps_its_name(path):
     others = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
     names = [node for tree in others for node in ast.walk(tree) if isinstance(node, ast.Name)]
     assert not {node.id for node in names if isinstance(node.ctx, ast.Store)} & set(scope)
+
+
+def test_a_blank_that_windows_leaves_is_no_part_of_a_name(monkeypatch):
+    monkeypatch.setenv("LAB2_PROFILE", "tiny ")  # of: set LAB2_PROFILE=tiny & jupyter lab
+    assert config.get_profile().name == "tiny"
+    monkeypatch.setenv("LAB2_PROFILE", " ")
+    assert config.get_profile().name == "quick"
 
 
 def test_folders_follow_the_environment(monkeypatch, tmp_path):

@@ -277,6 +277,22 @@ def test_nothing_runs_off_the_page(tmp_path, pages):
         assert page[:, :margin].min() > 0.99 and page[:, -margin:].min() > 0.99
 
 
+@pytest.mark.parametrize("columns", [12, 13, 46])
+def test_a_table_of_runs_is_cut_where_the_page_ends(tmp_path, pages, columns):
+    """As a student shows the results of an experiment, all columns of them."""
+    heads = "".join(f"<th>test_accuracy_{i}</th>" for i in range(columns))
+    body = "<th>0</th>" + "<td>gru-64-seed0-0123abcd</td>" + "<td>0.12345</td>" * (columns - 2)
+    html = f"<table><thead><tr>{heads}</tr></thead><tbody><tr>{body}</tr></tbody></table>"
+    output = new_output("display_data", data={"text/html": html})
+    path = write(tmp_path, "# T", code("t", output))
+    (page,) = pages(path)[1:]
+    margin = round(10 / 210 * page.shape[1])
+    assert page[:, :margin].min() > 0.99 and page[:, -margin:].min() > 0.99
+    text = text_of(report.convert(path, tmp_path / "out.pdf")).replace("\u200b", "")
+    assert ("(The first 12 columns.)" in text) == (columns > 12)
+    assert text.count("0.12345") == 10
+
+
 def test_a_notebook_that_stopped_says_so_on_page_one(tmp_path):
     error = new_output("error", ename="LabError", evalue='no "data" in #here', traceback=[])
     path = write(tmp_path, "# T", code("1"), code("2", error), code("3", run=False))
@@ -333,7 +349,11 @@ def test_what_is_no_notebook_is_one_sentence(tmp_path, monkeypatch, content):
 def test_the_program_runs_in_any_folder_and_says_which_notebook_is_missing(tmp_path):
     program = [sys.executable, ROOT / "tools" / "students" / "report.py", "none.ipynb"]
     run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 1 and "Traceback" not in run.stderr and "make run" in run.stderr
+    assert (
+        run.returncode == 1
+        and "Traceback" not in run.stderr
+        and "Run the notebook first" in run.stderr
+    )
 
 
 def test_the_labs_own_report(notebook, tmp_path):

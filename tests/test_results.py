@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from helpers import CODE
 
-from lab.analysis import figures, statistics, style, tables
+from lab.analysis import figures, recall, statistics, style, tables
 from lab.base import files
 from lab.config import LabError
-from lab.experiments import results
+from lab.experiments import reference, results
 from lab.experiments.run import RunRecord
 from lab.experiments.sweep import sweep
 
@@ -94,6 +94,22 @@ def test_table_stands_beside_the_starting_report(exported):
     assert len(tables.STARTING_REPORT) == 6
 
 
+def test_runs_of_ones_own_are_a_small_table_and_each_shows_itself(exported):
+    folder, records = exported
+    runs, _ = results.load_results(folder)
+    table = tables.run_table(runs)
+    columns = ["seed", "learning rate", "epochs", "best epoch", "accuracy %", "95 % interval"]
+    assert list(table) == [*columns, "training, s"] and list(table.index) == ["RNN-256", "GRU-8"]
+    right = 100 * runs["test_accuracy"][1]
+    assert table["accuracy %"]["GRU-8"] == round(right, 1)
+    shown = f"<GRU-8, seed 0, learning rate 0.02: {right:.1f} % of the test reviews right>"
+    assert repr(records[1]) == shown
+    (records[1].folder / "result.json").unlink()
+    assert repr(records[1]) == "<GRU-8, seed 0, learning rate 0.02: 3 of 3 epochs so far>"
+    stored, _ = reference.find("language", "quick")
+    assert list(tables.run_table(stored))[-2:] == ["perplexity", "training, s"]
+
+
 def test_interval():
     # Newcombe, Statistics in Medicine 17 (1998), table I, method 3 (Wilson): 81 of 263
     low, high = statistics.accuracy_interval(81 / 263, 263)
@@ -123,6 +139,22 @@ def test_figure_of_several_seeds_draws_each_run_and_names_it_once(exported):
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [*curves["network"].unique(), "chance level"]
     plt.close(figure)
+
+
+def test_what_was_predicted_is_hidden_by_nothing_and_belongs_to_no_epoch(exported):
+    _, curves = results.load_results(exported[0])
+    figure = figures.plot_curves({"here": curves}, "accuracy", {"RNN-256": 60.0, "GRU-256": 80.0})
+    stars = [line for line in figure.axes[1].lines if line.get_marker() == "*"]
+    assert [min(line.get_xdata()) > curves["epoch"].max() for line in stars[:2]] == [True, True]
+    rows = [(gate, u, 0.01 * u) for gate in ("0.50", "0.73", "0.95", "chrono") for u in (1, 99)]
+    shares = pd.DataFrame(rows, columns=["gate", "update", "share"])
+    for value in range(0, 101, 5):
+        figure = recall.plot_gate_starts(shares, dict.fromkeys(("0.50", "0.73", "0.95"), value))
+        figure.canvas.draw()
+        (axis,) = figure.axes
+        legend = axis.get_legend().get_window_extent()
+        assert not legend.contains(*axis.transData.transform((99, value)))
+        plt.close(figure)
 
 
 def test_a_figure_is_described_in_words():

@@ -9,19 +9,22 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from importlib import metadata
 
 import nbformat
 import pandas as pd
 import pypdf
 import pytest
-from helpers import NOTEBOOK, ROOT, execute, folder_with, said
+from helpers import NOTEBOOK, ROOT, execute, folder_with, imports_of, said
 
+import doctor
 from lab import config
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
 from lab.exercises.tasks import TASKS
 from lab.experiments import reference
+from lab.notebooks import loader
 from tools.students import migrate, my_report
 from tools.teachers import student_edition
 
@@ -124,6 +127,29 @@ def test_a_notebook_is_handed_out_without_outputs_and_hints_for_programs(edition
             for cell in cells_of(edition, place):
                 assert not cell.get("outputs") and not cell.get("execution_count")
                 assert set(cell["metadata"]) <= {"exercise", "tags"}
+
+
+def test_the_edition_speaks_of_no_program_and_page_that_is_not_in_it(edition):
+    """But for the announcement of the official test, which nobody changes any more."""
+    texts = {
+        p: c.decode() for p, c in edition.items() if p.endswith((".md", ".txt", ".py", ".ipynb"))
+    }
+    del texts["data/reference/official/README.md"]
+    page = re.compile(r"\b(?:tools|lab|course|tests|grading)/[\w/.-]+\.(?:py|md|po|ipynb)\b")
+    for place, text in texts.items():
+        assert set(page.findall(text)) <= set(edition), place
+        assert not re.search(r"`make [a-z]+|^make [a-z]+$", text, re.MULTILINE), place
+
+
+def test_a_student_installs_what_the_edition_imports_and_nothing_for_tests(edition):
+    pins = {name.lower() for name in doctor.read_pins(ROOT / "requirements.txt")}
+    assert not pins & {"pytest", "ruff", "hypothesis", "pyseccomp"}
+    package_of = metadata.packages_distributions()
+    ours = {"doctor", "lab", "utils", "tools"}
+    for place in [p for p in edition if p.endswith(".py") and (ROOT / p).exists()]:
+        for name in {name.split(".")[0] for name in imports_of(ROOT / place)}:
+            if name not in ours | sys.stdlib_module_names | {"distributed"}:  # where there is Dask
+                assert {one.lower() for one in package_of[name]} & pins, (place, name)
 
 
 def test_the_archive_holds_the_folder_and_is_the_same_when_made_again(edition, tmp_path):
@@ -465,7 +491,76 @@ def test_a_report_takes_the_cell_that_is_filled_and_forgives_jupyter_s_magics(tm
     path = tmp_path / NOTEBOOK
     path.write_text(json.dumps(notebook), encoding="utf-8")
     work = my_report.Work(path)
-    assert "rnn-cell" not in work.missing and work.stopped == ""
+    assert "rnn-cell" not in work.missing and work.stopped == work.twice == []
+
+
+def changed(tmp_path, name=NOTEBOOK, **sources):
+    """Write the solved notebook with other sources of some answers; return its work."""
+    notebook = answer_cells.read(ROOT / NOTEBOOK)
+    for exercise, source in sources.items():
+        place = answer_cells.find(notebook["cells"])[exercise.replace("_", "-")][0].place
+        notebook["cells"][place]["source"] = source
+    (tmp_path / name).write_text(json.dumps(notebook), encoding="utf-8")
+    return my_report.Work(tmp_path / name)
+
+
+def test_answers_that_were_spoilt_after_the_last_run_are_all_named_and_have_no_points(tmp_path):
+    before = changed(tmp_path).checked()
+    work = changed(tmp_path, rnn_cell="def rnn_cell(:", gru_cell="def gru_cell(x)\n  1")
+    assert [re.search(r"answer ([a-z-]+) cannot", line)[1] for line in work.stopped] == [
+        *("rnn-cell", "gru-cell"),
+    ]
+    assert work.checked() == before | {"rnn-cell": 0, "gru-cell": 0} != before
+
+
+def test_an_answer_that_stands_twice_is_told(tmp_path):
+    notebook = answer_cells.read(ROOT / NOTEBOOK)
+    place = answer_cells.find(notebook["cells"])["copy"][0].place
+    notebook["cells"].append(notebook["cells"][place])
+    (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
+    text = my_report.overview(my_report.Work(tmp_path / NOTEBOOK), pd.DataFrame())
+    assert text.endswith("* Written in more than one cell, of which the last counts: copy")
+
+
+def test_a_picture_that_was_pasted_into_a_text_is_in_the_report(tmp_path):
+    notebook = answer_cells.read(ROOT / NOTEBOOK)
+    cell = notebook["cells"][answer_cells.find(notebook["cells"])["memorize"][0].place]
+    cell["source"] = "**Answer memorize**\n\n*What? (Two sentences.)*\n\n![a](attachment:a.png)"
+    cell["attachments"] = {"a.png": {"image/png": "AAAA"}}
+    (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
+    text = my_report.Work(tmp_path / NOTEBOOK).text("memorize")
+    assert text.source == "![a](attachment:a.png)" and text.attachments == cell["attachments"]
+
+
+def test_what_the_language_models_wrote_is_quoted(tmp_path):
+    notebook = answer_cells.read(ROOT / NOTEBOOK)
+    cell = next(cell for cell in notebook["cells"] if cell.get("id") == "writing")
+    text = "GRU: this *film* is\n\nLSTM: # great <br>\n"
+    cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
+    (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
+    quoted = "> GRU: this \\*film\\* is\n\n> LSTM: \\# great \\<br\\>"
+    assert my_report.written(my_report.Work(tmp_path / NOTEBOOK)) == quoted
+
+
+def test_the_runs_of_an_experiment_stand_beside_it(tmp_path):
+    runs = write_lists(tmp_path, runs_of("quick", ["default", "my"]))
+    table = my_report.experiment(changed(tmp_path), runs)[-2].source
+    assert table.count("my experiment") == 2 and "default recipe" not in table
+    assert not any("|" in cell.source for cell in my_report.experiment(changed(tmp_path), runs[:0]))
+
+
+def test_a_notebook_with_another_name_is_found(tmp_path, monkeypatch, edition):
+    folder = tmp_path / "student"
+    student_edition.write(folder, edition)
+    (folder / NOTEBOOK).rename(folder / "lab2-ada.ipynb")
+    assert loader.renamed(folder / NOTEBOOK).name == "lab2-ada.ipynb"
+    monkeypatch.setattr(migrate, "ROOT", folder)
+    assert migrate.pairs_of(folder)[0] == (folder / "lab2-ada.ipynb",) * 2
+    (folder / "notes.ipynb").write_text('{"cells": []}')
+    (folder / "lab2.before.ipynb").write_text((folder / "lab2-ada.ipynb").read_text("utf-8"))
+    assert loader.renamed(folder / NOTEBOOK).name == "lab2-ada.ipynb"
+    (folder / "copy.ipynb").write_text((folder / "lab2-ada.ipynb").read_text("utf-8"))
+    assert loader.renamed(folder / NOTEBOOK) == folder / NOTEBOOK  # nobody knows which
 
 
 @pytest.mark.parametrize("program", ["report.py", "migrate.py"])

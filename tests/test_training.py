@@ -21,6 +21,7 @@ import utils
 from lab.base import files, machine
 from lab.config import LabError
 from lab.experiments import loop
+from lab.experiments import sweep as sweep_module
 from lab.experiments.run import Checkpoint, RunRecord
 from lab.experiments.sweep import is_running, sweep
 
@@ -374,6 +375,37 @@ def test_a_killed_worker_is_named_and_the_others_finish(lesson, data, run_list, 
     assert not is_running(record)
     finished = [record_of(settings, data, tmp_path).result is not None for settings in run_list]
     assert finished == [True, False, True]
+
+
+def test_progress_counts_no_epoch_that_was_there_before(
+    lesson, data, settings, tmp_path, cpu, monkeypatch
+):
+    """Two of six epochs are there, and another run is finished: no speed comes of these."""
+    done, broken = settings(seed=1), settings(epochs=6)
+    trained(lesson, done, data, tmp_path)
+    stopped_after(2, lesson.train_run, data, record_of(broken, data, tmp_path), cpu)
+    lines = []
+    monkeypatch.setattr(sweep_module, "_display", lambda: lines.append)
+
+    def slow(settings, data, record, device):
+        time.sleep(1.2)  # the bar is drawn each second
+
+    sweep([done, broken], slow, data, CODE, tmp_path, workers=1)
+    assert "2/6" in lines[0] and "?epoch/s" in lines[0]
+    assert lines[-1] == "1 of 2 runs finished"
+
+
+@pytest.mark.parametrize(
+    "share, cores", [("1", 1), ("3", 3), ("64", 8), ("0", 8), ("", 8), ("4,2", 8), (None, 8)]
+)
+def test_a_shared_machine_s_limit_of_threads_is_one_of_runs(monkeypatch, share, cores):
+    monkeypatch.setattr(machine.joblib, "cpu_count", lambda only_physical_cores: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if share is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", share)
+    assert machine.available_cores() == cores
+    machine.prepare_torch()
+    assert torch.get_num_threads() == 1
 
 
 @needs_posix

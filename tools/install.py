@@ -2,7 +2,8 @@
 
     python tools/install.py [--cluster]
 
-Versions are those of requirements.txt, and of constraints.txt for whatever these need. PyTorch is,
+Versions are those of requirements.txt, of requirements-develop.txt where that is there (not in the
+student's edition), and of constraints.txt for whatever these need. PyTorch is,
 on Linux without an NVIDIA device, the CPU build of PyTorch's own index, if that answers within some
 seconds; anywhere else what the package index gives. The variable TORCH overrides that: `index` is
 the package index, an address is another index of PyTorch builds.
@@ -75,8 +76,9 @@ def size_at(index: str) -> int | None:
 def pip_command(cluster: bool, index: str) -> list[str]:
     """Return the command that installs everything."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["-r", "requirements.txt", "-c", "constraints.txt"]
-    command += ["-r", "requirements-cluster.txt"] if cluster else []
+    for name in (*doctor.PINS, *["requirements-cluster.txt"] * cluster):
+        command += ["-r", name] if (ROOT / name).exists() else []
+    command += ["-c", "constraints.txt"]
     return command + (["--extra-index-url", index] if index else [])
 
 

@@ -37,8 +37,12 @@ def plot_curves(
             axis.set(title=f"{where}: {title}")
         row[0].set_ylabel("accuracy (%)" if quantity == "accuracy" else "loss (nats per review)")
     first, epochs = axes[0, 1], next(iter(curves.values()))["epoch"].max()
-    star = {"apart": 0.05 * epochs, "label": "predicted (test)"}
-    style.mark_network_guesses(first, epochs, guessed, **star)
+    if guessed:  # of the test, so they stand behind the last epoch
+        style.mark_network_guesses(
+            first, 1.35 * epochs, guessed, apart=0.05 * epochs, label="predicted (test)"
+        )
+        below = {"transform": first.get_xaxis_transform(), "ha": "center", "va": "top"}
+        first.text(1.22 * epochs, -0.06, "test", **below)
     count = len(first.get_legend_handles_labels()[1])
     style.legend_below(figure, first, ncols=count if count < 8 else 4)
     return figure

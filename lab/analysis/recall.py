@@ -83,7 +83,7 @@ def plot_gate_starts(shares: pd.DataFrame, guessed: dict[str, float] | None = No
     shares: gate (f at the start, as text, or what the start is called), update, share
     guessed: f at the start, as text -> % at the end
     """
-    figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+    figure, axis = plt.subplots(figsize=(7, 3.4), layout="constrained")
     shades = plt.get_cmap("viridis")(np.linspace(0.75, 0, shares["gate"].nunique()))
     colours, starts = {}, shares.groupby("gate", sort=False)
     for (start, rows), colour, dashes in zip(starts, shades, (":", "--", "-", "-."), strict=True):
@@ -95,7 +95,8 @@ def plot_gate_starts(shares: pd.DataFrame, guessed: dict[str, float] | None = No
         style.mark_guesses(axis, marks)
     axis.axhline(12.5, **style.CHANCE)
     axis.set(xlabel="update", ylabel="right answers (%), running mean", ylim=(-4, 104))
-    axis.legend(title="f at the start", fontsize=9, loc="center right")
+    # beside the panel: the stars stand at its right edge, anywhere from 0 to 100
+    axis.legend(title="f at the start", fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pandas as pd
 
 from lab.analysis import statistics
 from lab.config import Profile
+from lab.experiments.settings import Settings
 
 # The report this lab began from: IMDB, 25,000 test reviews, one run each.
 STARTING_REPORT = {
@@ -59,6 +61,27 @@ def comparison_table(results: pd.DataFrame, reference_runs: pd.DataFrame) -> pd.
             }
         )
     return pd.DataFrame(rows).set_index("network").rename_axis(index=None, columns="network")
+
+
+def run_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return a small table of runs: what was chosen, and what came out.
+
+    results: a row a run, as from `export_results`; a setting in which the runs differ has a column
+    """
+    others = [field.name for field in dataclasses.fields(Settings)[6:]]  # not network to seed
+    varied = [name for name in others if name in results and results[name].nunique() > 1]
+    table = results[["network", "seed", "learning_rate", *varied, "best_epoch"]]
+    table = table.rename(columns={"learning_rate": "learning rate", "best_epoch": "best epoch"})
+    whole = results.dropna(axis="columns", how="all")  # a language model has no accuracy
+    if "perplexity" in whole:
+        table["perplexity"] = results["perplexity"].round(1)
+    if "test_accuracy" in whole:
+        table["accuracy %"] = (100 * results["test_accuracy"]).round(1)
+        pairs = zip(results["test_accuracy"], results["test_reviews"], strict=True)
+        intervals = [statistics.accuracy_interval(*pair) for pair in pairs]
+        table["95 % interval"] = [f"{100 * a:.1f} to {100 * b:.1f}" for a, b in intervals]
+    table["training, s"] = results["seconds"].round().astype(int)
+    return table.set_index("network").rename_axis(index=None, columns="network")
 
 
 def baseline_table(

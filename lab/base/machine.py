@@ -18,8 +18,14 @@ from lab import config
 
 
 def available_cores() -> int:
-    """Return how many CPU cores this process may use: affinity and container limits count."""
-    return joblib.cpu_count(only_physical_cores=True)
+    """Return how many CPU cores this process may use.
+
+    Affinity and container limits count, and a shared machine's OMP_NUM_THREADS: each core gets a
+    process with one thread.
+    """
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    cores = joblib.cpu_count(only_physical_cores=True)
+    return min(cores, int(share) or cores) if share.isdecimal() else cores
 
 
 def pick_device() -> torch.device:

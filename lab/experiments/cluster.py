@@ -32,7 +32,7 @@ def dask_client() -> Iterator[Any]:
         import distributed
     except ImportError as error:
         raise LabError(
-            "LAB2_DASK is set, but Dask is not installed: pip install -r requirements-cluster.txt"
+            "LAB2_DASK is set, but Dask is not installed. Unset it, or install `distributed`."
         ) from error
     with contextlib.ExitStack() as stack:
         try:

@@ -54,6 +54,17 @@ class RunRecord:
         self.name = f"{slug}-seed{settings.seed}-{hashing.digest(identity)[:8]}"
         self.folder = folder / self.name
 
+    def __repr__(self) -> str:
+        """In a notebook: what it is a run of, and what came out."""
+        chosen, result = self.settings, self.result or {}
+        rate = f"learning rate {chosen.learning_rate:g}"
+        came = f"{len(self.curve)} of {chosen.epochs} epochs so far"
+        if "test_accuracy" in result:
+            came = f"{100 * result['test_accuracy']:.1f} % of the test reviews right"
+        elif "perplexity" in result:
+            came = f"perplexity {result['perplexity']:.1f}"
+        return f"<{chosen.network}, seed {chosen.seed}, {rate}: {came}>"
+
     @property
     def checkpoint(self) -> Checkpoint:
         """The state of the run after its last whole epoch, and the weights of its best."""

@@ -65,7 +65,7 @@ def sweep(
     waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
     workers = workers or machine.available_cores()
     try:
-        with cluster.dask_client() as client, _progress_bar(records):
+        with cluster.dask_client() as client, _progress_bar(waiting, len(records)):
             outcomes = _run_jobs(waiting, (train_run, data, code), workers, client)
     except KeyboardInterrupt:
         raise LabError(
@@ -218,8 +218,10 @@ def _end_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def _progress_bar(records: Sequence[RunRecord]) -> Iterator[None]:
+def _progress_bar(records: Sequence[RunRecord], count: int) -> Iterator[None]:
     """Show, while the body runs, how many epochs are done and where each running network is.
+
+    records: of the runs that are not finished, of `count`. What was done before gives no speed.
 
     What the workers have done is read from their records: each second in a notebook or a terminal,
     each minute where it goes to a file. At the end the bar is gone; in a notebook, where nothing
@@ -228,12 +230,13 @@ def _progress_bar(records: Sequence[RunRecord]) -> Iterator[None]:
     show = _display()
     every = 1.0 if show or sys.stderr.isatty() else 60.0
     done = threading.Event()
+    options = {"unit": "epoch", "leave": False, "file": io.StringIO() if show else sys.stderr}
     total = sum(record.settings.epochs for record in records)
-    bar = tqdm(total=total, unit="epoch", leave=False, file=io.StringIO() if show else sys.stderr)
+    bar = tqdm(total=total, initial=_epochs(records), **options)
 
     def watch() -> None:
         while not done.wait(every):
-            bar.n = sum(len(record.curve) for record in records)
+            bar.n = max(bar.initial, _epochs(records))  # a damaged run starts anew
             bar.set_postfix_str(" · ".join(_progress(r) for r in records if is_running(r)))
             if show:
                 show(str(bar))
@@ -247,8 +250,13 @@ def _progress_bar(records: Sequence[RunRecord]) -> Iterator[None]:
         watcher.join()
         bar.close()
         if show:
-            finished = sum(record.result is not None for record in records)
-            show(i18n.say(f"{finished} of {len(records)} runs finished"))
+            left = sum(record.result is None for record in records)
+            show(i18n.say(f"{count - left} of {count} runs finished"))
+
+
+def _epochs(records: Sequence[RunRecord]) -> int:
+    """Return how many epochs some runs have done so far."""
+    return sum(len(record.curve) for record in records)
 
 
 def _display() -> Callable[[str], None] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from lab import config
+from lab.base import files, hashing
+from lab.config import LabError
 from lab.datasets.token_stream import Reviews
 
 AVERAGE, PAIRS, WEIGHTED = (
@@ -39,6 +44,19 @@ def baseline_probability(data: Any, length: int) -> dict[str, list[NDArray[np.fl
         ]
         for name, model in linear_models(data.vectors).items()
     }
+
+
+def cached_table(data: Any, length: int) -> pd.DataFrame:
+    """Return `baseline_table`, or what it gave for the same data, length and code before."""
+    code = Path(__file__).read_text(encoding="utf-8")
+    key = hashing.digest(data.fingerprint, length, code, metadata.version("scikit-learn"))
+    name = f"baselines-{key}"
+    folder = config.data_folder() / "cache"
+    try:
+        return files.read_table(name, folder)
+    except LabError:
+        files.write_table(name, baseline_table(data, length), folder, digits=None)
+        return files.read_table(name, folder)
 
 
 def baseline_table(

@@ -7,6 +7,7 @@ the notebook is seen at the next import.
 
     loader      cells of a notebook as a Python file
     trainers    from the settings of a run to the training that makes it
+    session     a stop in one line; what a restart has taken away
 
 May import whatever the notebooks import.
 """
@@ -38,7 +39,7 @@ class _Finder:
         package, _, module = name.rpartition(".")
         if package != __name__ or module not in NOTEBOOKS:
             return None
-        file = loader.write_cells(config.ROOT / NOTEBOOKS[module])
+        file = loader.write_cells(loader.renamed(config.ROOT / NOTEBOOKS[module]))
         return importlib.util.spec_from_file_location(name, file)
 
 

@@ -6,12 +6,14 @@ runs: a traceback names its lines, a debugger stops there, and other processes i
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 from lab import config
 from lab.base import files
 from lab.config import LabError
+from lab.exercises import answer_cells
 
 
 def write_cells(notebook: Path) -> Path:
@@ -21,6 +23,18 @@ def write_cells(notebook: Path) -> Path:
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         files.write_atomically(file, text.encode("utf-8"))
     return file
+
+
+def renamed(notebook: Path) -> Path:
+    """Return a notebook; where it is not there, the only one beside it that is of an edition."""
+    if notebook.exists():
+        return notebook
+    others = []
+    for path in sorted(notebook.parent.glob("*.ipynb")):
+        with contextlib.suppress(LabError):
+            if ".before" not in path.suffixes and answer_cells.edition_of(answer_cells.read(path)):
+                others.append(path)
+    return others[0] if len(others) == 1 else notebook
 
 
 def cells_text(notebook: Path) -> str:

@@ -1,4 +1,4 @@
-"""Downloads the official data, on request only: `make data`, or
+"""Downloads the official data, on request only.
 
     python tools/students/download.py [reviews | vectors] [--dimensions 100] [--folder FOLDER]
 

@@ -30,6 +30,7 @@ from lab.base import files
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
+from lab.notebooks import loader
 
 NOTEBOOK = "lab2.ipynb"
 LAST = ("state.pt", "result.json")  # what says that a run has begun, and that it is finished
@@ -256,10 +257,12 @@ def pairs_of(old: Path) -> list[tuple[Path, Path]]:
     A single notebook goes into the one of its name, and else into lab2.ipynb.
     """
     electives = {path.name: path for path in _notebooks(ROOT / "further")}
+    new = loader.renamed(ROOT / NOTEBOOK)
     if not old.is_dir():
-        return [(old, electives.get(old.name, ROOT / NOTEBOOK))]
+        return [(old, electives.get(old.name, new))]
     there = [path for path in _notebooks(old / "further") if path.name in electives]
-    return [(old / NOTEBOOK, ROOT / NOTEBOOK), *((path, electives[path.name]) for path in there)]
+    first = loader.renamed(old / NOTEBOOK)
+    return [(first, new), *((path, electives[path.name]) for path in there)]
 
 
 def _notebooks(folder: Path) -> list[Path]:

@@ -29,6 +29,7 @@ from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import LAB
 from lab.experiments.results import TYPES
+from lab.notebooks import loader
 from tools.students import report
 
 FIGURES = {  # which figures a text reads: name of the file -> caption
@@ -52,6 +53,10 @@ LISTS = {  # tables of runs, as the notebook names them -> what they are called 
     "tuned": "own learning rate",
     "seeds": "own learning rate",
 }
+EXPERIMENT = "my experiment"  # any other table of runs
+WRITE = r"\bwrite\("  # what lets a language model write, in a cell's code
+MARKS = re.compile(r"[\\`*_{}\[\]<>#|$^~@!&-]")  # what Markdown reads as more than a letter
+MOST, LONGEST = 12, 600  # of texts that were written; letters of one
 RECIPES = ("default recipe", "own learning rate")
 SIZES = ("epochs", "max_length", "batch_size")  # by which a run's profile is known
 MACHINE = ("system", "instructions", "device", "python", "torch")
@@ -69,26 +74,32 @@ class Work:
 
     def __init__(self, path: Path) -> None:
         """Read a notebook. Raises LabError if it is none."""
-        content = answer_cells.read(path)
+        self.path, content = path, answer_cells.read(path)
         config.name_language(report.language_of(content))
         self.notebook = _tidied(content)
         nonempty = answer_cells.nonempty(self.notebook.cells)
         found = answer_cells.find(self.notebook.cells)
         self.answers = {name: ones[-1] for name, ones in found.items()} | nonempty
         self.missing = [name for name in LAB if name not in nonempty]
+        self.twice = [name for name, ones in found.items() if len(_filled(name, ones)) > 1]
+        code = {name: answer for name, answer in self.answers.items() if answer.kind == "code"}
+        lines = {name: answer_cells.unreadable(answer.source) for name, answer in code.items()}
+        self.unreadable = {name: line for name, line in lines.items() if line}
 
     @property
-    def stopped(self) -> str:
-        """Where the notebook stopped at an error, or an answer that Python cannot read; or ""."""
-        for name, answer in self.answers.items():
-            if answer.kind == "code" and (line := answer_cells.unreadable(answer.source)):
-                return f"The answer {name} cannot be read by Python (line {line})."
+    def stopped(self) -> list[str]:
+        """Which answers Python cannot read, and where the notebook stopped at an error."""
+        lines = [
+            f"The answer {name} cannot be read by Python (line {line})."
+            for name, line in self.unreadable.items()
+        ]
         for cell in self.notebook.cells:
             for output in cell.get("outputs", []):
                 if output.get("output_type") == "error":
                     first = next(iter(cell.source.splitlines()), "")
-                    return f"The notebook stopped at the cell {first!r}: {output.get('ename')}."
-        return ""
+                    what = f"The notebook stopped at the cell {first!r}: {output.get('ename')}."
+                    return [*lines, what]
+        return lines
 
     @property
     def student(self) -> dict[str, str]:
@@ -98,12 +109,14 @@ class Work:
         value = value if isinstance(value, dict) else {}
         return {key: str(value.get(key) or "") for key in ("name", "number")}
 
-    def text(self, name: str) -> str:
-        """Return the text of an answer; headings in it become lines in bold."""
+    def text(self, name: str) -> nbformat.NotebookNode:
+        """Return the text of an answer, with its pictures; headings in it become lines in bold."""
         if name in self.missing:
-            return f"*{i18n.say('(nothing written)')}*"
+            return new_markdown_cell(f"*{i18n.say('(nothing written)')}*")
         one = self.answers[name]
-        return re.sub(r"(?m)^#+ +(.*)$", r"**\1**", answer_cells.text_of(one.source, one.question))
+        text = answer_cells.text_of(one.source, one.question)
+        pictures = self.notebook.cells[one.place].get("attachments", {})
+        return new_markdown_cell(re.sub(r"(?m)^#+ +(.*)$", r"**\1**", text), attachments=pictures)
 
     def outputs(self, pattern: str = "") -> list[nbformat.NotebookNode]:
         """Return the outputs of the cells of code in which a pattern is found."""
@@ -116,13 +129,22 @@ class Work:
         return [new_output("display_data", {kind: data[kind]}) for data in shown if kind in data]
 
     def checked(self) -> dict[str, float]:
-        """Return the points of each exercise as its last check in the notebook told them."""
+        """Return the points of each exercise as its last check in the notebook told them.
+
+        An answer that Python cannot read has been changed since.
+        """
         printed = "\n".join(str(output.get("text", "")) for output in self.outputs())
         lines: list[tuple[int, str, str]] = []
         for pattern in map(i18n.recognizer, CHECKED):
             for found in pattern.finditer(printed):
                 lines.append((found.start(), found["s0"], found.groupdict().get("s1") or "0"))
-        return {name: float(points) for _, name, points in sorted(lines) if name in LAB}
+        known = {name: float(points) for _, name, points in sorted(lines) if name in LAB}
+        return known | dict.fromkeys(known.keys() & self.unreadable.keys(), 0.0)
+
+
+def _filled(name: str, ones: list[answer_cells.Answer]) -> list[answer_cells.Answer]:
+    """Return those cells of an answer in which something is written."""
+    return [one for one in ones if not answer_cells.is_empty(one.source, LAB[name], one.question)]
 
 
 def _tidied(content: dict[str, Any]) -> nbformat.NotebookNode:
@@ -132,6 +154,8 @@ def _tidied(content: dict[str, Any]) -> nbformat.NotebookNode:
         exercise = answer_cells.exercise_metadata(cell)
         tidy = {"id": str(cell.get("id", "")), "source": answer_cells.source_of(cell)}
         tidy |= {"cell_type": "markdown", "metadata": {"exercise": exercise} if exercise else {}}
+        if isinstance(pictures := cell.get("attachments"), dict):
+            tidy["attachments"] = pictures
         if cell.get("cell_type") == "code":
             outputs = [o for o in cell.get("outputs") or [] if isinstance(o, dict)]
             tidy |= {"cell_type": "code", "outputs": [o for o in outputs if "output_type" in o]}
@@ -160,10 +184,13 @@ def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
             if name in TABLES:
                 tables = work.shown("text/html", re.escape(TABLES[name]))
                 parts += [new_code_cell("", outputs=[table]) for table in tables]
-            parts.append(new_markdown_cell(work.text(name)))
-    parts += [heading(2, "An experiment of my own"), *experiment(work)]
-    parts += [heading(2, LAB["conclusion"].title), new_markdown_cell(work.text("conclusion"))]
+            parts.append(work.text(name))
+            if name == "reading-language" and (texts := written(work)):
+                parts += [heading(3, "What my language models wrote"), new_markdown_cell(texts)]
+    parts += [heading(2, "An experiment of my own"), *experiment(work, runs)]
+    parts += [heading(2, LAB["conclusion"].title), work.text("conclusion")]
     parts += [heading(2, "The runs behind this report"), new_markdown_cell(run_table(runs))]
+    parts.append(new_markdown_cell(machines(runs)))
     return new_notebook(cells=parts)
 
 
@@ -200,7 +227,10 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
     if less:
         lines.append(f"Not yet right: {', '.join(less)}")
     lines.append(f"Still empty: {', '.join(work.missing) or 'nothing'}")
-    stop = [f"* **{i18n.say(work.stopped)}**"] if work.stopped else []
+    if work.twice:
+        twice = ", ".join(work.twice)
+        lines.append(f"Written in more than one cell, of which the last counts: {twice}")
+    stop = [f"* **{i18n.say(line)}**" for line in work.stopped]
     return "\n".join([*stop, *(f"* {i18n.say(line)}" for line in lines)])
 
 
@@ -240,8 +270,16 @@ def _short(value: Any) -> str:
         return text.replace("|", r"\|") or "–"
 
 
-def experiment(work: Work) -> list[nbformat.NotebookNode]:
-    """Return the student's own experiment: code, outputs, text."""
+def written(work: Work) -> str:
+    """Return what the cells that let a language model write have printed, as quotations."""
+    outputs = [o for o in work.outputs(WRITE) if o.get("name") == "stdout"]
+    texts = re.split(r"\n\s*\n", "".join(str(output.get("text", "")) for output in outputs))
+    texts = [MARKS.sub(r"\\\g<0>", " ".join(text.split())) for text in texts if text.strip()]
+    return "\n\n".join(f"> {text[:LONGEST]}" for text in texts[:MOST])
+
+
+def experiment(work: Work, runs: pd.DataFrame) -> list[nbformat.NotebookNode]:
+    """Return the student's own experiment: code, outputs, its runs, text."""
     parts = []
     if "experiment" not in work.missing:
         answer = work.answers["experiment"]
@@ -249,7 +287,9 @@ def experiment(work: Work) -> list[nbformat.NotebookNode]:
         code = "\n".join(answer.source.splitlines()[1:])
         parts.append(new_markdown_cell(report.fence(code, "python")))
         parts.append(new_code_cell("", outputs=outputs))
-    return [*parts, new_markdown_cell(work.text("experiment-reading"))]
+    if len(runs) and (runs["list"] == EXPERIMENT).any():
+        parts.append(new_markdown_cell(run_table(runs[runs["list"] == EXPERIMENT])))
+    return [*parts, work.text("experiment-reading")]
 
 
 # ── The runs ────────────────────────────────────────────────────────────────────────────────────
@@ -265,7 +305,7 @@ def all_runs(folder: Path) -> pd.DataFrame:
         except LabError:
             continue
         further = name.startswith(("ladder_", "ways", "transfer", "rates"))
-        other = "further notebooks" if further else "my experiment"
+        other = "further notebooks" if further else EXPERIMENT
         if set(table) >= RECORDED:  # a table of the student's own may have any form
             tables.append(table.assign(list=LISTS.get(name, other)))
     if not tables:
@@ -292,9 +332,7 @@ def profile_of(runs: pd.DataFrame) -> str:
 
 
 def run_table(runs: pd.DataFrame) -> str:
-    """Return a table of runs: settings, data, code, result; and the machines."""
-    if runs.empty:
-        return f"*{i18n.say('(none)')}*"
+    """Return a table of runs: settings, data, code, result."""
     head = ("list", "network", "seed", "rate", "epochs", "words", "result", "data", "code")
     rows = [row(*head), "|" + "---|" * len(head)]
     for run in runs.to_dict("records"):
@@ -304,12 +342,19 @@ def run_table(runs: pd.DataFrame) -> str:
         values = (run["list"], run["network"], run["seed"], f"{run['learning_rate']:g}")
         more = (run["epochs"], run["max_length"], result, run["data"][:6], run["code"][:6])
         rows.append(row(*values, *more))
+    return "\n".join(rows) if len(runs) else f"*{i18n.say('(none)')}*"
+
+
+def machines(runs: pd.DataFrame) -> str:
+    """Return on which machines runs were made; "" without runs."""
+    if runs.empty:
+        return ""
     where = runs[list(MACHINE)].drop_duplicates()
     machines = "; ".join(
         f"{row.system}, {row.instructions}, {row.device}, Python {row.python}, PyTorch {row.torch}"
         for row in where.itertuples()
     )
-    return "\n".join(rows) + "\n\n" + i18n.say(f"Machine: {machines}.")
+    return i18n.say(f"Machine: {machines}.")
 
 
 @config.ends_in_a_sentence()
@@ -319,12 +364,12 @@ def main() -> None:
     parser.add_argument("notebook", nargs="?", type=Path, default=ROOT / "lab2.ipynb")
     parser.add_argument("pdf", nargs="?", type=Path, default=Path("report.pdf"))
     arguments = parser.parse_args()
-    work = Work(arguments.notebook)
+    work = Work(loader.renamed(arguments.notebook))
     author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
     block = report.TitleBlock(author, contents=False)
     content = pages(work, config.output_folder())
-    written = report.write(content, arguments.notebook.parent, arguments.pdf, False, block)
-    print(f"Wrote {written}. Hand it in with {arguments.notebook.name}.")
+    made = report.write(content, work.path.parent, arguments.pdf, False, block)
+    print(f"Wrote {made}. Hand it in with {work.path.name}.")
     if work.missing:
         print(f"Still empty: {', '.join(work.missing)}")
 

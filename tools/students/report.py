@@ -50,6 +50,9 @@ COLOURED = re.compile(r"<span style='background:rgba\(([\d.,]+)\)[^>]*>(.*?)</sp
 COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has them
 # what would be a list or a heading in Typst where a table's cell begins with it
 LIST_SIGN = re.compile(r"(?<=\[)([-+=/]|\d+\.)(?=[ ~])")
+TABLE_ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
+TABLE_CELL = re.compile(r"<t[hd]\b.*?</t[hd]>", re.DOTALL)
+COLUMNS = 12  # of a table, so that it stays on the page
 ROWS_TOGETHER = 20  # a table of so many rows stays on one page
 UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
 
@@ -160,7 +163,7 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     try:
         return nbformat.read(path, as_version=4)
     except FileNotFoundError:
-        raise LabError(f"There is no {path}. Run it first: make run") from None
+        raise LabError(f"There is no {path}. Run the notebook first, and save it.") from None
     except (ValueError, nbformat.ValidationError, AttributeError) as error:
         raise LabError(f"{path} is not a notebook.") from error
 
@@ -362,13 +365,30 @@ def table_markdown(html: str) -> str:
     import pypandoc
 
     html = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
+    html, note = narrowed(html)
     html = COLOURED.sub(rf"{COLOUR}\1{WORD}\2{END}", html)
     table = pypandoc.convert_text(html, "typst", "html")
     table = LIST_SIGN.sub(r"\\\1", table)
     table = re.sub(f"{COLOUR}(.*?){WORD}(.*?){END}", highlighted, table, flags=re.DOTALL)
     if html.count("<tr") <= ROWS_TOGETHER:
         table = f"#block(breakable: false, width: 100%)[\n{table}\n]"
-    return f"\n\n```{{=typst}}\n{table}\n```\n\n"
+    return f"\n\n```{{=typst}}\n{table}\n```\n\n{note}\n\n"
+
+
+def narrowed(html: str) -> tuple[str, str]:
+    """Return a table with as many columns as a page holds, and what to say of the others.
+
+    A long name may break at its underscores.
+    """
+    most = max((len(TABLE_CELL.findall(row)) for row in TABLE_ROW.findall(html)), default=0)
+    html = re.sub(r"(?<=\w)_(?=\w+</th>)", "_\u200b", html)
+    if most <= COLUMNS or re.search(r"(col|row)span", html):
+        return html, ""
+
+    def cut(row: re.Match[str]) -> str:
+        return f"<tr>{''.join(TABLE_CELL.findall(row[0])[:COLUMNS])}</tr>"
+
+    return TABLE_ROW.sub(cut, html), i18n.say(f"(The first {COLUMNS} columns.)")
 
 
 def highlighted(found: re.Match[str]) -> str:

@@ -36,10 +36,10 @@ from lab.exercises.catalogue import ASKED
 FILES = (
     *("lab2.ipynb", *key.FURTHER),
     *("utils.py", "doctor.py", "lab/**/*.py", "lab/**/*.csv"),
-    *("tools/install.py", "tools/students/*.py"),
-    *("figures/*.svg", "data/README.md"),
+    *("tools/install.py", "tools/students/*.py", "tools/maintainers/make_reference.py"),
+    *("figures/*.svg", "data/README.md", "data/reference/README.md"),
     *(f"data/reference/{profile}/*" for profile in ("course", "full", "official", "quick")),
-    *("requirements.txt", "requirements-cluster.txt", "constraints.txt", "LICENSE"),
+    *("requirements.txt", "constraints.txt", "LICENSE"),
 )
 MOVED = {"course/student/*": ""}  # where it comes from -> the folder or file that it goes to
 TRANSLATED = {  # in an edition in another language, before what is there in English

@@ -1,0 +1,121 @@
+"""What the notebook's kernel gets: a stop in one line, and back what a restart has taken away."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import symtable
+from pathlib import Path
+from typing import Any
+
+from IPython import get_ipython
+
+from lab import config
+from lab.base import i18n
+from lab.config import LabError
+from lab.exercises import answer_cells
+from lab.notebooks import loader
+
+HEAD = re.compile(r"(?m)^resume\(\)")  # of the cell from which one goes on
+STOPPED = "Stopped. Run the cell again; trainings that were finished before are not repeated."
+
+
+def stop_in_a_line() -> None:
+    """Let cells that the reader stops end in a sentence, and not in a page of our code."""
+    if shell := get_ipython():
+        shell.set_custom_exc((KeyboardInterrupt,), _say_stopped)
+
+
+def _say_stopped(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> None:
+    shell.showtraceback((LabError, LabError(STOPPED), None))
+
+
+def resume() -> None:
+    """Bring back, after a restart, what the cells from the one that calls this on need.
+
+    Run again are, of the cells above it, as the notebook's file has them: those that give the names
+    which are needed, the answers, and their checks. They show nothing, and train nothing. Where all
+    is there already, nothing happens.
+    """
+    shell = get_ipython()
+    path = _notebook(shell)
+    notebook = answer_cells.read(path)
+    cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
+    sources = [shell.transform_cell(answer_cells.source_of(cell)) for cell in cells]
+    here = next((place for place, source in enumerate(sources) if HEAD.search(source)), None)
+    if here is None:
+        raise LabError(f"{path.name} has no cell with resume(). Run all cells from the top.")
+    found = answer_cells.find(cells[:here])
+    answers = {one.place: name for name, ones in found.items() for one in ones}
+    edition = answer_cells.edition_of(notebook).get("cells")
+    own = {i for i, cell in enumerate(cells) if edition and cell.get("id") not in edition}
+    needed = _needed(sources, here, answers, own - set(answers))
+    if all(name in shell.user_ns for names in needed.values() for name in names):
+        return
+    lost = []
+    for place, source in enumerate(sources[:here]):
+        if place in needed:
+            _run(shell, source)
+        elif place in answers or source.startswith("check("):
+            try:
+                _run(shell, source)
+            except Exception:  # whatever is wrong with an answer, the lab goes on without it
+                lost.append(answers.get(place, "check"))
+    i18n.tell(f"Back: {len(needed)} cells of the lab, {len(answers)} answers. Go on below.")
+    if lost:
+        i18n.tell(f"Not back, for they stop at an error: {', '.join(lost)}.")
+
+
+def _notebook(shell: Any) -> Path:
+    """Return the notebook of this kernel, as VS Code or Jupyter tells; else the lab's own."""
+    told = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME", "")
+    path = Path(told)
+    return path if path.is_file() else loader.renamed(config.ROOT / "lab2.ipynb")
+
+
+def _needed(
+    sources: list[str], here: int, answers: dict[int, str], own: set[int]
+) -> dict[int, set[str]]:
+    """Return the cells before `here` that the others need: place -> the names that they give.
+
+    own: the reader's cells, which answers may need; no other cell is run for the sake of an answer
+    """
+    known: set[str] = set()
+    needed: set[str] = set()
+    for source in sources[here:]:
+        gives, reads = _names(source)
+        needed |= reads - known
+        known |= gives
+    by_answers, chosen = set(), {}
+    for place in reversed(range(here)):
+        gives, reads = _names(sources[place])
+        if place in answers:
+            by_answers |= reads
+        elif names := gives & (needed | by_answers if place in own else needed):
+            chosen[place] = names
+            needed = needed - gives | reads
+    return chosen
+
+
+def _names(source: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell gives the notebook, and those that it or its functions read."""
+    try:
+        tables = [symtable.symtable(source, "cell", "exec")]
+    except (SyntaxError, ValueError):
+        return set(), set()
+    symbols = tables[0].get_symbols()
+    gives = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
+    reads = {s.get_name() for s in symbols if s.is_referenced()}
+    for table in tables:  # grows meanwhile
+        tables += table.get_children()
+        reads |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+    return gives, reads - gives
+
+
+def _run(shell: Any, source: str) -> None:
+    """Run a cell's source in the notebook's names without a word; its source can be found again."""
+    code = compile(source, shell.compile.cache(source), "exec")
+    with contextlib.redirect_stdout(io.StringIO()):
+        shell.ex(code)
