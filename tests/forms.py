@@ -535,7 +535,7 @@ WRONG = {
         ("the last update alone", "np.array(updates)", "updates[-1]"),
         ("m and v do not remember", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2",
          "(1 - 0.9**step) * g, (1 - 0.999**step) * g**2"),
-        ("torch's optim.adam", "w = nn.Parameter(torch.zeros(1, dtype=torch.float64))\n"
+        ("torch's optim.adam: write", "w = nn.Parameter(torch.zeros(1, dtype=torch.float64))\n"
          "optimizer, out = torch.optim.Adam([w], lr=1.0), []\nfor g in gradients:\n"
          "    before, w.grad = w.item(), torch.full_like(w, g)\n    optimizer.step()\n"
          "    out.append(before - w.item())\nreturn np.array(out)"),

@@ -110,7 +110,7 @@ class _Calls(TorchFunctionMode):
         if event == "c_call":
             self.names.add(getattr(argument, "__name__", ""))
         elif event == "call" and (place := _place(frame.f_code.co_filename)):
-            self.names.add(f"{place}.{frame.f_code.co_name}")
+            self.names.add(place + f".{frame.f_code.co_name}" * place.startswith("lab."))
 
 
 @functools.cache
@@ -174,6 +174,8 @@ def _message(error: BaseException, function: Callable[..., Any]) -> str:
     if isinstance(error, NotImplementedError) and (stub := STUB.fullmatch(text)):
         return unwritten(stub[1])
     for piece, words in IN_WORDS.items():
+        if piece in text and not where:  # it arose in what came back, when gradients were asked
+            return words
         if piece in text:
             text = f"{re.split(r'[.:] | [(]or', text)[0]}. {words}"
     return f"{type(error).__name__}{where}: {text}"

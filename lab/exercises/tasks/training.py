@@ -60,7 +60,7 @@ BINARY_LOSS = Task(
     },
     harness.run_loss,
     learns=("logits",),
-    forbidden=r"(?i)\wloss|\.loss\.|cross_entropy|kl_div",
+    forbidden=r"(?i)[.\w]loss|cross_entropy|kl_div",
     instead="write the formula",
 )  # fmt: skip
 
