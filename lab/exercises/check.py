@@ -28,7 +28,7 @@ from lab.exercises.hints import HINTS
 from lab.exercises.tasks import TASKS
 
 NOT_STARTED = "not started yet. If you have written it, run its cell again"
-STILL_THERE = "the line `raise NotImplementedError` is still there and ends it; delete it"
+STILL_THERE = "the line `raise NotImplementedError` is still there: delete it"
 MARKS = "_marks"  # where the points of a notebook are kept, among its own names
 TAKEN = "_hints"  # and how many hints of each exercise were taken
 OUTCOMES = "predictions"  # the table of guesses and what came of them
@@ -229,24 +229,40 @@ def case(name: str) -> tuple[Any, ...] | None:
         place = 0 if all(right) else right.index(False)
         expected = task.solution(*trials.arguments(task, place))
         arguments = trials.arguments(task, place)
-    inputs = ", ".join(map(_in_short, arguments))
-    which = "all are right; this is the first case" if all(right) else "the case"
+        label = trials.example(task, place).label
+        returned, should = _named(arguments, function), _in_short(expected, numbers=4)
     i18n.tell(
-        f"{name}, {which}: {trials.example(task, place).label}. Returned: {inputs}. "
-        f"Expected of {ASKED[name].name}: {_in_short(expected)}."
+        f"{name} is {'right' if all(right) else 'not right yet'}. Tried with {label}. "
+        f"case returns {returned}. {ASKED[name].name} should return {should}."
     )
     return arguments
 
 
-def _in_short(value: Any) -> str:
-    """Return an argument or a result as a part of a line: small ones whole, of others the shape."""
-    if isinstance(value, tuple | list) and not all(isinstance(part, int) for part in value):
-        return f"({', '.join(map(_in_short, value))})"
+def _named(arguments: tuple[Any, ...], function: Any) -> str:
+    """Return arguments in short, each with the name that a function has for it."""
+    shown = [_in_short(argument) for argument in arguments]
+    try:
+        names = [*inspect.signature(function).parameters]
+    except (TypeError, ValueError):  # it is none, or does not tell
+        names = []
+    if len(names) >= len(shown):
+        shown = [f"{name} {text}" for name, text in zip(names, shown, strict=False)]
+    return ", ".join(shown)
+
+
+def _in_short(value: Any, numbers: int = 0) -> str:
+    """Return an argument or a result as a part of a line.
+
+    numbers: how many of a tensor, or an array, are shown; else its shape
+    """
     if isinstance(value, torch.Tensor | np.ndarray):
-        numbers = torch.as_tensor(value).detach().flatten().tolist()
-        first = ", ".join(f"{number:.4g}" for number in numbers[:6])
-        return f"{tuple(value.shape)} [{first}{', ...' if len(numbers) > 6 else ''}]"
-    if isinstance(value, torch.nn.Module | torch.optim.Optimizer) or callable(value):
+        some = torch.as_tensor(value).detach().flatten().tolist()
+        more = ", ..." if len(some) > numbers else ""
+        first = ", ".join(f"{number:.4g}" for number in some[:numbers])
+        return f"{tuple(value.shape)}" + (f" [{first}{more}]" if numbers else "")
+    if isinstance(value, tuple | list) and not all(isinstance(part, int) for part in value):
+        return f"({', '.join(_in_short(part, numbers) for part in value)})"
+    if callable(value) or isinstance(value, torch.optim.Optimizer):
         return getattr(value, "__name__", type(value).__name__)
     return f"{value:.6g}" if isinstance(value, float) else _shown(value)
 
@@ -312,15 +328,18 @@ def _is_share(value: Any, allowed: Any) -> bool:
 def _no_guess(name: str, value: Any) -> str:
     """Return in words what a guess should have been."""
     wanted, parts = LAB[name].key, ""
-    shown = f"{_shown(value)} is no prediction{_without_comma(value)}"
     if isinstance(wanted, dict):
         parts = f" for each of {', '.join(wanted)}"
-        if isinstance(value, dict) and set(value) == set(wanted):
-            part = next(part for part in wanted if not in_range(value[part], wanted[part]))
-            shown = f"{part}, {_shown(value[part])} is no prediction{_without_comma(value[part])}"
+        if isinstance(value, dict) and set(value) == set(wanted):  # the first part that is wrong
+            value = next(value[p] for p, bounds in wanted.items() if not in_range(value[p], bounds))
         wanted = next(iter(wanted.values()))
     what = "a word, as text" if wanted is str else f"a number from {wanted[0]:g} to {wanted[1]:g}"
-    return f"{name}: {shown}. Write {what}{parts}."
+    match value:
+        case (int(low), int(high)) if isinstance(value, tuple) and low < high:
+            why = "; one number is asked for, no range"
+        case _:
+            why = _without_comma(value)
+    return f"{name}: {_shown(value)} is no prediction{why}. Write {what}{parts}."
 
 
 def _keep_guess(name: str, value: Any, outcome: Any) -> None:

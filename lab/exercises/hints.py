@@ -177,14 +177,14 @@ EXAMPLES: dict[str, Example] = {
         "lstm_cell(x=[[1]], state=([[0]], [[2]]), w_ih=[[0], [0], [1], [0]],\n"
         "          w_hh=[[0], [0], [0], [0]], b_ih=[0, 0, 0, 0], b_hh=[0, 0, 0, 0])",
         "([[0.4406]], [[1.3808]])",
-        "sigma(0) = 0.5, g = tanh(1): c is 0.5 * 2 + 0.5 * 0.7616, h is 0.5 * tanh(c)",
+        "c = 0.5 * 2 + 0.5 * tanh(1), h = 0.5 * tanh(c)",
     ),
     "gru-cell": Example(
         "gru_cell(x=[[1]], h=[[2]], w_ih=[[0], [0], [1]], w_hh=[[0], [0], [1]],\n"
         "         b_ih=[0, 0, 0], b_hh=[0, 0, 0])",
-        "[[1.4820]]", "r = z = 0.5, n = tanh(1 + 0.5 * 2) = 0.9640: 0.5 * 0.9640 + 0.5 * 2",
+        "[[1.4820]]", "n = tanh(1 + 0.5 * 2) = 0.9640; 0.5 * n + 0.5 * 2",
     ),
-    "count-weights": Example("count_weights(1, 2, 3)", "21", "of the weights of nn.RNN(2, 3)"),
+    "count-weights": Example("count_weights(1, 2, 3)", "21", "the weights of nn.RNN(2, 3)"),
     "last-state": Example(
         "last_state(states=[[[1], [2]], [[3], [4]], [[5], [6]]], length=[3, 1])",
         "[[5.0], [2.0]]", "the first review has three words, the second one",
@@ -194,10 +194,11 @@ EXAMPLES: dict[str, Example] = {
     ),
     "training-step": Example(
         "weights [1, 1], gradient of the loss [3, 4], clip_norm 1, SGD with rate 0.5",
-        "[0.7, 0.6]", "the gradient has length 5 and becomes [0.6, 0.8]",
+        "[0.7, 0.6]", "the weights afterwards; the gradient, of length 5, becomes [0.6, 0.8]",
     ),
     "perplexity": Example(
-        "perplexity(log_probability=[math.log(1/2), math.log(1/8)])", "4.0", "1/4 in the mean of ln"
+        "perplexity(log_probability=[math.log(1/2), math.log(1/8)])",
+        "4.0", "the mean of ln p is ln(1/4)",
     ),
     "piece-loss": Example(
         "ln p of the words [[-1], [-2], [-6]], the model's new state 7", "(3.0, 7)",
@@ -208,7 +209,8 @@ EXAMPLES: dict[str, Example] = {
         "[0.0, 0.625, 0.375]", "0.5 / 0.8 and 0.3 / 0.8",
     ),
     "open-gate": Example(
-        "an LSTM of one unit, bias_ih_l0 [1, 2, 3, 4], amount 10", "[1.0, 12.0, 3.0, 4.0]"
+        "an LSTM of one unit, bias_ih_l0 [1, 2, 3, 4], amount 10", "[1.0, 12.0, 3.0, 4.0]",
+        "the bias afterwards",
     ),
     "gradient-by-step": Example(
         "gradient_by_step(lambda x_t, h, w: w * h + x_t, x=[[[1]], [[1]], [[1]]], h=[[0]],\n"
@@ -237,8 +239,8 @@ EXAMPLES: dict[str, Example] = {
 
 
 def example_lines(name: str, say: Callable[[str], str]) -> list[str]:
-    """Return the lines of an exercise's example. say: puts words into the language of an edition"""
+    """Return an exercise's example as lines. say: puts words into the language of an edition."""
     call, result, how = EXAMPLES[name]
     outcome = f"-> {result}" + (f"  ({say(how)})" if how else "")
     lines = [*say(call).split("\n"), outcome]
-    return [say("An example; lists stand for tensors:"), *(f"  {line}" for line in lines)]
+    return [say("Example (lists stand for tensors and arrays):"), *(f"  {line}" for line in lines)]

@@ -111,12 +111,12 @@ def traceback(
 
     scope: of the notebook; only what was written there is shown
     """
-    caught: list[Exception] = []
+    caught: list[BaseException] = []
 
     def run(*everything: Any) -> Any:
         try:
             return task.run(*everything)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             caught.append(error)
             raise
 
