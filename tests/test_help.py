@@ -14,7 +14,6 @@ import torch
 from helpers import ROOT
 from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
-from traitlets.config import Config
 
 from lab.exercises import answer_cells, catalogue, judge, names, solutions, trials
 from lab.exercises import check as check_module
@@ -28,11 +27,10 @@ CODE = [name for name, exercise in ASKED.items() if exercise.kind == "code"]
 class Notebook:
     """A kernel in this process, with a notebook's names."""
 
-    def __init__(self, capsys):
+    def __init__(self, folder, capsys):
         module = types.ModuleType("a_notebook")
-        self.names, self.capsys = module.__dict__, capsys
-        settings = Config({"HistoryManager": {"hist_file": ":memory:"}})
-        self.shell = InteractiveShell(user_module=module, user_ns=self.names, config=settings)
+        self.names, self.capsys, own = module.__dict__, capsys, str(folder)
+        self.shell = InteractiveShell(user_module=module, user_ns=self.names, ipython_dir=own)
 
     def run(self, source):
         """Run a cell; return what it prints."""
@@ -42,8 +40,8 @@ class Notebook:
 
 
 @pytest.fixture
-def notebook_kernel(capsys, monkeypatch):
-    kernel = Notebook(capsys)
+def notebook_kernel(tmp_path_factory, capsys, monkeypatch):
+    kernel = Notebook(tmp_path_factory.mktemp("ipython"), capsys)
     monkeypatch.setattr(IPython, "get_ipython", lambda: kernel.shell)
     kernel.run(
         "import math, torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
