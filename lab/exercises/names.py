@@ -19,7 +19,7 @@ from lab.exercises import answer_cells
 
 WATCH = "_watch"  # where a notebook keeps its watch, among its own names
 MEANT = {"code_hash"}  # section 10 asks students to give it anew
-FIRST_LINE = re.compile(r"(?m)^(?!\s*(?:[#%!]|$)).*$")  # of code
+FIRST_LINE = re.compile(r"(?m)^(?!\s*(?:[#%!@]|$)).*$")  # of code, and no decorator
 
 
 def watch(notebook: str = "lab2.ipynb") -> None:
@@ -50,9 +50,9 @@ class Watch:
             for place, cell in enumerate(cells)
             if cell.get("cell_type") == "code" and place not in answers
         ]
-        read = {source: answer_cells.names(source, later=True) for source in sources}
-        self.given = {_first_line(source): given for source, (given, _) in read.items()}
-        self.needed = set().union(*(needed for _, needed in read.values()))
+        read = [(_first_line(one), *answer_cells.names(one, later=True)) for one in sources]
+        self.given = [(first, given) for first, given, _ in read]  # of each of the lab's cells
+        self.needed = set().union(*(needed for _, _, needed in read))
         self.scope, self.told = scope, set()
         self.right = self._now()
 
@@ -64,20 +64,24 @@ class Watch:
     def look(self, result: Any) -> None:
         """Say which names a cell has overwritten. result: what IPython has of the cell."""
         now, source = self._now(), result.info.raw_cell or ""
-        first = _first_line(source)
-        given = answer_cells.names(source)[0]
-        if first in self.given and self.given[first] <= given:  # the lab's own cell, maybe changed
+        if self._is_the_labs(source):
+            given = answer_cells.names(source)[0]
             self.right |= {name: now[name] for name in given & now.keys()}
         wrong = {n for n in now.keys() & self.right.keys() if now[n] is not self.right[n]} - MEANT
         if new := sorted(wrong - self.told):
             i18n.tell("\n".join(self._sentences(new)))
         self.told = wrong
 
+    def _is_the_labs(self, source: str) -> bool:
+        """Say whether a cell is one of the lab's, perhaps with a change in it."""
+        first, given = _first_line(source), answer_cells.names(source)[0]
+        return any(first == line and own <= given for line, own in self.given)
+
     def _sentences(self, names: list[str]) -> list[str]:
         """Return a line for all names that come back in the same way."""
         ways: dict[str, list[str]] = {}
         for name in names:
-            first = next((first for first, given in self.given.items() if name in given), "")
+            first = next((first for first, given in self.given if name in given), "")
             ways.setdefault(first, []).append(name)
         return [self._sentence(some, first) for first, some in ways.items()]
 
