@@ -6,7 +6,7 @@
     harness        how a student's function is called
     tasks          inputs, right answers and known mistakes, a module a chapter
     judge          is a function right? (the grader asks it too)
-    trials         a function tried for its student: in time, on the CPU, with its traceback
+    trials         a function tried for its student: its inputs, its traceback, a word if it is slow
     check          what a student calls in the notebook: check, hint, case, guess
     names          which of the lab's names a student's cell has overwritten
     answer_cells   answers as they stand in a notebook's file

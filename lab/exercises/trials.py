@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import linecache
-import re
 import threading
 import traceback as python_traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from lab.base import i18n
 from lab.exercises import harness, judge
@@ -27,9 +25,7 @@ from lab.exercises.tasks import TASKS
 from lab.exercises.tasks.task import Example, Task
 
 SEED = 0  # of the inputs; the grader draws others
-PATIENCE = 15.0  # seconds
-ON_THE_CPU = "the inputs are on the CPU, so leave out .cuda(), .to(...) and device=..."
-OTHER_DEVICE = re.compile(r"same device|device type|CUDA")  # in what PyTorch says
+PATIENCE = 15.0  # seconds until a check says that it still runs
 
 
 def judged(name: str, function: Callable[..., Any]) -> tuple[list[Attempt], Judgement]:
@@ -37,7 +33,6 @@ def judged(name: str, function: Callable[..., Any]) -> tuple[list[Attempt], Judg
     task = TASKS[name]
     with _told_that_it_runs(name):
         attempts = judge.try_function(function, task, SEED)
-    attempts = [_on_the_cpu(attempt) for attempt in attempts]
     return attempts, judge.judge(task, attempts, SEED, ASKED[name].name)
 
 
@@ -52,16 +47,6 @@ def _told_that_it_runs(name: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def _on_the_cpu(attempt: Attempt) -> Attempt:
-    """Return an attempt that has met another device with that as its error."""
-    parts = attempt.value if isinstance(attempt.value, tuple | list) else [attempt.value]
-    devices = {str(part.device) for part in parts if isinstance(part, Tensor)} - {"cpu"}
-    error = f"a tensor on {min(devices)} came back" if devices else attempt.error
-    if devices or OTHER_DEVICE.search(error):
-        return attempt._replace(error=f"{error.rstrip('.')}; {ON_THE_CPU}")
-    return attempt
 
 
 # ── The inputs of one example, and the error that it raises ─────────────────────────────────────
