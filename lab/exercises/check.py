@@ -29,6 +29,7 @@ from lab.exercises.tasks import TASKS
 
 NOT_STARTED = "not started yet. If you have written it, run its cell again"
 STILL_THERE = "the line `raise NotImplementedError` is still there: delete it"
+ELSEWHERE = "checks work on the CPU; run torch.set_default_device('cpu') first"
 MARKS = "_marks"  # where the points of a notebook are kept, among its own names
 TAKEN = "_hints"  # and how many hints of each exercise were taken
 OUTCOMES = "predictions"  # the table of guesses and what came of them
@@ -49,8 +50,7 @@ def check(name: str = "", trace: bool = False) -> None:
         i18n.tell("\n".join([*_still_open(marks), progress(marks), rest, *_hints_taken()]))
     elif _is_asked(name):
         try:
-            with torch.device("cpu"):  # whatever device the notebook makes its tensors on
-                marks[name], lines = examine(name, scope, ASKED[name], trace)
+            marks[name], lines = examine(name, scope, ASKED[name], trace)
         except Exception as error:  # an object that cannot even be looked at
             what = f"{ASKED[name].name} cannot be checked ({type(error).__name__})"
             marks[name], lines = 0, [f"{name}: {what}."]
@@ -125,6 +125,8 @@ def _examine_code(
     function, most = scope[exercise.name], exercise.points
     if not callable(function):
         return 0, [f"{name}: {exercise.name} is {kind(function)}, and should be a function."]
+    if _is_elsewhere():
+        return 0, [f"{name}: {ELSEWHERE}."]
     attempts, judgement = trials.judged(name, function)
     if any(attempt.error == unwritten(name) for attempt in attempts):
         return 0, [f"{name}: {_why_unwritten(name, function, scope)}."]
@@ -139,6 +141,11 @@ def _examine_code(
         lines = trials.traceback(function, TASKS[name], place, scope)
         said += [f"  {line}" for line in lines or ["No error was raised: the result differs."]]
     return points, [*said, f'  hint("{name}") gives a hint, case("{name}") returns these inputs.']
+
+
+def _is_elsewhere() -> bool:
+    """Say whether the notebook makes its tensors on a GPU, say, where no input of a check is."""
+    return torch.get_default_device().type != "cpu"
 
 
 def _why_missing(name: str, scope: dict[str, Any]) -> str:
@@ -220,20 +227,18 @@ def case(name: str) -> tuple[Any, ...] | None:
     """
     if not _is_asked(name):
         return None
-    if name not in TASKS:
-        i18n.tell(f"{name} asks for no function: there are no inputs.")
+    if name not in TASKS or _is_elsewhere():
+        i18n.tell(f"{name}: {ELSEWHERE if name in TASKS else 'it asks for no function'}.")
         return None
     function, task = sys._getframe(1).f_globals.get(ASKED[name].name), TASKS[name]
-    with torch.device("cpu"):
-        right = trials.judged(name, function)[1].right if callable(function) else [False]
-        place = 0 if all(right) else right.index(False)
-        expected = task.solution(*trials.arguments(task, place))
-        arguments = trials.arguments(task, place)
-        label = trials.example(task, place).label
-        returned, should = _named(arguments, function), _in_short(expected, numbers=4)
+    right = trials.judged(name, function)[1].right if callable(function) else [False]
+    place = 0 if all(right) else right.index(False)
+    label = trials.example(task, place).label
+    should = _in_short(task.solution(*trials.arguments(task, place)), numbers=4)
+    arguments = trials.arguments(task, place)
     i18n.tell(
         f"{name} is {'right' if all(right) else 'not right yet'}. Tried with {label}. "
-        f"case returns {returned}. {ASKED[name].name} should return {should}."
+        f"case returns {_named(arguments, function)}. {ASKED[name].name} should return {should}."
     )
     return arguments
 
