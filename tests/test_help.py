@@ -408,19 +408,19 @@ WAY_BACK = "then run the cell again that begins with: import math\n"
 
 def test_a_name_that_is_overwritten_is_told_once_with_the_way_back(watched, sources):
     text = watched.run("results = []")
-    assert text.startswith("You have overwritten results (a module). Later cells need")
+    assert text.startswith("You have overwritten `results` (a module). Later cells need")
     assert text.endswith(WAY_BACK) and text.count("\n") == 1
     assert watched.run("x = 1") == watched.run("results.append(1)") == ""
     assert "overwritten" not in watched.run(sources["imports"])
-    assert "overwritten guess (a function)" in watched.run("guess = 85")
-    assert "statistics (a module)" in watched.run("import statistics")
-    assert "sweep (a function)" in watched.run("def sweep(runs):\n    pass\n\n1 / 0")
+    assert "overwritten `guess` (a function)" in watched.run("guess = 85")
+    assert "`statistics` (a module)" in watched.run("import statistics")
+    assert "`sweep` (a function)" in watched.run("def sweep(runs):\n    pass\n\n1 / 0")
 
 
 def test_names_of_pythons_own_are_told_together(watched):
     text = watched.run("from numpy import *")
-    (line,) = [one for one in text.splitlines() if "min (a function)" in one]
-    assert re.search(r"then run del abs, min, round$", line)
+    (line,) = [one for one in text.splitlines() if "`min` (a function)" in one]
+    assert re.search(r"then run `del abs, min, round`$", line)
     assert watched.run("del abs, min, round") == ""
     assert watched.run("a, b, model, my_results = 1, 2, 3, 4") == ""
 
@@ -431,7 +431,7 @@ def test_data_of_the_lab_are_told_with_the_cell_that_makes_them(watched, sources
     watched.run(f"{first.replace('list(', '[] and list(')}")  # a cell of the student's own
     watched.names["_watch"].right["batch"] = watched.names["batch"] = object()
     text = watched.run(names_of_data)
-    assert "overwritten batch (a value of type object)" in text
+    assert "overwritten `batch` (a value of type object)" in text
     assert text.endswith(f"that begins with: {first}\n")
 
 

@@ -87,8 +87,8 @@ class Watch:
 
     def _sentence(self, names: list[str], first: str) -> str:
         """Return what is wrong, and how to go back. first: line of a cell; "": they are Python's"""
-        overwritten = ", ".join(f"{name} ({_what(self.right[name])})" for name in names)
-        way = f"the cell again that begins with: {first}" if first else f"del {', '.join(names)}"
+        overwritten = ", ".join(f"`{name}` ({_what(self.right[name])})" for name in names)
+        way = f"the cell again that begins with: {first}" if first else f"`del {', '.join(names)}`"
         return (
             f"You have overwritten {overwritten}. Later cells need what was there: choose another "
             f"name for yours, then run {way}"
