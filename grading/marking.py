@@ -25,7 +25,7 @@ from grading.submissions import Submission, notebook_of
 from lab.base import i18n
 from lab.base.source import parse
 from lab.exercises import answer_cells
-from lab.exercises.catalogue import ASKED, LAB, in_range
+from lab.exercises.catalogue import ASKED, LAB, in_range, letter
 from lab.exercises.harness import Attempt
 from lab.exercises.judge import judge
 from lab.exercises.tasks import TASKS
@@ -210,9 +210,10 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
         good = in_range(value, exercise.key)
         what = "is no prediction in the range that is asked for"
     elif exercise.kind == "choice":
-        good = isinstance(value, str) and value == right.answer
-        letter = isinstance(value, str) and value in list(exercise.key)
-        what = "is not the right letter" if letter else "is none of the letters"
+        chosen = letter(value)
+        known = isinstance(chosen, str) and chosen in list(exercise.key)
+        good = known and chosen == right.answer
+        what = "is not the right letter" if known else "is none of the letters"
     else:
         number = in_range(value, FINITE)
         good = number and abs(value - right.answer) <= exercise.near + 1e-9

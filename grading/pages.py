@@ -19,7 +19,8 @@ from grading import graded, key, marking, similarity
 from grading.graded import ASKED_BY_HAND, MOST, Graded, number, plain, points_of, score_of
 from lab.base import files, i18n
 from lab.config import ROOT
-from lab.exercises.catalogue import ASKED, LAB
+from lab.exercises.catalogue import LAB
+from lab.exercises.hints import HINTS
 
 Lines = list[tuple[str, str]]  # (what Markdown writes before a line, its text)
 
@@ -86,7 +87,7 @@ def _feedback(one: Graded) -> list[Lines]:
             right.append(name)
         if points is None or points < mark.most:
             got = "to be read" if points is None else f"{number(points)} of {mark.most} points"
-            hint = [f"Hint: {ASKED[name].hint}"] if mark.lines and ASKED[name].hint else []
+            hint = [f"Hint: {step}" for step in HINTS.get(name, ())[-1:] if mark.lines]
             lines = [("*", say(line)) for line in (*mark.lines, *hint)]
             sections.append([("##", f"{name}: {say(got)}"), *lines])
     return [*sections, [("", say(f"Right: {', '.join(right) or 'nothing yet'}."))]]

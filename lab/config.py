@@ -7,6 +7,7 @@ To add a profile, add one entry to PROFILES: nothing elsewhere asks for a profil
     LAB2_REVIEWS                    the file of the reader's own texts
     LAB2_TEXT, _LABEL, _ENCODING    its columns of texts and labels, and its encoding
     LAB2_LANGUAGE                   in which results are shown
+    LAB2_HINTS                      "recorded": it is kept which hints were taken
     LAB2_DASK                       the address of the Dask scheduler that takes the runs
 """
 
@@ -137,6 +138,11 @@ def own_texts() -> Path | None:
 def language() -> str:
     """Return the language in which results are shown: LAB2_LANGUAGE, else English."""
     return variable("LANGUAGE") or "en"
+
+
+def hints_are_recorded() -> bool:
+    """Say whether the teacher wants to know which hints were taken."""
+    return variable("HINTS") == "recorded"
 
 
 def name_language(language: str) -> None:

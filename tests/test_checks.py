@@ -297,7 +297,7 @@ def test_what_comes_back_is_told(name):
         lambda *a: sys.exit(): "SystemExit in line 1",
     }.items():
         score, text = check_code(name, function)
-        assert score == 0 and words in text and ASKED[name].hint in text, text
+        assert score == 0 and words in text and f'hint("{name}")' in text, text
         assert text.startswith(f"{name}: not yet, 0 of {ASKED[name].points} points.\n  Tried with ")
 
 
@@ -585,7 +585,7 @@ def test_what_is_no_letter_or_number_is_told(name):
         assert check_code(name, answer) == (0, check_code(name, None)[1])
         assert f"{name}: {check_module.NOT_STARTED}." in check_code(name, answer)[1]
     if ASKED[name].kind == "choice":
-        for answer in ("B", "e", "ab", "", " b", 1, ["a"], "a, b"):
+        for answer in ("e", "ab", "", "b)c", 1, ["a"], "a, b"):
             score, text = check_code(name, answer)
             assert score == 0
             assert f'{answer!r} is no answer. Choose one of "a", "b", "c", "d".\n' in text

@@ -25,6 +25,7 @@ from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells, check, judge
 from lab.exercises.catalogue import ASKED, LAB
+from lab.exercises.hints import EXAMPLES, HINTS
 from lab.exercises.tasks import TASKS
 from tools.students import report
 from tools.teachers import student_edition, translate
@@ -223,7 +224,7 @@ def test_all_that_the_checks_say_is_said_in_chinese(chinese, monkeypatch):
 
 @pytest.mark.parametrize("name", LAB)
 def test_hints_titles_and_headings_are_said_in_chinese(chinese, name):
-    for text in (LAB[name].hint and f"Hint: {LAB[name].hint}", LAB[name].title):
+    for text in (*HINTS.get(name, ()), LAB[name].title):
         assert not text or CHINESE.search(i18n.say(text)), text
 
 
@@ -351,15 +352,16 @@ def translated():
     return student_edition.contents("zh")
 
 
-def test_the_edition_in_chinese_has_no_answers_and_chinese_hints(translated):
+def test_the_edition_in_chinese_has_no_answers_and_chinese_examples(translated):
     notebook = json.loads(translated["lab2.ipynb"])
     found = answer_cells.find(notebook["cells"])
     for name in LAB:
         (one,) = found[name]
         assert answer_cells.is_empty(one.source, ASKED[name], one.question), name
         if LAB[name].kind == "code":
-            (hint,) = re.findall(r"# 提示：.*", one.source)
-            assert CHINESE.search(hint[5:])
+            assert EXAMPLES[name].result in one.source
+            (head,) = re.findall(r"# 例.*", one.source)
+            assert not ENGLISH_WORDS.search(head)
     assert notebook["metadata"]["lab2"]["language"] == "zh"
     assert "translations/zh/words.po" in translated and "循环" in translated["README.md"].decode()
 

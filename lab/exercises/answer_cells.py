@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from lab.base.source import parse
 from lab.config import LabError
+from lab.exercises import hints
 from lab.exercises.catalogue import ASKED, Exercise, empty_guess
 
 EMPTY_TEXT = "*Write here.*"
@@ -248,10 +249,10 @@ def unreadable(source: str) -> int:
     return 0
 
 
-def names(source: str) -> tuple[set[str], set[str]]:
+def names(source: str, later: bool = False) -> tuple[set[str], set[str]]:
     """Return the names that a cell gives to its notebook, and those that it needs when it is run.
 
-    What its functions need is needed only when they are called.
+    later: also those that its functions need, when they are called
     """
     try:
         tables = [symtable.symtable(ast.unparse(_statements(source)), "cell", "exec")]
@@ -260,7 +261,7 @@ def names(source: str) -> tuple[set[str], set[str]]:
     own = {s.get_name() for s in tables[0].get_symbols() if s.is_assigned() or s.is_imported()}
     needed = {s.get_name() for s in tables[0].get_symbols() if s.is_referenced()}
     for table in tables:  # classes and comprehensions in it are run at once
-        tables += [inner for inner in table.get_children() if _is_run_at_once(inner)]
+        tables += [inner for inner in table.get_children() if later or _is_run_at_once(inner)]
         needed |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
     return own, needed - own
 
@@ -304,9 +305,9 @@ def stub(
         body = parse(answer).body
         function = next(n for n in body if getattr(n, "name", "") == exercise.name)
         signature = lines[function.lineno - 1 : function.body[0].end_lineno]  # with its docstring
-        hint = f"    # {say(f'Hint: {exercise.hint}')}"
+        example = [f"    # {line}" for line in hints.example_lines(name, say)]
         error = f'    raise NotImplementedError("Exercise {name}: not written yet")'
-        return "\n".join([lines[0], *signature, hint, error])
+        return "\n".join([lines[0], *signature, *example, error])
     node = _assignment(answer, exercise.name)
     empty = '{"name": "", "number": ""}' if exercise.kind == "about" else empty_guess(exercise.key)
     before, after = lines[: node.lineno - 1], lines[node.end_lineno :]

@@ -17,6 +17,7 @@ Kinds of answers:
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,6 @@ class Exercise:
     points:  of the 100 of the lab, or of a further notebook's own
     minutes: that it takes to write
     name:    what the cell defines: a function or a variable; "" for text and free code
-    hint:    what to look at; shown in the stub, and when the answer is not right yet
     key:     choice: the letters that there are. guess: what may be guessed, as `in_range` reads it.
              (Right letters and numbers stand in the solved notebook alone.)
     near:    number: how far from the solved notebook's an answer may be
@@ -42,7 +42,6 @@ class Exercise:
     points: int
     minutes: int
     name: str = ""
-    hint: str = ""
     key: Any = None
     near: float = 0.0
     title: str = ""
@@ -54,16 +53,16 @@ class Exercise:
         return self.kind in ("code", "number", "choice", "guess")
 
 
-def _code(points: int, minutes: int, name: str, hint: str, home: bool = False) -> Exercise:
-    return Exercise("code", points, minutes, name, hint, home=home)
+def _code(points: int, minutes: int, name: str, home: bool = False) -> Exercise:
+    return Exercise("code", points, minutes, name, home=home)
 
 
-def _choice(name: str, hint: str, minutes: int = 1) -> Exercise:
-    return Exercise("choice", 1, minutes, name, hint, key="abcd")
+def _choice(name: str) -> Exercise:
+    return Exercise("choice", 1, 1, name, key="abcd")
 
 
-def _number(name: str, hint: str, near: float = 0.0, minutes: int = 1) -> Exercise:
-    return Exercise("number", 1, minutes, name, hint, near=near)
+def _number(name: str, near: float = 0.0, minutes: int = 1) -> Exercise:
+    return Exercise("number", 1, minutes, name, near=near)
 
 
 def _guess(name: str, title: str, key: Any) -> Exercise:
@@ -84,83 +83,53 @@ ANY_NUMBER = (-sys.float_info.max, sys.float_info.max)  # neither nan nor infini
 LAB = {
     "about-you": Exercise("about", 0, 1, "student", title="Name and number"),
     # 2 Data
-    "split": _choice("answer_split", "What would a network learn from a name?"),
-    "average-vectors": _code(
-        2, 5, "average_vectors", "Which rows of a column are words? Divide by their number."
-    ),
+    "split": _choice("answer_split"),
+    "average-vectors": _code(2, 5, "average_vectors"),
     "guess-linear": _guess("linear", "test accuracy of the average of the vectors (%)", PERCENT),
     # 3 Three cells
-    "rnn-cell": _code(
-        3, 4, "rnn_cell", "What must x (B, E) be multiplied by to be (B, H)? There are two biases."
-    ),
-    "unroll": _code(
-        3, 5, "unroll", "Loop over x, hand each new state on, keep its h: an LSTM's is state[0]."
-    ),
-    "lstm-cell": _code(
-        4, 8, "lstm_cell", "One sum of 4H columns, of x and of h; chunk(4, dim=1) gives i, f, g, o."
-    ),
-    "copy": _choice("answer_copy", "Put f = 1 and i = 0 into the sum."),
-    "gru-cell": _code(
-        4, 8, "gru_cell", "Keep the words' and the state's part apart: r meets one of them alone."
-    ),
-    "count-weights": _code(
-        2, 3, "count_weights", "Count one block first. A bias has H numbers, and there are two."
-    ),
+    "rnn-cell": _code(3, 4, "rnn_cell"),
+    "unroll": _code(3, 5, "unroll"),
+    "lstm-cell": _code(4, 8, "lstm_cell"),
+    "copy": _choice("answer_copy"),
+    "gru-cell": _code(4, 8, "gru_cell"),
+    "count-weights": _code(2, 3, "count_weights"),
     # 4 A classifier
-    "last-state": _code(
-        3, 4, "last_state", "states[rows, columns] takes one state of each column."
-    ),
-    "binary-loss": _code(
-        3, 5, "binary_loss",
-        "F.logsigmoid(a) is ln sigma(a), for large a too; and 1 - sigma(a) is sigma(-a).",
-    ),
-    "five-classes": _number("answer_five_classes", "It gives each class 1/5.", near=0.01),
-    "training-step": _code(
-        4, 6, "training_step", "Forget the old gradient, find the new one, shorten it, step."
-    ),
+    "last-state": _code(3, 4, "last_state"),
+    "binary-loss": _code(3, 5, "binary_loss"),
+    "five-classes": _number("answer_five_classes", near=0.01),
+    "training-step": _code(4, 6, "training_step"),
     "memorize": _text(2, 2, "What memorizing 32 reviews shows, and what not"),
     # 5 A language model
-    "perplexity": _code(2, 3, "perplexity", "The exponential of the mean loss; the loss is -ln p."),
+    "perplexity": _code(2, 3, "perplexity"),
     "guess-counting": _guess(
         "counting", "perplexity of the models that count",
         dict.fromkeys(("unigrams", "trigrams"), PERPLEXITY),
     ),
-    "piece-loss": _code(
-        4, 8, "piece_loss", "log_probability gives ln p and a state. Detach what goes on."
-    ),
-    "detach": _choice("answer_detach", "Of what has a state been made?"),
+    "piece-loss": _code(4, 8, "piece_loss"),
+    "detach": _choice("answer_detach"),
     "guess-perplexity": _guess(
         "perplexity", "perplexity of the language models", dict.fromkeys(CELLS, PERPLEXITY)
     ),
     "reading-language": _text(3, 5, "Perplexity: what I see"),
-    "nucleus": _code(
-        3, 8, "nucleus", "Sort, add up, and keep a word if those before it have less than p.",
-        home=True,
-    ),
+    "nucleus": _code(3, 8, "nucleus", home=True),
     # 6 What a network remembers
     "guess-recall": _guess(
         "recall", "right answers at 200 tokens (%)", dict.fromkeys(CELLS, PERCENT)
     ),
     "reading-recall": _text(4, 5, "Recall: what I see"),
-    "doubt": _choice("answer_doubt", "When was a network asked, and when not?"),
+    "doubt": _choice("answer_doubt"),
     "guess-mixed": _guess(
         "mixed", "right answers at 200 tokens, lengths mixed (%)", dict.fromkeys(CELLS, PERCENT)
     ),
     "guess-items": _guess(
         "items", "right answers, four tokens after 100 (%)", dict.fromkeys(CELLS, PERCENT)
     ),
-    "open-gate": _code(
-        2, 4, "open_gate", "The blocks of a bias stand in the order i, f, g, o, H rows each."
-    ),
+    "open-gate": _code(2, 4, "open_gate"),
     "guess-gates": _guess(
         "gates", "right answers in the end, by the start of f (%)", dict.fromkeys(GATES, PERCENT)
     ),
-    "vanish": _number(
-        "answer_vanish", "Solve (1 / sqrt 3) ** k = 1e-6 for k.", near=0.9, minutes=2
-    ),
-    "gradient-by-step": _code(
-        4, 8, "gradient_by_step", "Ask every state to keep its gradient: retain_grad().", home=True
-    ),
+    "vanish": _number("answer_vanish", near=0.9, minutes=2),
+    "gradient-by-step": _code(4, 8, "gradient_by_step", home=True),
     "guess-gradient": _guess(
         "gradient", "gradient left 20 words back, before training (share)",
         dict.fromkeys(CELLS, (0.0, 1.0)),
@@ -170,20 +139,18 @@ LAB = {
         "six", "test accuracy under the default recipe (%)", dict.fromkeys(NETWORKS, PERCENT)
     ),
     "reading-accuracy": _text(3, 5, "Six networks, one recipe: what I see"),
-    "confound": _choice("answer_confound", "What else was the same for all six?"),
+    "confound": _choice("answer_confound"),
     "guess-rescued": _guess(
         "rescued", "test accuracy of the RNN-1024 with a learning rate of its own (%)", PERCENT
     ),
     "reading-recipes": _text(3, 5, "Learning rates of their own: what I see"),
     # 8 Which differences are real?
-    "mcnemar": _code(
-        3, 7, "mcnemar", "k or fewer of the n that differ: sum math.comb(n, i) / 2**n."
-    ),
+    "mcnemar": _code(3, 7, "mcnemar"),
     "guess-same": _guess("same", "pairs of runs of one network with p below 0.05 (%)", PERCENT),
-    "supported": _choice("answer_supported", "Is zero inside of the interval?"),
+    "supported": _choice("answer_supported"),
     "reading-differences": _text(4, 5, "Differences: what I see"),
     # 9 Your own review
-    "beliefs": _code(2, 4, "beliefs", "A column: words[:, None]. States to linear, then sigma."),
+    "beliefs": _code(2, 4, "beliefs"),
     "guess-word": _guess("word", "the word that moves the networks most", str),
     "traps": _text(2, 3, "Sentences that the networks get wrong"),
     # 10 Your report
@@ -193,16 +160,9 @@ LAB = {
 }  # fmt: skip
 
 FURTHER = {  # electives, with points of their own
-    "weight-gradient": _code(
-        8, 25, "weight_gradient",
-        "delta_t is (1 - h_t^2) dL/dh_t; the first step has no state before.",
-    ),
-    "adam": _code(
-        6, 15, "adam_updates", "Update m and v, then correct both for their start at zero."
-    ),
-    "surprise-of": _code(
-        5, 10, "surprise_of", "Read `before` first; then feed each word back after asking for it."
-    ),
+    "weight-gradient": _code(8, 25, "weight_gradient"),
+    "adam": _code(6, 15, "adam_updates"),
+    "surprise-of": _code(5, 10, "surprise_of"),
     "reading-sizes": _text(5, 10, "What depends on size, and why"),
 }  # fmt: skip
 
@@ -223,10 +183,20 @@ def _item(value: Any) -> Any:
         return value
 
 
+def letter(answer: Any) -> Any:
+    """Return the letter that an answer to a choice means: " B " and "b)" mean b.
+
+    What means none is returned as it is.
+    """
+    text = answer.strip().lower() if isinstance(answer, str) else ""
+    meant = re.fullmatch(r"\(?([a-z])[).:]?", text)
+    return meant[1] if meant else answer
+
+
 def in_range(guess: Any, allowed: Any) -> bool:
-    """Say whether a guess is one: a number between two bounds, a text, or a dict of numbers."""
+    """Say whether a guess is one: a number between two bounds, a word, or a dict of numbers."""
     if allowed is str:
-        return isinstance(guess, str) and bool(guess.strip())
+        return isinstance(guess, str) and len(guess.split()) == 1
     if isinstance(allowed, dict):
         filled = isinstance(guess, dict) and set(guess) == set(allowed)
         return filled and all(in_range(guess[name], bounds) for name, bounds in allowed.items())

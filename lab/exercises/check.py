@@ -1,53 +1,70 @@
-"""What a student calls: `check` after an answer, `guess` where a figure shows a prediction.
+"""What a student calls: `check` after an answer, `hint` and `case` on the way to it, and `guess`
+where a figure shows a prediction.
 
 A check says in words what it called and what it returned, what was expected, and which known
-mistake the function equals; never a traceback. It stops nothing: what follows in the notebook
-stands on the lab's own code (`solutions.py`), whatever the student's does.
+mistake the function equals; a traceback only if it is asked for. It stops nothing: what follows in
+the notebook stands on the lab's own code (`solutions.py`), whatever the student's does.
 """
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import reprlib
 import sys
+import textwrap
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 
 from lab import config
 from lab.base import files, i18n
-from lab.exercises import catalogue, judge
-from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise, in_range, plain
+from lab.exercises import answer_cells, catalogue, trials
+from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise, in_range, letter, plain
 from lab.exercises.harness import kind, unwritten
+from lab.exercises.hints import HINTS
 from lab.exercises.tasks import TASKS
 
-NOT_STARTED = "not started yet"
+NOT_STARTED = "not started yet. If you have written it, run its cell again"
+STILL_THERE = "the line `raise NotImplementedError` is still there: delete it"
+ELSEWHERE = "checks work on the CPU; run torch.set_default_device('cpu') first"
 MARKS = "_marks"  # where the points of a notebook are kept, among its own names
+TAKEN = "_hints"  # and how many hints of each exercise were taken
 OUTCOMES = "predictions"  # the table of guesses and what came of them
+RECORD = "hints"  # the table of the hints that were taken
 
 
-def check(name: str = "") -> None:
+def check(name: str = "", trace: bool = False) -> None:
     """Try the answer that the notebook's names hold now, and print what came of it.
 
     Without a name: the points of all answers so far, and what is still open.
+    trace: print also where in the answer an error arose
     """
     scope = sys._getframe(1).f_globals
     marks = scope.setdefault(MARKS, {})
     if isinstance(name, str) and name == "":
         read = sum(e.points for e in LAB.values() if not e.by_machine)
         rest = f"A person reads texts and the experiment: {read} points."
-        i18n.tell("\n".join([*_still_open(marks), progress(marks), rest]))
-    elif not isinstance(name, str) or name not in ASKED:
-        near = difflib.get_close_matches(name, ASKED, 1) if isinstance(name, str) else []
-        meant = f" Do you mean {near[0]!r}?" if near else ""
-        i18n.tell(f"There is no exercise {_shown(name)}.{meant}")
-    else:
+        i18n.tell("\n".join([*_still_open(marks), progress(marks), rest, *_hints_taken()]))
+    elif _is_asked(name):
         try:
-            marks[name], lines = examine(name, scope, ASKED[name])
+            marks[name], lines = examine(name, scope, ASKED[name], trace)
         except Exception as error:  # an object that cannot even be looked at
             what = f"{ASKED[name].name} cannot be checked ({type(error).__name__})"
             marks[name], lines = 0, [f"{name}: {what}."]
         i18n.tell("\n".join([*lines, progress(marks, FURTHER if name in FURTHER else LAB)]))
+
+
+def _is_asked(name: Any) -> bool:
+    """Say whether there is an exercise of a name, which may be anything; if not, print so."""
+    if isinstance(name, str) and name in ASKED:
+        return True
+    near = difflib.get_close_matches(name, ASKED, 1) if isinstance(name, str) else []
+    meant = f" Do you mean {near[0]!r}?" if near else ""
+    i18n.tell(f"There is no exercise {_shown(name)}.{meant}")
+    return False
 
 
 def _shown(value: Any) -> str:
@@ -62,27 +79,31 @@ def _still_open(marks: dict[str, float | None]) -> list[str]:
     return [f"Still open: {', '.join(left)}."] if left else []
 
 
-def examine(name: str, scope: dict[str, Any], exercise: Exercise) -> tuple[float | None, list[str]]:
+def examine(
+    name: str, scope: dict[str, Any], exercise: Exercise, trace: bool = False
+) -> tuple[float | None, list[str]]:
     """Return the points of an answer (None: recorded, and marked later), and what to say of it."""
     if not exercise.name:
         return None, [f"{name}: your teacher reads it; there is nothing to check."]
     if exercise.name not in scope:
-        return 0, [f"{name}: {exercise.name} is not there. Run the cell above."]
+        return 0, [f"{name}: {_why_missing(name, scope)}."]
     answer = scope[exercise.name]
-    shown = _shown(answer)
     if exercise.kind == "code":
-        return _examine_code(name, answer, exercise)
+        return _examine_code(name, scope, exercise, trace)
     if answer is None or answer is ...:
         return 0, [f"{name}: {NOT_STARTED}."]
-    if exercise.kind == "choice" and not (isinstance(answer, str) and answer in [*exercise.key]):
-        quoted = ", ".join(f'"{letter}"' for letter in exercise.key)
-        return 0, [f"{name}: {shown} is no answer. Choose one of {quoted}."]
+    if exercise.kind == "choice":
+        answer = letter(answer)
+        if not (isinstance(answer, str) and answer in [*exercise.key]):
+            quoted = ", ".join(f'"{one}"' for one in exercise.key)
+            return 0, [f"{name}: {_shown(answer)} is no answer. Choose one of {quoted}."]
     if exercise.kind == "number" and not in_range(answer, catalogue.ANY_NUMBER):
-        return 0, [f"{name}: {shown} is no number{_without_comma(answer)}."]
+        return 0, [f"{name}: {_shown(answer)} is no number{_without_comma(answer)}."]
     if exercise.kind == "guess":
-        if not in_range(answer, exercise.key):
-            return 0, [_no_guess(name, answer)]
-        return exercise.points, [f"{name}: recorded."]
+        good, said = _look_at_guess(name, answer, scope)
+        if good:
+            return exercise.points, [f"{name}: recorded.", *said]
+        return 0, said or [f"{name}: {NOT_STARTED}."]
     return None, [f"{name}: recorded ({plain(answer)}). Your teacher will mark it."]
 
 
@@ -94,21 +115,164 @@ def _without_comma(value: Any) -> str:
     return ""
 
 
-def _examine_code(name: str, answer: Any, exercise: Exercise) -> tuple[float, list[str]]:
+# ── Code ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _examine_code(
+    name: str, scope: dict[str, Any], exercise: Exercise, trace: bool
+) -> tuple[float, list[str]]:
     """Try a student's function."""
-    if not callable(answer):
-        return 0, [f"{name}: {exercise.name} is {kind(answer)}, and should be a function."]
-    task, seed = TASKS[name], 0
-    attempts = judge.try_function(answer, task, seed)
+    function, most = scope[exercise.name], exercise.points
+    if not callable(function):
+        return 0, [f"{name}: {exercise.name} is {kind(function)}, and should be a function."]
+    if _is_elsewhere():
+        return 0, [f"{name}: {ELSEWHERE}."]
+    attempts, judgement = trials.judged(name, function)
     if any(attempt.error == unwritten(name) for attempt in attempts):
-        return 0, [f"{name}: {NOT_STARTED}."]
-    judgement = judge.judge(task, attempts, seed, exercise.name)
-    points, most = judgement.points(exercise), exercise.points
+        return 0, [f"{name}: {_why_unwritten(name, function, scope)}."]
+    points = judgement.points(exercise)
     if all(judgement.right):
         inputs = f"tried with {len(attempts)} inputs"
         return points, [f"{name}: right, {most} of {most} points ({inputs})."]
-    head = f"{name}: not yet, {points:.3g} of {most} points."
-    return points, [head, *(f"  {m}" for m in judgement.messages), f"  Hint: {exercise.hint}"]
+    said = [f"{name}: not yet, {points:.3g} of {most} points."]
+    said += [f"  {message}" for message in judgement.messages]
+    if trace:
+        place = judgement.right.index(False)
+        lines = trials.traceback(function, TASKS[name], place, scope)
+        said += [f"  {line}" for line in lines or ["No error was raised: the result differs."]]
+    return points, [*said, f'  hint("{name}") gives a hint, case("{name}") returns these inputs.']
+
+
+def _is_elsewhere() -> bool:
+    """Say whether the notebook makes its tensors on a GPU, say, where no input of a check is."""
+    return torch.get_default_device().type != "cpu"
+
+
+def _why_missing(name: str, scope: dict[str, Any]) -> str:
+    """Return in words why the name of an answer is not there."""
+    return _fault_of_cell(name, scope) or f"{ASKED[name].name} is not there. Run the cell above"
+
+
+def _why_unwritten(name: str, function: Any, scope: dict[str, Any]) -> str:
+    """Return in words why a function still raises what its stub does."""
+    if fault := _fault_of_cell(name, scope):
+        return fault
+    sources = (_last_run(name, scope), _source_of(function))
+    empty = all(answer_cells.is_empty(source, ASKED[name]) for source in sources)
+    return NOT_STARTED if empty else STILL_THERE
+
+
+def _fault_of_cell(name: str, scope: dict[str, Any]) -> str:
+    """Return in words why an answer's cell, as it was last run, has not given its name; else ""."""
+    source, wanted = _last_run(name, scope), ASKED[name].name
+    if line := answer_cells.unreadable(source):
+        return f"Python cannot read line {line} of its cell. Mend it, and run the cell again"
+    given = answer_cells.names(source)[0]
+    if given and wanted not in given:
+        (nearest,) = difflib.get_close_matches(wanted, given, 1, cutoff=0)
+        return f"its cell defines {nearest}, and the name must be {wanted}"
+    return ""
+
+
+def _last_run(name: str, scope: dict[str, Any]) -> str:
+    """Return the source of an answer's cell as it was last run in this kernel; "" if it was not."""
+    history = scope.get("_ih")  # IPython's
+    for source in reversed(history if isinstance(history, list) else []):
+        heading = answer_cells.HEADING.match(str(source))
+        if heading and heading[1] == name:
+            return str(source)
+    return ""
+
+
+def _source_of(function: Any) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):  # of what was not written in a cell
+        return ""
+
+
+# ── Help ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hint(name: str) -> None:
+    """Print the first hint to an exercise; called again, the next one."""
+    if not _is_asked(name):
+        return
+    if not (steps := HINTS.get(name, ())):
+        i18n.tell(f"{name}: there is no hint.")
+        return
+    taken = sys._getframe(1).f_globals.setdefault(TAKEN, {})
+    taken[name] = number = min(taken.get(name, 0) + 1, len(steps))
+    i18n.tell(f"{name}, hint {number} of {len(steps)}: {steps[number - 1]}")
+    if config.hints_are_recorded():
+        kept = _read(RECORD, ["id", "hints"])
+        most = max([number, *kept.loc[kept["id"] == name, "hints"]])  # also of another day
+        _keep(RECORD, name, pd.DataFrame({"id": [name], "hints": [most]}))
+
+
+def _hints_taken() -> list[str]:
+    """Return a line that names the hints that were taken; none if they are not recorded."""
+    if not config.hints_are_recorded():
+        return []
+    kept = _read(RECORD, ["id", "hints"])
+    each = [f"{name} ({number})" for name, number in zip(kept["id"], kept["hints"], strict=True)]
+    return [f"Hints taken: {', '.join(each) or 'none'}."]
+
+
+def case(name: str) -> tuple[Any, ...] | None:
+    """Return the arguments of the first call that an answer fails, of the first if it fails none.
+
+    They are made anew each time. Where an example calls a function several times, they are those of
+    its last call.
+    """
+    if not _is_asked(name):
+        return None
+    if name not in TASKS or _is_elsewhere():
+        i18n.tell(f"{name}: {ELSEWHERE if name in TASKS else 'it asks for no function'}.")
+        return None
+    function, task = sys._getframe(1).f_globals.get(ASKED[name].name), TASKS[name]
+    right = trials.judged(name, function)[1].right if callable(function) else [False]
+    place = 0 if all(right) else right.index(False)
+    label = trials.example(task, place).label
+    should = _in_short(task.solution(*trials.arguments(task, place)), numbers=4)
+    arguments = trials.arguments(task, place)
+    i18n.tell(
+        f"{name} is {'right' if all(right) else 'not right yet'}. Tried with {label}. "
+        f"case returns {_named(arguments, function)}. {ASKED[name].name} should return {should}."
+    )
+    return arguments
+
+
+def _named(arguments: tuple[Any, ...], function: Any) -> str:
+    """Return arguments in short, each with the name that a function has for it."""
+    shown = [_in_short(argument) for argument in arguments]
+    try:
+        names = [*inspect.signature(function).parameters]
+    except (TypeError, ValueError):  # it is none, or does not tell
+        names = []
+    if len(names) >= len(shown):
+        shown = [f"{name} {text}" for name, text in zip(names, shown, strict=False)]
+    return ", ".join(shown)
+
+
+def _in_short(value: Any, numbers: int = 0) -> str:
+    """Return an argument or a result as a part of a line.
+
+    numbers: how many of a tensor, or an array, are shown; else its shape
+    """
+    if isinstance(value, torch.Tensor | np.ndarray):
+        some = torch.as_tensor(value).detach().flatten().tolist()
+        more = ", ..." if len(some) > numbers else ""
+        first = ", ".join(f"{number:.4g}" for number in some[:numbers])
+        return f"{tuple(value.shape)}" + (f" [{first}{more}]" if numbers else "")
+    if isinstance(value, tuple | list) and not all(isinstance(part, int) for part in value):
+        return f"({', '.join(_in_short(part, numbers) for part in value)})"
+    if callable(value) or isinstance(value, torch.optim.Optimizer):
+        return getattr(value, "__name__", type(value).__name__)
+    return f"{value:.6g}" if isinstance(value, float) else _shown(value)
+
+
+# ── Points and predictions ──────────────────────────────────────────────────────────────────────
 
 
 def progress(marks: dict[str, float | None], group: dict[str, Exercise] = LAB) -> str:
@@ -132,15 +296,28 @@ def guess(name: str, outcome: Any = None) -> Any:
     name = f"guess-{name}"
     exercise = LAB[name]
     value = plain(scope.get(exercise.name))
-    is_guess = in_range(value, exercise.key)
+    is_guess, said = _look_at_guess(name, value, scope)
     scope.setdefault(MARKS, {})[name] = exercise.points if is_guess else 0
     if outcome is not None:
-        _keep(name, value if is_guess else None, outcome)
-    if is_guess and _is_share(value, exercise.key):
-        i18n.tell(f"{name}: {_shown(value)} is read in per cent. If a share was meant: 0.8 is 80.")
-    elif not is_guess and any(part is not None for part in _parts(value)):
-        i18n.tell(_no_guess(name, value))
+        _keep_guess(name, value if is_guess else None, outcome)
+    if said:
+        i18n.tell(*said)
     return value if is_guess else None
+
+
+def _look_at_guess(name: str, value: Any, scope: dict[str, Any]) -> tuple[bool, list[str]]:
+    """Say whether a prediction is one, and return what there is to say of it, a line or none."""
+    wanted = LAB[name].key
+    if not in_range(value, wanted):
+        empty = all(part is None or part is ... for part in _parts(value))
+        return False, [] if empty else [_no_guess(name, value)]
+    if _is_share(value, wanted):
+        share = f"{_shown(value)} is read in per cent. If a share was meant: 0.8 is 80."
+        return True, [f"{name}: {share}"]
+    review = scope.get("my_review") if wanted is str else None  # the text that is judged
+    if isinstance(review, str) and value.strip().lower() not in review.lower():
+        return True, [f"{name}: {_shown(value)} does not stand in my_review."]
+    return True, []
 
 
 def _parts(value: Any) -> list[Any]:
@@ -158,24 +335,41 @@ def _no_guess(name: str, value: Any) -> str:
     wanted, parts = LAB[name].key, ""
     if isinstance(wanted, dict):
         parts = f" for each of {', '.join(wanted)}"
+        if isinstance(value, dict) and set(value) == set(wanted):  # the first part that is wrong
+            value = next(value[p] for p, bounds in wanted.items() if not in_range(value[p], bounds))
         wanted = next(iter(wanted.values()))
     what = "a word, as text" if wanted is str else f"a number from {wanted[0]:g} to {wanted[1]:g}"
-    return f"{name}: {_shown(value)} is no prediction{_without_comma(value)}. Write {what}{parts}."
+    match value:
+        case (int(low), int(high)) if isinstance(value, tuple) and low < high:
+            why = "; one number is asked for, no range"
+        case _:
+            why = _without_comma(value)
+    return f"{name}: {_shown(value)} is no prediction{why}. Write {what}{parts}."
 
 
-def _keep(name: str, value: Any, outcome: Any) -> None:
+def _keep_guess(name: str, value: Any, outcome: Any) -> None:
     """Write a guess and its outcome into the table of predictions."""
     parts = dict(outcome) if hasattr(outcome, "items") else {"": outcome}
     guesses = value if isinstance(value, dict) else dict.fromkeys(parts, value)
     rows = [(name, part, guesses.get(part), result) for part, result in parts.items()]
     new = pd.DataFrame(rows, columns=["id", "part", "guess", "outcome"])
+    _keep(OUTCOMES, name, new)
+
+
+def _keep(table: str, name: str, new: pd.DataFrame) -> None:
+    """Write the rows of an exercise into a table, in the place of those that it had."""
+    old = _read(table, list(new))
+    others = old[old["id"] != name]
     try:
-        old = files.read_table(OUTCOMES, config.output_folder())
-    except config.LabError:
-        old = new[:0]
-    same_columns = list(old) == list(new)  # else it is of another version of the lab
-    others = old[old["id"] != name] if same_columns else new[:0]
-    try:
-        files.write_table(OUTCOMES, pd.concat([others, new]) if len(others) else new)
+        files.write_table(table, pd.concat([others, new]) if len(others) else new)
     except config.LabError as error:
         i18n.tell(f"{name}: not kept for your report. {error}")
+
+
+def _read(table: str, columns: list[str]) -> pd.DataFrame:
+    """Return a table; an empty one if there is none, or one of another version of the lab."""
+    try:
+        old = files.read_table(table, config.output_folder())
+    except config.LabError:
+        old = pd.DataFrame(columns=columns)
+    return old if list(old) == columns else pd.DataFrame(columns=columns)

@@ -65,7 +65,7 @@ RECORDED = {"run", "network", "seed", "learning_rate", "data", "code", *SIZES, *
 CHECKED = (  # what a check prints: exercise, points
     "{0}: right, {1} of {2} points (tried with {3} inputs).",
     "{0}: not yet, {1} of {2} points.",
-    "{0}: not started yet.",
+    "{0}: not started yet. If you have written it, run its cell again.",
 )
 
 
