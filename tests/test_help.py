@@ -16,10 +16,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
 
 from grading import key, marking
-from lab.exercises import answer_cells, judge, names, solutions, trials
+from lab.exercises import answer_cells, judge, solutions
 from lab.exercises import check as check_module
 from lab.exercises.catalogue import ASKED, LAB
-from lab.exercises.hints import EXAMPLES, HINTS, example_lines
+from lab.exercises.help import names, trials
+from lab.exercises.help.hints import EXAMPLES, HINTS, example_lines
 from lab.exercises.tasks import TASKS
 
 CODE = [name for name, exercise in ASKED.items() if exercise.kind == "code"]
@@ -112,6 +113,31 @@ def lost(given):
     return solutions.piece_loss(model, types.SimpleNamespace(text=None, target=None), None)
 
 
+def averaged(given):
+    first, second, *sizes = numbers(given)
+
+    class Known(nn.Linear):
+        """A model with logits of which the loss is known, where all labels are 1."""
+
+        def forward(self, loss, labels):
+            return 0 * self.weight.sum() - torch.full_like(labels, loss).expm1().log()
+
+    model, batches = Known(1, 1), []
+    for loss, size in zip((first, second), sizes, strict=True):
+        label = torch.ones(int(size))
+        batches.append(types.SimpleNamespace(text=loss, text_length=label, label=label))
+    return solutions.train_once(model, batches, torch.optim.SGD(model.parameters(), lr=0.1))
+
+
+def continued(given):
+    words, count = re.search(r"words (\[\d+\]), count (\d+)", given).groups()
+    model = types.SimpleNamespace(
+        next_word=lambda text, state: (torch.eye(9)[text[-1, 0] + 1].log(), None)
+    )
+    text = torch.tensor(ast.literal_eval(words))
+    return solutions.sample_words(model, lambda a, t: a.exp(), text, int(count))
+
+
 def opened(given):
     bias, amount = numbers(given)
     layer = nn.LSTM(1, 1)
@@ -138,7 +164,7 @@ def surprised(given):
 
 IN_WORDS = {
     "training-step": stepped, "piece-loss": lost, "open-gate": opened, "beliefs": believed,
-    "surprise-of": surprised,
+    "surprise-of": surprised, "find-bug": averaged, "sample-words": continued,
 }  # fmt: skip
 
 
@@ -398,7 +424,7 @@ def sources():
 @pytest.fixture
 def watched(notebook_kernel, sources):
     """A kernel that has run the imports, and watches."""
-    notebook_kernel.run("from lab.exercises.names import watch")
+    notebook_kernel.run("from lab.exercises.help.names import watch")
     notebook_kernel.run(f"{sources['imports']}\nwatch()")
     return notebook_kernel
 

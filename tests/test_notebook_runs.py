@@ -49,8 +49,8 @@ def test_the_progress_bar_wipes_nothing_away(tiny):
 
 
 STOPPED = """
-from lab.notebooks.session import stop_in_a_line
-stop_in_a_line()
+from lab.notebooks.session import begin
+begin()
 
 def training():
     raise KeyboardInterrupt

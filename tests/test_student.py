@@ -22,7 +22,7 @@ from lab import config
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
-from lab.exercises.hints import EXAMPLES, HINTS
+from lab.exercises.help.hints import EXAMPLES, HINTS
 from lab.exercises.tasks import TASKS
 from lab.experiments import reference
 from lab.notebooks import loader

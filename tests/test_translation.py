@@ -25,7 +25,7 @@ from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells, check, judge
 from lab.exercises.catalogue import ASKED, LAB
-from lab.exercises.hints import EXAMPLES, HINTS
+from lab.exercises.help.hints import EXAMPLES, HINTS
 from lab.exercises.tasks import TASKS
 from tools.students import report
 from tools.teachers import student_edition, translate

@@ -111,13 +111,10 @@ def plot_gap(curves: dict[str, pd.DataFrame]) -> Figure:
 # ── 2. Inside of networks ───────────────────────────────────────────────────────────────────────
 
 
-def plot_gradients(
-    kinds: dict[str, pd.DataFrame], guessed: dict[str, float] | None = None, back: int = 20
-) -> Figure:
+def plot_gradients(kinds: dict[str, pd.DataFrame]) -> Figure:
     """Plot `bands` over the distance from the end, one panel a kind, one band a network.
 
     kinds: title -> the table of `bands` with the columns network and state (h, or an LSTM's c)
-    guessed: cell -> the share `back` words before the end
     """
     width, ylabel = 3.4 + 1 / len(kinds), "gradient, relative to the last word's"
     figure, panels = style.panels(kinds, width, 3.6, ylabel, sharey=True)
@@ -129,8 +126,6 @@ def plot_gradients(
             axis.fill_between(rows["distance"], rows["low"], rows["high"], **band)
             positive = rows[rows["median"] > 0]
             axis.plot(positive["distance"], positive["median"], label=label, **look)
-        if axis is figure.axes[0]:
-            style.mark_network_guesses(axis, back, guessed)
         axis.set(xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
         axis.legend(fontsize=8, loc="lower left")
     return figure

@@ -322,16 +322,6 @@ def bands(norms: NDArray[Any]) -> pd.DataFrame:
     return pd.DataFrame({"distance": distance, "low": low, "median": median, "high": high})
 
 
-def gradient_share(table: pd.DataFrame, back: int) -> dict[str, float]:
-    """Return, by cell, what share of the last word's gradient by h_t is left `back` words before.
-
-    table: of `bands`, with the columns network and state. Of shorter texts, at the first word.
-    """
-    rows = table[(table["state"] == "h") & (table["distance"] <= back)]
-    last = rows.loc[rows.groupby("network", sort=False)["distance"].idxmax()]
-    return {name.partition("-")[0]: m for name, m in zip(last["network"], last["median"])}
-
-
 def half_life(table: pd.DataFrame, reach: int = 50, smallest: float = 1e-30) -> float:
     """Return after how many tokens the median gradient of `bands` has halved; inf if it does not.
 

@@ -99,14 +99,6 @@ def baseline_table(
     return table.rename_axis(index=None).astype(object).fillna("")
 
 
-def counting_table(counting: pd.Series, guessed: dict[str, float] | None = None) -> pd.DataFrame:
-    """Return the perplexities of unigrams and trigrams, and what was predicted of each."""
-    table = counting.round(1).to_frame()
-    if guessed is not None:
-        table["predicted"] = [guessed[name] for name in ("unigrams", "trigrams")]
-    return table
-
-
 def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
     """Return the validation loss of tuning runs, a row a network, a column a learning rate.
 

@@ -1,14 +1,12 @@
 """What the student is asked, and how an answer is judged.
 
     catalogue      every exercise, question, prediction and reading, with its points
-    hints          hints in steps, and a worked example for each function
     solutions      the lab's own answers, on which later cells stand
     harness        how a student's function is called
     tasks          inputs, right answers and known mistakes, a module a chapter
     judge          is a function right? (the grader asks it too)
-    trials         a function tried for its student: its inputs, its traceback, a word if it is slow
     check          what a student calls in the notebook: check, hint, case, guess
-    names          which of the lab's names a student's cell has overwritten
+    help           hints, failing cases, overwritten names, own functions at work
     answer_cells   answers as they stand in a notebook's file
 
 May import `lab.base` and `lab.config`.

@@ -61,8 +61,8 @@ def _choice(name: str) -> Exercise:
     return Exercise("choice", 1, 1, name, key="abcd")
 
 
-def _number(name: str, near: float = 0.0, minutes: int = 1) -> Exercise:
-    return Exercise("number", 1, minutes, name, near=near)
+def _number(name: str, points: int = 1, minutes: int = 1) -> Exercise:
+    return Exercise("number", points, minutes, name)
 
 
 def _guess(name: str, title: str, key: Any) -> Exercise:
@@ -83,28 +83,22 @@ ANY_NUMBER = (-sys.float_info.max, sys.float_info.max)  # neither nan nor infini
 LAB = {
     "about-you": Exercise("about", 0, 1, "student", title="Name and number"),
     # 2 Data
-    "split": _choice("answer_split"),
     "average-vectors": _code(2, 5, "average_vectors"),
     "guess-linear": _guess("linear", "test accuracy of the average of the vectors (%)", PERCENT),
     # 3 Three cells
     "rnn-cell": _code(3, 4, "rnn_cell"),
     "unroll": _code(3, 5, "unroll"),
-    "lstm-cell": _code(4, 8, "lstm_cell"),
-    "copy": _choice("answer_copy"),
-    "gru-cell": _code(4, 8, "gru_cell"),
-    "count-weights": _code(2, 3, "count_weights"),
+    "lstm-cell": _code(4, 13, "lstm_cell"),
+    "gru-cell": _code(4, 12, "gru_cell", home=True),
+    "weights": _number("answer_weights", points=2, minutes=3),
     # 4 A classifier
     "last-state": _code(3, 4, "last_state"),
     "binary-loss": _code(3, 5, "binary_loss"),
-    "five-classes": _number("answer_five_classes", near=0.01),
     "training-step": _code(4, 6, "training_step"),
-    "memorize": _text(2, 2, "What memorizing 32 reviews shows, and what not"),
+    "find-bug": _code(4, 8, "train_once"),
+    "choose-rate": _number("answer_choose_rate", minutes=2),
     # 5 A language model
     "perplexity": _code(2, 3, "perplexity"),
-    "guess-counting": _guess(
-        "counting", "perplexity of the models that count",
-        dict.fromkeys(("unigrams", "trigrams"), PERPLEXITY),
-    ),
     "piece-loss": _code(4, 8, "piece_loss"),
     "detach": _choice("answer_detach"),
     "guess-perplexity": _guess(
@@ -112,6 +106,7 @@ LAB = {
     ),
     "reading-language": _text(3, 5, "Perplexity: what I see"),
     "nucleus": _code(3, 8, "nucleus", home=True),
+    "sample-words": _code(3, 8, "sample_words", home=True),
     # 6 What a network remembers
     "guess-recall": _guess(
         "recall", "right answers at 200 tokens (%)", dict.fromkeys(CELLS, PERCENT)
@@ -128,26 +123,21 @@ LAB = {
     "guess-gates": _guess(
         "gates", "right answers in the end, by the start of f (%)", dict.fromkeys(GATES, PERCENT)
     ),
-    "vanish": _number("answer_vanish", near=0.9, minutes=2),
+    "chain-rule": _code(3, 7, "chain_rule"),
     "gradient-by-step": _code(4, 8, "gradient_by_step", home=True),
-    "guess-gradient": _guess(
-        "gradient", "gradient left 20 words back, before training (share)",
-        dict.fromkeys(CELLS, (0.0, 1.0)),
-    ),
     # 7 Six networks
     "guess-six": _guess(
-        "six", "test accuracy under the default recipe (%)", dict.fromkeys(NETWORKS, PERCENT)
+        "six", "test accuracy under the default recipe (%)",
+        dict.fromkeys(("RNN-256", "RNN-1024"), PERCENT),
     ),
-    "reading-accuracy": _text(3, 5, "Six networks, one recipe: what I see"),
     "confound": _choice("answer_confound"),
     "guess-rescued": _guess(
         "rescued", "test accuracy of the RNN-1024 with a learning rate of its own (%)", PERCENT
     ),
-    "reading-recipes": _text(3, 5, "Learning rates of their own: what I see"),
+    "reading-recipes": _text(4, 7, "Learning rates of their own: what I see"),
     # 8 Which differences are real?
     "mcnemar": _code(3, 7, "mcnemar"),
     "guess-same": _guess("same", "pairs of runs of one network with p below 0.05 (%)", PERCENT),
-    "supported": _choice("answer_supported"),
     "reading-differences": _text(4, 5, "Differences: what I see"),
     # 9 Your own review
     "beliefs": _code(2, 4, "beliefs"),

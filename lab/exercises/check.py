@@ -21,10 +21,11 @@ import torch
 
 from lab import config
 from lab.base import files, i18n
-from lab.exercises import answer_cells, catalogue, trials
+from lab.exercises import answer_cells, catalogue
 from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise, in_range, letter, plain
 from lab.exercises.harness import kind, unwritten
-from lab.exercises.hints import HINTS
+from lab.exercises.help import trials
+from lab.exercises.help.hints import HINTS
 from lab.exercises.tasks import TASKS
 
 NOT_STARTED = "not started yet. If you have written it, run its cell again"

@@ -39,15 +39,6 @@ def unroll(cell: Callable[..., Any], x: Tensor, state: Any, weights: Sequence[Te
     return torch.stack([new[0] if isinstance(new, tuple) else new for new in steps][1:])
 
 
-def count_weights(matrices: int, inputs: int, units: int) -> int:
-    """Return the number of weights of a layer of PyTorch with 1 (RNN), 3 (GRU) or 4 (LSTM) blocks.
-
-    inputs: length E of a word vector; units: H
-    """
-    layer = {1: nn.RNN, 3: nn.GRU, 4: nn.LSTM}[matrices](inputs, units)
-    return sum(weight.numel() for weight in layer.parameters())
-
-
 def beside(x: Tensor, other: Tensor) -> Tensor:
     """Return x on the device of another tensor; x itself if it is there.
 

@@ -13,19 +13,27 @@ from typing import Any
 from IPython import get_ipython
 
 from lab import config
+from lab.analysis import style
 from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
+from lab.exercises.help import names
 from lab.notebooks import loader
 
 HEAD = re.compile(r"(?m)^resume\(\)")  # of the cell from which one goes on
 STOPPED = "Stopped. Run the cell again; trainings that were finished before are not repeated."
 
 
-def stop_in_a_line() -> None:
-    """Let cells that the reader stops end in a sentence, and not in a page of our code."""
+def begin(notebook: str = "lab2.ipynb") -> None:
+    """Set the look of figures, and let a kernel speak to who works in it.
+
+    A cell that the reader stops ends in a sentence, and not in a page of our code. Where a name of
+    the notebook's is overwritten, that is said at once.
+    """
+    style.use_theme()
     if shell := get_ipython():
         shell.set_custom_exc((KeyboardInterrupt,), _say_stopped)
+        names.watch(notebook)
 
 
 def _say_stopped(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> None:

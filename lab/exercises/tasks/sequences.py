@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from lab.exercises import harness
 from lab.exercises.harness import Function
-from lab.exercises.solutions import average_vectors, count_weights, detached, last_state, unroll
+from lab.exercises.solutions import average_vectors, detached, last_state, unroll
 from lab.exercises.tasks.task import Example, Task, all_states, random_weights
 
 
@@ -127,29 +127,6 @@ UNROLL = Task(
     learns=("cell", "x", "state", "weights"),
     forbidden=r"^(rnn_tanh|lstm|gru)$|modules\.rnn",
     instead="call the cell in a loop",
-)  # fmt: skip
-
-
-def _count_inputs(generator: Generator) -> list[Example]:
-    e, h = torch.randint(2, 99, (2,), generator=generator).tolist()
-    sizes = ((1, 50, 256), (4, 50, 256), (3, e, h + e))
-    return [Example(f"count_weights{one}", one) for one in sizes]
-
-
-COUNT_WEIGHTS = Task(
-    _count_inputs,
-    count_weights,
-    {
-        "a count with one bias for each unit, where PyTorch has two":
-            lambda g, e, h: count_weights(g, e, h) - g * h,
-        "a count without biases": lambda g, e, h: count_weights(g, e, h) - 2 * g * h,
-        "a count in which W_hh and the biases are there only once":
-            lambda g, e, h: count_weights(1, e, h) + (g - 1) * h * e,
-        "a count with the biases of one block alone":
-            lambda g, e, h: count_weights(g, e, h) - 2 * (g - 1) * h,
-        "a count of one block alone": lambda g, e, h: count_weights(1, e, h),
-        "a count with E and H exchanged": lambda g, e, h: count_weights(g, h, e),
-    },
 )  # fmt: skip
 
 

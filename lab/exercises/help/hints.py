@@ -22,8 +22,21 @@ class Example(NamedTuple):
     how: str = ""
 
 
+HANDED_OUT = {  # code that a stub has in the place of the line that raises
+    "find-bug": """\
+    loss_sum = count = 0
+    for batch in batches:
+        length = torch.full_like(batch.text_length, len(batch.text))
+        logits = model(batch.text, length)
+        loss = F.binary_cross_entropy_with_logits(logits, batch.label)
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.item()
+        count += 1
+    return loss_sum / count""",
+}
+
 HINTS: dict[str, tuple[str, ...]] = {
-    "split": ("What would a network learn from a name?",),
     "average-vectors": (
         "Think of one review first: which rows of its column are words, and which are padding?",
         "torch.arange(T)[:, None] < text_length is a mask (T, B): True where a word stands.",
@@ -52,7 +65,6 @@ HINTS: dict[str, tuple[str, ...]] = {
         "state is a pair: h, c = state. Make the new c first, from f, the old c, i and g; then the "
         "new h from o and the new c. Return both.",
     ),
-    "copy": ("Put f = 1 and i = 0 into the sum.",),
     "gru-cell": (
         "In the line of n, r stands before a bracket. Is the word in that bracket, or the state?",
         "So keep two blocks of 3H columns apart, x @ w_ih.T + b_ih and the same of h, and cut "
@@ -60,9 +72,8 @@ HINTS: dict[str, tuple[str, ...]] = {
         "r and z are sigma of the word's part plus the state's. n is tanh of the word's part plus "
         "r times the state's. And z is the share of the old state.",
     ),
-    "count-weights": (
-        "Count one block first: which matrices does it have, and of which shapes?",
-        "A bias has H numbers, and each block has two. All blocks are of the same size.",
+    "weights": (
+        "Count one set first: which matrices does it have, and of which shapes? Then the biases.",
     ),
     "last-state": (
         "At which step is the last word of a review of length 3? Steps are counted from 0.",
@@ -77,7 +88,6 @@ HINTS: dict[str, tuple[str, ...]] = {
         "1 - sigma(a) is itself a sigma: of what?",
         "F.logsigmoid(a) is ln sigma(a), for large a too; and 1 - sigma(a) is sigma(-a).",
     ),
-    "five-classes": ("It gives each class 1/5.",),
     "training-step": (
         "What is left in the weights' .grad from the step before? What must be there before a "
         "gradient can be shortened?",
@@ -86,6 +96,13 @@ HINTS: dict[str, tuple[str, ...]] = {
         "zero_grad() and step() are the optimizer's, backward() is the loss's. Between these two "
         "stands nn.utils.clip_grad_norm_, which takes all weights and clip_norm.",
     ),
+    "find-bug": (
+        "Read the loop with one batch in mind, then with two. What is there at the second batch "
+        "that was not there at the first?",
+        "Each batch has three things: text, text_length, label. Is each used for what it is?",
+        "A mean over reviews is not a mean over batches, if the batches are of different size.",
+    ),
+    "choose-rate": ("Which run has the lowest validation loss?",),
     "perplexity": (
         "A model that gives every word p = 1/8 has perplexity 8. What makes 8 of ln(1/8)?",
         "First the mean over all words, then what undoes the logarithm. The other order is wrong.",
@@ -106,13 +123,24 @@ HINTS: dict[str, tuple[str, ...]] = {
         "Those before a word have the cumsum minus its own probability. Divide what is kept by "
         "its sum; zeros_like and scatter bring it back to the words' places.",
     ),
+    "sample-words": (
+        "What does the model need to predict the second new word that it did not have at first?",
+        "next_word wants a text (T, 1): words[:, None]. Afterwards it has read all that, and its "
+        "state says so: hand on one new word, of shape (1, 1), and the state.",
+        "torch.multinomial(probabilities, 1) draws one number, a tensor (1,); .item() gives it.",
+    ),
     "doubt": ("When was a network asked, and when not?",),
     "open-gate": (
         "Which rows of a bias (4H,) are the forget gate's? Section 3.3 says the order.",
         "The blocks of a bias stand in the order i, f, g, o, H rows each. H is layer.hidden_size.",
         "A slice of one bias is changed, rows H to 2H, with += and inside of torch.no_grad().",
     ),
-    "vanish": ("Solve (1 / sqrt 3) ** k = 1e-6 for k.",),
+    "chain-rule": (
+        "Go back from the loss: how does L change with h2? h2 with what stands in its tanh? That "
+        "with w, and with h1?",
+        "The slope of tanh is 1 - h ** 2. w stands in both steps: its gradient is a sum of two.",
+        "The way to the first step leads through w * h1, and then through the slope at h1.",
+    ),
     "gradient-by-step": (
         "PyTorch forgets the gradient of every value on the way. Of which values do you want it?",
         "Ask every state to keep its gradient: retain_grad(). Keep the state itself in a list, "
@@ -129,7 +157,6 @@ HINTS: dict[str, tuple[str, ...]] = {
         "Add these up for i = 0 to k, k included, and take it twice, but never more than 1. Make "
         "n and k Python's own with int(): 2**n is too large for NumPy's.",
     ),
-    "supported": ("Is zero inside of the interval?",),
     "beliefs": (
         "The recurrent layer returns a state after every word. So the model need read only once.",
         "Its layers want a batch: a review of T words is a column, words[:, None]. In order: "
@@ -184,7 +211,6 @@ EXAMPLES: dict[str, Example] = {
         "         b_ih=[0, 0, 0], b_hh=[0, 0, 0])",
         "[[1.4820]]", "n = tanh(1 + 0.5 * 2) = 0.9640; 0.5 * n + 0.5 * 2",
     ),
-    "count-weights": Example("count_weights(1, 2, 3)", "21", "the weights of nn.RNN(2, 3)"),
     "last-state": Example(
         "last_state(states=[[[1], [2]], [[3], [4]], [[5], [6]]], length=[3, 1])",
         "[[5.0], [2.0]]", "the first review has three words, the second one",
@@ -195,6 +221,9 @@ EXAMPLES: dict[str, Example] = {
     "training-step": Example(
         "weights [1, 1], gradient of the loss [3, 4], clip_norm 1, SGD with rate 0.5",
         "[0.7, 0.6]", "the weights afterwards; the gradient, of length 5, becomes [0.6, 0.8]",
+    ),
+    "find-bug": Example(
+        "two batches, losses 1.0 and 0.4, of 2 and 4 reviews", "0.6", "(2 * 1.0 + 4 * 0.4) / 6"
     ),
     "perplexity": Example(
         "perplexity(log_probability=[math.log(1/2), math.log(1/8)])",
@@ -208,9 +237,16 @@ EXAMPLES: dict[str, Example] = {
         "nucleus(log_probability=[math.log(0.2), math.log(0.5), math.log(0.3)], p=0.7)",
         "[0.0, 0.625, 0.375]", "0.5 / 0.8 and 0.3 / 0.8",
     ),
+    "sample-words": Example(
+        "a model whose next word is the last one plus 1; words [3], count 2", "[4, 5]",
+        "each new word is read before the next is drawn",
+    ),
     "open-gate": Example(
         "an LSTM of one unit, bias_ih_l0 [1, 2, 3, 4], amount 10", "[1.0, 12.0, 3.0, 4.0]",
         "the bias afterwards",
+    ),
+    "chain-rule": Example(
+        "chain_rule(w=1, h0=1, x1=-1, x2=0, y=1)", "-1.0", "both h are 0: -1 * (0 + 1 * 1)"
     ),
     "gradient-by-step": Example(
         "gradient_by_step(lambda x_t, h, w: w * h + x_t, x=[[[1]], [[1]], [[1]]], h=[[0]],\n"
