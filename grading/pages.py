@@ -20,7 +20,7 @@ from grading.graded import ASKED_BY_HAND, MOST, Graded, number, plain, points_of
 from lab.base import files, i18n
 from lab.config import ROOT
 from lab.exercises.catalogue import LAB
-from lab.exercises.hints import HINTS
+from lab.exercises.help.hints import HINTS
 
 Lines = list[tuple[str, str]]  # (what Markdown writes before a line, its text)
 

@@ -74,15 +74,6 @@ RIGHT = {
         "b = (h @ w_hh.T + b_hh).view(len(x), 3, -1)\ngates = (a[:, :2] + b[:, :2]).sigmoid()\n"
         "n = (a[:, 2] + gates[:, 0] * b[:, 2]).tanh()\nreturn torch.lerp(n, h, gates[:, 1])",
     ),
-    "count-weights": (
-        "w_ih, w_hh, bias = units * inputs, units**2, units\n"
-        "return blocks * (w_ih + w_hh + bias + bias)",
-        "return torch.tensor([inputs, units, 2]).sum() * units * blocks",
-        "rows = blocks * units\nreturn float(rows * inputs + rows * units + 2 * rows)",
-        "cell = nn.RNNCell(inputs, units)\nreturn blocks * sum(p.numel() for p in "
-        "cell.parameters())",
-        "return np.int64(blocks) * units * (inputs + units + 2)",
-    ),
     "last-state": (
         "index = (length - 1)[None, :, None].expand(1, -1, states.shape[2])\n"
         "return states.gather(0, index)[0]",
@@ -118,6 +109,25 @@ RIGHT = {
         ("    optimizer.zero_grad()\n    loss.backward()\n", "    weights = "
          "[*model.parameters()]\n    for w, g in zip(weights, torch.autograd.grad(loss, "
          "weights)):\n        w.grad = g\n"),
+    ),
+    "find-bug": (
+        ("optimizer.zero_grad()", "model.zero_grad()"),
+        ("loss.item() * len(batch.label)", "float(loss) * len(batch.text_length)"),
+        "losses = []\nfor b in batches:\n    optimizer.zero_grad(set_to_none=True)\n"
+        "    each = F.binary_cross_entropy_with_logits(model(b.text, b.text_length), b.label, "
+        "reduction='none')\n    each.mean().backward()\n    optimizer.step()\n"
+        "    losses.append(each.detach())\nreturn torch.cat(losses).mean().item()",
+        "losses, sizes = [], []\nfor b in batches:\n"
+        "    loss = nn.BCEWithLogitsLoss()(model(b.text, b.text_length), b.label)\n"
+        "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()\n"
+        "    losses.append(loss.item())\n    sizes.append(len(b.label))\n"
+        "return np.average(losses, weights=sizes)",
+        "pairs = []\nfor b in batches:\n    a = model(b.text, b.text_length)\n"
+        "    loss = (F.softplus(-a) * b.label + F.softplus(a) * (1 - b.label)).mean()\n"
+        "    weights = list(model.parameters())\n"
+        "    for w, g in zip(weights, torch.autograd.grad(loss, weights)):\n        w.grad = g\n"
+        "    optimizer.step()\n    pairs.append((loss.item() * len(b.label), len(b.label)))\n"
+        "return sum(l for l, _ in pairs) / sum(n for _, n in pairs)",
     ),
     "perplexity": (
         "return torch.exp(-log_probability.mean())",
@@ -156,6 +166,26 @@ RIGHT = {
         "above = (q * (q > q[:, None])).sum(1)\nkept = torch.where(above < p, q, 0)\n"
         "return kept / kept.sum()",
     ),
+    "sample-words": (
+        ("drawn.append(word.item())", "drawn += word.tolist()"),
+        "text, state, new = words.view(-1, 1), None, []\nwhile len(new) < count:\n"
+        "    ln_p, state = model.next_word(text, state)\n"
+        "    p = choose(ln_p, temperature=temperature)\n    new.append(int(p.multinomial(1)))\n"
+        "    text = torch.tensor([[new[-1]]])\nreturn new",
+        "text = words.tolist()\nfor _ in range(count):\n"
+        "    ln_p, _ = model.next_word(torch.tensor(text)[:, None])\n"
+        "    text.append(torch.multinomial(choose(ln_p, temperature), 1).item())\n"
+        "return text[-count:]",
+        "import random\nln_p, state = model.next_word(words[:, None], None)\nnew = []\n"
+        "for _ in range(count):\n    p = choose(ln_p, temperature).tolist()\n"
+        "    new += random.choices(range(len(p)), p)\n"
+        "    ln_p, state = model.next_word(torch.tensor([new[-1:]]), state)\nreturn new",
+        "state, new = None, []\nfor i in range(count):\n"
+        "    text = words if not new else torch.tensor(new[-1:])\n"
+        "    ln_p, state = model.next_word(text.unsqueeze(1), state)\n"
+        "    draw = torch.distributions.Categorical(choose(ln_p, temperature)).sample()\n"
+        "    new.append(draw.item())\nreturn new",
+    ),
     "open-gate": (
         "H = layer.hidden_size\nlayer.bias_hh_l0.data[H : 2 * H] += amount",
         "with torch.no_grad():\n    i, f, g, o = layer.bias_hh_l0.chunk(4)\n    f += amount",
@@ -164,6 +194,20 @@ RIGHT = {
         "    bias.data[H : 2 * H] += amount / 2",
         "new = layer.bias_ih_l0.detach().clone()\nnew[len(new) // 4 : len(new) // 2] += amount\n"
         "layer.bias_ih_l0 = nn.Parameter(new)",
+    ),
+    "chain-rule": (
+        "h1 = math.tanh(w * h0 + x1)\nh2 = math.tanh(w * h1 + x2)\n"
+        "return (h2 - y) * (1 - h2 * h2) * (h1 + w * (1 - h1 * h1) * h0)",
+        "h1, d1 = math.tanh(w * h0 + x1), 0.0\nd1 = (1 - h1**2) * h0\n"
+        "h2 = math.tanh(w * h1 + x2)\nd2 = (1 - h2**2) * (h1 + w * d1)\nreturn (h2 - y) * d2",
+        "a1 = w * h0 + x1\nh1 = np.tanh(a1)\na2 = w * h1 + x2\n"
+        "return (np.tanh(a2) - y) / np.cosh(a2) ** 2 * (h1 + w * h0 / np.cosh(a1) ** 2)",
+        "step = 1e-5\n\ndef loss(v):\n    h1 = math.tanh(v * h0 + x1)\n"
+        "    return (math.tanh(v * h1 + x2) - y) ** 2 / 2\n\n"
+        "return (loss(w + step) - loss(w - step)) / (2 * step)",
+        "w, h0, x1, x2, y = (torch.tensor(float(v)) for v in (w, h0, x1, x2, y))\n"
+        "h1 = torch.tanh(w * h0 + x1)\nh2 = torch.tanh(w * h1 + x2)\ne = (h2 - y) * (1 - h2**2)\n"
+        "return e * h1 + e * w * (1 - h1**2) * h0",
     ),
     "gradient-by-step": (
         ("h.sum().backward()", "h.backward(torch.ones_like(h))"),
@@ -333,17 +377,6 @@ WRONG = {
         ("", "(1 - z) * n + z * h", "z * (n + h)"),
         (COLUMNS, "h @ w_hh.T", "h @ w_hh"),
     ),
-    "count-weights": (
-        ("one bias for each unit", "2 * units", "units"),
-        ("W_hh and the biases are there only once", "blocks * (units * inputs + units * units + 2 "
-         "* units)", "blocks * units * inputs + units * units + 2 * units"),
-        ("biases of one block alone", "blocks * (units * inputs + units * units + 2 * units)",
-         "blocks * (units * inputs + units * units) + 2 * units"),
-        ("E and H exchanged", "(blocks, inputs, units)", "(blocks, units, inputs)"),
-        ("", "return {(1, 50, 256): 78848, (4, 50, 256): 315392}.get((blocks, inputs, units), "
-         "210)"),
-        ("", "blocks *", "(blocks + 1) *"),
-    ),
     "last-state": (
         ("all three lengths for every review", ", torch.arange(len(length))", ""),
         ("the first review alone", "torch.arange(len(length))", "0"),
@@ -408,6 +441,21 @@ WRONG = {
          "        for w in model.parameters():\n            w -= 0.5 * w.grad\n"),
         ("", "batch.text, batch.text_length", "batch.text"),
     ),
+    "find-bug": (
+        ("it has three errors", "loss_sum = count = 0\nfor batch in batches:\n"
+         "    length = torch.full_like(batch.text_length, len(batch.text))\n"
+         "    loss = F.binary_cross_entropy_with_logits(model(batch.text, length), batch.label)\n"
+         "    loss.backward()\n    optimizer.step()\n    loss_sum += loss.item()\n    count += 1\n"
+         "return loss_sum / count"),
+        ("gradients of earlier batches", "        optimizer.zero_grad()\n", ""),
+        ("padding is read", "batch.text, batch.text_length", "batch.text, "
+         "torch.full_like(batch.text_length, len(batch.text))"),
+        ("a mean over batches", "loss.item() * len(batch.label)\n        reviews += "
+         "len(batch.label)", "loss.item()\n        reviews += 1"),
+        ("", "        optimizer.step()\n", ""),
+        ("", "loss.item() * len(batch.label)", "loss.item()"),
+        ("", "return loss_sum / reviews", "return"),
+    ),
     "perplexity": (
         ("2 to the power of the loss", "math.exp(-log_probability.mean())",
          "2 ** -log_probability.mean()"),
@@ -461,6 +509,16 @@ WRONG = {
         ("", "- ordered < p", "- ordered >= p"),
         ("", "keep = ordered.cumsum(0) - ordered < p", "keep = ordered > 1 - p"),
     ),
+    "sample-words": (
+        ("without the state", "(word[None], state)", "(word[None])"),
+        ("without the temperature", "choose(log_probability, temperature), 1",
+         "choose(log_probability), 1"),
+        ("only the new words", "drawn = []", "drawn = words.tolist()"),
+        ("", "range(count)", "range(count + 1)"),
+        ("", "return drawn", "return ' '.join(map(str, drawn))"),
+        ("", "torch.multinomial(choose(log_probability, temperature), 1)",
+         "torch.randint(len(log_probability), (1,))"),
+    ),
     "open-gate": (
         ("must be added", "+= amount", "= amount"),
         ("no change", "layer.bias_ih_l0[", "layer.bias_ih_l0.clone()["),
@@ -472,6 +530,17 @@ WRONG = {
          "    with torch"),
         ("", "units : 2 * units", "units : units + 1"),
         ("", "layer.bias_ih_l0[", "layer.bias_ih["),
+    ),
+    "chain-rule": (
+        ("the second step alone", "second * h1 + first * h0", "second * h1"),
+        ("without the w", "second * w * (1 - h1**2)", "second * (1 - h1**2)"),
+        ("without its own slope", " * (1 - h1**2)", ""),
+        ("half of it is wanted", "(h2 - y) * (1", "2 * (h2 - y) * (1"),
+        ("by h1, not by w", "second * h1 + first * h0", "second * w"),
+        ("write the chain rule", "w = torch.tensor(w, requires_grad=True)\n"
+         "h2 = torch.tanh(w * torch.tanh(w * h0 + x1) + x2)\n((h2 - y) ** 2 / 2).backward()\n"
+         "return w.grad.item()"),
+        ("its sign is turned", "(h2 - y)", "(y - h2)"),
     ),
     "gradient-by-step": (
         ("a stacked copy", "states = []\nfor x_t in x:\n    h = cell(x_t, h, *weights)\n"

@@ -166,6 +166,11 @@ SURVIVORS = {
     "training-step": {
         "model.zero_grad()": "the optimizer has all weights of the model",
     },
+    "find-bug": {
+        "loss_sum += loss * len(batch.label)": "a tensor of one number is a number, too",
+        "model.zero_grad()": "the optimizer has all weights of the model",
+    },
+    "sample-words": {"drawn.append(word)": "a tensor of one number is a number, too"},
     "nucleus": {
         "probability = torch.softmax(log_probability / temperature, dim=-1)": ONE_AXIS,
         "keep = ordered.cumsum(-1) - ordered < p": ONE_AXIS,

@@ -316,6 +316,8 @@ def run_training(
     model = _SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
     loss = function(model, [Batch(*batch) for batch in batches], optimizer)
+    if loss is None:
+        raise Unusable(NOTHING)
     _check_learning(model.parameters(), model)
     return model.vectors.detach(), model.weight.detach(), _detached(loss)
 
@@ -327,9 +329,11 @@ class _Counter:
         self.words, self.sure = words, sure  # sure: probability of that word; the rest, of the next
 
     def next_word(self, text: Tensor, state: int | None = None) -> tuple[Tensor, int]:
-        count = (state or 0) + text.numel()
+        if text.shape[1:] != (1,):
+            raise Unusable(f"next_word is asked with {kind(text)}, expected is a text (T, 1)")
+        count = (state or 0) + len(text)
         probability = torch.zeros(self.words)
-        place = int(text.flatten()[-1]) + count
+        place = int(text[-1]) + count
         probability[place % self.words] = self.sure
         probability[(place + 1) % self.words] = 1 - self.sure
         return probability.log(), count
