@@ -555,12 +555,12 @@ def test_progress_counts_what_checks_can_give(names):
 def test_without_a_name_check_says_what_is_still_open(names):
     scope = {}
     first, bar, read = printed("check()", scope).splitlines()
-    assert read.endswith(": 32 points.")
+    assert read.endswith(": 28 points.")
     asked = [name for name, exercise in LAB.items() if exercise.by_machine]
     assert first == f"Still open: {', '.join(asked)}." and bar.endswith(" points")
-    scope.update(rnn_cell=names["rnn_cell"], answer_split="a", unroll=lambda *a: None)
-    text = printed("check('rnn-cell')\ncheck('split')\ncheck('unroll')\ncheck()", scope)
-    open_now = [name for name in asked if name not in ("rnn-cell", "split")]
+    scope.update(rnn_cell=names["rnn_cell"], answer_detach="a", unroll=lambda *a: None)
+    text = printed("check('rnn-cell')\ncheck('detach')\ncheck('unroll')\ncheck()", scope)
+    open_now = [name for name in asked if name not in ("rnn-cell", "detach")]
     assert text.splitlines()[-3] == f"Still open: {', '.join(open_now)}."
 
 
@@ -642,8 +642,7 @@ CELLS = {"RNN": 0.1, "LSTM": 0.2, "GRU": 0.3}
     ("name", "value"),
     [
         ("linear", 60.0), ("linear", 0), ("linear", 100), ("word", "good"),
-        ("gradient", CELLS), ("gradient", dict.fromkeys(CELLS, 1)),
-        ("counting", {"trigrams": 1, "unigrams": 1e6}),
+        ("recall", {"GRU": 0, "LSTM": 100, "RNN": 90}), ("perplexity", {"GRU": 1, "LSTM": 1e6, "RNN": 9}),
     ],
 )  # fmt: skip
 def test_a_guess_in_range_comes_back_and_has_its_point(name, value):
@@ -668,7 +667,7 @@ def test_a_share_where_per_cent_are_asked_is_told_and_kept():
     for name, guessed in (
         ("linear", 80),
         ("recall", {"RNN": 0, "LSTM": 0.5, "GRU": 90}),
-        ("gradient", {"RNN": 0.1, "LSTM": 0.5, "GRU": 0.2}),
+        ("perplexity", {"RNN": 1, "LSTM": 1, "GRU": 1}),
     ):
         assert "per cent" not in guess(name, guessed)[2]
 
@@ -686,10 +685,10 @@ def test_a_guess_with_a_comma_is_told():
         ("linear", True, "a number from 0 to 100"),
         ("linear", {"RNN": 5}, "a number from 0 to 100"),
         ("word", "  ", "a word, as text"),
-        ("counting", {"unigrams": 0, "trigrams": 5}, "a number from 1 to 1e+06 for each of"),
-        ("gradient", {**CELLS, "GRU": None}, "a number from 0 to 1 for each of RNN, LSTM, GRU"),
-        ("gradient", {**CELLS, "GRU": 20}, "a number from 0 to 1 for each of RNN, LSTM, GRU"),
-        ("gradient", {**CELLS, "MLP": 0.5}, "a number from 0 to 1 for each of RNN, LSTM, GRU"),
+        ("perplexity", {**CELLS, "GRU": 0}, "a number from 1 to 1e+06 for each of"),
+        ("recall", {**CELLS, "GRU": None}, "a number from 0 to 100 for each of RNN, LSTM, GRU"),
+        ("recall", {**CELLS, "GRU": 200}, "a number from 0 to 100 for each of RNN, LSTM, GRU"),
+        ("recall", {**CELLS, "MLP": 0.5}, "a number from 0 to 100 for each of RNN, LSTM, GRU"),
     ],
 )
 def test_a_guess_out_of_range_is_none_and_is_told(name, value, wanted):
@@ -721,7 +720,7 @@ def test_whatever_a_guess_is_nothing_is_raised(value, out):
 def test_guesses_and_outcomes_are_kept_once_each(out):
     for linear in (60.0, 70.0):  # run twice, with another guess
         guess("linear", linear, 79.8)
-        guess("gradient", CELLS, pd.Series({"RNN": 0.001, "LSTM": 0.5, "GRU": 0.25}))
+        guess("recall", CELLS, pd.Series({"RNN": 0.001, "LSTM": 0.5, "GRU": 0.25}))
         guess("word", "good", "awful")
         guess("rescued", None, np.float64(90.0))
         guess("rescued", 80.0, 90.0)
@@ -729,7 +728,7 @@ def test_guesses_and_outcomes_are_kept_once_each(out):
         guess("same", 3.0)  # nothing came yet
     expected = {
         ("guess-linear", "", "70.0", "79.8"),
-        *(("guess-gradient", cell, str(g), str(o))
+        *(("guess-recall", cell, str(g), str(o))
           for (cell, g), o in zip(CELLS.items(), (0.001, 0.5, 0.25), strict=True)),
         ("guess-word", "", "good", "awful"),
         ("guess-rescued", "", "", "90.0"),

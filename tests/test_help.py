@@ -205,7 +205,7 @@ def test_each_call_gives_the_next_hint_and_then_the_last_again(notebook_kernel):
         text = notebook_kernel.run('hint("gru-cell")')
         assert text == f"gru-cell, hint {number} of {len(steps)}: {step}\n"
     assert "hint 1 of" in notebook_kernel.run('hint("unroll")')
-    assert notebook_kernel.run('hint("memorize")') == "memorize: there is no hint.\n"
+    assert notebook_kernel.run('hint("traps")') == "traps: there is no hint.\n"
     assert "Do you mean 'gru-cell'?" in notebook_kernel.run('hint("gru_cell")')
     assert "no exercise 3" in notebook_kernel.run("hint(3)")
 
@@ -216,9 +216,9 @@ def test_hints_are_kept_only_if_the_teacher_says_so(notebook_kernel, tmp_path, m
     assert not [*tmp_path.iterdir()] and "Hints" not in notebook_kernel.run("check()")
     monkeypatch.setenv("LAB2_HINTS", "recorded")
     assert "Hints taken: none." in notebook_kernel.run("check()")
-    notebook_kernel.run('hint("unroll"); hint("copy")')
+    notebook_kernel.run('hint("unroll"); hint("doubt")')
     notebook_kernel.run('_hints = {}\nhint("unroll")')  # another day
-    assert "Hints taken: copy (1), unroll (2)." in notebook_kernel.run("check()")
+    assert "Hints taken: doubt (1), unroll (2)." in notebook_kernel.run("check()")
     assert len(pd.read_csv(tmp_path / "hints.csv")) == 2
 
 
@@ -260,8 +260,8 @@ def test_another_name_and_what_python_cannot_read_are_told(notebook_kernel, solv
     notebook_kernel.run(solved["rnn-cell"].replace("b_hh)\n", "b_hh\n").rstrip(")"))
     text = notebook_kernel.run('check("rnn-cell")')
     assert text.startswith("rnn-cell: Python cannot read line 4 of its cell. Mend it, and run the")
-    notebook_kernel.run('# Question split · 1 point\nanswer_splt = "b"')
-    assert "its cell defines answer_splt, and" in notebook_kernel.run('check("split")')
+    notebook_kernel.run('# Question doubt · 1 point\nanswer_dubt = "b"')
+    assert "its cell defines answer_dubt, and" in notebook_kernel.run('check("doubt")')
     notebook_kernel.run(solved["rnn-cell"])
     assert "rnn-cell: right" in notebook_kernel.run('check("rnn-cell")')
 
@@ -310,7 +310,7 @@ def test_of_several_calls_the_last_is_handed_over():
 
 
 def test_a_question_has_no_case(notebook_kernel):
-    assert notebook_kernel.run('case("copy")').startswith("copy: it asks for no function.")
+    assert notebook_kernel.run('case("doubt")').startswith("doubt: it asks for no function.")
     assert "There is no exercise" in notebook_kernel.run('case("tea")')
 
 
@@ -376,10 +376,10 @@ def test_a_notebook_that_works_on_a_gpu_is_told_what_to_do(notebook_kernel, solv
 
 @pytest.mark.parametrize("text", [" B ", "b)", "(b)", "b.", "B:", "b"])
 def test_a_letter_may_be_written_in_several_ways(notebook_kernel, text):
-    notebook_kernel.names["answer_split"] = text
-    assert notebook_kernel.run('check("split")').startswith("split: recorded (b). Your teacher")
+    notebook_kernel.names["answer_doubt"] = text
+    assert notebook_kernel.run('check("doubt")').startswith("doubt: recorded (b). Your teacher")
     right = key.Right(1, "b", "")  # and so the grader reads it
-    assert marking._mark_of_value("split", f"answer_split = {text!r}", right, None).points == 1
+    assert marking._mark_of_value("doubt", f"answer_doubt = {text!r}", right, None).points == 1
 
 
 def test_a_prediction_is_checked_before_its_result_is_there(notebook_kernel):
