@@ -1,8 +1,9 @@
 """What the exercises that ask for code are tried with: inputs, right answers, known mistakes.
 
 A task makes its inputs from a seed, calls the student's function with them, and compares what
-returns with what the lab's own version gives (`solutions.py`). Inputs and results are plain data,
-so that the call can be made in one process and the comparison in another.
+returns, its gradients too where it has some, with what the lab's own version gives
+(`solutions.py`). Inputs and results are plain data, so that the call can be made in one process and
+the comparison in another.
 
 A known mistake is the lab's version with one thing changed: a term left out, two gates exchanged.
 Where a student's function equals one of them, that can be said.

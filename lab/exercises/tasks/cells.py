@@ -109,11 +109,6 @@ RNN_CELL = _task(
 )
 
 
-def _keeps_the_output(x: Tensor, state: Any, *weights: Tensor) -> Any:
-    """An LSTM whose forget gate looks at h, where it should look at c."""
-    return CELLS["LSTM"](x, (state[0], state[0]), *weights)
-
-
 def _lstm_result(change: Callable[[Tensor, Tensor], Any]) -> Function:
     """Return an LSTM whose new h and c are changed before they are returned."""
     return lambda *arguments: change(*CELLS["LSTM"](*arguments))
@@ -153,7 +148,7 @@ LSTM_CELL = _task(
             partial(_lstm, i=_same, f=_same, o=_same),
         "the cell with tanh around its gates: these are sigma":
             partial(_lstm, i=torch.tanh, f=torch.tanh, o=torch.tanh),
-        "the cell with f * h: what f keeps is c": _keeps_the_output,
+        "the cell with f * h: what f keeps is c": _with("LSTM", state=lambda s: (s[0], s[0])),
         "the cell without what it remembers, f * c": partial(_lstm, f=torch.zeros_like),
         "the cell without what it writes, i * g": partial(_lstm, g=torch.zeros_like),
         "the cell without its output gate": partial(_lstm, o=torch.ones_like),
