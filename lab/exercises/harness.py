@@ -181,7 +181,7 @@ def _message(error: BaseException, function: Callable[..., Any]) -> str:
         if piece in text and not where:  # it arose in what came back, when gradients were asked
             return words
         if piece in text:
-            text = f"{re.split(r'[.] |: [[]| [(]or', text)[0]}. {words}"
+            text = f"{re.split(r'[.] |: [[]| [(]or', text)[0].rstrip('.')}. {words}"
     return f"{type(error).__name__}{where}: {text}"
 
 
