@@ -18,6 +18,7 @@ RIGHT = {
         "return torch.stack([vectors[text[:n, b]].mean(0) for b, n in enumerate(text_length)])",
         "inside = (torch.arange(len(text))[:, None] < text_length).float()\n"
         "return torch.einsum('tb,tbe->be', inside, vectors[text]) / text_length[:, None]",
+        "return (vectors[text] * (text != 1)[:, :, None]).sum(0) / text_length[:, None]",
         "sums = F.embedding(text, vectors).cumsum(0)\n"
         "return sums[text_length - 1, torch.arange(text.shape[1])] / text_length[:, None]",
         "outside = torch.arange(text.shape[0])[:, None] >= text_length[None]\n"

@@ -63,6 +63,10 @@ IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
     "missing, or one too many?",
     "must match the size": "Axes are matched from the last one on, and [:, None] adds one: which "
     "shapes meet here?",
+    "is out of bounds": "Places are counted from 0, so the last of n is at n - 1",
+    "should be between 0 and 1": "This loss asks for probabilities: of logits, "
+    "F.binary_cross_entropy_with_logits is",
+    "tuple": "A tuple stands where a tensor should: take it apart, as h, c = state or *weights do",
     "on the same device": "Make new tensors where the others are, with device=x.device",
 }
 LAB = Path(__file__).parents[1]  # not so behind the grader's wall, where nothing of it is
@@ -177,7 +181,7 @@ def _message(error: BaseException, function: Callable[..., Any]) -> str:
         if piece in text and not where:  # it arose in what came back, when gradients were asked
             return words
         if piece in text:
-            text = f"{re.split(r'[.:] | [(]or', text)[0]}. {words}"
+            text = f"{re.split(r'[.] |: [[]| [(]or', text)[0].rstrip('.')}. {words}"
     return f"{type(error).__name__}{where}: {text}"
 
 

@@ -148,7 +148,8 @@ def _right_numbers(task: Task, case: _Case) -> bool:
 def _alike(task: Task, case: _Case, other: Attempt, deep: bool) -> bool:
     """Say whether an attempt is as good as what a known mistake gives, be it an error."""
     if case.attempt.error or other.error:
-        return ERROR.split(case.attempt.error)[0] == ERROR.split(other.error)[0]
+        kinds = {ERROR.split(one.error)[0] for one in (case.attempt, other)}
+        return len(kinds) == 1 or kinds == {"", "OverflowError"}  # Python's, where torch has inf
     return not _fault(task, case.example, case.attempt.value, other.value, deep)
 
 
@@ -165,19 +166,25 @@ def _relation(got: Any, right: Any) -> str:
         others = {
             "its sign is turned": [-right],
             "it stands in the opposite order": [right.flip(0)] if right.ndim else [],
+            "the first is one too many": [got] if got.ndim and _same(got[1:], right) else [],
+            "the last is missing": [got] if right.ndim and _same(got, right[:-1]) else [],
             "its axes are exchanged": [right.permute(order) for order in orders][1:],
             "its shape is another": [right.view(got.shape)] if right.numel() == got.numel() else [],
         }
         for words, candidates in others.items():
             for other in candidates:
-                if got.shape == other.shape and not _difference_in_numbers(got, other):
+                if _same(got, other):
                     return words
         factor = (got * right).sum() / right.square().sum()
-        if right.numel() > 1 and factor and not _difference_in_numbers(got, factor * right):
+        if right.numel() > 1 and factor and _same(got, factor * right):
             return f"each number is {factor:.4g} times as large"
     except Exception:  # whatever came back, and is no number
         return ""
     return ""
+
+
+def _same(some: torch.Tensor, others: torch.Tensor) -> bool:
+    return not _difference_in_numbers(some, others)
 
 
 def _numbers(task: Task, value: Any) -> Any:

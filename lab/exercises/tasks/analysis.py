@@ -49,6 +49,7 @@ OPEN_GATE = Task(
     open_gate,
     {
         "an amount added to the input gates, i": partial(_opens, [0]),
+        "an amount added to the proposal, g": partial(_opens, [2]),
         "an amount added to the output gates, o": partial(_opens, [3]),
         "an amount added to all four blocks": partial(_opens, [0, 1, 2, 3]),
         "an amount added twice: to both biases": partial(_opens, [1, 1]),
@@ -183,6 +184,11 @@ def _tail(count: Function, first: Any, second: Any) -> float:
     return count(int(only_first), int(only_second), len(first))
 
 
+def _chi_square(less: int, first: Any, second: Any) -> float:
+    a, b = (first & ~second).sum(), (second & ~first).sum()
+    return stats.chi2.sf((abs(a - b) - less) ** 2 / np.float64(a + b), 1)
+
+
 MCNEMAR = Task(
     _mcnemar_inputs,
     mcnemar,
@@ -192,6 +198,12 @@ MCNEMAR = Task(
         "the mid-p: here the probability of k itself counts in full": partial(
             _tail, lambda a, b, _: 2 * _below(min(a, b), a + b) - stats.binom.pmf(a, a + b, 0.5)
         ),
+        "the p of k or more: k or fewer is meant, and k is the smaller of two":
+            partial(_tail, lambda a, b, _: 2 * _below(max(a, b), a + b)),
+        "the p of k alone: fewer than k count as well":
+            partial(_tail, lambda a, b, _: stats.binom.pmf(a, a + b, 0.5)),
+        "the p of an approximation by chi-square": partial(_chi_square, 0),
+        "the p of an approximation by chi-square, with its correction": partial(_chi_square, 1),
         "a p that can be above 1":
             partial(_tail, lambda a, b, _: 2 * _below(min(a, b), a + b)),
         "the p of fewer than k: k itself belongs to the sum":

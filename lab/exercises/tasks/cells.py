@@ -104,9 +104,13 @@ RNN_CELL = _task(
         "the cell with sigma instead of tanh": _plain(torch.sigmoid),
         "the cell with h @ w_hh, where w_hh must be transposed": _with("RNN", w_hh=lambda w: w.T),
         "a sum of two tanh: it takes one tanh, around the whole sum": _squashed_apart,
-        "the cell without the word, W_ih x": _with("RNN", w_ih=torch.zeros_like),
+        "the cell with tanh around the word's part alone":
+            lambda x, h, w_ih, w_hh, b_ih, b_hh:
+                F.linear(x, w_ih, b_ih).tanh() + F.linear(h, w_hh, b_hh),
+        "the cell with its biases outside of tanh":
+            lambda x, h, w_ih, w_hh, *b: (x @ w_ih.T + h @ w_hh.T).tanh() + sum(b),
     },
-)
+)  # fmt: skip
 
 
 def _lstm_result(change: Callable[[Tensor, Tensor], Any]) -> Function:
@@ -149,6 +153,9 @@ LSTM_CELL = _task(
         "the cell with tanh around its gates: these are sigma":
             partial(_lstm, i=torch.tanh, f=torch.tanh, o=torch.tanh),
         "the cell with f * h: what f keeps is c": _with("LSTM", state=lambda s: (s[0], s[0])),
+        "the cell whose gates look at c: it is h": _with("LSTM", state=lambda s: (s[1], s[1])),
+        "the cell with sigma and tanh around g: tanh alone":
+            partial(_lstm, g=lambda a: a.sigmoid().tanh()),
         "the cell without what it remembers, f * c": partial(_lstm, f=torch.zeros_like),
         "the cell without what it writes, i * g": partial(_lstm, g=torch.zeros_like),
         "the cell without its output gate": partial(_lstm, o=torch.ones_like),
@@ -203,6 +210,8 @@ GRU_CELL = _task(
             partial(_gru, proposal=lambda r, z, word, of, h: r * (word + of(h))),
         "the cell with r around the word's part alone: it meets the state's":
             partial(_gru, proposal=lambda r, z, word, of, h: r * word + of(h)),
+        "the cell with r * h in n: it is r * (W_hn h + b_hn)":
+            partial(_gru, proposal=lambda r, z, word, of, h: word + r * h),
         "the cell with b_hn outside of r: r meets W_hn h + b_hn":
             partial(_gru, proposal=lambda r, z, word, of, h: word + of(0 * h).lerp(of(h), r)),
         "the cell without its reset gate":

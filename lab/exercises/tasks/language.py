@@ -155,6 +155,8 @@ NUCLEUS = Task(
         "a nucleus of the unlikeliest words: sort from the likeliest down": _from_below,
         "a nucleus of the softmax of p, not of ln p": lambda a, t, p: nucleus(a.exp(), t, p),
         "a nucleus without temperature": lambda a, t, p: nucleus(a, 1.0, p),
+        "a nucleus of p divided by the temperature: that is for ln p":
+            lambda a, t, p: _kept(a.exp() / t, p),
         "a nucleus of ln p times the temperature: it is divided by it":
             lambda a, t, p: nucleus(a * t**2, t, p),
         "all words: none is forgotten": lambda a, t, p: (a / t).softmax(0),

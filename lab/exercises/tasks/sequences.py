@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ def _average_inputs(generator: Generator) -> list[Example]:
     short = text.clone()
     short[2:, 1] = short[4:, 2] = 1
     short[1, 0] = 0
-    other = torch.randint(0, 9, (7, 2), generator=generator)
+    other = torch.randint(2, 9, (7, 2), generator=generator)
     other[1:, 0] = 1
     label = "lengths 5, 2, 4, filled with <pad>, one word <unk>"
     return [
@@ -39,9 +40,10 @@ def _average_of_known(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
     return (F.embedding(text, vectors) * known).sum(0) / known.sum(0)
 
 
-def _average_of_beginning(text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
+def _average_of_beginning(less: int, text: Tensor, length: Tensor, vectors: Tensor) -> Tensor:
+    """The sum without the last word, divided by the length, or by one less."""
     inside = torch.arange(len(text))[:, None] < length - 1  # (T, B)
-    return (F.embedding(text, vectors) * inside[:, :, None]).sum(0) / length[:, None]
+    return (F.embedding(text, vectors) * inside[:, :, None]).sum(0) / (length - less)[:, None]
 
 
 AVERAGE_VECTORS = Task(
@@ -56,7 +58,11 @@ AVERAGE_VECTORS = Task(
             lambda t, n, v: average_vectors(t, n, v) * n[:, None] / len(t),
         "the sum with the padding, divided by the length":
             lambda t, n, v: _average_of_block(t, n, v) * len(t) / n[:, None],
-        "the mean without each review's last word": _average_of_beginning,
+        "the mean without each review's last word": partial(_average_of_beginning, 0),
+        "the mean of the words before the last one": partial(_average_of_beginning, 1),
+        "the mean along a row: a review is a column of text": lambda t, n, v: torch.stack(
+            [v[t[b, :length]].mean(0) for b, length in enumerate(n)]
+        ),
     },
     harness.learn,
     learns=("text", "text_length", "vectors"),
@@ -156,7 +162,7 @@ LAST_STATE = Task(
         "the first state": lambda s, n: s[0],
         "all three lengths for every review: (B, B, H)": lambda s, n: s[n - 1],
         "the mean of the states": lambda s, n: s.mean(0),
-        "the largest of the states": lambda s, n: s.amax(0),
+        "the sum of all states, divided by the length": lambda s, n: s.sum(0) / n[:, None],
     },
     harness.learn,
     learns=("states", "length"),

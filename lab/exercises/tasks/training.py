@@ -56,6 +56,8 @@ BINARY_LOSS = Task(
         "1 - ln sigma(a) in the second term: wanted is ln(1 - sigma(a))":
             lambda a, y: (y * F.softplus(-a) - (1 - y) * (1 + F.softplus(-a))).mean(),
         "the squared error of sigma(a)": lambda a, y: (y - a.sigmoid()).square().mean(),
+        "ln of the logits: ln of their sigma is wanted":
+            lambda a, y: -(y * a.log() + (1 - y) * (1 - a).log()).mean(),
         "the loss with its labels exchanged": lambda a, y: binary_loss(a, 1 - y),
     },
     harness.run_loss,
@@ -126,6 +128,8 @@ TRAINING_STEP = Task(
             partial(_descends, lambda a, y: binary_loss(a.sigmoid(), y)),
         "a step down the sum of the losses, not their mean":
             partial(_descends, lambda a, y: binary_loss(a, y) * len(a)),
+        "a step down the squared error of sigma(logits)":
+            partial(_descends, lambda a, y: F.mse_loss(a.sigmoid(), y)),
         "a step that takes good reviews for bad ones":
             partial(_descends, lambda a, y: binary_loss(a, 1 - y)),
         "the right step, with loss and logits exchanged": lambda *a: training_step(*a)[::-1],
