@@ -453,8 +453,12 @@ WRONG = {
          "torch.full_like(batch.text_length, len(batch.text))"),
         ("a mean over batches", "loss.item() * len(batch.label)\n        reviews += "
          "len(batch.label)", "loss.item()\n        reviews += 1"),
-        ("", "        optimizer.step()\n", ""),
-        ("", "loss.item() * len(batch.label)", "loss.item()"),
+        ("without step", "        optimizer.step()\n", ""),
+        ("emptied before it", "        loss.backward()\n", "        loss.backward()\n"
+         "        optimizer.zero_grad()\n"),
+        ("has each batch once", "loss.item() * len(batch.label)", "loss.item()"),
+        ("it was to have none", "        optimizer.step()\n",
+         "        nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n        optimizer.step()\n"),
         ("", "return loss_sum / reviews", "return"),
     ),
     "perplexity": (
@@ -515,6 +519,12 @@ WRONG = {
         ("without the temperature", "choose(log_probability, temperature), 1",
          "choose(log_probability), 1"),
         ("only the new words", "drawn = []", "drawn = words.tolist()"),
+        ("the likeliest word each time", "torch.multinomial(choose(log_probability, temperature), "
+         "1)", "choose(log_probability, temperature).argmax()[None]"),
+        ("draw from what choose returns", "choose(log_probability, temperature)",
+         "torch.softmax(log_probability / temperature, 0)"),
+        ("", "torch.multinomial(choose(log_probability, temperature), 1)",
+         "log_probability.argmax()[None]"),
         ("", "range(count)", "range(count + 1)"),
         ("", "return drawn", "return ' '.join(map(str, drawn))"),
         ("", "torch.multinomial(choose(log_probability, temperature), 1)",
@@ -523,7 +533,7 @@ WRONG = {
     "open-gate": (
         ("must be added", "+= amount", "= amount"),
         ("no change", "layer.bias_ih_l0[", "layer.bias_ih_l0.clone()["),
-        ("all four blocks", "[units : 2 * units] +=", ".data +="),
+        ("all four gates", "[units : 2 * units] +=", ".data +="),
         ("to both biases", "+= amount", "+= amount\n        layer.bias_hh_l0[units : 2 * units] "
          "+= amount"),
         ("inside of torch.no_grad()", "with torch.no_grad():", "if True:"),

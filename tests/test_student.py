@@ -520,7 +520,7 @@ def test_an_answer_that_stands_twice_is_told(tmp_path):
     place = answer_cells.find(notebook["cells"])["copy"][0].place
     notebook["cells"].append(notebook["cells"][place])
     (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    text = my_report.overview(my_report.Work(tmp_path / NOTEBOOK), pd.DataFrame())
+    text = my_report.overview(my_report.Work(tmp_path / NOTEBOOK), pd.DataFrame(), tmp_path)
     assert text.endswith("* Written in more than one cell, of which the last counts: copy")
 
 
@@ -542,6 +542,24 @@ def test_what_the_language_models_wrote_is_quoted(tmp_path):
     (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     quoted = "> GRU: this \\*film\\* is\n\n> LSTM: \\# great \\<br\\>"
     assert my_report.written(my_report.Work(tmp_path / NOTEBOOK)) == quoted
+
+
+def test_hints_are_told_where_they_are_recorded(tmp_path, edition):
+    work = my_report.Work(folder_with(edition, tmp_path / "student"))
+    assert "Hints" not in my_report.overview(work, pd.DataFrame(), tmp_path)
+    (tmp_path / "hints.csv").write_text("id,hints\nunroll,2\ngru-cell,1\n")
+    told = my_report.overview(work, pd.DataFrame(), tmp_path)
+    assert "* Hints taken: unroll (2), gru-cell (1)." in told.splitlines()
+
+
+def test_figures_and_tables_of_the_report_are_those_of_the_lab():
+    code = "\n".join(
+        answer_cells.source_of(cell) for cell in answer_cells.read(ROOT / NOTEBOOK)["cells"]
+    )
+    assert {*my_report.FIGURES, *my_report.TABLES} <= set(LAB)
+    for figure in [name for figures in my_report.FIGURES.values() for name in figures]:
+        assert re.search(rf'"{figure}"\s*\)', code), figure
+    assert all(table in code for table in my_report.TABLES.values())
 
 
 def test_the_runs_of_an_experiment_stand_beside_it(tmp_path):

@@ -75,7 +75,6 @@ def _text(points: int, minutes: int, title: str, home: bool = False) -> Exercise
 
 PERCENT = (0.0, 100.0)
 CELLS = ("RNN", "LSTM", "GRU")
-NETWORKS = ("RNN-256", "RNN-256 x 2", "RNN-512", "RNN-1024", "LSTM-256", "GRU-256")
 GATES = ("0.50", "0.73", "0.95")
 PERPLEXITY = (1.0, 1e6)
 ANY_NUMBER = (-sys.float_info.max, sys.float_info.max)  # neither nan nor infinite

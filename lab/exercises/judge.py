@@ -21,6 +21,9 @@ from lab.exercises.tasks.task import Example, Task
 
 STOPPED = "it had not come to an end when you stopped it; is there a loop without end?"
 CUT = "detach, no_grad, .data, .item() or torch.tensor cut it off"
+ANOTHER = (
+    "is a part of it cut off (by detach, no_grad, .data or .item()), or does it go back too far?"
+)
 BOTH = "torch.where computes both sides, and 0 times infinity is nan"
 NOT_FINITE = "what came back is not finite (nan or inf)"
 LABS_OWN = re.compile(r"lab\.(?:analysis|exercises\.solutions|models|notebooks)\.(?:\w+\.)*(\w+)$")
@@ -128,7 +131,7 @@ def _remark(task: Task, cases: list[_Case], seed: int) -> str:
         if all(_alike(task, case, other, deep) for case, other in zip(cases, others, strict=True)):
             return f"What comes back equals {label}"
     wrong = [case for case in cases if case.fault]
-    if all(case.example.trap for case in wrong):
+    if all(case.example.trap and not _right_numbers(task, case) for case in wrong):
         return wrong[0].example.trap
     if any(_right_numbers(task, case) or case.attempt.error for case in wrong):
         return ""
@@ -217,7 +220,7 @@ def _fault_of_gradients(task: Task, example: Example, got: Any, right: Any) -> s
         if fault := difference(one, other):
             if fault == NOT_FINITE:
                 return f"the numbers are right, but the gradient for {name} is nan or inf: {BOTH}"
-            return f"the numbers are right, but of the gradient for {name} a part is lost: {CUT}"
+            return f"the numbers are right, but the gradient for {name} is another: {ANOTHER}"
     return ""
 
 

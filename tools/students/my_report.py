@@ -35,18 +35,18 @@ from tools.students import report
 FIGURES = {  # which figures a text reads: name of the file -> caption
     "reading-language": {"language": "Perplexity of three language models."},
     "reading-recall": {"recall": "Recall of the first token."},
-    "reading-accuracy": {
+    "reading-recipes": {
         "accuracy": "Accuracy of six networks, one recipe.",
         "loss": "Loss of the same runs.",
+        "recipes": "Test accuracy under both recipes.",
     },
-    "reading-recipes": {"recipes": "Test accuracy under both recipes."},
     "reading-differences": {
         "seeds": "Test accuracy of each seed.",
         "differences": "Differences of pairs, with 95 % intervals.",
     },
     "traps": {"my_review": "What the networks believe after each word of my review."},
 }
-TABLES = {"reading-accuracy": "tables.comparison_table(", "traps": "beliefs_of"}  # in which cell
+TABLES = {"reading-recipes": "tables.comparison_table(", "traps": "beliefs_of"}  # in which cell
 LISTS = {  # tables of runs, as the notebook names them -> what they are called here
     "language": "language model",
     "default": "default recipe",
@@ -54,7 +54,7 @@ LISTS = {  # tables of runs, as the notebook names them -> what they are called 
     "seeds": "own learning rate",
 }
 EXPERIMENT = "my experiment"  # any other table of runs
-WRITE = r"\bwrite\("  # what lets a language model write, in a cell's code
+WRITE = r"\bmine\.sample_words\("  # what lets a language model write, in a cell's code
 MARKS = re.compile(r"[\\`*_{}\[\]<>#|$^~@!&-]")  # what Markdown reads as more than a letter
 MOST, LONGEST = 12, 600  # of texts that were written; letters of one
 RECIPES = ("default recipe", "own learning rate")
@@ -172,7 +172,7 @@ def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
     runs = all_runs(folder)
     parts = [
         heading(1, "Recurrent networks: my report"),
-        new_markdown_cell(overview(work, runs)),
+        new_markdown_cell(overview(work, runs, folder)),
         heading(2, "Predictions, and what came of them"),
         new_markdown_cell(predictions(work, folder)),
         heading(2, "What I see"),
@@ -208,7 +208,7 @@ def shown(work: Work, name: str, caption: str) -> nbformat.NotebookNode:
     return new_code_cell(f"#| fig-cap: {i18n.say(caption)}\n", outputs=pictures[:1])
 
 
-def overview(work: Work, runs: pd.DataFrame) -> str:
+def overview(work: Work, runs: pd.DataFrame, folder: Path) -> str:
     """Return what page one says: the profile, the points told by checks, what is empty."""
     checked = work.checked()
     code = {name: exercise for name, exercise in LAB.items() if exercise.kind == "code"}
@@ -227,6 +227,10 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
     if less:
         lines.append(f"Not yet right: {', '.join(less)}")
     lines.append(f"Still empty: {', '.join(work.missing) or 'nothing'}")
+    hints = kept("hints", ["id", "hints"], folder)  # there only where they are recorded
+    if len(hints):
+        each = ", ".join(f"{name} ({number})" for name, number in hints.to_numpy())
+        lines.append(f"Hints taken: {each}.")
     if work.twice:
         twice = ", ".join(work.twice)
         lines.append(f"Written in more than one cell, of which the last counts: {twice}")
@@ -236,11 +240,7 @@ def overview(work: Work, runs: pd.DataFrame) -> str:
 
 def predictions(work: Work, folder: Path) -> str:
     """Return a table of predictions and outcomes."""
-    columns = ["id", "part", "outcome"]
-    try:
-        table = files.read_table("predictions", folder)[columns].fillna({"part": ""})
-    except (LabError, KeyError):  # none, or of another version of the lab
-        table = pd.DataFrame(columns=columns)
+    table = kept("predictions", ["id", "part", "outcome"], folder).fillna({"part": ""})
     rows = [row("", "predicted", "came out"), "|---|---|---|"]
     for name, exercise in LAB.items():
         if exercise.kind != "guess":
@@ -254,6 +254,14 @@ def predictions(work: Work, folder: Path) -> str:
             values = (_short(values.get(part)) for values in (parts, outcome))
             rows.append(f"| {label} | {' | '.join(values)} |")
     return "\n".join(rows)
+
+
+def kept(name: str, columns: list[str], folder: Path) -> pd.DataFrame:
+    """Return a table that the notebook keeps; an empty one if it is not there, or another's."""
+    try:
+        return files.read_table(name, folder)[columns]
+    except (LabError, KeyError):
+        return pd.DataFrame(columns=columns)
 
 
 def row(*cells: Any) -> str:

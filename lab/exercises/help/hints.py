@@ -67,7 +67,7 @@ HINTS: dict[str, tuple[str, ...]] = {
     ),
     "gru-cell": (
         "In the line of n, r stands before a bracket. Is the word in that bracket, or the state?",
-        "So keep two blocks of 3H columns apart, x @ w_ih.T + b_ih and the same of h, and cut "
+        "So keep two sums of 3H columns apart, x @ w_ih.T + b_ih and the same of h, and cut "
         "each with chunk(3, dim=1).",
         "r and z are sigma of the word's part plus the state's. n is tanh of the word's part plus "
         "r times the state's. And z is the share of the old state.",
@@ -132,7 +132,7 @@ HINTS: dict[str, tuple[str, ...]] = {
     "doubt": ("When was a network asked, and when not?",),
     "open-gate": (
         "Which rows of a bias (4H,) are the forget gate's? Section 3.3 says the order.",
-        "The blocks of a bias stand in the order i, f, g, o, H rows each. H is layer.hidden_size.",
+        "The gates of a bias stand in the order i, f, g, o, H rows each. H is layer.hidden_size.",
         "A slice of one bias is changed, rows H to 2H, with += and inside of torch.no_grad().",
     ),
     "chain-rule": (

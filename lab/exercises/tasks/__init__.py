@@ -11,7 +11,7 @@ Where a student's function equals one of them, that can be said.
     task        what a task consists of
     cells       the three cells
     sequences   averages, unrolling, the last state
-    training    loss, update, mean over reviews
+    training    loss, update, a loop with errors
     language    perplexity, the loss of a piece, the nucleus
     analysis    gates, gradients, McNemar's test, beliefs
     electives   the further notebooks

@@ -51,7 +51,7 @@ OPEN_GATE = Task(
         "an amount added to the input gates, i": partial(_opens, [0]),
         "an amount added to the proposal, g": partial(_opens, [2]),
         "an amount added to the output gates, o": partial(_opens, [3]),
-        "an amount added to all four blocks": partial(_opens, [0, 1, 2, 3]),
+        "an amount added to all four gates": partial(_opens, [0, 1, 2, 3]),
         "an amount added twice: to both biases": partial(_opens, [1, 1]),
         "a bias that is set to the amount: it must be added": _sets,
         "no change: is it done in place, and is H layer.hidden_size?": partial(_opens, []),

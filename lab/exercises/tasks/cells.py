@@ -57,7 +57,7 @@ def _with_blocks(cell: str, change: Callable[..., tuple[Tensor, ...]]) -> Functi
 def _in_other_orders(cell: str, right: str, *but: str) -> dict[str, Function]:
     """Return cells whose blocks are taken apart in the wrong order; but: not in these."""
     return {
-        f"the cell with its blocks in the order {', '.join(order)}: it is {', '.join(right)}":
+        f"the cell with its gates in the order {', '.join(order)}: it is {', '.join(right)}":
             _with_blocks(cell, lambda *b, order=order: tuple(b[order.index(n)] for n in right))
         for order in itertools.permutations(right) if "".join(order) not in (right, *but)
     }  # fmt: skip

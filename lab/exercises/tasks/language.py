@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from lab.exercises import harness
@@ -175,7 +176,15 @@ def _sampling_inputs(generator: Generator) -> list[Example]:
         Example("one word to go on from", (7, 1.0, texts[0], 6, 1.0)),
         Example("a text of four words", (11, 1.0, texts[1], 9, 1.0)),
         Example("a temperature of 0.05: the likelier of two words", (11, 0.6, texts[1], 12, 0.05)),
-    ]
+        Example("200 words, each of two that are as likely: the share of the second, to a half",
+            (7, 0.5, texts[0], 200, 1.0)),
+    ]  # fmt: skip
+
+
+def _likeliest(log_probability: Tensor, temperature: float) -> Tensor:
+    """A choice that leaves nothing to chance."""
+    kept = harness.choose(log_probability, temperature)
+    return F.one_hot(kept.argmax(), len(kept)).float()
 
 
 class _Forgetful:
@@ -197,6 +206,11 @@ SAMPLE_WORDS = Task(
         "words drawn without the temperature: hand it on to choose":
             lambda model, choose, words, count, temperature:
                 sample_words(model, choose, words, count),
+        "the likeliest word each time: draw one, with torch.multinomial":
+            lambda model, choose, *rest: sample_words(model, _likeliest, *rest),
+        "words drawn from ln p itself: draw from what choose returns":
+            lambda model, choose, *rest:
+                sample_words(model, lambda a, t=1.0: (a / t).softmax(0), *rest),
         "the text and what follows it: only the new words are wanted":
             lambda model, choose, words, *rest:
                 [*words.tolist(), *sample_words(model, choose, words, *rest)],

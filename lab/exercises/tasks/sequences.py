@@ -1,4 +1,4 @@
-"""Averages of word vectors, unrolling, counting weights, the last state."""
+"""Averages of word vectors, unrolling, the last state."""
 
 from __future__ import annotations
 

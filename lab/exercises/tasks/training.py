@@ -1,4 +1,4 @@
-"""Loss, update, mean over reviews."""
+"""Loss, update, a loop with errors."""
 
 from __future__ import annotations
 
@@ -151,43 +151,49 @@ def _bug_inputs(generator: Generator) -> list[Example]:
     ]
 
 
-def _planted(padding: bool, kept: bool, batch_mean: bool) -> Function:
-    """Return the loop of the exercise with some of its three errors."""
-
-    def train_once(model: nn.Module, batches: Any, optimizer: Any) -> float:
-        losses, sizes = [], []
-        for batch in batches:
-            length = batch.text_length
-            length = torch.full_like(length, len(batch.text)) if padding else length
-            loss = binary_loss(model(batch.text, length), batch.label)
-            if not kept:
-                optimizer.zero_grad()
-            loss.backward()
+def _loop(model: nn.Module, batches: Any, optimizer: Any, *errors: str) -> float:
+    """The loop of the exercise with some errors; "sum": a batch's mean loss is counted once."""
+    losses, sizes = [], []
+    for batch in batches:
+        length = batch.text_length
+        length = torch.full_like(length, len(batch.text)) if "padding" in errors else length
+        loss = binary_loss(model(batch.text, length), batch.label)
+        if "kept" not in errors:
+            optimizer.zero_grad()
+        loss.backward()
+        if "clipping" in errors:
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if "no step" not in errors:
             optimizer.step()
-            losses.append(loss.item())
-            sizes.append(1 if batch_mean else len(batch.label))
-        return sum(a * b for a, b in zip(losses, sizes, strict=True)) / sum(sizes)
+        losses.append(loss.item())
+        sizes.append(1 if "mean" in errors else len(batch.label))
+    weights = [1] * len(sizes) if "sum" in errors else sizes
+    return sum(a * b for a, b in zip(losses, weights, strict=True)) / sum(sizes)
 
-    return train_once
+
+def _with(*errors: str) -> Function:
+    return lambda model, batches, optimizer: _loop(model, batches, optimizer, *errors)
 
 
 FIND_BUG = Task(
     _bug_inputs,
     train_once,
     {
-        "the loop as it was handed out: it has three errors": _planted(True, True, True),
+        "the loop as it was handed out: it has three errors": _with("padding", "kept", "mean"),
         "a loop with two of the three errors: look at what a batch leaves behind for the next one, "
-        "and at what is divided by what": _planted(False, True, True),
+        "and at what is divided by what": _with("kept", "mean"),
         "a loop with two of the three errors: look at what the model is told of padding, and at "
-        "what is divided by what": _planted(True, False, True),
+        "what is divided by what": _with("padding", "mean"),
         "a loop with two of the three errors: look at what the model is told of padding, and at "
-        "what a batch leaves behind for the next one": _planted(True, True, False),
-        "a loop with one error left: padding is read as if it were words":
-            _planted(True, False, False),
+        "what a batch leaves behind for the next one": _with("padding", "kept"),
+        "a loop with one error left: padding is read as if it were words": _with("padding"),
         "a loop with one error left: the gradients of earlier batches are still there":
-            _planted(False, True, False),
+            _with("kept"),
         "a loop with one error left: a mean over batches, of which the last may be small":
-            _planted(False, False, True),
+            _with("mean"),
+        "a loop whose sum has each batch once, and is divided by all reviews": _with("sum"),
+        "a loop without step, or with the gradient emptied before it": _with("no step"),
+        "a loop with clipping: it was to have none": _with("clipping"),
     },
     harness.run_training,
     parts=("the vectors afterwards", "the weights afterwards", "the mean loss"),
