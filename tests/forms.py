@@ -369,7 +369,7 @@ WRONG = {
         ("b_hn outside of r", "n_x + r * n_h", "n_x + r * (n_h - b_hh.chunk(3)[2]) + "
          "b_hh.chunk(3)[2]"),
         ("without sigma around z", "torch.sigmoid(z_x + z_h)", "z_x + z_h"),
-        ("of the gradient for h a part is lost", "z * h", "z * h.detach()"),
+        ("the gradient for h is another", "z * h", "z * h.detach()"),
         (CUT, "    return (1 - z) * n + z * h", "    return ((1 - z) * n + z * h).detach()"),
         ("torch's gru_cell", "return torch._C._VariableFunctions.gru_cell(x, h, w_ih, w_hh, "
          "b_ih, b_hh)"),
@@ -521,8 +521,8 @@ WRONG = {
         ("only the new words", "drawn = []", "drawn = words.tolist()"),
         ("the likeliest word each time", "torch.multinomial(choose(log_probability, temperature), "
          "1)", "choose(log_probability, temperature).argmax()[None]"),
-        ("draw from what choose returns", "choose(log_probability, temperature)",
-         "torch.softmax(log_probability / temperature, 0)"),
+        ("draw from what choose returns", "torch.multinomial(choose(log_probability, temperature), "
+         "1)", "torch.multinomial(torch.softmax(log_probability / temperature, 0), 1)"),
         ("", "torch.multinomial(choose(log_probability, temperature), 1)",
          "log_probability.argmax()[None]"),
         ("", "range(count)", "range(count + 1)"),

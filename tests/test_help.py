@@ -226,7 +226,7 @@ def test_hints_are_kept_only_if_the_teacher_says_so(notebook_kernel, tmp_path, m
 
 
 def body(solved, name):
-    return "\n".join(solved[name].splitlines()[3:])
+    return solved[name].split('"""', 2)[2].lstrip("\n")
 
 
 @pytest.mark.parametrize("name", ["rnn-cell", "perplexity", "average-vectors"])
