@@ -14,7 +14,7 @@ from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB, empty_guess, heading
 from tools.students import migrate, my_report
 
-HEADING = "**Answer memorize · 2 points · 2 minutes**"
+HEADING = "**Answer traps · 2 points · 3 minutes**"
 QUESTION = "*What does it show? (Two sentences.)*"
 ITALICS = "*Is it learnt? No: it is known by heart.*"
 
@@ -61,7 +61,7 @@ def run(source):
 def test_a_text_is_all_that_stands_below_heading_and_question(cell, text):
     assert answer_cells.text_of(cell) == text
     assert answer_cells.text_of(cell, QUESTION) == text
-    assert answer_cells.is_empty(cell, LAB["memorize"]) == (not text)
+    assert answer_cells.is_empty(cell, LAB["traps"]) == (not text)
 
 
 def test_where_the_question_is_known_nothing_else_is_taken_for_it():
@@ -103,7 +103,7 @@ WRITTEN = {
         "guess_six = {}\nguess_six.update(GRU=70)",
         "guess_six = {}\nfor name in NETWORKS:\n    guess_six[name] = 70",
     ],
-    "split": ['answer_split = "b"', 'if True:\n    answer_split = "b"', "answer_split = ("],
+    "detach": ['answer_detach = "b"', 'if True:\n    answer_detach = "b"', "answer_detach = ("],
 }
 EMPTY = {
     "open-gate": [
@@ -114,7 +114,7 @@ EMPTY = {
     ],
     "guess-linear": ["", "guess_linear = None", "guess_linear: float", "guess_linear = ..."],
     "guess-six": ["guess_six = {}", 'guess_six = {"RNN-256": None, "GRU-256": ""}\nguess_six'],
-    "split": ["answer_split = None\ncheck('split')", 'answer_split = ""'],
+    "detach": ["answer_detach = None\ncheck('split')", 'answer_detach = ""'],
 }
 
 
@@ -161,28 +161,26 @@ def test_a_value_is_read_however_it_is_given_and_whatever_it_is(body, value):
 
 @pytest.mark.parametrize("value", ["{{1}}", "9" * 4000, "{[1]: 2}", "1e999", DEEP])
 def test_no_prediction_keeps_the_report_from_being_made(edition, tmp_path, value):
-    path = folder_with(
-        edition, tmp_path / "student", **{"guess-counting": f"guess_counting = {value}"}
-    )
+    path = folder_with(edition, tmp_path / "student", **{"guess-linear": f"guess_linear = {value}"})
     assert "predicted" in my_report.predictions(my_report.Work(path), tmp_path)
 
 
 def test_the_report_has_an_answer_that_took_the_place_of_the_question(edition, tmp_path):
-    mine = {"memorize": f"{HEADING}\n\n{ITALICS}", "conclusion": "No heading at all."}
+    mine = {"traps": f"{HEADING}\n\n{ITALICS}", "conclusion": "No heading at all."}
     work = my_report.Work(folder_with(edition, tmp_path / "student", **mine))
     for name, text in zip(mine, (ITALICS, "No heading at all.")):
-        assert name not in work.missing and work.text(name) == text
+        assert name not in work.missing and work.text(name)["source"] == text
 
 
 # ── into a new cell ─────────────────────────────────────────────────────────────────────────────
 
 NUMBERS = {
-    "vanish": [
-        "k = math.log(1e-6) / math.log(1 / math.sqrt(3))\nanswer_vanish = k",
-        "import math as m\nanswer_vanish: float = m.log(1)",
-        "answer_vanish = (\n    25  # é\n)",
+    "weights": [
+        "k = math.log(1e-6) / math.log(1 / math.sqrt(3))\nanswer_weights = k",
+        "import math as m\nanswer_weights: float = m.log(1)",
+        "answer_weights = (\n    25  # é\n)",
     ],
-    "split": ['x = 1; answer_split = "b"', 'x = """é\n  b"""; answer_split = x[-1]'],
+    "detach": ['x = 1; answer_detach = "b"', 'x = """é\n  b"""; answer_detach = x[-1]'],
     "guess-gates": ['half = 50\nguess_gates = {"0.50": half, "0.73": half, "0.95": 100}'],
     "guess-six": [f'{stub_of("guess-six")}\nguess_six["RNN-256"] = 70'],
 }
@@ -205,13 +203,15 @@ def test_all_lines_of_a_number_a_choice_or_a_guess_come_along(name, body, join):
 
 def test_what_stands_behind_a_check_comes_along_and_a_name_that_is_spelt_wrongly_is_kept():
     filled = answer_cells.fill(
-        stub_of("split"), cell_of("split", 'check("split"); x = "é"\nanswer_splt = x'), LAB["split"]
+        stub_of("detach"),
+        cell_of("detach", 'check("detach"); x = "é"\nanswer_detch = x'),
+        LAB["detach"],
     )
     scope, checks = run(filled)
-    assert scope["answer_split"] is None and scope["answer_splt"] == "é" and checks == ["split"]
+    assert scope["answer_detach"] is None and scope["answer_detch"] == "é" and checks == ["detach"]
 
 
-@pytest.mark.parametrize("name", ["guess-gates", "split", "rnn-cell"])
+@pytest.mark.parametrize("name", ["guess-gates", "detach", "rnn-cell"])
 def test_what_python_cannot_read_is_kept_as_comments(name):
     old = cell_of(name, f'{ASKED[name].name} = {{"0.50": 12.5,\n    "0.73": 50', True)
     filled = answer_cells.fill(stub_of(name), old, ASKED[name])
@@ -224,7 +224,7 @@ def test_what_python_cannot_read_is_kept_as_comments(name):
 def test_an_answer_is_put_where_heading_or_place_are_gone():
     stub = stub_of("rnn-cell").split("\n", 1)[1]
     assert answer_cells.fill(stub, "rnn_cell = len", LAB["rnn-cell"]) == "rnn_cell = len"
-    assert answer_cells.fill(HEADING, "It fits.", LAB["memorize"]) == f"{HEADING}\n\nIt fits."
+    assert answer_cells.fill(HEADING, "It fits.", LAB["traps"]) == f"{HEADING}\n\nIt fits."
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,9 @@ def test_an_answer_is_put_where_heading_or_place_are_gone():
         ("rnn-cell", "def rnn_cell(x, h):\n    return x", True),
         ("rnn-cell", "rnn_cell = lambda x: x", False),
         ("rnn-cell", "def rnn_cell(x, h:\n    return x", False),
-        ("memorize", f"{QUESTION}\n\nIt fits.", False),
-        ("memorize", "*What else? (Two sentences.)*\nIt fits.", True),
-        ("memorize", "It fits.\n\n*Really.*", False),
+        ("traps", f"{QUESTION}\n\nIt fits.", False),
+        ("traps", "*What else? (Two sentences.)*\nIt fits.", True),
+        ("traps", "It fits.\n\n*Really.*", False),
     ],
 )
 def test_an_answer_to_another_question_is_told(name, old, another):
@@ -304,7 +304,7 @@ def test_names_that_a_cell_gives_and_needs():
 
 def test_only_what_was_placed_is_counted_and_the_rest_is_named(old, new, solved):
     mine = {
-        "split": solved["split"],
+        "detach": solved["detach"],
         "guess-gates": cell_of("guess-gates", 'guess_gates = {"a": 1'),
     }
     done = migrate.migrate_notebook(old(**mine) / NOTEBOOK, new / NOTEBOOK)
@@ -319,10 +319,10 @@ def test_only_what_was_placed_is_counted_and_the_rest_is_named(old, new, solved)
 
 def test_the_notebook_of_before_each_time_is_kept(old, new, solved):
     untouched = (new / NOTEBOOK).read_text(encoding="utf-8")
-    migrate.migrate_notebook(old(split=solved["split"]) / NOTEBOOK, new / NOTEBOOK)
+    migrate.migrate_notebook(old(detach=solved["detach"]) / NOTEBOOK, new / NOTEBOOK)
     once = (new / NOTEBOOK).read_text(encoding="utf-8")
     shutil.rmtree(new.parents[1] / "old")
-    migrate.migrate_notebook(old(vanish=solved["vanish"]) / NOTEBOOK, new / NOTEBOOK)
+    migrate.migrate_notebook(old(weights=solved["weights"]) / NOTEBOOK, new / NOTEBOOK)
     kept = {path.name: path.read_text(encoding="utf-8") for path in new.glob("*.before*")}
     assert kept == {"lab2.before.ipynb": untouched, "lab2.before.2.ipynb": once}
 
@@ -330,31 +330,31 @@ def test_the_notebook_of_before_each_time_is_kept(old, new, solved):
 def test_empty_answers_are_not_told_and_pictures_come_along(old, new, monkeypatch):
     folder = old()
     notebook = answer_cells.read(folder / NOTEBOOK)
-    (one,) = answer_cells.find(notebook["cells"])["memorize"]
+    (one,) = answer_cells.find(notebook["cells"])["traps"]
     notebook["cells"][one.place] |= {
         "source": "![](attachment:a.png)",
         "attachments": {"a.png": {}},
     }
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     notebook = answer_cells.read(new / NOTEBOOK)
-    del notebook["cells"][answer_cells.find(notebook["cells"])["split"][0].place]
+    del notebook["cells"][answer_cells.find(notebook["cells"])["detach"][0].place]
     (new / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     assert len(migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)) == 1
-    cell = next(c for c in answer_cells.read(new / NOTEBOOK)["cells"] if c["id"] == "memorize")
+    cell = next(c for c in answer_cells.read(new / NOTEBOOK)["cells"] if c["id"] == "traps")
     assert cell["attachments"] == {"a.png": {}}
 
 
 def test_own_cells_stand_before_the_answer_that_they_stood_before(old, new):
-    folder = old(vanish=cell_of("vanish", "answer_vanish = steps(3)", True))
+    folder = old(weights=cell_of("weights", "answer_weights = steps(3)", True))
     first, second = "def twice(x):\n    return 2 * x", "def steps(x):\n    return twice(x)"
     text = {"cell_type": "markdown", "id": "mine", "metadata": {}, "source": "Mine."}
-    add(folder / NOTEBOOK, "vanish", second, first, text)
+    add(folder / NOTEBOOK, "weights", second, first, text)
     done = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)
     assert done[1:] == ["Cells of your own taken over, before the next answer: 3."]
     made = sources(new / NOTEBOOK)
     place = made.index(second)
     assert made[place : place + 3] == [second, first, "Mine."]
-    assert "answer_vanish = steps(3)" in made[place + 3]
+    assert "answer_weights = steps(3)" in made[place + 3]
     migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)
     assert sources(new / NOTEBOOK) == made  # a second time, nothing is doubled
 
@@ -365,15 +365,15 @@ def test_own_cells_that_could_stop_the_notebook_or_have_no_place_are_named(old, 
     failed["outputs"] = [{"output_type": "error", "ename": "ZeroDivisionError"}]
     gone = {"cell_type": "code", "id": "gone", "metadata": {"exercise": {"id": "gone"}}}
     gone["source"] = "# Exercise gone\nx = 1"
-    add(folder / NOTEBOOK, "vanish", "print(not_here)", "def f(x:", failed, gone)
-    add(folder / NOTEBOOK, "copy", "answer_vanish2 = h")  # a name inside of a function above
+    add(folder / NOTEBOOK, "weights", "print(not_here)", "def f(x:", failed, gone)
+    add(folder / NOTEBOOK, "unroll", "answer_weights2 = h")  # a name inside of a function above
     notebook = answer_cells.read(folder / NOTEBOOK)
     notebook["cells"].append({"cell_type": "code", "id": "z", "metadata": {}, "source": "last = 1"})
     notebook["metadata"]["lab2"]["cells"].append("gone")
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     before = sources(new / NOTEBOOK)
     (said,) = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)[1:]
-    assert said.startswith("Cells of your own not taken over: 6: 'answer_vanish2 = h', 'print(")
+    assert said.startswith("Cells of your own not taken over: 6: 'answer_weights2 = h', 'print(")
     for line in ("def f(x:", "1 / 0", "# Exercise gone", "last = 1", str(folder)):
         assert line in said
     assert sources(new / NOTEBOOK) == before
@@ -381,7 +381,7 @@ def test_own_cells_that_could_stop_the_notebook_or_have_no_place_are_named(old, 
 
 def test_where_the_old_edition_is_not_known_other_cells_are_only_named(old, new):
     folder = old()
-    add(folder / NOTEBOOK, "vanish", "mine = 1")
+    add(folder / NOTEBOOK, "weights", "mine = 1")
     notebook = answer_cells.read(folder / NOTEBOOK)
     next(cell for cell in notebook["cells"] if cell["id"] == "tokenize")["source"] = "changed = 1"
     notebook["metadata"] = {}
@@ -399,16 +399,16 @@ def test_a_cell_that_the_new_edition_has_dropped_is_not_the_students(old, new):
 
 
 def test_of_two_cells_with_one_answer_the_other_is_named(old, new, solved):
-    folder = old(split=solved["split"])
-    cell = {"cell_type": "code", "id": "y", "metadata": {"exercise": {"id": "split"}}}
-    add(folder / NOTEBOOK, "split", cell | {"source": "reason = 'titles'\nanswer_split = 'a'"})
+    folder = old(detach=solved["detach"])
+    cell = {"cell_type": "code", "id": "y", "metadata": {"exercise": {"id": "detach"}}}
+    add(folder / NOTEBOOK, "detach", cell | {"source": "reason = 'titles'\nanswer_detach = 'a'"})
     done = migrate.migrate_notebook(folder / NOTEBOOK, new / NOTEBOOK)
     assert done[0].startswith("1 answers") and "own not taken over: 1: \"reason = 't" in done[1]
-    assert solved["split"] in sources(new / NOTEBOOK)
+    assert solved["detach"] in sources(new / NOTEBOOK)
 
 
 def test_answers_in_further_come_along(old, new, solved, monkeypatch, capsys):
-    folder = old(**{name: solved[name] for name in ("split", "weight-gradient", "adam")})
+    folder = old(**{name: solved[name] for name in ("detach", "weight-gradient", "adam")})
     for name in ("mine.ipynb", "mine.before.ipynb"):
         shutil.copy(folder / NOTEBOOK, folder / "further" / name)
     (folder / "data" / "runs" / "gru").mkdir(parents=True)
@@ -426,7 +426,7 @@ def test_answers_in_further_come_along(old, new, solved, monkeypatch, capsys):
 
 
 def test_a_single_notebook_goes_into_its_own(old, new, solved, monkeypatch, capsys):
-    folder = old(**{name: solved[name] for name in ("split", "weight-gradient")})
+    folder = old(**{name: solved[name] for name in ("detach", "weight-gradient")})
     (folder / "data" / "results.csv").write_text("a table")
     status, out, err = called_with(folder / "further" / "gradients.ipynb", monkeypatch, capsys)
     assert (status, err) == (0, "")
@@ -434,14 +434,14 @@ def test_a_single_notebook_goes_into_its_own(old, new, solved, monkeypatch, caps
         f"1 answers taken over into {new / 'further' / 'gradients.ipynb'}.",
         "1 files of finished runs copied.",
     ]
-    assert solved["split"] not in sources(new / NOTEBOOK)
+    assert solved["detach"] not in sources(new / NOTEBOOK)
     (folder / NOTEBOOK).rename(folder / "Anna.ipynb")
     assert called_with(folder / "Anna.ipynb", monkeypatch, capsys)[0] == 0
-    assert solved["split"] in sources(new / NOTEBOOK)
+    assert solved["detach"] in sources(new / NOTEBOOK)
 
 
 def test_a_notebook_that_cannot_be_read_keeps_no_other_back(old, new, solved, monkeypatch, capsys):
-    folder = old(split=solved["split"])
+    folder = old(detach=solved["detach"])
     (folder / "further" / "gradients.ipynb").write_text("no notebook")
     status, out, err = called_with(folder, monkeypatch, capsys)
     assert status == 1 and len(err.splitlines()) == 1 and "gradients.ipynb" in err

@@ -162,8 +162,8 @@ def test_each_point_that_is_lost_has_a_line(edition, solved, keys):
     wrong = {
         "rnn-cell": solved["rnn-cell"].replace("torch.tanh", "torch.sigmoid"),
         "perplexity": "# Exercise perplexity\ndef perplexity(log_probability):\n    return 8.0",
-        "copy": '# Question copy\nanswer_copy = "a"',
-        "vanish": "# Question vanish\nanswer_vanish = 12",
+        "confound": '# Question confound\nanswer_confound = "a"',
+        "weights": "# Question weights\nanswer_weights = 12",
         "guess-linear": "# Prediction guess-linear\nguess_linear = 400",
     }
     result = marked(filled(edition, solved | wrong), keys)
@@ -172,19 +172,23 @@ def test_each_point_that_is_lost_has_a_line(edition, solved, keys):
     assert "4 reviews, E = 5, H = 8" in lines["rnn-cell"] and "expected is" in lines["rnn-cell"]
     assert "sigma instead of tanh" in lines["rnn-cell"]
     assert "8 came back, expected is" in lines["perplexity"]
-    assert lines["copy"] == "answer_copy = 'a' is not the right letter."
-    assert "12" in lines["vanish"] and "400" in lines["guess-linear"]
+    assert lines["confound"] == "answer_confound = 'a' is not the right letter."
+    assert "12" in lines["weights"] and "400" in lines["guess-linear"]
 
 
 def test_numbers_may_be_computed(edition, solved, keys):
     computed = {
-        "five-classes": "# Question five-classes\nn = 5\nanswer_five_classes = math.log(n)",
-        "vanish": "# Question vanish\nanswer_vanish = np.log(1e-6) / np.log(1 / np.sqrt(3))",
+        "weights": "# Question weights\nH = 256\nanswer_weights = 4 * (H * 50 + H * H + 2 * H)",
+        "choose-rate": "# Question choose-rate\nanswer_choose_rate = math.sqrt(9e-6)",
         "guess-gates": '# Prediction guess-gates\nhalf = 50\n'
         'guess_gates = {"0.50": half, "0.73": half, "0.95": 99}',
     }  # fmt: skip
     result = marked(filled(edition, solved | computed), keys, "none")
-    assert {name: points(result, name) for name in computed} == dict.fromkeys(computed, 1)
+    assert {name: points(result, name) for name in computed} == {
+        "weights": 2,
+        "choose-rate": 1,
+        "guess-gates": 1,
+    }
     assert points(result, "rnn-cell") == 3 and result.flags == ["graded without a wall"]
 
 
@@ -233,7 +237,7 @@ ATTACKS = [
     *(pytest.param(SECOND, kind) for kind in BEYOND),
     *(pytest.param(SECOND, kind, marks=pytest.mark.long) for kind in EVIL if kind not in BEYOND),
 ]
-FEW = {"rnn-cell": 0, "last-state": 3, "perplexity": 2, "split": 1, "guess-linear": 1}
+FEW = {"rnn-cell": 0, "last-state": 3, "perplexity": 2, "detach": 1, "guess-linear": 1}
 
 
 @pytest.fixture
@@ -304,26 +308,30 @@ STILL_READ = {
 
 @pytest.mark.parametrize("kind", STILL_READ)
 def test_a_notebook_in_any_state_is_graded(edition, solved, keys, kind):
-    few = {name: solved[name] for name in ("rnn-cell", "last-state", "split", "memorize")}
+    few = {name: solved[name] for name in ("rnn-cell", "last-state", "detach", "traps")}
     notebook = STILL_READ[kind](filled(edition, few))
     result = marked(notebook, keys)
-    assert [points(result, name) for name in ("rnn-cell", "last-state", "split")] == [3, 3, 1]
-    assert result.marks["memorize"].points is None
+    assert [points(result, name) for name in ("rnn-cell", "last-state", "detach")] == [3, 3, 1]
+    assert result.marks["traps"].points is None
 
 
 def test_what_a_person_should_look_at_is_flagged(edition, solved, keys):
-    notebook = filled(edition, {name: solved[name] for name in ("rnn-cell", "copy", "last-state")})
+    notebook = filled(
+        edition, {name: solved[name] for name in ("rnn-cell", "confound", "last-state")}
+    )
     cells = notebook["cells"]
     place = answer_cells.find(cells)["rnn-cell"][0].place
     other = {**cells[place], "source": EVIL["another name"]}
     cells.insert(place + 1, {**other, "source": f"# Exercise rnn-cell\n{CELL}return x"})
-    del cells[answer_cells.find(cells)["copy"][0].place]
+    del cells[answer_cells.find(cells)["confound"][0].place]
     cells[answer_cells.find(cells)["last-state"][0].place]["cell_type"] = "markdown"
     result = marked(notebook, keys)
     flags = " ".join(result.flags)
     assert result.status == "review" and "last-state: the type of its cell was changed" in flags
-    assert "rnn-cell: 2 cells, the last one counts" in flags and "copy: its cell is gone" in flags
-    assert [points(result, name) for name in ("rnn-cell", "last-state", "copy")] == [0, 3, 0]
+    assert (
+        "rnn-cell: 2 cells, the last one counts" in flags and "confound: its cell is gone" in flags
+    )
+    assert [points(result, name) for name in ("rnn-cell", "last-state", "confound")] == [0, 3, 0]
 
 
 @pytest.mark.parametrize(
@@ -340,11 +348,11 @@ def test_what_cannot_be_read_has_no_points_and_not_zero(keys, content):
 
 def test_an_older_edition_is_graded_by_its_own_key(edition, solved, keys):
     old = dict(next(iter(keys.values())))
-    old["copy"] = old["copy"]._replace(answer="a")
-    notebook = filled(edition, {"copy": '# Question copy\nanswer_copy = "a"'})
+    old["confound"] = old["confound"]._replace(answer="a")
+    notebook = filled(edition, {"confound": '# Question confound\nanswer_confound = "a"'})
     notebook["metadata"]["lab2"]["edition"] = "0123456789ab"
-    assert points(marked(notebook, {**keys, "0123456789ab": old}, "none"), "copy") == 1
-    assert points(marked(notebook, keys), "copy") == 0
+    assert points(marked(notebook, {**keys, "0123456789ab": old}, "none"), "confound") == 1
+    assert points(marked(notebook, keys), "confound") == 0
 
 
 def zipped(members):
@@ -367,7 +375,7 @@ def write(folder, files):
 
 
 def test_hand_ins_are_found_however_they_are_packed(tmp_path, edition, solved):
-    good = json.dumps(filled(edition, {"copy": solved["copy"]})).encode()
+    good = json.dumps(filled(edition, {"confound": solved["confound"]})).encode()
     empty = json.dumps(edition).encode()
     files = {
         "doejane_12345_678_lab2.ipynb": good,
@@ -437,11 +445,11 @@ def test_a_damaged_member_costs_its_own_hand_in_alone(tmp_path, edition):
 def classroom(tmp_path, edition, solved):
     """A folder of hand-ins, and where grades go."""
     folder = tmp_path / "submissions"
-    few = {name: solved[name] for name in ("rnn-cell", "copy", *graded.ASKED_BY_HAND)}
+    few = {name: solved[name] for name in ("rnn-cell", "confound", *graded.ASKED_BY_HAND)}
     answers = {
         "anna.ipynb": few | {"about-you": about("Anna", "1")},
         "anna_again.ipynb": {"about-you": about("Anna", "1")},
-        "ben.ipynb": {"copy": '# Question copy\nanswer_copy = "b"'},
+        "ben.ipynb": {"confound": '# Question confound\nanswer_confound = "b"'},
     }
     for i, (name, sources) in enumerate(answers.items()):
         write(folder, {name: json.dumps(filled(edition, sources)).encode()})
@@ -465,12 +473,12 @@ def test_a_class_is_graded_and_nothing_is_written_to_its_hand_ins(classroom, tmp
     rows = grade_and_read(folder, where, roster=roster)
     assert set(rows) == {"anna_again", "ben", "broken", "3, Zoe"}
     assert rows["anna_again"]["score"] == "0" and "last one counts" in rows["anna_again"]["flags"]
-    assert rows["ben"]["copy"] == "0" and rows["broken"]["score"] == ""
+    assert rows["ben"]["confound"] == "0" and rows["broken"]["score"] == ""
     assert rows["3, Zoe"]["status"] == "missing" and rows["3, Zoe"]["score"] == ""
     assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*")} == before
-    assert r"answer\_copy = 'b'" in (where / "feedback" / "ben.md").read_text()
+    assert r"answer\_confound = 'b'" in (where / "feedback" / "ben.md").read_text()
     summary = (where / "summary.html").read_text()
-    assert "copy" in summary and "it is no notebook" in summary
+    assert "confound" in summary and "it is no notebook" in summary
     for page in where.rglob("*.html"):
         assert not re.search("https?://|src=", page.read_text())
 
@@ -516,10 +524,10 @@ def test_points_that_a_person_gave_are_taken_in(classroom):
     assert 'data-name="anna" data-exercise="conclusion"' in page and "Rubric" in page
     assert before["conclusion"] == "" and "points are still to be read" in before["flags"]
     (where / "points_read.csv").write_text(
-        'name,exercise,points\n"anna","conclusion","4.5"\nanna,memorize,99\nanna,copy,5\nx\n'
+        'name,exercise,points\n"anna","conclusion","4.5"\nanna,traps,99\nanna,confound,5\nx\n'
     )
     after = grade_and_read(folder, where)["anna"]
-    assert after["conclusion"] == "4.5" and after["memorize"] == ""
+    assert after["conclusion"] == "4.5" and after["traps"] == ""
     assert float(after["score"]) == float(before["score"]) + 4.5
     for other in (b"name;exercise;points\nanna;conclusion;4.5\n", "name,é".encode("cp1252")):
         (where / "points_read.csv").write_bytes(other)
@@ -529,8 +537,8 @@ def test_points_that_a_person_gave_are_taken_in(classroom):
 
 def test_a_table_holds_no_formulas_and_pages_no_code(edition, keys):
     evil = '=HYPERLINK("http://x")<script>alert(1)</script>\x1b[2J'
-    text = f"**Answer memorize · 2 points · 2 minutes**\n\n*What?*\n\n{evil}"
-    notebook = filled(edition, {"about-you": about(evil, "-1"), "memorize": text})
+    text = f"**Answer traps · 2 points · 3 minutes**\n\n*What?*\n\n{evil}"
+    notebook = filled(edition, {"about-you": about(evil, "-1"), "traps": text})
     result = marked(notebook, keys, "none")
     one = graded.Graded("evil", evil, evil, result, {})
     _, row = csv.reader(io.StringIO(graded.table([one])))
@@ -567,7 +575,7 @@ def test_who_shares_an_unusual_answer_is_listed_once():
 def test_a_platforms_table_is_filled_in(tmp_path, edition, solved, keys, student, column, book):
     path = tmp_path / "book.csv"
     path.write_text(book, encoding="utf-8")
-    result = marked(filled(edition, {"copy": solved["copy"]}), keys, "none")
+    result = marked(filled(edition, {"confound": solved["confound"]}), keys, "none")
     jane = graded.Graded("jane", student, "x.ipynb", result, {})
     text, count = gradebook.fill(path, [jane])
     lines = list(csv.DictReader(io.StringIO(text)))

@@ -89,7 +89,7 @@ def test_after_a_restart_one_cell_brings_back_what_the_second_session_needs(
     lab = [cell for cell in lab if not session.HEAD.search(cell.source)]
     answers = answer_cells.find(lab)
     lab[answers["rnn-cell"][0].place].source = "def rnn_cell(x):\n    return twice(x)"
-    lab[answers["guess-counting"][0].place].source = "guess_counting = {"
+    lab[answers["guess-perplexity"][0].place].source = "guess_perplexity = {"
     section = next(i for i, cell in enumerate(lab) if cell.id == "memory")
     lab.insert(section, nbformat.v4.new_code_cell(RESUME))
     edition = {"cells": [cell.id for cell in lab]}
@@ -101,7 +101,7 @@ def test_after_a_restart_one_cell_brings_back_what_the_second_session_needs(
     later = [lab[section], nbformat.v4.new_code_cell(AFTERWARDS)]
     lines = said(execute(nbformat.v4.new_notebook(cells=later))).splitlines()
     assert lines[0].startswith("Back: ") and lines[0].endswith("answers. Go on below.")
-    assert lines[1] == "Not back, for they stop at an error: guess-counting."
+    assert lines[1] == "Not back, for they stop at an error: guess-perplexity."
     assert lines[2:] == ["True __main__ True", "2 60.0 True True", "False False", "True"]
 
 

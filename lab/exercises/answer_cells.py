@@ -143,12 +143,21 @@ def _is_idle(node: ast.stmt, stub: str = "") -> bool:
     """
     match node:
         case ast.FunctionDef(name, _, body) if name == stub:
-            return all(map(_is_idle, body))
+            return all(map(_is_idle, body)) or _is_handed_out(name, body)
         case ast.Raise(ast.Name("NotImplementedError") | ast.Call(ast.Name("NotImplementedError"))):
             return True
         case ast.Pass() | ast.Expr(ast.Constant() | ast.Call(ast.Name("check"))):
             return True
     return False
+
+
+def _is_handed_out(name: str, body: list[ast.stmt]) -> bool:
+    """Say whether a function still is what its stub has in the place of an answer."""
+    if name not in hints.HANDED_OUT:
+        return False
+    given = parse(f"def {name}():\n{hints.HANDED_OUT[name]}").body[0].body
+    is_text = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    return ast.unparse(body[1:] if is_text else body) == ast.unparse(given)
 
 
 def text_of(answer: str, question: str = "") -> str:
@@ -307,7 +316,9 @@ def stub(
         signature = lines[function.lineno - 1 : function.body[0].end_lineno]  # with its docstring
         example = [f"    # {line}" for line in hints.example_lines(name, say)]
         error = f'    raise NotImplementedError("Exercise {name}: not written yet")'
-        return "\n".join([lines[0], *signature, *example, hints.HANDED_OUT.get(name, error)])
+        return "\n".join(
+            [lines[0], *signature, *example, hints.HANDED_OUT.get(exercise.name, error)]
+        )
     node = _assignment(answer, exercise.name)
     empty = '{"name": "", "number": ""}' if exercise.kind == "about" else empty_guess(exercise.key)
     before, after = lines[: node.lineno - 1], lines[node.end_lineno :]

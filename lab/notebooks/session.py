@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import re
-import symtable
 from pathlib import Path
 from typing import Any
 
@@ -93,33 +92,18 @@ def _needed(
     known: set[str] = set()
     needed: set[str] = set()
     for source in sources[here:]:
-        gives, reads = _names(source)
+        gives, reads = answer_cells.names(source, later=True)
         needed |= reads - known
         known |= gives
     by_answers, chosen = set(), {}
     for place in reversed(range(here)):
-        gives, reads = _names(sources[place])
+        gives, reads = answer_cells.names(sources[place], later=True)
         if place in answers:
             by_answers |= reads
         elif names := gives & (needed | by_answers if place in own else needed):
             chosen[place] = names
             needed = needed - gives | reads
     return chosen
-
-
-def _names(source: str) -> tuple[set[str], set[str]]:
-    """Return the names that a cell gives the notebook, and those that it or its functions read."""
-    try:
-        tables = [symtable.symtable(source, "cell", "exec")]
-    except (SyntaxError, ValueError):
-        return set(), set()
-    symbols = tables[0].get_symbols()
-    gives = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
-    reads = {s.get_name() for s in symbols if s.is_referenced()}
-    for table in tables:  # grows meanwhile
-        tables += table.get_children()
-        reads |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
-    return gives, reads - gives
 
 
 def _run(shell: Any, source: str) -> None:

@@ -22,8 +22,8 @@ class Example(NamedTuple):
     how: str = ""
 
 
-HANDED_OUT = {  # code that a stub has in the place of the line that raises
-    "find-bug": """\
+HANDED_OUT = {  # function -> code that its stub has in the place of the line that raises
+    "train_once": """\
     loss_sum = count = 0
     for batch in batches:
         length = torch.full_like(batch.text_length, len(batch.text))
