@@ -394,19 +394,19 @@ def test_who_hands_in_chinese_is_answered_in_chinese(translated):
         "perplexity": "def perplexity(log_probability):\n    return torch.exp(log_probability)",
         "unroll": "unroll = 3",
         "binary-loss": "def binary_loss(logits, labels):\n    return undefined",
-        "copy": 'answer_copy = "z"',
-        "split": 'answer_split = "a"',
-        "vanish": "answer_vanish = -1",
+        "detach": 'answer_detach = "z"',
+        "doubt": 'answer_doubt = "a"',
+        "weights": "answer_weights = -1",
         "guess-linear": "guess_linear = 400",
-        "memorize": "**回答 memorize · 2 分**\n\n因为。",
+        "traps": "**回答 traps · 2 分**\n\n因为。",
     }
     notebook = json.loads(translated["lab2.ipynb"])
     cells = notebook["cells"]
     found = {name: ones[0].place for name, ones in answer_cells.find(cells).items()}
     for name, text in wrong.items():
         head = source(cells[found[name]]).split("\n")[0]
-        cells[found[name]]["source"] = text if name == "memorize" else f"{head}\n{text}"
-    cells.append(cells[found["copy"]])
+        cells[found[name]]["source"] = text if name == "traps" else f"{head}\n{text}"
+    cells.append(cells[found["detach"]])
     del cells[found["beliefs"]]
     handed_in = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
     result = marking.mark(handed_in, {"x": key.present("zh")}, "x", "none")

@@ -131,7 +131,8 @@ def translated(notebook: dict[str, Any], known: Catalog, language: str) -> dict[
 
         text = said(source) if cell["cell_type"] == "markdown" else put(source, said)
         cells.append({**cell, "source": text.splitlines(keepends=True)})
-    place = next(i for i, cell in enumerate(cells) if cell["cell_type"] == "code")
+    # the first cell of code finds the lab's folder; whatever the lab says comes after it
+    place = 1 + next(i for i, cell in enumerate(cells) if cell["cell_type"] == "code")
     source = LANGUAGE_CELL.format(language=language).splitlines(keepends=True)
     language_cell = {"cell_type": "code", "id": "reader-language", "metadata": {}, "source": source}
     cells.insert(place, language_cell)
