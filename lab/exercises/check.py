@@ -235,11 +235,14 @@ def case(name: str) -> tuple[Any, ...] | None:
     right = trials.judged(name, function)[1].right if callable(function) else [False]
     place = 0 if all(right) else right.index(False)
     label = trials.example(task, place).label
-    should = _in_short(task.solution(*trials.arguments(task, place)), numbers=4)
+    expected = task.solution(*trials.arguments(task, place))
+    ends = f"should return {_in_short(expected, numbers=4)}."
+    if expected is None:
+        ends = "changes what it is given, and returns nothing."
     arguments = trials.arguments(task, place)
     i18n.tell(
         f"{name} is {'right' if all(right) else 'not right yet'}. Tried with {label}. "
-        f"case returns {_named(arguments, function)}. {ASKED[name].name} should return {should}."
+        f"case returns {_named(arguments, function)}. {ASKED[name].name} {ends}"
     )
     return arguments
 
@@ -268,8 +271,8 @@ def _in_short(value: Any, numbers: int = 0) -> str:
         return f"{tuple(value.shape)}" + (f" [{first}{more}]" if numbers else "")
     if isinstance(value, tuple | list) and not all(isinstance(part, int) for part in value):
         return f"({', '.join(_in_short(part, numbers) for part in value)})"
-    if callable(value) or isinstance(value, torch.optim.Optimizer):
-        return getattr(value, "__name__", type(value).__name__)
+    if callable(value) or type(value).__module__.startswith(("lab.", "torch.")):
+        return getattr(value, "__name__", type(value).__name__).lstrip("_")
     return f"{value:.6g}" if isinstance(value, float) else _shown(value)
 
 
@@ -341,7 +344,7 @@ def _no_guess(name: str, value: Any) -> str:
         wanted = next(iter(wanted.values()))
     what = "a word, as text" if wanted is str else f"a number from {wanted[0]:g} to {wanted[1]:g}"
     match value:
-        case (int(low), int(high)) if isinstance(value, tuple) and low < high:
+        case (int(low), int(high)) if wanted is not str and isinstance(value, tuple) and low < high:
             why = "; one number is asked for, no range"
         case _:
             why = _without_comma(value)

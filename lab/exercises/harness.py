@@ -203,6 +203,8 @@ def kind(value: Any) -> str:
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}" if value.ndim else "a tensor of one number"
+    if hasattr(value, "shape") and hasattr(value, "ndim"):
+        return f"an array of shape {tuple(value.shape)}"
     return f"a value of type {type(value).__name__}"
 
 

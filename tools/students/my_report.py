@@ -65,7 +65,14 @@ RECORDED = {"run", "network", "seed", "learning_rate", "data", "code", *SIZES, *
 CHECKED = (  # what a check prints: exercise, points
     "{0}: right, {1} of {2} points (tried with {3} inputs).",
     "{0}: not yet, {1} of {2} points.",
+)
+FAILED = (  # and where it could try nothing: no points
     "{0}: not started yet. If you have written it, run its cell again.",
+    "{0}: the line `raise NotImplementedError` is still there: delete it.",
+    "{0}: its cell defines {1}, and the name must be {2}.",
+    "{0}: Python cannot read line {1} of its cell. Mend it, and run the cell again.",
+    "{0}: {1} is not there. Run the cell above.",
+    "{0}: {1} is {2}, and should be a function.",
 )
 
 
@@ -135,9 +142,10 @@ class Work:
         """
         printed = "\n".join(str(output.get("text", "")) for output in self.outputs())
         lines: list[tuple[int, str, str]] = []
-        for pattern in map(i18n.recognizer, CHECKED):
-            for found in pattern.finditer(printed):
-                lines.append((found.start(), found["s0"], found.groupdict().get("s1") or "0"))
+        for sentence in (*CHECKED, *FAILED):
+            for found in i18n.recognizer(sentence).finditer(printed):
+                points = found["s1"] if sentence in CHECKED else "0"
+                lines.append((found.start(), found["s0"], points))
         known = {name: float(points) for _, name, points in sorted(lines) if name in LAB}
         return known | dict.fromkeys(known.keys() & self.unreadable.keys(), 0.0)
 

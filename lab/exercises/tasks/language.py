@@ -176,7 +176,7 @@ def _sampling_inputs(generator: Generator) -> list[Example]:
         Example("one word to go on from", (7, 1.0, texts[0], 6, 1.0)),
         Example("a text of four words", (11, 1.0, texts[1], 9, 1.0)),
         Example("a temperature of 0.05: the likelier of two words", (11, 0.6, texts[1], 12, 0.05)),
-        Example("200 words, each of two that are as likely: the share of the second, to a half",
+        Example("200 draws of two words alike, and the share of the second",
             (7, 0.5, texts[0], 200, 1.0)),
     ]  # fmt: skip
 
