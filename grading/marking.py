@@ -59,6 +59,7 @@ class Result:
     sha256: str
     forms: dict[str, str] = dataclasses.field(default_factory=dict)  # see `similarity`
     language: str = i18n.ENGLISH
+    challenge: float | None = None  # per cent, as the student says
 
 
 @dataclasses.dataclass
@@ -129,8 +130,16 @@ def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) 
     forms, seconds = forms_of(sources, key), time.monotonic() - start
     return Result(
         "review" if flags else "graded", marks, flags, student, edition, seconds,
-        submission.sha256, forms, language,
+        submission.sha256, forms, language, _challenge(cells),
     )  # fmt: skip
+
+
+def _challenge(cells: list[dict[str, Any]]) -> float | None:
+    """Return the accuracy (%) that a notebook's last `challenge_accuracy = ...` says; else None."""
+    sources = map(answer_cells.source_of, cells)
+    values = [answer_cells.value_of(source, "challenge_accuracy") for source in sources]
+    said = [value for value in values if type(value) in (int, float) and 0 <= value <= 100]
+    return None if not said else float(said[-1] if said[-1] > 1 else 100 * said[-1])
 
 
 def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:

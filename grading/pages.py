@@ -106,7 +106,7 @@ def summary(everybody: Sequence[Graded], own: dict[str, str]) -> str:
     return _page(
         "summary", "Summary", everybody=everybody, graded=ones,
         scores=_distribution([score_of(one) for one in ones]),
-        exercises=_hardest(ones), mistakes=_mistakes(ones),
+        exercises=_hardest(ones), mistakes=_mistakes(ones), challenge=_ranking(ones),
         flagged=[(one.student, one.file, "; ".join(one.result.flags)) for one in flagged],
         alike=[(", ".join(names), len(shared), ", ".join(shared)) for names, shared in groups],
     )  # fmt: skip
@@ -118,6 +118,12 @@ def _distribution(scores: Sequence[float]) -> list[tuple[str, int, float]]:
     longest = max(counts.values(), default=1)
     ends = [*range(9, 99, 10), 100]
     return [(f"{10 * i}–{end}", counts[i], 20 * counts[i] / longest) for i, end in enumerate(ends)]
+
+
+def _ranking(ones: Sequence[Graded]) -> list[tuple[str, str]]:
+    """Return who says what of the challenge, the best first."""
+    said = [(one.result.challenge, one.student) for one in ones if one.result.challenge is not None]
+    return [(student, f"{accuracy:.1f} %") for accuracy, student in sorted(said, reverse=True)]
 
 
 def _hardest(ones: Sequence[Graded]) -> list[tuple[str, str, int, int, int]]:

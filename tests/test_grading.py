@@ -7,6 +7,7 @@ with that reason; with BOTH_WALLS=1, as `.ci/run` says, they are red instead.
 import contextlib
 import csv
 import ctypes
+import dataclasses
 import functools
 import io
 import json
@@ -533,6 +534,29 @@ def test_points_that_a_person_gave_are_taken_in(classroom):
         (where / "points_read.csv").write_bytes(other)
         with pytest.raises(LabError, match=r"not as to_read\.html saves it"):
             grade.grade(folder, where, wall="none")
+
+
+SAID = {"0.7": 70.0, "88": 88.0, "best": None, "-1": None, "True": None, "0.7 # 70 %": 70.0}
+
+
+@pytest.mark.parametrize("value", SAID)
+def test_the_challenge_is_what_the_last_cell_says(edition, keys, value):
+    notebook = filled(edition, {})
+    for one in ("challenge_accuracy = 0.9", f"x = 1\nchallenge_accuracy = {value}"):
+        notebook["cells"].append({"cell_type": "code", "source": one, "metadata": {}})
+    assert marked(notebook, keys, "none").challenge == (SAID[value] or 90.0)
+
+
+def test_the_summary_ranks_who_took_part_in_the_challenge(edition, keys):
+    result = marked(filled(edition, {}), keys, "none")
+    said = {"ada": 70.0, "ben": None, "cleo": 81.25}
+    ones = [
+        graded.Graded(name, name, name, dataclasses.replace(result, challenge=accuracy), {})
+        for name, accuracy in said.items()
+    ]
+    page = pages.summary(ones, {})
+    assert page.index("81.2 %") < page.index("70.0 %") and "challenge" in page
+    assert "challenge" not in pages.summary(ones[1:2], {})
 
 
 def test_a_table_holds_no_formulas_and_pages_no_code(edition, keys):
