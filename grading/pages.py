@@ -20,7 +20,7 @@ from grading.graded import ASKED_BY_HAND, MOST, Graded, number, plain, points_of
 from lab.base import files, i18n
 from lab.config import ROOT
 from lab.exercises.catalogue import LAB
-from lab.exercises.help.hints import HINTS
+from lab.exercises.help import hints
 
 Lines = list[tuple[str, str]]  # (what Markdown writes before a line, its text)
 
@@ -87,7 +87,7 @@ def _feedback(one: Graded) -> list[Lines]:
             right.append(name)
         if points is None or points < mark.most:
             got = "to be read" if points is None else f"{number(points)} of {mark.most} points"
-            hint = [f"Hint: {step}" for step in HINTS.get(name, ())[-1:] if mark.lines]
+            hint = [f"Hint: {step}" for step in hints.of(name).hints[-1:] if mark.lines]
             lines = [("*", say(line)) for line in (*mark.lines, *hint)]
             sections.append([("##", f"{name}: {say(got)}"), *lines])
     return [*sections, [("", say(f"Right: {', '.join(right) or 'nothing yet'}."))]]

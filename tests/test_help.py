@@ -19,8 +19,8 @@ from grading import key, marking
 from lab.exercises import answer_cells, judge, solutions
 from lab.exercises import check as check_module
 from lab.exercises.catalogue import ASKED, LAB
-from lab.exercises.help import names, trials
-from lab.exercises.help.hints import EXAMPLES, HANDED_OUT, HINTS, example_lines
+from lab.exercises.help import hints, names, trials
+from lab.exercises.help.hints import example_lines
 from lab.exercises.tasks import TASKS
 
 CODE = [name for name, exercise in ASKED.items() if exercise.kind == "code"]
@@ -88,7 +88,7 @@ def called(name):
             return TASKS[name].solution(*named.values())
         return TASKS[name].solution(*values, **named)
 
-    return eval(EXAMPLES[name].call, {ASKED[name].name: function, "math": math})
+    return eval(hints.of(name).example, {ASKED[name].name: function, "math": math})
 
 
 def numbers(name):
@@ -177,16 +177,16 @@ def rounded(value):
 
 @pytest.mark.parametrize("name", CODE)
 def test_an_example_is_what_the_labs_own_version_gives(name):
-    value = IN_WORDS[name](EXAMPLES[name].call) if name in IN_WORDS else called(name)
-    assert rounded(value) == rounded(ast.literal_eval(EXAMPLES[name].result))
+    value = IN_WORDS[name](hints.of(name).example) if name in IN_WORDS else called(name)
+    assert rounded(value) == rounded(ast.literal_eval(hints.of(name).result))
 
 
 def test_examples_and_hints_are_there_and_fit_a_line():
-    assert list(EXAMPLES) == CODE
+    assert [name for name, one in hints.everything().items() if one.example] == CODE
     asked = [name for name, e in ASKED.items() if e.kind in ("code", "number", "choice")]
-    assert sorted(HINTS) == sorted(asked)
+    assert sorted(name for name, one in hints.everything().items() if one.hints) == sorted(asked)
     for name in CODE:
-        assert 2 <= len(HINTS[name]) <= 3, name
+        assert 2 <= len(hints.of(name).hints) <= 3, name
         assert all(len(line) <= 94 for line in example_lines(name, lambda text: text)), name
 
 
@@ -196,11 +196,11 @@ def test_no_hint_is_the_answer(solved):
         (function,) = ast.parse(solved[name]).body
         for node in [part for statement in function.body[1:] for part in ast.walk(statement)]:
             if isinstance(node, ast.stmt | ast.expr) and len(text := ast.unparse(node)) > 35:
-                assert not any(text in hint for hint in HINTS[name]), (name, text)
+                assert not any(text in hint for hint in hints.of(name).hints), (name, text)
 
 
 def test_each_call_gives_the_next_hint_and_then_the_last_again(notebook_kernel):
-    steps = HINTS["gru-cell"]
+    steps = hints.of("gru-cell").hints
     for number, step in [*enumerate(steps, 1), (len(steps), steps[-1])]:
         text = notebook_kernel.run('hint("gru-cell")')
         assert text == f"gru-cell, hint {number} of {len(steps)}: {step}\n"
@@ -244,7 +244,7 @@ def test_who_has_left_the_stubs_line_is_told_so(notebook_kernel, solved, stubs, 
 
 
 def test_who_has_not_started_or_not_run_the_cell_is_told_both(notebook_kernel, stubs):
-    for name in (name for name in CODE if ASKED[name].name not in HANDED_OUT):
+    for name in (name for name in CODE if not hints.of(name).handed_out):
         notebook_kernel.run(stubs[name])
         text = notebook_kernel.run(f'check("{name}")')
         assert text.startswith(f"{name}: not started yet. If you have written it, run its cell ag")

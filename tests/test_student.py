@@ -22,7 +22,7 @@ from lab import config
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
-from lab.exercises.help.hints import EXAMPLES, HINTS
+from lab.exercises.help import hints
 from lab.exercises.tasks import TASKS
 from lab.experiments import reference
 from lab.notebooks import loader
@@ -232,8 +232,8 @@ def test_a_stub_keeps_heading_signature_docstring_and_checks_and_is_empty(editio
             stub, full = (ast.parse(s).body[0] for s in (one.source, solved[name]))
             assert ast.unparse(stub.args) == ast.unparse(full.args)
             assert ast.get_docstring(stub) == ast.get_docstring(full)
-            assert EXAMPLES[name].result in one.source
-            assert not [hint for hint in HINTS[name] if hint in one.source]
+            assert hints.of(name).result in one.source
+            assert not [hint for hint in hints.of(name).hints if hint in one.source]
 
 
 @pytest.mark.parametrize("place", [NOTEBOOK, *(f"further/{name}.ipynb" for name in ELECTIVES)])

@@ -25,7 +25,7 @@ from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells, check, judge
 from lab.exercises.catalogue import ASKED, LAB
-from lab.exercises.help.hints import EXAMPLES, HINTS
+from lab.exercises.help import hints
 from lab.exercises.tasks import TASKS
 from tools.students import report
 from tools.teachers import student_edition, translate
@@ -224,7 +224,7 @@ def test_all_that_the_checks_say_is_said_in_chinese(chinese, monkeypatch):
 
 @pytest.mark.parametrize("name", LAB)
 def test_hints_titles_and_headings_are_said_in_chinese(chinese, name):
-    for text in (*HINTS.get(name, ()), LAB[name].title):
+    for text in (*hints.of(name).hints, LAB[name].title):
         assert not text or CHINESE.search(i18n.say(text)), text
 
 
@@ -359,7 +359,7 @@ def test_the_edition_in_chinese_has_no_answers_and_chinese_examples(translated):
         (one,) = found[name]
         assert answer_cells.is_empty(one.source, ASKED[name], one.question), name
         if LAB[name].kind == "code":
-            assert EXAMPLES[name].result in one.source
+            assert hints.of(name).result in one.source
             (head,) = re.findall(r"# 例.*", one.source)
             assert not ENGLISH_WORDS.search(head)
     assert notebook["metadata"]["lab2"]["language"] == "zh"

@@ -24,8 +24,7 @@ from lab.base import files, i18n
 from lab.exercises import answer_cells, catalogue
 from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise, in_range, letter, plain
 from lab.exercises.harness import kind, unwritten
-from lab.exercises.help import trials
-from lab.exercises.help.hints import HINTS
+from lab.exercises.help import hints, trials
 from lab.exercises.tasks import TASKS
 
 NOT_STARTED = "not started yet. If you have written it, run its cell again"
@@ -199,7 +198,7 @@ def hint(name: str) -> None:
     """Print the first hint to an exercise; called again, the next one."""
     if not _is_asked(name):
         return
-    if not (steps := HINTS.get(name, ())):
+    if not (steps := hints.of(name).hints):
         i18n.tell(f"{name}: there is no hint.")
         return
     taken = sys._getframe(1).f_globals.setdefault(TAKEN, {})

@@ -35,7 +35,7 @@ from lab.exercises.catalogue import ASKED
 # what stands in the student's folder as it stands here
 FILES = (
     *("lab2.ipynb", *key.FURTHER),
-    *("utils.py", "doctor.py", "lab/**/*.py", "lab/**/*.csv"),
+    *("utils.py", "doctor.py", "lab/**/*.py", "lab/**/*.csv", "lab/**/*.toml"),
     *("tools/install.py", "tools/students/*.py", "tools/maintainers/make_reference.py"),
     *("figures/*.svg", "data/README.md", "data/reference/README.md"),
     *(f"data/reference/{profile}/*" for profile in ("course", "full", "official", "quick")),
