@@ -544,6 +544,24 @@ def test_what_the_language_models_wrote_is_quoted(tmp_path):
     assert my_report.written(my_report.Work(tmp_path / NOTEBOOK)) == quoted
 
 
+@pytest.mark.parametrize(
+    ("guesses", "made"),
+    [
+        ({"guess-linear": "guess_linear = 70", "guess-word": "guess_word = 'good'"}, 2),
+        ({"guess-linear": "guess_linear = 7 * 10"}, 1),
+        ({"guess-items": "guess_items = 40, 90, 95", "guess-linear": "guess_linear = [70]"}, 0),
+        ({"guess-mixed": "guess_mixed = {'RNN': 50, 'LSTM': 90}"}, 0),
+        ({"guess-word": "guess_word = 'very good'"}, 0),
+    ],
+)
+def test_a_prediction_counts_in_the_report_as_check_counts_it(tmp_path, edition, guesses, made):
+    work = my_report.Work(folder_with(edition, tmp_path / "student", **guesses))
+    lines = my_report.overview(work, pd.DataFrame(), tmp_path).splitlines()
+    assert f"* Predictions made: {made} of 10" in lines
+    unclear = [] if made else [f"* No prediction, as it is written: {', '.join(sorted(guesses))}"]
+    assert [line for line in lines if "as it is written" in line] == unclear
+
+
 def test_hints_are_told_where_they_are_recorded(tmp_path, edition):
     work = my_report.Work(folder_with(edition, tmp_path / "student"))
     assert "Hints" not in my_report.overview(work, pd.DataFrame(), tmp_path)

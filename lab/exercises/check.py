@@ -84,7 +84,7 @@ def examine(
 ) -> tuple[float | None, list[str]]:
     """Return the points of an answer (None: recorded, and marked later), and what to say of it."""
     if not exercise.name:
-        return None, [f"{name}: your teacher reads it; there is nothing to check."]
+        return 0, [f"{name}: your teacher reads it; there is nothing to check."]
     if exercise.name not in scope:
         return 0, [f"{name}: {_why_missing(name, scope)}."]
     answer = scope[exercise.name]
@@ -330,7 +330,8 @@ def _parts(value: Any) -> list[Any]:
 def _is_share(value: Any, allowed: Any) -> bool:
     """Say whether a share seems to be written where per cent are asked: nothing above 1."""
     in_percent = all(bounds == catalogue.PERCENT for bounds in _parts(allowed))
-    return in_percent and 0 < max(_parts(value)) <= 1
+    parts = _parts(value)
+    return in_percent and (0 < max(parts) <= 1 or any(0 < part < 1 for part in parts))
 
 
 def _no_guess(name: str, value: Any) -> str:

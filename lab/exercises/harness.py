@@ -58,11 +58,14 @@ IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
     "backward through the graph a second time": "Backward goes through a loss once: is it called "
     "twice, or where no gradient was to go?",
     "'NoneType' object": "Something is None here: a function without return, the state before the "
-    "first piece, or .grad of what keeps none for want of retain_grad()?",
+    "first piece, or .grad of a tensor without retain_grad()?",
     "cannot be multiplied": "The first has to have as many columns as the second rows: is a .T "
     "missing, or one too many?",
     "must match the size": "Axes are matched from the last one on, and [:, None] adds one: which "
-    "shapes meet here?",
+    "shapes meet here, and did chunk or cat take the axis that you mean?",
+    "doesn't match hidden": "A step is x[t]: time comes first",
+    "only one element tensors can be converted": "Python's math works on one number: "
+    "take PyTorch's function, such as torch.tanh",
     "is out of bounds": "Places are counted from 0, so the last of n is at n - 1",
     "should be between 0 and 1": "This loss asks for probabilities: of logits, "
     "F.binary_cross_entropy_with_logits is",

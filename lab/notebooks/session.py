@@ -61,6 +61,7 @@ def resume() -> None:
     needed = _needed(sources, here, answers, own - set(answers))
     if all(name in shell.user_ns for names in needed.values() for name in names):
         return
+    i18n.tell("One moment: data, definitions and your answers are brought back.")
     lost = []
     for place, source in enumerate(sources[:here]):
         if place in needed:

@@ -27,7 +27,7 @@ from lab import config
 from lab.base import files, i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
-from lab.exercises.catalogue import LAB
+from lab.exercises.catalogue import LAB, in_range
 from lab.experiments.results import TYPES
 from lab.notebooks import loader
 from tools.students import report
@@ -115,6 +115,13 @@ class Work:
         value = answer_cells.value_of(about.source, "student") if about else None
         value = value if isinstance(value, dict) else {}
         return {key: str(value.get(key) or "") for key in ("name", "number")}
+
+    def is_guess(self, name: str) -> bool:
+        """Say whether a prediction is one, as far as can be told without running its cell."""
+        value = answer_cells.value_of(self.answers[name].source, LAB[name].name)
+        parts = value.values() if isinstance(value, dict) else [value]
+        computed = LAB[name].key is not str and any(isinstance(part, str) for part in parts)
+        return computed or in_range(value, LAB[name].key)
 
     def text(self, name: str) -> nbformat.NotebookNode:
         """Return the text of an answer, with its pictures; headings in it become lines in bold."""
@@ -222,18 +229,21 @@ def overview(work: Work, runs: pd.DataFrame, folder: Path) -> str:
     code = {name: exercise for name, exercise in LAB.items() if exercise.kind == "code"}
     reached = sum(checked.get(name, 0) for name in code)
     guesses = [name for name, exercise in LAB.items() if exercise.kind == "guess"]
-    predictions_made = len([name for name in guesses if name not in work.missing])
+    unclear = [name for name in guesses if name not in work.missing and not work.is_guess(name)]
+    made = len(guesses) - len(unclear) - len({*guesses} & {*work.missing})
     lines = [
         f"Profile: {profile_of(runs)}",
         f"Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
         "as the notebook's last checks told",
-        f"Predictions made: {predictions_made} of {len(guesses)}",
-        f"Answers written: {len(LAB) - len(work.missing)} of {len(LAB)}",
+        f"Predictions made: {made} of {len(guesses)}",
+        f"Cells filled: {len(LAB) - len(work.missing)} of {len(LAB)}",
     ]
     less = [f"{n} ({checked[n]:.3g}/{e.points})" for n, e in code.items()
             if n in checked and checked[n] < e.points and n not in work.missing]  # fmt: skip
     if less:
         lines.append(f"Not yet right: {', '.join(less)}")
+    if unclear:
+        lines.append(f"No prediction, as it is written: {', '.join(unclear)}")
     lines.append(f"Still empty: {', '.join(work.missing) or 'nothing'}")
     hints = kept("hints", ["id", "hints"], folder)  # there only where they are recorded
     if len(hints):
@@ -385,9 +395,9 @@ def main() -> None:
     block = report.TitleBlock(author, contents=False)
     content = pages(work, config.output_folder())
     made = report.write(content, work.path.parent, arguments.pdf, False, block)
-    print(f"Wrote {made}. Hand it in with {work.path.name}.")
     if work.missing:
         print(f"Still empty: {', '.join(work.missing)}")
+    print(f"Wrote {made}. Hand it in with {work.path.name}.")
 
 
 if __name__ == "__main__":

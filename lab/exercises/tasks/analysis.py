@@ -210,6 +210,8 @@ MCNEMAR = Task(
             partial(_tail, lambda a, b, _: min(1.0, 2 * _below(min(a, b) - 1, a + b))),
         "the p of all reviews: only those count on which the two differ":
             partial(_tail, lambda a, b, reviews: min(1.0, 2 * _below(min(a, b), reviews))),
+        "a p above 1: k is the smaller of two numbers":
+            partial(_tail, lambda a, b, _: 2 * _below(a, a + b)),
         "a p whose k is always the first network's: k is the smaller of two numbers":
             partial(_tail, lambda a, b, _: min(1.0, 2 * _below(a, a + b))),
         "1 where many reviews differ: n is an integer of NumPy, and two to its power overflows; "
@@ -229,11 +231,16 @@ def _belief_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
+def _logits(model: Any, words: Tensor) -> Tensor:
+    states, _ = model.recurrent(model.embedding(words[:, None]))  # (T, 1, H)
+    return model.linear(states).flatten().detach()  # (T, 1, 1) -> (T,)
+
+
 BELIEFS = Task(
     _belief_inputs,
     beliefs,
     {
-        "the logits: their sigma is wanted": lambda *a: beliefs(*a).logit(),
+        "the logits: their sigma is wanted": _logits,
         "0 or 1: probabilities are wanted": lambda *a: beliefs(*a).round(),
         "the last belief alone: one after each word is wanted": lambda *a: beliefs(*a)[-1:],
         "the first belief alone: is the review one column, words[:, None]?":

@@ -34,7 +34,7 @@ PERPLEXITY = Task(
         "the mean of 1/p: first the mean of ln p, then exp": lambda a: (-a).exp().mean().item(),
         "the loss: its exponential is wanted": lambda a: -a.mean().item(),
         "1 / perplexity: a sign is missing": lambda a: 1 / perplexity(a),
-        "2 to the power of the loss: ln asks for e": lambda a: 2 ** -a.mean().item(),
+        "2 to the power of the loss: with ln, the base is e": lambda a: 2 ** -a.mean().item(),
         "the exponential of the summed loss, not of the mean":
             lambda a: (-a.double()).sum().exp().item(),
         "the exponential of the loss of each column": lambda a: (-a.mean(0)).exp(),
@@ -77,9 +77,10 @@ def _half_detached(half: int, model: Any, piece: Any, state: Any) -> Any:
     return _undetached(model, piece, state)
 
 
-def _summed(model: Any, piece: Any, state: Any) -> Any:
+def _other_loss(change: Any, model: Any, piece: Any, state: Any) -> Any:
+    """The loss of a piece with something done to it. change: (loss, target) -> loss"""
     loss, state = piece_loss(model, piece, state)
-    return loss * piece.target.numel(), state
+    return change(loss, piece.target), state
 
 
 PIECE_LOSS = Task(
@@ -97,7 +98,11 @@ PIECE_LOSS = Task(
             lambda m, p, s: piece_loss(m, Piece(p.target, p.text), s),
         "the loss of a piece that starts from no state; is the new one returned?":
             lambda m, p, s: piece_loss(m, p, None),
-        "the sum over the words, not their mean": _summed,
+        "the sum over the words, not their mean":
+            partial(_other_loss, lambda loss, target: loss * target.numel()),
+        "the sum over the words of a column: the mean over all words is wanted":
+            partial(_other_loss, lambda loss, target: loss * len(target)),
+        "the mean of ln p: the loss is its negative": partial(_other_loss, lambda a, _: -a),
     },
     harness.run_pieces,
     learns=("cell", "weights", "vectors"),

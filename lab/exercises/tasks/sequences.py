@@ -117,10 +117,10 @@ UNROLL = Task(
         "the first step alone: is the return inside of the loop?": lambda *a: unroll(*a)[:1],
         "the states before each step, not after it": _one_late,
         "an unrolling that keeps an LSTM's c: its h is state[0]": _memories,
-        "an unrolling for states of one tensor: an LSTM's is a pair (h, c); hand the pair on, and "
+        "an unrolling for a state of one tensor: an LSTM's is a pair (h, c); hand the pair on, and "
         "keep its h": lambda *a: torch.stack(all_states(*a)[1:]),
-        "an unrolling that keeps state[0] of all cells, or of all batches of two: that is for an "
-        "LSTM alone, whose state is a tuple": _first_of_each,
+        "an unrolling that takes state[0] of every cell, or of every pair of reviews: an LSTM's "
+        "state alone is a tuple; test for that": _first_of_each,
         "the states in one block (T * B, H): torch.stack keeps the steps apart":
             lambda *a: unroll(*a).flatten(0, 1),
         "the states of reviews read from their end":

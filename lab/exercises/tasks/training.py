@@ -34,7 +34,8 @@ def _loss_inputs(generator: Generator) -> list[Example]:
 
 SURE = (
     "Here sigma(a) is rounded to 0 or 1, or exp(a) is infinite. A sure and wrong answer must cost "
-    "150: with an epsilon or a clamp no loss is larger than 18 or so. Find ln sigma(a) in one go"
+    "150 here (30 is the mean of five): with an epsilon or a clamp no loss is larger than 18 or "
+    "so. Find ln sigma(a) in one go"
 )
 
 BINARY_LOSS = Task(
