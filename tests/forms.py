@@ -132,6 +132,8 @@ RIGHT = {
     ),
     "perplexity": (
         "return torch.exp(-log_probability.mean())",
+        "try:\n    import not_there as tools\nexcept ImportError:\n    tools = math\n"
+        "return tools.exp(-log_probability.mean())",
         "nats = -log_probability.flatten().double()\n"
         "return math.e ** (nats.sum() / len(nats)).item()",
         "return float(np.exp(-np.mean(log_probability.numpy())))",
@@ -329,7 +331,7 @@ WRONG = {
          "cell(x_t, state, *weights)\n        state = state[0] if isinstance(state, tuple) else "
          "state\n"),
         ("keeps an LSTM's c", "state[0] if", "state[1] if"),
-        ("all batches of two", "isinstance(state, tuple)", "len(state) == 2"),
+        ("of every pair of reviews", "isinstance(state, tuple)", "len(state) == 2"),
         (PLACE, "pair = isinstance(state, tuple)\nh = state[0] if pair else state\n"
          "out = torch.zeros(len(x) + 1, *h.shape)\nout[0] = h\nc = state[1] if pair else None\n"
          "for t in range(len(x)):\n    new = cell(x[t], (out[t], c) if pair else out[t], "
@@ -562,9 +564,9 @@ WRONG = {
         ("before each step", "h = h.clone().requires_grad_()\nstates = []\nfor x_t in x:\n"
          "    states.append(h)\n    h = cell(x_t, h, *weights)\n"
          "return torch.stack([g.norm() for g in torch.autograd.grad(h.sum(), states)])"),
-        ("for want of retain_grad()", "        h.retain_grad()\n", ""),
+        ("without retain_grad()", "        h.retain_grad()\n", ""),
         ("its length is wanted", "grad.norm()", "grad.abs().sum()"),
-        ("for want of retain_grad()", "h = cell(x_t, h, *weights)", "h = cell(x_t, h.detach(), "
+        ("without retain_grad()", "h = cell(x_t, h, *weights)", "h = cell(x_t, h.detach(), "
          "*weights)"),
         ("", "torch.stack([state.grad.norm() for state in states])", "[state.grad for state in "
          "states]"),

@@ -664,10 +664,11 @@ def test_a_guess_may_be_computed_and_comes_back_as_a_plain_number(seventy, out):
 def test_a_share_where_per_cent_are_asked_is_told_and_kept():
     value, _, text = guess("linear", 0.8)
     assert value == 0.8 and "0.8 is read in per cent. If a share was meant: 0.8 is 80." in text
-    assert "per cent" in guess("recall", {"RNN": 0.3, "LSTM": 1, "GRU": 1})[2]
+    for value in ({"RNN": 0.3, "LSTM": 1, "GRU": 1}, {"RNN": 15, "LSTM": 0.9, "GRU": 90}):
+        assert "per cent" in guess("recall", value)[2]
     for name, guessed in (
         ("linear", 80),
-        ("recall", {"RNN": 0, "LSTM": 0.5, "GRU": 90}),
+        ("recall", {"RNN": 0, "LSTM": 5, "GRU": 90}),
         ("perplexity", {"RNN": 1, "LSTM": 1, "GRU": 1}),
     ):
         assert "per cent" not in guess(name, guessed)[2]

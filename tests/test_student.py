@@ -181,11 +181,11 @@ def test_an_answer_whose_metadata_are_lost_is_not_handed_out(monkeypatch):
 
     def twice(path):
         notebook = read(path)
-        copies = [c for c in notebook["cells"] if c["metadata"].get("exercise") == {"id": "copy"}]
+        copies = [c for c in notebook["cells"] if c["metadata"].get("exercise") == {"id": "doubt"}]
         return {**notebook, "cells": notebook["cells"] + copies}
 
     monkeypatch.setattr(student_edition.answer_cells, "read", twice)
-    with pytest.raises(LabError, match="have 2 cells for copy; there must be one"):
+    with pytest.raises(LabError, match="have 2 cells for doubt; there must be one"):
         student_edition.contents()
 
 
@@ -206,7 +206,7 @@ def test_a_folder_with_work_in_it_is_renamed_and_not_removed(edition, tmp_path, 
     student_edition.write(folder, edition)
     assert (tmp_path / "student-1" / "data" / "runs" / "mine.csv").exists()
     notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
-    cell = next(c for c in notebook.cells if c.metadata.get("exercise") == {"id": "split"})
+    cell = next(c for c in notebook.cells if c.metadata.get("exercise") == {"id": "detach"})
     cell.source = cell.source.replace("None", '"a"')
     nbformat.write(notebook, folder / NOTEBOOK)
     student_edition.write(folder, edition)
@@ -517,20 +517,20 @@ def test_answers_that_were_spoilt_after_the_last_run_are_all_named_and_have_no_p
 
 def test_an_answer_that_stands_twice_is_told(tmp_path):
     notebook = answer_cells.read(ROOT / NOTEBOOK)
-    place = answer_cells.find(notebook["cells"])["copy"][0].place
+    place = answer_cells.find(notebook["cells"])["doubt"][0].place
     notebook["cells"].append(notebook["cells"][place])
     (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     text = my_report.overview(my_report.Work(tmp_path / NOTEBOOK), pd.DataFrame(), tmp_path)
-    assert text.endswith("* Written in more than one cell, of which the last counts: copy")
+    assert text.endswith("* Written in more than one cell, of which the last counts: doubt")
 
 
 def test_a_picture_that_was_pasted_into_a_text_is_in_the_report(tmp_path):
     notebook = answer_cells.read(ROOT / NOTEBOOK)
-    cell = notebook["cells"][answer_cells.find(notebook["cells"])["memorize"][0].place]
-    cell["source"] = "**Answer memorize**\n\n*What? (Two sentences.)*\n\n![a](attachment:a.png)"
+    cell = notebook["cells"][answer_cells.find(notebook["cells"])["traps"][0].place]
+    cell["source"] = "**Answer traps**\n\n*What? (Two sentences.)*\n\n![a](attachment:a.png)"
     cell["attachments"] = {"a.png": {"image/png": "AAAA"}}
     (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
-    text = my_report.Work(tmp_path / NOTEBOOK).text("memorize")
+    text = my_report.Work(tmp_path / NOTEBOOK).text("traps")
     assert text.source == "![a](attachment:a.png)" and text.attachments == cell["attachments"]
 
 
@@ -558,7 +558,11 @@ def test_a_prediction_counts_in_the_report_as_check_counts_it(tmp_path, edition,
     work = my_report.Work(folder_with(edition, tmp_path / "student", **guesses))
     lines = my_report.overview(work, pd.DataFrame(), tmp_path).splitlines()
     assert f"* Predictions made: {made} of 10" in lines
-    unclear = [] if made else [f"* No prediction, as it is written: {', '.join(sorted(guesses))}"]
+    unclear = (
+        []
+        if made
+        else [f"* No prediction, as it is written: {', '.join(n for n in LAB if n in guesses)}"]
+    )
     assert [line for line in lines if "as it is written" in line] == unclear
 
 
