@@ -118,8 +118,8 @@ def story(page, lab, shots):
     say("JupyterLab shows the notebook")
     page.screenshot(path=shots / "browser-1-open.png")
     runs = lab / "out" / "runs"
-    menu(page, "Run", "Run All Cells")
-    wait(lambda: finished(runs) >= 1, "the first network is trained", WHOLE_RUN)
+    run_all(page)
+    wait(lambda: any(runs.glob("*/result.json")), "the first network is trained", WHOLE_RUN)
     bar = page.locator(".jp-OutputArea-output", has_text=re.compile(r"epoch \d/\d")).last
     bar.scroll_into_view_if_needed(timeout=60_000)
     say(f"progress is shown: {bar.inner_text().strip()[-60:]}")
@@ -130,7 +130,7 @@ def story(page, lab, shots):
     page.screenshot(path=shots / "browser-3-stopped.png")
     before = {path: path.stat().st_mtime_ns for path in runs.glob("*/result.json")}
     curves = {path: len(path.read_text().splitlines()) for path in runs.glob("*/curve.csv")}
-    menu(page, "Run", "Run All Cells")
+    run_all(page)
     wait(lambda: everything_ran(saved(page, lab)), "all cells ran", WHOLE_RUN)
     for path, when in before.items():
         assert path.stat().st_mtime_ns == when, f"{path.parent.name} was trained again"
@@ -191,6 +191,13 @@ def menu(page, name, entry):
     page.wait_for_timeout(1000)
 
 
+def run_all(page):
+    """Run all cells; again, if the click came before the kernel was there."""
+    while not page.locator(".jp-InputPrompt", has_text="[*]").first.is_visible():
+        menu(page, "Run", "Run All Cells")
+        page.wait_for_timeout(20_000)
+
+
 def saved(page, lab):
     """Save the notebook as a user does, and return what is in the file."""
     page.keyboard.press("Control+s")
@@ -208,10 +215,6 @@ def everything_ran(notebook):
     code = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
     time.sleep(5)
     return all(cell["execution_count"] for cell in code)
-
-
-def finished(runs):
-    return len(list(runs.glob("*/result.json")))
 
 
 def wait(true, what, seconds):
