@@ -111,14 +111,19 @@ def every_cell_in_the_page(folder):
     return folder
 
 
+def wait_for_kernel(page):
+    """Wait until the page knows its kernel: "Run All Cells" before that asks which one to take."""
+    page.wait_for_selector(".jp-Notebook", timeout=120_000)
+    page.get_by_text("| Idle").first.wait_for(timeout=120_000)
+
+
 def story(page, lab, shots):
     """Run, see progress, stop, run again, find it finished. Raises AssertionError."""
-    page.wait_for_selector(".jp-Notebook", timeout=120_000)
-    page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator', timeout=120_000)
+    wait_for_kernel(page)
     say("JupyterLab shows the notebook")
     page.screenshot(path=shots / "browser-1-open.png")
     runs = lab / "out" / "runs"
-    run_all(page)
+    menu(page, "Run", "Run All Cells")
     wait(lambda: any(runs.glob("*/result.json")), "the first network is trained", WHOLE_RUN)
     bar = page.locator(".jp-OutputArea-output", has_text=re.compile(r"epoch \d/\d")).last
     bar.scroll_into_view_if_needed(timeout=60_000)
@@ -130,7 +135,7 @@ def story(page, lab, shots):
     page.screenshot(path=shots / "browser-3-stopped.png")
     before = {path: path.stat().st_mtime_ns for path in runs.glob("*/result.json")}
     curves = {path: len(path.read_text().splitlines()) for path in runs.glob("*/curve.csv")}
-    run_all(page)
+    menu(page, "Run", "Run All Cells")
     wait(lambda: everything_ran(saved(page, lab)), "all cells ran", WHOLE_RUN)
     for path, when in before.items():
         assert path.stat().st_mtime_ns == when, f"{path.parent.name} was trained again"
@@ -150,8 +155,7 @@ def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):
 
 def first_check(page, lab, shots):
     """Write the first cell of all, first wrongly, and see what its check says; AssertionError."""
-    page.wait_for_selector(".jp-Notebook", timeout=120_000)
-    page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator', timeout=120_000)
+    wait_for_kernel(page)
     start = time.monotonic()
     cell = page.locator(".jp-CodeCell", has_text="# Exercise rnn-cell").first
     cell.scroll_into_view_if_needed(timeout=60_000)
@@ -189,13 +193,6 @@ def menu(page, name, entry):
     page.locator(".lm-MenuBar-itemLabel", has_text=name).first.click()
     page.locator(".lm-Menu-itemLabel", has_text=entry).first.click()
     page.wait_for_timeout(1000)
-
-
-def run_all(page):
-    """Run all cells; where JupyterLab asks for the kernel, as on a busy machine, agree."""
-    menu(page, "Run", "Run All Cells")
-    if page.locator(".jp-Dialog").count():
-        page.keyboard.press("Enter")
 
 
 def saved(page, lab):
