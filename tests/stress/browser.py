@@ -111,15 +111,20 @@ def every_cell_in_the_page(folder):
     return folder
 
 
+def wait_for_kernel(page):
+    """Wait until the page knows its kernel: "Run All Cells" before that asks which one to take."""
+    page.wait_for_selector(".jp-Notebook", timeout=120_000)
+    page.get_by_text("| Idle").first.wait_for(timeout=120_000)
+
+
 def story(page, lab, shots):
     """Run, see progress, stop, run again, find it finished. Raises AssertionError."""
-    page.wait_for_selector(".jp-Notebook", timeout=120_000)
-    page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator', timeout=120_000)
+    wait_for_kernel(page)
     say("JupyterLab shows the notebook")
     page.screenshot(path=shots / "browser-1-open.png")
     runs = lab / "out" / "runs"
     menu(page, "Run", "Run All Cells")
-    wait(lambda: finished(runs) >= 1, "the first network is trained", WHOLE_RUN)
+    wait(lambda: any(runs.glob("*/result.json")), "the first network is trained", WHOLE_RUN)
     bar = page.locator(".jp-OutputArea-output", has_text=re.compile(r"epoch \d/\d")).last
     bar.scroll_into_view_if_needed(timeout=60_000)
     say(f"progress is shown: {bar.inner_text().strip()[-60:]}")
@@ -150,8 +155,7 @@ def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):
 
 def first_check(page, lab, shots):
     """Write the first cell of all, first wrongly, and see what its check says; AssertionError."""
-    page.wait_for_selector(".jp-Notebook", timeout=120_000)
-    page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator', timeout=120_000)
+    wait_for_kernel(page)
     start = time.monotonic()
     cell = page.locator(".jp-CodeCell", has_text="# Exercise rnn-cell").first
     cell.scroll_into_view_if_needed(timeout=60_000)
@@ -208,10 +212,6 @@ def everything_ran(notebook):
     code = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
     time.sleep(5)
     return all(cell["execution_count"] for cell in code)
-
-
-def finished(runs):
-    return len(list(runs.glob("*/result.json")))
 
 
 def wait(true, what, seconds):
