@@ -375,36 +375,6 @@ def long_reviews(reviews: EncodedReviews, length: int, count: int = 100) -> Batc
     return Batch(text, torch.full((len(rows),), length), label, rows)
 
 
-def write(
-    model: Any,
-    choose: Callable[[Tensor, float], Tensor],
-    prompt: str,
-    vocab: Vocab,
-    before: NDArray[Any],
-    temperature: float = 1.0,
-    length: int = 30,
-    seed: int = 0,
-) -> str:
-    """Return a prompt, continued word by word until the review ends or has `length` words.
-
-    model: its next_word(text (T, 1), state) returns ln p of every word (words,), and the state
-    choose: ln p of every word (words,), and a temperature -> the probabilities to draw from
-    before: word indices of a text that the model reads first; a fresh state would confuse it
-    """
-    generator = torch.Generator().manual_seed(seed)
-    words = [word_index(token, vocab) for token in tokenize(prompt)]
-    text, state = torch.tensor([*before, *words])[:, None], None  # (T,) -> (T, 1)
-    while len(words) < length:
-        log_probability, state = model.next_word(text, state)
-        log_probability[vocab.stoi[UNKNOWN]] = -torch.inf
-        word = torch.multinomial(choose(log_probability, temperature), 1, generator=generator)
-        if word == token_stream.END:
-            break
-        words.append(word.item())
-        text = word[:, None]  # (1,) -> (1, 1)
-    return " ".join(vocab.itos[word] for word in words)
-
-
 class Evaluation(NamedTuple):
     """Mean loss and accuracy over reviews, and the probability of "positive" for each review."""
 
