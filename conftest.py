@@ -2,9 +2,12 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from nbval import kernel
 
 from lab import config as lab_config
 from lab.config import ROOT
@@ -28,6 +31,18 @@ def _other_data() -> bool:
     return bool(own) or lab_config.get_profile() != lab_config.PROFILES["quick"]
 
 
+def _once_more(start: Callable[..., Any]) -> Callable[..., Any]:
+    """Two kernels that begin at one moment can be given the same port, and one of them dies."""
+
+    def start_new_kernel(*arguments: Any, **options: Any) -> Any:
+        try:
+            return start(*arguments, **options)
+        except RuntimeError:
+            return start(*arguments, **options)
+
+    return start_new_kernel
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Set nbval's options that depend on where the project is, and the environment of kernels.
 
@@ -41,6 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
         option.nbval_current_env = True  # whatever the kernels of this machine are called
     if getattr(option, "nbval_cell_timeout", None) == 2000:  # its default: a dead kernel hangs
         option.nbval_cell_timeout = 900.0
+    if getattr(option, "nbval", False):
+        kernel.start_new_kernel = _once_more(kernel.start_new_kernel)
     # A test that finds finished runs tests nothing: train anew, beside the student's own results.
     if getattr(option, "nbval", False) and not lab_config.variable("OUT"):
         folder = tempfile.mkdtemp(prefix="lab2-nbval-")
