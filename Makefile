@@ -5,7 +5,7 @@
 # make further  the further notebooks, executed, into build/further/
 # make student  the student's edition: build/student/ and build/lab2-student.zip;
 #              EDITION=zh: in Chinese, and so are make run, lab and report with it
-# make grade SUBMISSIONS=folder  what students handed in becomes build/grades/: table, feedback, summary
+# make grade SUBMISSIONS=folder  what students handed in becomes grades/: table, feedback, summary
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook;
 #              make report AUTHOR="Your Name" OPTIONS=--no-code NOTEBOOK=other.ipynb

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import inspect
 import io
 import json
@@ -29,6 +30,39 @@ ASKED_BY_HAND = [name for name, e in LAB.items() if e.kind in ("text", "free")]
 MOST = sum(e.points for e in LAB.values())
 
 
+class Reading(NamedTuple):
+    """What a person gave a text: a row of points_read.csv."""
+
+    student: str  # as `Graded.who`
+    exercise: str
+    text: str  # `digest_of` the text that was read
+    points: float | None  # None: a comment alone
+    criteria: str = ""  # those that are met, joined with "+"
+    comment: str = ""
+    reader: str = ""
+    when: str = ""  # ISO time
+
+
+class Override(NamedTuple):
+    """Points that a person put in the place of whatever there was: a row of overrides.csv."""
+
+    student: str  # as `Graded.who`
+    exercise: str  # or "late": the points that are taken for lateness
+    points: float
+    reason: str
+    who: str
+    when: str = ""  # ISO time
+
+
+class Late(NamedTuple):
+    """What coming late costs."""
+
+    days: int  # begun
+    penalty: float  # points; infinite: all
+    when: str  # ISO time of the hand-in
+    source: str  # what tells the time
+
+
 class Graded(NamedTuple):
     """A submission with its outcome."""
 
@@ -36,12 +70,30 @@ class Graded(NamedTuple):
     student: str
     file: str
     result: Result
-    by_hand: dict[str, float]  # points that a person gave: exercise -> points
+    by_hand: dict[str, float]  # points that a person gave the present texts: exercise -> points
     number: str = ""  # of the learning platform
+    who: str = ""  # whose it is, whatever others hand in; points of a person go by it
+    readings: tuple[Reading, ...] = ()  # all, those of earlier texts too
+    overrides: tuple[Override, ...] = ()
+    late: Late | None = None
+    partner: str = ""  # whose hand-in it is, of a pair
+
+
+def digest_of(text: str) -> str:
+    """Return the twelve hexadecimal digits by which a text that was read is known again."""
+    content = text.strip().encode("utf-8", "surrogatepass")
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def override_of(graded: Graded, exercise: str) -> Override | None:
+    """Return what a person put in the place of an exercise's points; None if nothing."""
+    return next((one for one in graded.overrides if one.exercise == exercise), None)
 
 
 def points_of(graded: Graded, exercise: str) -> float | None:
     """Return the points of an answer; None where a person has still to read it."""
+    if override := override_of(graded, exercise):
+        return override.points
     mark = graded.result.marks.get(exercise)
     if mark and mark.points is None:
         return graded.by_hand.get(exercise)
@@ -50,9 +102,22 @@ def points_of(graded: Graded, exercise: str) -> float | None:
 
 def score_of(graded: Graded) -> float | None:
     """Return the points of the lab's hundred so far; None of what could not be read."""
-    if not graded.result.marks:
+    if not graded.result.marks and not graded.overrides:
         return None
     return sum(points_of(graded, name) or 0 for name in LAB)
+
+
+def penalty_of(graded: Graded) -> float:
+    """Return the points that are taken for lateness, never more than there are."""
+    override = override_of(graded, "late")
+    penalty = override.points if override else graded.late.penalty if graded.late else 0.0
+    return min(penalty, score_of(graded) or 0.0)
+
+
+def final_of(graded: Graded) -> float | None:
+    """Return the score less what is taken for lateness; None of what could not be read."""
+    score = score_of(graded)
+    return None if score is None else score - penalty_of(graded)
 
 
 def flags_of(graded: Graded) -> list[str]:

@@ -44,6 +44,7 @@ class Mark(NamedTuple):
     lines: tuple[str, ...] = ()  # what is wrong, a line for each call
     group: str = ""  # by what wrong answers are put together
     text: str = ""
+    value: str = ""  # the letter or prediction that was given, as a page shows it
 
 
 @dataclasses.dataclass
@@ -227,9 +228,11 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
         number = in_range(value, FINITE)
         good = number and abs(value - right.answer) <= exercise.near + 1e-9
         what = "is not the number" if number else "is no number"
+    value = shown if exercise.kind in ("choice", "guess") else ""
     if good:
-        return Mark(right.points, right.points)
-    return Mark(0, right.points, (f"{exercise.name} = {shown} {what}.",), shown)
+        return Mark(right.points, right.points, value=value)
+    lines = (f"{exercise.name} = {shown} {what}.",)
+    return Mark(0, right.points, lines, group=shown, value=value)
 
 
 def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark:

@@ -1,10 +1,10 @@
 """Grade what students have handed in.
 
     python tools/teachers/grade.py SUBMISSIONS [--roster FILE] [--gradebook FILE [--column NAME]]
-                                   [--only NAME] [--unsafe]
+                                   [--only NAME] [--out FOLDER] [--unsafe]
 
-SUBMISSIONS is a folder, or an archive from a learning platform. Results go to build/grades;
-course/grading.md says what they are.
+SUBMISSIONS is a folder, or an archive from a learning platform. Results go to grades/, where `make
+clean` does not touch them; course/grading.md says what they are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lab.base import files, i18n, machine
 from lab.config import LabError, ends_in_a_sentence
 from tools.teachers import student_edition
 
-GRADES = ROOT / "build" / "grades"
+GRADES = ROOT / "grades"
 NO_WALL = (
     "This system has no wall to run students' code behind. On Debian and Ubuntu install bubblewrap "
     "(apt install bubblewrap); other Linux needs a kernel from 5.13 on, with Landlock. On Windows "
@@ -95,18 +95,20 @@ def main() -> None:
     parser.add_argument("--gradebook", type=Path, help="Moodle's or Canvas' table, to be filled in")
     parser.add_argument("--column", default="", help="of the gradebook, which takes the points")
     parser.add_argument("--only", default="", metavar="NAME", help="one hand-in, once more")
+    parser.add_argument("--out", type=Path, default=GRADES, help="another folder, as for a group")
     parser.add_argument("--unsafe", action="store_true", help="without a wall, if there is none")
     options = parser.parse_args()
     torch.set_num_threads(1)
     wall = program.find_wall() or ("none" if options.unsafe else "")
     if not wall:
         raise LabError(NO_WALL)
-    everybody = grade(options.submissions, GRADES, wall, options.only, options.roster)
+    everybody = grade(options.submissions, options.out, wall, options.only, options.roster)
     if options.gradebook:
         text, count = gradebook.fill(options.gradebook, everybody, options.column)
-        files.write_atomically(GRADES / "gradebook.csv", text.encode("utf-8"))
-        print(f"{count} rows of {GRADES / 'gradebook.csv'} have points.")
-    print(f"{len(everybody)} rows in {GRADES / 'grades.csv'}; see summary.html and to_read.html.")
+        files.write_atomically(options.out / "gradebook.csv", text.encode("utf-8"))
+        print(f"{count} rows of {options.out / 'gradebook.csv'} have points.")
+    grades = options.out / "grades.csv"
+    print(f"{len(everybody)} rows in {grades}; see summary.html and to_read.html.")
 
 
 if __name__ == "__main__":
