@@ -1,0 +1,328 @@
+"""Tables that other programs wrote (CSV, TSV), read as they are and written back in their own form.
+
+What a file does not say is told from it: its encoding, what parts its columns, and whether its
+quotation marks enclose fields or are signs of a text, as in TSV files of tweets.
+"""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+import itertools
+import re
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import charset_normalizer
+
+from lab.config import LabError
+
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+SUGGESTED = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp1250", "koi8_r"]
+SEPARATORS = "\t;|,"  # of two that fit as well the first is taken: texts hold commas, seldom these
+NAMED = re.compile(r'"?sep=(.)"?[ \t]*\r?\n', re.IGNORECASE)  # the first line, as Excel has it
+DOUBLED, ESCAPED, NONE = '""', '\\"', ""  # how a quotation mark stands inside of quoted fields
+QUOTED = {
+    DOUBLED: r' *+"[^"]*+(?:""[^"]*+)*+" *+',
+    ESCAPED: r' *+"[^"\\]*+(?:\\.[^"\\]*+)*+" *+',
+    NONE: r"(?!)",
+}
+SWALLOWED = 10  # lines in one field, each with as many columns as the table: no text has so many
+
+
+class Record(NamedTuple):
+    """A row as it stands in the file: its lines, blank lines before it, its fields, its end."""
+
+    first: int
+    last: int
+    before: str
+    raw: tuple[str, ...]
+    end: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The rows of a file, and how it was written.
+
+    rows: the fields of each row, the head included, blank lines left out
+    records: the same as they stand in the file
+    tail: blank lines at its end
+    is_cut: whether the last row is cut off inside of a quoted field
+    """
+
+    rows: list[list[str]]
+    records: list[Record]
+    encoding: str
+    mark: bytes
+    delimiter: str
+    quotes: str
+    tail: str
+    is_cut: bool = False
+
+
+def read(
+    path: Path, what: str, encoding: str = "", option: str = "", names: Collection[str] = ()
+) -> Table:
+    """Return the table in a file.
+
+    what: it is, as "class list"; encoding: if it is known, else it is told from the file; option:
+    by which the reader can name it: then they are asked, where it is told from the letters only;
+    names: what columns may be called, in lower case. Raises LabError if the file cannot be read, or
+    a quotation mark swallows the rows after it.
+    """
+    text, encoding, mark = read_text(path, what, encoding, option)
+    start = NAMED.match(text)
+    delimiter = start[1] if start else _delimiter(text, names, path.suffix.lower() == ".tsv")
+    place = start.end() if start else 0
+    records, tail, quotes = _records(text, delimiter, place)
+    if not records:
+        raise LabError(f"The {what} {path} is empty.")
+    rows = [[_value(raw, quotes) for raw in record.raw] for record in records]
+    table = Table(rows, records, encoding, mark, delimiter, quotes, tail)
+    is_cut = _refuse_open_marks(table, f"The {what} {path}, line")
+    return dataclasses.replace(table, is_cut=is_cut)
+
+
+def write(table: Table, rows: Sequence[Sequence[str]]) -> bytes:
+    """Return rows in the form of a table that was read; what is unchanged stays to the byte.
+
+    A sign that the encoding lacks becomes its number, as HTML has it (`&#29579;`).
+    """
+    old = [record.raw for record in table.records]
+    fields = [raw for raws in old for raw in raws if raw.strip()]
+    always = table.quotes != NONE and all(raw.lstrip(" ").startswith('"') for raw in fields)
+    ends = next((record.end for record in table.records if record.end), "\n")
+    parts = []
+    nothing = Record(0, 0, "", (), ends)
+    for i, row in enumerate(rows):
+        record = table.records[i] if i < len(old) else nothing
+        end = record.end or (ends if i < len(rows) - 1 else "")
+        pairs = itertools.zip_longest(row, record.raw[: len(row)])
+        raws = [_raw(table, value, raw, always) for value, raw in pairs]
+        line = table.delimiter.join(raws) or '""'  # nothing at all would be a blank line
+        parts += [record.before, line, end]
+    text = "".join([*parts, table.tail])
+    return table.mark + text.encode(table.encoding, "xmlcharrefreplace")
+
+
+def _raw(table: Table, value: str, old: str | None, always: bool) -> str:
+    """Return a field as the file has it; old: what stood there."""
+    if old is not None and _value(old, table.quotes) == value:
+        return old
+    if table.quotes == NONE:
+        return re.sub(rf"[\r\n{re.escape(table.delimiter)}]", " ", value)
+    quoted = always or (old or "").lstrip(" ").startswith('"')
+    if not quoted and not re.search(rf'["\r\n{re.escape(table.delimiter)}]|^ | $', value):
+        return value
+    if table.quotes == ESCAPED:
+        value = value.replace("\\", "\\\\")
+    return f'"{value.replace(chr(34), table.quotes)}"'
+
+
+def _value(raw: str, quotes: str) -> str:
+    """Return what a field says, without the quotation marks around it."""
+    if quotes == NONE or not re.fullmatch(QUOTED[quotes], raw, re.DOTALL):
+        return raw
+    inside = raw.strip(" ")[1:-1]
+    if quotes == DOUBLED:
+        return inside.replace('""', '"')
+    return re.sub(r'\\(["\\])', r"\1", inside)
+
+
+# ── Encodings ───────────────────────────────────────────────────────────────────────────────────
+
+
+def read_text(
+    path: Path, what: str, encoding: str = "", option: str = ""
+) -> tuple[str, str, bytes]:
+    """Return the text of a file, its encoding, and the mark that it begins with.
+
+    The arguments are those of `read`. Raises LabError if it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LabError(f"The {what} {path} cannot be read: {error.strerror}.") from None
+    mark = next((mark for mark in MARKS if content.startswith(mark)), b"")
+    codec = MARKS.get(mark) or encoding or _without_mark(content)
+    try:
+        codec = codecs.lookup(codec).name.replace("utf-8-sig", "utf-8")
+        codec += "-le" if codec in ("utf-16", "utf-32") else ""  # these would write a mark
+        return content[len(mark) :].decode(codec), codec, mark
+    except LookupError:
+        raise LabError(f"{option or 'encoding'}={codec}: there is no such encoding.") from None
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)
+    guess = _guess(content) if codec == "utf-8" else ""
+    if guess == "gb18030" and not option and not mark:
+        return content.decode(guess), guess, b""
+    line = content[len(mark) : len(mark) + start].count(b"\n") + 1
+    remedy = f"If it is in {guess}, set {option}={guess}; or save" if guess and option else "Save"
+    seems = f"{codec} (it may be in {guess})" if guess and not option else codec
+    raise LabError(f"The {what} {path}, line {line}, is not in {seems}. {remedy} it as UTF-8.")
+
+
+def _without_mark(content: bytes) -> str:
+    """Return UTF-16 if every second byte of much is zero, else UTF-8."""
+    zeros = [content[i:20_000:2].count(0) for i in (0, 1)]
+    if len(content) % 2 or 8 * max(zeros) < min(len(content), 20_000) or min(zeros) > 0:
+        return "utf-8"
+    return "utf-16-be" if zeros[0] else "utf-16-le"
+
+
+def _guess(content: bytes) -> str:
+    """Return what encoding a file is likely in, if not in UTF-8."""
+    if _is_chinese(content):
+        return "gb18030"
+    found = charset_normalizer.from_bytes(content, cp_isolation=SUGGESTED).best()
+    names = found.could_be_from_charset if found else ["cp1252"]
+    return "cp1252" if "cp1252" in names else names[0]
+
+
+def _is_chinese(content: bytes) -> bool:
+    """Say whether a file is in GB18030: most of its signs are common Chinese ones there.
+
+    Letters of other encodings make rare signs, or none; Korean ones have a part of the same codes.
+    """
+    try:
+        text = content.decode("gb18030")
+    except UnicodeDecodeError:
+        return False
+    codes = [sign.encode("gb18030") for sign in text if ord(sign) > 127]
+    hanzi = [code[0] for code in codes if len(code) == 2 and code[0] >= 0xB0 and code[1] >= 0xA1]
+    common = sum(first <= 0xD7 for first in hanzi)
+    marks = sum(code[0] in (0xA1, 0xA3) and len(code) == 2 for code in codes)
+    return any(first > 0xC8 for first in hanzi) and 10 * (common + marks) >= 7 * len(codes)
+
+
+# ── Rows ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _parse(text: str, delimiter: str, quotes: str, place: int = 0) -> Iterator[Record]:
+    """Yield the rows of a text; a last one without fields holds the blank lines at its end.
+
+    A sign that only Python takes for the end of a line, as \\u2028, is a sign like others.
+    """
+    d = re.escape(delimiter)
+    newline = "\n" if "\n" in text else "\r"
+    plain = rf"[^{d}\r\n]*+(?:\r(?!\n)[^{d}\r\n]*+)*+" if newline == "\n" else rf"[^{d}\r]*+"
+    end = rf"({d}|\r?\n|\Z)" if newline == "\n" else rf"({d}|\r|\Z)"
+    field = re.compile(rf"((?:{QUOTED[quotes]})(?={end[1:-1]})|{plain}){end}", re.DOTALL)
+    first = line = 1 + text.count("\n", 0, place)
+    before, raws = text[:place], []
+    for match in field.finditer(text, place):
+        raw, last = match.groups()
+        raws.append(raw)
+        line += raw.count(newline)
+        if last == delimiter:
+            continue
+        if raws != [""]:
+            yield Record(first, line, before, tuple(raws), last)
+            before = ""
+        else:
+            before += last
+        line += bool(last)
+        first, raws = line, []
+        if not last:
+            break
+    if before:
+        yield Record(line, line, before, (), "")
+
+
+def _delimiter(text: str, names: Collection[str], is_tsv: bool) -> str:
+    """Return what parts the columns: the sign by which most of the first rows fit the head.
+
+    A comma inside of a text, or of a column's name, must not hide that semicolons part the columns.
+    """
+
+    def fit(delimiter: str, quotes: str) -> tuple[bool, int, float]:
+        rows = [r.raw for r in itertools.islice(_parse(text, delimiter, quotes), 200) if r.raw]
+        head, *rows = rows or [()]
+        known = sum(_value(name, DOUBLED).strip().lower() in names for name in head)
+        fitting = sum(len(row) == len(head) for row in rows)
+        fits = len(head) > 1 and 2 * fitting >= len(rows)
+        return fits, known + (is_tsv and delimiter == "\t"), fitting / max(len(rows), 1)
+
+    forms = itertools.product(SEPARATORS, (DOUBLED, ESCAPED, NONE))
+    best, form = max(((fit(*form), form) for form in forms), key=lambda pair: pair[0])
+    return form[0] if best[0] else ","
+
+
+def _records(text: str, delimiter: str, place: int) -> tuple[list[Record], str, str]:
+    """Return the rows of a text, blank lines at its end, and how quotation marks are meant."""
+    kinds = {DOUBLED: list(_parse(text, delimiter, DOUBLED, place))}
+    if '"' in text[place:]:
+        kinds[NONE] = list(_parse(text, delimiter, NONE, place))
+    if '\\"' in text:
+        kinds[ESCAPED] = list(_parse(text, delimiter, ESCAPED, place))
+    fit = {quotes: _fit(records) for quotes, records in kinds.items()}
+    quotes = DOUBLED
+    if ESCAPED in kinds and _open(kinds[ESCAPED], ESCAPED) < _open(kinds[DOUBLED], DOUBLED):
+        quotes = ESCAPED if fit[ESCAPED] >= fit[DOUBLED] else DOUBLED
+    if NONE in kinds:
+        more = fit[NONE] - fit[quotes]
+        if delimiter in "\t|":
+            is_plain = more > 0 or (more == 0 and not _encloses(kinds[quotes], quotes))
+        else:  # marks enclose, unless each line says otherwise
+            is_plain = more > 0 and fit[NONE] == len(kinds[NONE])
+        quotes = NONE if is_plain else quotes
+    *records, last = kinds[quotes] or [Record(1, 1, "", (), "")]
+    return ([*records, last], "", quotes) if last.raw else (records, last.before, quotes)
+
+
+def _fit(records: Sequence[Record]) -> int:
+    """Return how many more rows have as many fields as the first one than have not."""
+    columns = len(records[0].raw) if records else 0
+    return sum(1 if len(r.raw) == columns > 1 else -1 for r in records if r.raw)
+
+
+def _open(records: Sequence[Record], quotes: str) -> int:
+    """Return how many fields begin with a quotation mark that does not enclose them."""
+    raws = (raw for record in records for raw in record.raw if raw.lstrip(" ").startswith('"'))
+    return sum(not re.fullmatch(QUOTED[quotes], raw, re.DOTALL) for raw in raws)
+
+
+def _encloses(records: Sequence[Record], quotes: str) -> bool:
+    """Say whether quotation marks enclose fields: all of a column, or some with marks in them."""
+    rows = [record.raw for record in records[1:] if record.raw]
+    if _open(records, quotes):
+        return False
+    columns = [[raw for raw in column if raw] for column in itertools.zip_longest(*rows)]
+    if any(column and all(raw[0] == '"' for raw in column) for column in columns):
+        return True
+    return any(raw[:1] == '"' and quotes in raw[1:-1] for row in rows for raw in row)
+
+
+def _refuse_open_marks(table: Table, where: str) -> bool:
+    """Raise LabError if a quotation mark swallows rows; say whether the last row is cut off."""
+    columns = len(table.records[0].raw)
+    for record in table.records:
+        if any(_is_open(raw, table.quotes) for raw in record.raw):
+            if record is table.records[-1]:
+                return True
+            raise LabError(
+                f"{where} {record.first}: a quotation mark is opened and never closed. Close it, "
+                "or write it twice."
+            )
+        lines = table.delimiter.join(record.raw).split("\n")
+        fields = {line.count(table.delimiter) + 1 for line in lines}
+        if len(lines) >= SWALLOWED and fields == {columns} != {1}:
+            raise LabError(
+                f"{where} {record.first}: a quotation mark is opened, and the next one stands in "
+                f"line {record.last}, so that these {len(lines)} lines are read as one row. Write "
+                "both twice."
+            )
+    return False
+
+
+def _is_open(raw: str, quotes: str) -> bool:
+    """Say whether a field begins with a quotation mark that has no other one."""
+    raw = raw.lstrip(" ")
+    marks = re.sub(r"\\.", "", raw) if quotes == ESCAPED else raw
+    return raw.startswith('"') and quotes != NONE and marks.count('"') % 2 == 1
