@@ -6,6 +6,7 @@
 # make student  the student's edition: build/student/ and build/lab2-student.zip;
 #              EDITION=zh: in Chinese, and so are make run, lab and report with it
 # make grade SUBMISSIONS=folder  what students handed in becomes grades/: table, feedback, summary
+# make gradescope  build/gradescope.zip, the autograder for Gradescope; OPTIONS=--visibility=...
 # make lab     open the notebook in JupyterLab
 # make report  build/report.pdf from the last executed notebook;
 #              make report AUTHOR="Your Name" OPTIONS=--no-code NOTEBOOK=other.ipynb
@@ -30,7 +31,7 @@ NOTEBOOK := build/$(LESSON)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AUTHOR
 
-.PHONY: run student grade further full figures test test-all lab report doctor data stress browser constraints lint bench clean
+.PHONY: run student grade gradescope further full figures test test-all lab report doctor data stress browser constraints lint bench clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -44,6 +45,9 @@ student: $(STAMP)
 grade: $(STAMP)
 	@test -n "$(SUBMISSIONS)" || { echo "Which hand-ins? make grade SUBMISSIONS=folder [ROSTER=list.csv]"; exit 1; }
 	$(BIN)/python tools/teachers/grade.py "$(SUBMISSIONS)" $(if $(ROSTER),--roster "$(ROSTER)") $(OPTIONS)
+
+gradescope: $(STAMP)
+	$(BIN)/python tools/teachers/gradescope.py $(OPTIONS)
 
 further: $(STAMP)
 	@mkdir -p build/further && cp -r figures build/

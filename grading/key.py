@@ -54,11 +54,15 @@ def solved() -> dict[str, str]:
     return {name: ones[0].source for name, ones in answer_cells.find(cells).items()}
 
 
+def as_json(key: Key) -> bytes:
+    """Return a key as the file of an edition holds it."""
+    return json.dumps(key, indent=1, sort_keys=True).encode("utf-8")
+
+
 def store(edition: str, language: str = i18n.ENGLISH) -> Path:
     """Keep the present key as that of an edition; return its file."""
     path = FOLDER / f"{edition}.json"
-    content = json.dumps(present(language), indent=1, sort_keys=True)
-    files.write_atomically(path, content.encode("utf-8"))
+    files.write_atomically(path, as_json(present(language)))
     return path
 
 
