@@ -8,7 +8,7 @@
     self_test     the test of the grader and of its wall, before anybody is graded
     graded        a graded class as data: points, kept results, the table grades.csv
     people        who handed in what, and who did not
-    pages         feedback, summary, what a person has to read; their HTML is in templates/
+    pages/        feedback, summary, what a person has to read; their HTML is in templates/
     gradebook     a learning platform's own table, filled in
 
 It needs nothing of the lab that trains. The program is `tools/teachers/grade.py`.

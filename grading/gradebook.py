@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from grading import pages
 from grading.graded import Graded, as_csv, rows_of, score_of
+from grading.pages import feedback
 from lab.config import LabError
 
 PEOPLE = {"identifier", "full name", "email address", "id number", "student", "id", "sis user id",
@@ -40,7 +40,7 @@ def fill(path: Path, everybody: Sequence[Graded], column: str = "") -> tuple[str
         if one and not others:  # of two that fit, neither is taken
             row[place] = f"{score_of(one):g}"
             if comment >= 0:
-                row[comment] = "<br>".join(pages.feedback(one).splitlines()[2:])
+                row[comment] = "<br>".join(feedback.in_markdown(one).splitlines()[2:])
             done += 1
     return as_csv(rows), done
 

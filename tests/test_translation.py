@@ -17,8 +17,9 @@ import pytest
 from helpers import ROOT
 from pypdf import PdfReader
 
-from grading import key, marking, pages
-from grading.graded import Graded
+from grading import key, marking
+from grading.graded import Graded, Late, Override, Reading, digest_of
+from grading.pages import feedback
 from grading.submissions import Submission
 from lab.analysis import style
 from lab.base import i18n
@@ -411,14 +412,18 @@ def test_who_hands_in_chinese_is_answered_in_chinese(translated):
     handed_in = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
     result = marking.mark(handed_in, {"x": key.present("zh")}, "x", "none")
     assert result.language == "zh"
-    li = Graded("li", "李", "li.ipynb", result, {})
-    text = pages.feedback(li)
+    read = Reading("li", "traps", digest_of(result.marks["traps"].text), 1.5, comment="原因呢？")
+    changed = Override("li", "weights", 1, "算式是对的", "王")
+    li = Graded("li", "李", "li.ipynb", result, {}, "", "li", (read,), (changed,))
+    li = li._replace(late=Late(2, 20, "2026-12-03T10:00:00", "Moodle"))
+    text = feedback.in_markdown(li)
     assert "满分 100 分" in text and "提示：" in text and "教师批阅" in text
+    assert "迟交 2 天" in text and "评语：原因呢？" in text and "算式是对的" in text
     assert [line for line in text.splitlines() if ENGLISH_WORDS.search(line)] == []
-    assert 'lang="zh"' in pages.feedback_page(li)
+    assert 'lang="zh"' in feedback.in_html(li)
     for problem in ("it is no notebook", "the archive asks for a password"):
         broken = dataclasses.replace(result, status="unreadable", flags=[problem])
-        assert not ENGLISH_WORDS.search(pages.feedback(li._replace(result=broken)))
+        assert not ENGLISH_WORDS.search(feedback.in_markdown(li._replace(result=broken)))
 
 
 def test_headings_without_metadata_are_found_in_both_languages():

@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 import torch
 
-from grading import gradebook, graded, key, marking, pages, people, self_test, submissions
+from grading import gradebook, graded, key, marking, people, self_test, submissions
+from grading.pages import writing
 from grading.sandbox import program
 from grading.submissions import Submission
 from lab.base import files, i18n, machine
@@ -68,7 +69,7 @@ def grade(
     thread_map(mark, waiting, max_workers=cores, desc="Grading", unit="hand-in")
     by_hand = graded.points_by_hand(where / "points_read.csv")
     everybody = people.rows_of_a_class(named, results, by_hand, roster)
-    pages.write(everybody, where)
+    writing.write(everybody, where, named)
     return everybody
 
 
@@ -108,7 +109,7 @@ def main() -> None:
         files.write_atomically(options.out / "gradebook.csv", text.encode("utf-8"))
         print(f"{count} rows of {options.out / 'gradebook.csv'} have points.")
     grades = options.out / "grades.csv"
-    print(f"{len(everybody)} rows in {grades}; see summary.html and to_read.html.")
+    print(f"{len(everybody)} rows in {grades}; see summary.html and reading/index.html.")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""All pages of a class, and its table, written to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from grading import graded, key, marking
+from grading.graded import Graded
+from grading.pages import feedback, reading, summary
+from grading.submissions import Submission
+from lab.base import files
+
+
+def write(
+    everybody: Sequence[Graded], where: Path, hand_ins: Mapping[str, Submission], course: str = ""
+) -> None:
+    """Write the table and the pages; feedback of who is gone is removed.
+
+    hand_ins: name -> what was handed in. course: by which a browser knows points again that were
+    typed; by default the folder.
+    """
+    own = marking.forms_of(key.solved(), key.present())
+    texts = {
+        "grades.csv": graded.table(everybody),
+        "summary.html": summary.in_html(everybody, own),
+    }
+    for one in everybody:
+        if one.name:
+            texts[f"feedback/{one.name}.md"] = feedback.in_markdown(one)
+            texts[f"feedback/{one.name}.html"] = feedback.in_html(one)
+    for name, text in texts.items():
+        files.write_atomically(where / name, text.encode("utf-8", "replace"))
+    for path in (where / "feedback").glob("*"):
+        if f"feedback/{path.name}" not in texts and path.suffix in (".md", ".html"):
+            path.unlink()
+    reading.write(everybody, hand_ins, where, course or str(where.resolve()))
