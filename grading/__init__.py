@@ -7,6 +7,7 @@
     marking       one submission -> its points, and why
     self_test     the test of the grader and of its wall, before anybody is graded
     graded        a graded class as data: points, kept results, the table grades.csv
+    records/      what persons decide: readings, overrides, late, pairs; what stood there before
     people        who handed in what, and who did not
     pages/        feedback, summary, what a person has to read; their HTML is in templates/
     gradebook     a learning platform's own table, filled in

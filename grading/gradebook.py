@@ -2,75 +2,200 @@
 
 Moodle gives a "grading worksheet" (Identifier, Full name, Email address, Grade, Feedback comments),
 Canvas a "gradebook" (Student, ID, SIS Login ID, Section, a column an assignment). Rows and columns
-that are not ours stay as they are, and so does the mark of whoever has none here.
+that are not ours stay as they are, to the byte, and so does the mark of whoever has none here.
+
+A row belongs to a hand-in if the platform says so: by its number in the archive's names, else by
+the name there. What students typed counts only for hand-ins without any number, and is flagged.
 """
 
 from __future__ import annotations
 
+import html
+import itertools
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
-from grading.graded import Graded, as_csv, rows_of, score_of
+from grading.graded import Graded, final_of, plain
 from grading.pages import feedback
+from grading.records import late
+from lab.base import foreign
 from lab.config import LabError
 
-PEOPLE = {"identifier", "full name", "email address", "id number", "student", "id", "sis user id",
-          "sis login id", "username"}  # fmt: skip
-MOODLE, COMMENT = "Grade", "Feedback comments"
+NUMBERS = ("identifier", "id")  # the platform's own numbers
+PEOPLE = {*NUMBERS, "full name", "first name", "last name", "surname", "email address", "email",
+          "id number", "student", "sis user id", "sis login id", "username"}  # fmt: skip
+GRADE, COMMENT, SUBMITTED = "Grade", "Feedback comments", "last modified (submission)"
+OURS = re.compile(r"lab ?2(?!\d)", re.IGNORECASE)
+NUMBERED = re.compile(r"[^\d@]*?0*(\d+)\s*")  # "Participant 7", "参与者7", "7"
 
 
-def fill(path: Path, everybody: Sequence[Graded], column: str = "") -> tuple[str, int]:
-    """Return the table with points filled in, as CSV, and how many rows have got them.
+class Book(NamedTuple):
+    """A platform's table, and what its columns are."""
 
-    column: by default Moodle's "Grade", or the one that names this lab. Raises LabError if the
-    table cannot be read, or it is not clear which column takes the points.
+    path: Path
+    table: foreign.Table
+    points: int  # the column that takes them
+    comment: int  # -1: none
+    people: list[int]  # columns that tell whose a row is
+
+
+def read(path: Path, column: str = "", people: Collection[str] = (), comment: str = "") -> Book:
+    """Return a platform's table.
+
+    column: that takes the points; by default Moodle's "Grade", or the one that names this lab;
+    people: those with numbers and names, by default those with English heads, else all; comment:
+    that takes the feedback. Raises LabError if the table cannot be read, or has no such column.
     """
-    rows = rows_of(path, "gradebook")
-    head = rows[0] if rows else []
-    place, comment = _column(head, column, path), head.index(COMMENT) if COMMENT in head else -1
-    known = _by_person(everybody)
-    people = [i for i, name in enumerate(head) if name.strip().casefold() in PEOPLE]
-    done = 0
-    for row in rows[1:]:
-        row += [""] * (len(head) - len(row))
-        keys = {key for i in people for key in _keys(row[i])} & known.keys()
-        one, *others = {known[key].name: known[key] for key in keys}.values() or [None]
-        if one and not others:  # of two that fit, neither is taken
-            row[place] = f"{score_of(one):g}"
-            if comment >= 0:
-                row[comment] = "<br>".join(feedback.in_markdown(one).splitlines()[2:])
-            done += 1
-    return as_csv(rows), done
+    table = foreign.read(path, "gradebook", names=PEOPLE)
+    head = [name.strip() for name in table.rows[0]]
+    ours = [name for name in head if OURS.search(name)]
+    names = [column or GRADE] if column or GRADE in head else ours
+    if len(names) != 1 or head.count(names[0]) != 1:
+        raise LabError(
+            f"Which column of {path} takes the points? Say --column NAME; there are: "
+            f"{', '.join(head)}."
+        )
+    for name in filter(None, (*people, comment)):
+        if name not in head:
+            raise LabError(f"{path} has no column {name!r}; there are: {', '.join(head)}.")
+    points = head.index(names[0])
+    said = head.index(comment or COMMENT) if comment or COMMENT in head else -1
+    known = [i for i, name in enumerate(head) if name in people]
+    known = known or [i for i, name in enumerate(head) if name.casefold() in PEOPLE]
+    known = known or [i for i in range(len(head)) if i not in (points, said)]
+    return Book(path, table, points, said, known)
 
 
-def _column(head: Sequence[str], column: str, path: Path) -> int:
-    ours = [name for name in head if re.search(r"lab ?2", name, re.IGNORECASE)]
-    names = [column or MOODLE] if column or MOODLE in head else ours
-    if len(names) == 1 and names[0] in head:
-        return head.index(names[0])
-    raise LabError(
-        f"Which column of {path} takes the points? Say --column NAME; there are: {', '.join(head)}."
-    )
+def match(book: Book, everybody: Sequence[Graded]) -> tuple[dict[int, Graded], dict[str, str]]:
+    """Return whose each row is, by its place in the table; and flags, by name of the hand-in.
+
+    A hand-in has one row at most, and a row one hand-in; where several fit, none is taken.
+    """
+    ones = [one for one in everybody if one.name]
+    numbers, column = _by_number(book, ones)
+    names = _by_text(book)
+    sure: defaultdict[int, list[Graded]] = defaultdict(list)
+    guessed: defaultdict[int, list[Graded]] = defaultdict(list)
+    flags = {}
+    for one in ones:
+        if one.name in numbers:
+            sure[numbers[one.name]].append(one)
+            continue
+        found = {row for key in _keys(one.student) for row in names.get(key, ())}
+        typed = set() if one.number else _typed(one, names)
+        places = found | typed
+        if len(places) != 1:
+            several = "several rows of it may be theirs" if places else "it has no row of theirs"
+            flags[one.name] = f"gradebook: {several}"
+            continue
+        guessed[places.pop()].append(one)
+        if not one.number or column >= 0:
+            how = "the name alone" if one.number or found else "what was typed"
+            flags[one.name] = f"gradebook: its row was found by {how}"
+    matched = {row: ones[0] for row, ones in sure.items() if len(ones) == 1}
+    for row, ones in guessed.items():
+        if len(ones) == 1 and row not in sure:
+            matched[row] = ones[0]
+        else:
+            flags |= {one.name: "gradebook: its row is that of another, too" for one in ones}
+    for ones in sure.values():
+        if len(ones) > 1:
+            flags |= {one.name: "gradebook: its row is that of another, too" for one in ones}
+    return matched, flags
 
 
-def _by_person(everybody: Sequence[Graded]) -> dict[str, Graded]:
-    """Return submissions by all that tells whose they are; what two of them share is left out."""
-    known: defaultdict[str, list[Graded]] = defaultdict(list)
-    for one in everybody:
-        if score_of(one) is not None:
-            texts = (one.student, one.number, *one.result.student.values())
-            for key in {key for text in texts for key in _keys(text)}:
-                known[key].append(one)
-    return {key: ones[0] for key, ones in known.items() if len(ones) == 1}
+def _by_number(book: Book, ones: Sequence[Graded]) -> tuple[dict[str, int], int]:
+    """Return rows by the platform's number, and the column: the one in which most are found."""
+    head = [name.strip().casefold() for name in book.table.rows[0]]
+    columns = [i for i in book.people if head[i] in NUMBERS] or book.people
+    best: tuple[dict[str, int], int] = ({}, -1)
+    for column in columns:
+        places = defaultdict(list)
+        for i, row in enumerate(book.table.rows[1:], 1):
+            cell = row[column].strip() if column < len(row) else ""
+            if found := NUMBERED.fullmatch(cell):
+                places[found[1]].append(i)
+            elif cell:
+                places[cell].append(i)
+        rows = {one.name: places.get(one.number.lstrip("0") or "0", []) for one in ones
+                if one.number}  # fmt: skip
+        sure = {name: found[0] for name, found in rows.items() if len(found) == 1}
+        if len(sure) > len(best[0]):
+            best = sure, column
+    return best
+
+
+def _by_text(book: Book) -> dict[str, set[int]]:
+    """Return the rows by each way of writing what tells whose they are, first and last name too."""
+    found = defaultdict(set)
+    for i, row in enumerate(book.table.rows[1:], 1):
+        cells = [row[column] for column in book.people if column < len(row)]
+        pairs = [f"{a} {b}" for a, b in itertools.pairwise(cells)]
+        for key in {key for cell in (*cells, *pairs) for key in _keys(cell)}:
+            found[key].add(i)
+    return found
+
+
+def _typed(one: Graded, names: Mapping[str, set[int]]) -> set[int]:
+    """Return the rows that fit a hand-in's file name with a number in it, or what was typed."""
+    texts = [*one.result.student.values(), *re.findall(r"\d{3,}", one.student)]
+    return {row for text in texts for key in _keys(text) for row in names.get(key, ())}
 
 
 def _keys(text: str) -> set[str]:
-    """Return in which forms a name or number may be written elsewhere.
+    """Return how a name, number or address may be written elsewhere: in order, and in any.
 
-    Canvas turns "Doe, Jane" into "doejane" in file names; Moodle calls its number "Participant 7".
+    Canvas turns "Doe, Jane" into "doejane" in file names.
     """
     words = re.findall(r"\w+", text.casefold())
-    numbers = [word for word in words if word.isdigit()]
-    return {"".join(words), " ".join(sorted(words)), *numbers} - {""}
+    return {"".join(words), " ".join(sorted(words))} - {""}
+
+
+def times(book: Book, matched: Mapping[int, Graded]) -> dict[str, datetime]:
+    """Return when hand-ins came, as far as the table tells, by `who`."""
+    rows = book.table.rows
+    head = [name.strip().casefold() for name in rows[0]]
+    columns = [i for i in range(len(head)) if i not in (book.points, book.comment)]
+    told = [i for i in columns if head[i] == SUBMITTED] or [
+        i for i in columns if any(i < len(row) and late.read(row[i]) for row in rows[1:])
+    ]
+    found = {one.who: late.read(rows[i][told[0]]) for i, one in matched.items() if told}
+    return {who: when for who, when in found.items() if when}
+
+
+def fill(book: Book, matched: Mapping[int, Graded]) -> tuple[bytes, int]:
+    """Return the table with points filled in, in its own form, and how many rows have got them.
+
+    Raises LabError if none has.
+    """
+    rows = [[*row] for row in book.table.rows]
+    done, numbers = 0, [row[book.points] for row in rows[1:] if book.points < len(row)]
+    comma = book.table.delimiter == ";" and any(re.search(r"\d,\d", cell) for cell in numbers)
+    for i, one in matched.items():
+        if (final := final_of(one)) is None:
+            continue
+        row = rows[i]
+        row += [""] * (max(book.points, book.comment) + 1 - len(row))
+        row[book.points] = f"{final:.6g}".replace(".", "," if comma else ".")
+        if book.comment >= 0:
+            row[book.comment] = comment(one)
+        done += 1
+    if not done:
+        head = ", ".join(book.table.rows[0][i] for i in book.people)
+        why = "no hand-in that has a row was graded" if matched else (
+            f"no hand-in's number or name stands in the columns {head}; say --who NAME for those "
+            "with the platform's numbers or with names"
+        )  # fmt: skip
+        raise LabError(f"No row of {book.path} has got points: {why}.")
+    return foreign.write(book.table, rows), done
+
+
+def comment(one: Graded) -> str:
+    """Return a student's feedback in HTML that is nothing but text and `<br>`."""
+    lines = [" ".join(plain(text).split()) for part in feedback.sections(one) for _, text in part]
+    text = "<br>".join(html.escape(line) for line in lines[1:] if line)
+    return text.encode("utf-8", "replace").decode("utf-8")

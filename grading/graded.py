@@ -5,22 +5,19 @@ Points of a person are kept apart from those of the machine, which never writes 
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
 import inspect
 import io
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from grading.key import Key
 from grading.marking import Mark, Result
-from lab.base import files, hashing
-from lab.config import LabError
+from lab.base import files, foreign, hashing
 from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -59,8 +56,6 @@ class Late(NamedTuple):
 
     days: int  # begun
     penalty: float  # points; infinite: all
-    when: str  # ISO time of the hand-in
-    source: str  # what tells the time
 
 
 class Graded(NamedTuple):
@@ -77,6 +72,7 @@ class Graded(NamedTuple):
     overrides: tuple[Override, ...] = ()
     late: Late | None = None
     partner: str = ""  # whose hand-in it is, of a pair
+    time: str = ""  # ISO time of the hand-in, as far as it is known
 
 
 def digest_of(text: str) -> str:
@@ -137,16 +133,25 @@ def plain(text: str) -> str:
 def table(everybody: Sequence[Graded]) -> str:
     """Return grades.csv: a row a submission, a column an exercise; what is not known is empty."""
     exercises = [name for name in (*LAB, *FURTHER) if ASKED[name].points]
-    head = ["student", "file", "status", "score", "max", "percent", *exercises]
-    rows = [[*head, "flags", "seconds", "sha256", "edition"]]
+    head = ["student", "who", "number", "name_typed", "number_typed", "file", "status"]
+    head += ["score", "max", "percent", "penalty", "final", *exercises, "flags", "overrides"]
+    rows = [[*head, "handed_in", "seconds", "sha256", "edition"]]
     for one in everybody:
         score, result = score_of(one), one.result
-        points = [number(points_of(one, name)) for name in exercises]
-        percent = "" if score is None else f"{100 * score / MOST:.1f}"
-        row = [one.student, one.file, result.status, number(score), MOST, percent, *points]
-        row += ["; ".join(flags_of(one)), f"{result.seconds:.1f}", result.sha256, result.edition]
+        typed = [result.student.get(key, "") for key in ("name", "number")]
+        row = [one.student, one.who, one.number, *typed, one.file, result.status]
+        row += [number(score), MOST, "" if score is None else f"{100 * score / MOST:.1f}"]
+        row += [number(penalty_of(one) or None), number(final_of(one))]
+        row += [number(points_of(one, name)) for name in exercises]
+        row += ["; ".join(flags_of(one)), "; ".join(map(override_line, one.overrides))]
+        row += [one.time, f"{result.seconds:.1f}", result.sha256, result.edition]
         rows.append(row)
-    return as_csv([[_harmless(x) for x in row] for row in rows])
+    return as_csv([[harmless(x) for x in row] for row in rows])
+
+
+def override_line(override: Override) -> str:
+    """Return an override as grades.csv shows it."""
+    return f"{override.exercise}: {number(override.points)} ({override.reason}; {override.who})"
 
 
 def number(points: float | None) -> str:
@@ -154,7 +159,7 @@ def number(points: float | None) -> str:
     return "" if points is None else f"{points:.4g}"
 
 
-def _harmless(value: object) -> str:
+def harmless(value: object) -> str:
     """Return a cell that no spreadsheet takes for a formula, on one line."""
     text = " ".join(plain(str(value)).split())
     return f"'{text}" if text.startswith(FORMULA) else text
@@ -168,36 +173,8 @@ def as_csv(rows: Iterable[Sequence[str]]) -> str:
 
 
 def rows_of(path: Path, what: str) -> list[list[str]]:
-    """Return the rows of a table in CSV. Raises LabError if it cannot be read; what: it is."""
-    try:
-        return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabError(f"The {what} {path} cannot be read: {error}.") from error
-
-
-def points_by_hand(path: Path) -> dict[str, dict[str, float]]:
-    """Return the points that a person gave: name of the submission -> exercise -> points.
-
-    Raises LabError if a program for tables has saved them in another form.
-    """
-    points: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    if not path.exists():
-        return points
-    try:
-        head, *rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")))
-    except (csv.Error, ValueError):  # which a wrong code of letters is, too
-        head, rows = [], []
-    if head != ["name", "exercise", "points"]:
-        raise LabError(
-            f"{path} is not as to_read.html saves it: UTF-8, and name,exercise,points with commas. "
-            "Save it so, or press Save in to_read.html again."
-        )
-    for row in rows:
-        with contextlib.suppress(ValueError, IndexError):  # a row that somebody has half written
-            name, exercise, value = row[0], row[1], float(row[2])
-            if exercise in ASKED_BY_HAND and 0 <= value <= LAB[exercise].points:
-                points[name][exercise] = value
-    return points
+    """Return the rows of a table of any program. Raises LabError if it cannot be read."""
+    return foreign.read(path, what).rows
 
 
 def digest(keys: dict[str, Key], wall: str) -> str:
@@ -213,13 +190,28 @@ def keep(path: Path, result: Result, grader: str) -> None:
     files.write_atomically(path, text.encode("utf-8", "surrogatepass"))
 
 
-def kept(path: Path, sha256: str, grader: str) -> Result | None:
-    """Return a kept result; None if there is none of this submission by this grader."""
+def kept(path: Path, sha256: str = "", grader: str = "") -> Result | None:
+    """Return a kept result; None if there is none of this submission by this grader.
+
+    Without these two any kept result will do.
+    """
     try:
         content = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
         result = content["result"]
-        if content["grader"] != grader or result["sha256"] != sha256:
+        if content["grader"] != (grader or content["grader"]):
+            return None
+        if result["sha256"] != (sha256 or result["sha256"]):
             return None
         return Result(**{**result, "marks": {n: Mark(*m) for n, m in result["marks"].items()}})
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def place_of(where: Path, file: str) -> Path:
+    """Return where a hand-in's result is kept: no other hand-in can take its place."""
+    return where / "kept" / f"{digest_of(file.partition('/')[0])}.json"
+
+
+def not_yet(sha256: str) -> Result:
+    """Return the result of what was never graded, and not asked for this time."""
+    return Result("review", {}, ["not graded yet"], {}, "", 0.0, sha256)

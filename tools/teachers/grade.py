@@ -1,7 +1,6 @@
 """Grade what students have handed in.
 
-    python tools/teachers/grade.py SUBMISSIONS [--roster FILE] [--gradebook FILE [--column NAME]]
-                                   [--only NAME] [--out FOLDER] [--unsafe]
+    .venv/bin/python tools/teachers/grade.py SUBMISSIONS [OPTIONS]; --help names them
 
 SUBMISSIONS is a folder, or an archive from a learning platform. Results go to grades/, where `make
 clean` does not touch them; course/grading.md says what they are.
@@ -23,6 +22,8 @@ import torch
 
 from grading import gradebook, graded, key, marking, people, self_test, submissions
 from grading.pages import writing
+from grading.records import decided, history, readings, statistics
+from grading.records.late import moment
 from grading.sandbox import program
 from grading.submissions import Submission
 from lab.base import files, i18n, machine
@@ -39,25 +40,30 @@ NO_WALL = (
 
 
 def grade(
-    folder: Path, where: Path, wall: str, only: str = "", roster: Path | None = None
-) -> list[graded.Graded]:
-    """Grade submissions, and write the pages; return what came of each.
+    folder: Path, where: Path, wall: str, only: str = "", roster: Path | None = None,
+    book: gradebook.Book | None = None, due: str = "", late: str = "",
+) -> list[graded.Graded]:  # fmt: skip
+    """Grade submissions, and write tables and pages; return what came of each.
 
-    Raises LabError if there are none, or the wall fails its test.
+    only: grade this one, and take all others as they were;  due, late: as `records.late.rule` reads
+    them. Raises LabError if there are none, the wall fails its test, or a table is not as it must.
     """
     if not folder.exists():
         raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
     ones = submissions.find(folder)
     if not ones:
         raise LabError(f"{folder} holds no notebooks, folders or archives.")
+    given = decided.read(where, due, late)  # whatever is wrong in a table is said before the work
+    if roster:
+        graded.rows_of(roster, "class list")
     keys, present = _keys(ones)
     self_test.check_wall(wall, keys[present])
     named = dict(zip(people.unique_names(ones), ones, strict=True))
-    chosen = {name: one for name, one in named.items() if only in ("", name, one.student)}
+    chosen = {n: one for n, one in named.items() if only in ("", n, one.student, _who(one))}
     if not chosen:
         raise LabError(f"No hand-in is called {only!r}. There are: {', '.join([*named][:10])}.")
     grader = graded.digest(keys, wall)
-    places = {name: where / "kept" / f"{name}.json" for name in named}
+    places = {name: graded.place_of(where, one.file) for name, one in named.items()}
     results = {n: graded.kept(places[n], one.sha256, grader) for n, one in named.items()}
 
     def mark(name: str) -> None:
@@ -67,9 +73,48 @@ def grade(
     waiting = [name for name in chosen if results[name] is None or only]
     cores = machine.available_cores()
     thread_map(mark, waiting, max_workers=cores, desc="Grading", unit="hand-in")
-    by_hand = graded.points_by_hand(where / "points_read.csv")
-    everybody = people.rows_of_a_class(named, results, by_hand, roster)
-    writing.write(everybody, where, named)
+    for name, one in named.items():
+        if name not in chosen:
+            results[name] = graded.kept(places[name]) or graded.not_yet(one.sha256)
+    rows = people.rows_of_a_class(named, results, {}, roster)
+    everybody = [one._replace(who=_who(named[one.name])) if one.name else one for one in rows]
+    return _finish(everybody, named, given, book)
+
+
+def _who(one: Submission) -> str:
+    return one.number or one.file.partition("/")[0]
+
+
+def _finish(
+    rows: list[graded.Graded], named: dict[str, Submission], given: decided.Decided,
+    book: gradebook.Book | None,
+) -> list[graded.Graded]:  # fmt: skip
+    """Put on rows what persons decided, and write all tables and pages; return the rows."""
+    told = gradebook.times(book, gradebook.match(book, rows)[0]) if book else {}
+    times = {
+        one.who: decided.Time(told[one.who], "the platform's table")
+        if one.who in told else decided.Time(moment(named[one.name].time), "its file's time")
+        for one in rows if one.name
+    }  # fmt: skip
+    everybody, points, notes = decided.applied(rows, given, times)
+    matched, flags = gradebook.match(book, everybody) if book else ({}, {})
+    for one in everybody:
+        one.result.flags += [flags[one.name]] if one.name in flags else []
+    where = given.where
+    with history.kept_before(where):
+        for name in (decided.KEPT, decided.READ) if points else ():
+            files.write_atomically(where / name, readings.table(points).encode())
+        changes = history.changed(where, everybody)
+        writing.write(everybody, where, named)
+        table = statistics.table(statistics.of(everybody))
+        files.write_atomically(where / "statistics.csv", table.encode("utf-8", "replace"))
+        if book:
+            content, count = gradebook.fill(book, matched)
+            files.write_atomically(where / "gradebook.csv", content)
+            notes.append(f"{count} rows of {where / 'gradebook.csv'} have points.")
+    students = len({row[1] for row in changes})
+    notes += [f"Points of {students} students have changed: changes.csv."] if students else []
+    print(*notes, sep="\n", end="\n" if notes else "")
     return everybody
 
 
@@ -91,23 +136,38 @@ def _keys(ones: Sequence[Submission]) -> tuple[dict[str, key.Key], str]:
 def main() -> None:
     """Read the command line, and grade."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("submissions", type=Path)
-    parser.add_argument("--roster", type=Path, help="a class list in CSV, with a line of heads")
+    parser.add_argument("submissions", type=Path, nargs="?")
+    parser.add_argument("--roster", type=Path, help="a class list, with a line of heads")
     parser.add_argument("--gradebook", type=Path, help="Moodle's or Canvas' table, to be filled in")
     parser.add_argument("--column", default="", help="of the gradebook, which takes the points")
+    parser.add_argument("--who", nargs="+", default=(), metavar="COLUMN",
+                        help="of the gradebook: number and name of the students")  # fmt: skip
+    parser.add_argument("--comment", default="", metavar="COLUMN",
+                        help="of the gradebook, which takes the feedback")  # fmt: skip
+    parser.add_argument("--due", default="", help="as 2026-12-01T23:59, local time")
+    parser.add_argument("--late", default="", help='as "10 per day, 3 days"')
     parser.add_argument("--only", default="", metavar="NAME", help="one hand-in, once more")
     parser.add_argument("--out", type=Path, default=GRADES, help="another folder, as for a group")
+    parser.add_argument("--undo", action="store_true", help="bring the tables before back")
     parser.add_argument("--unsafe", action="store_true", help="without a wall, if there is none")
     options = parser.parse_args()
+    if options.undo:
+        print(f"The tables are again as before the grading of {history.undo(options.out)}.")
+        return
+    if not options.submissions:
+        parser.error("which submissions?")
     torch.set_num_threads(1)
     wall = program.find_wall() or ("none" if options.unsafe else "")
     if not wall:
         raise LabError(NO_WALL)
-    everybody = grade(options.submissions, options.out, wall, options.only, options.roster)
+    book = None
     if options.gradebook:
-        text, count = gradebook.fill(options.gradebook, everybody, options.column)
-        files.write_atomically(options.out / "gradebook.csv", text.encode("utf-8"))
-        print(f"{count} rows of {options.out / 'gradebook.csv'} have points.")
+        columns = options.column, options.who, options.comment
+        book = gradebook.read(options.gradebook, *columns)
+    everybody = grade(
+        options.submissions, options.out, wall, options.only, options.roster, book, options.due,
+        options.late,
+    )  # fmt: skip
     grades = options.out / "grades.csv"
     print(f"{len(everybody)} rows in {grades}; see summary.html and reading/index.html.")
 

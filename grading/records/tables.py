@@ -1,0 +1,104 @@
+"""Tables that a person writes beside grades.csv: read strictly, a sentence for each fault."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from grading.graded import Graded
+from lab.base import foreign
+from lab.config import LabError
+
+NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+class Row(dict[str, str]):
+    """Cells by their heads, and where they stand, for messages."""
+
+    where: str
+
+    def stripped(self) -> Row:
+        """Return it without blanks around cells, except for whose it is, which stays as it is."""
+        self.update({k: v.strip() for k, v in self.items() if k not in ("student", "name")})
+        return self
+
+    def wrong(self, why: str) -> LabError:
+        """Return the error that says where it is, and why it is refused."""
+        return LabError(f"{self.where}: {why} Nothing was graded; mend that row first.")
+
+
+def read(path: Path, *heads: Sequence[str]) -> list[Row]:
+    """Return the rows of a table, none if there is no such file; heads: those that it may have.
+
+    Raises LabError if the heads are others, or a row has not as many cells.
+    """
+    if not path.exists():
+        return []
+    table = foreign.read(path, "table", names={*itertools.chain(*heads)})
+    head, *lines = table.rows
+    head = [name.strip() for name in head]
+    while head and not head[-1]:
+        head.pop()
+    if not any(sorted(head) == sorted(known) for known in heads):
+        raise LabError(
+            f"{path.name} must begin with the line {' or '.join(','.join(h) for h in heads)}, and "
+            f"begins with {','.join(head)[:200]}. Put that line there, or save the table again "
+            "where it comes from."
+        )
+    rows = []
+    for record, cells in zip(table.records[1:], lines, strict=True):
+        while len(cells) > len(head) and not cells[-1].strip():
+            cells.pop()
+        if not any(cell.strip() for cell in cells):
+            continue
+        row = Row(zip(head, cells, strict=False))
+        row.where = f"{path.name}, line {record.first}"
+        if len(cells) != len(head):
+            raise row.wrong(
+                f"it has {len(cells)} cells, and must have {len(head)}. (A comma within a cell "
+                "needs quotes around the cell, and points are written like 2.5.)"
+            )
+        rows.append(row.stripped())
+    if table.is_cut:
+        raise rows[-1].wrong("it is cut off within quotation marks.")
+    return rows
+
+
+def points(row: Row, most: float) -> float:
+    """Return the points of a row. Raises LabError if they are no number from 0 to most."""
+    text = row["points"]
+    if not NUMBER.fullmatch(text) or len(text) > 20 or float(text) > most:
+        raise row.wrong(f"{text!r} are no points from 0 to {most:g}, written like 2.5.")
+    return float(text)
+
+
+def moment(row: Row) -> str:
+    """Return the ISO time of a row, "" if there is none. Raises LabError if it is another."""
+    try:
+        instant(row["when"])
+        return row["when"]
+    except (ValueError, OverflowError, OSError):
+        raise row.wrong(f"{row['when']!r} is no time like 2026-12-01T18:30.") from None
+
+
+def later(one: str, other: str) -> bool:
+    """Return whether an ISO time is after another; where a zone is missing, it is the local one."""
+    return instant(one) > instant(other)
+
+
+def instant(text: str) -> float:
+    """Return the seconds of an ISO time; of none, before all."""
+    return datetime.fromisoformat(text).timestamp() if text else float("-inf")
+
+
+def named(everybody: Iterable[Graded]) -> dict[str, list[Graded]]:
+    """Return who may be meant by a name: by `who`, which nobody shares, or else by other names."""
+    everybody = list(everybody)
+    found: dict[str, list[Graded]] = {}
+    for one in everybody:
+        for name in {one.name, one.student, one.number} - {""}:
+            found.setdefault(name, []).append(one)
+    return found | {one.who: [one] for one in everybody if one.who}

@@ -1,0 +1,485 @@
+"""Tables: points that a person gave are never lost and never move; gradebooks come back as they are."""
+
+import csv
+import io
+import json
+import random
+from datetime import datetime, timedelta
+
+import pytest
+
+from grading import graded, marking, pages, self_test
+from grading.graded import digest_of
+from grading.marking import Mark, Result
+from grading.records import decided, readings
+from lab.config import LabError
+from lab.exercises.catalogue import LAB
+from tools.teachers import grade
+
+TEXTS = {"conclusion": 5, "traps": 2, "reading-recall": 4}  # exercise -> its points
+assert all(LAB[name].points == most for name, most in TEXTS.items())
+HEAD = ",".join(readings.HEAD)
+
+
+def result_of(content):
+    """A ready result of a hand-in that says its own texts, machine points and typed name."""
+    told = json.loads(content)
+    marks = {"rnn-cell": Mark(told.get("machine", 3), 3), "confound": Mark(1, 1, value="'b'")}
+    for name, most in TEXTS.items():
+        text = told["texts"].get(name, "")
+        marks[name] = Mark(None, most, text=text) if text else Mark(0, most, (), "empty")
+    return marks, told.get("student", {})
+
+
+@pytest.fixture(autouse=True)
+def ready(monkeypatch):
+    """Nothing is executed: hand-ins say their results."""
+
+    def mark(one, keys, present, wall):
+        marks, student = result_of(one.content)
+        return Result("graded", marks, [], student, "e", 1.0, one.sha256)
+
+    monkeypatch.setattr(marking, "mark", mark)
+    monkeypatch.setattr(self_test, "check_wall", lambda *_: None)
+    monkeypatch.setattr(grade, "_keys", lambda _: ({"e": {}}, "e"))
+
+
+@pytest.fixture
+def quick_pages(monkeypatch):
+    """No pages but the table itself."""
+
+    def write(everybody, where):
+        where.mkdir(parents=True, exist_ok=True)
+        (where / "grades.csv").write_text(graded.table(everybody), encoding="utf-8")
+
+    monkeypatch.setattr(pages, "write", write)
+
+
+def hand_in(folder, name, **told):
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps({"cells": [], "texts": {}, **told})
+    (folder / f"{name}.ipynb").write_text(content, encoding="utf-8")
+
+
+def rows_of(where, name="grades.csv"):
+    with (where / name).open(encoding="utf-8", newline="") as file:
+        return [*csv.DictReader(file)]
+
+
+def graded_rows(folder, where, *args, **options):
+    """Grade, and return the rows of grades.csv by the beginning of `who`."""
+    grade.grade(folder, where, "none", *args, **options)
+    return {row["who"].removesuffix(".ipynb"): row for row in rows_of(where)}
+
+
+def write_points(path, ones):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([readings.HEAD, *ones])
+
+
+# ── Points for texts ────────────────────────────────────────────────────────────────────────────
+
+
+class Course:
+    """A class of which it is known what each reader gave which text, beside what the grader says."""
+
+    def __init__(self, place, seed):
+        self.dice, self.folder, self.where = random.Random(seed), place / "in", place / "grades"
+        self.texts, self.seen = {}, {}  # who -> exercise -> text: now; as it was graded last
+        self.given = {}  # (who, exercise, text) -> reader -> points
+        self.waiting, self.clock = [], datetime(2026, 12, 1)
+        for name in ("mei", "noor", "12_anna_34", "tom", "tom-2"):
+            self.enter(name)
+
+    def enter(self, name):
+        words = ("", "=1+1", "same words", f'"{name}",\n; x', "ß 文字", "again")
+        texts = {exercise: self.dice.choice(words) for exercise in TEXTS}
+        self.texts[f"{name}.ipynb"] = texts
+        hand_in(self.folder, name, texts=texts)
+
+    def step(self):
+        options = (self.resubmit, self.newcomer, self.read, self.read, self.grade, self.only)
+        self.dice.choice(options)()
+
+    def resubmit(self):
+        self.enter(self.dice.choice([*self.texts]).removesuffix(".ipynb"))
+
+    def newcomer(self):
+        self.enter(self.dice.choice("aAbt") + self.dice.choice(("nna", "om", "", "-2")) +
+                   str(len(self.texts)))  # fmt: skip
+
+    def read(self):
+        """A reader gives points to some texts that were graded, and saves a file of these alone."""
+        reader, ones = self.dice.choice(("ada", "ben, b.")), []
+        for who in self.dice.sample([*self.seen], min(2, len(self.seen))):
+            for exercise, text in self.seen[who].items():
+                if text.strip():
+                    self.clock += timedelta(minutes=1)
+                    points = self.dice.randint(0, 2 * TEXTS[exercise]) / 2
+                    self.given.setdefault((who, exercise, digest_of(text)), {})[reader] = points
+                    ones.append((who, exercise, digest_of(text), points, "a+b", "so, \"so\"\n=x",
+                                 reader, self.clock.isoformat()))  # fmt: skip
+        if ones and (ones[0][0] in self.seen):
+            name = self.dice.choice(("points_read.csv", "points_read (1).csv", "points_read_x.csv"))
+            self.waiting = []
+            write_points(self.where / name, ones)
+            self.grade()  # before another file takes this one's name
+
+    def grade(self):
+        rows = graded_rows(self.folder, self.where)
+        self.seen = {who: {**texts} for who, texts in self.texts.items()}
+        self.check(rows)
+
+    def only(self):
+        who = self.dice.choice([*self.texts])
+        before = {r["who"]: r for r in rows_of(self.where)} if self.seen else {}
+        rows = graded_rows(self.folder, self.where, who)
+        self.seen[who] = {**self.texts[who]}
+        self.check(rows)
+        for row in rows_of(self.where):
+            if row["who"] in before and row["who"] != who:
+                assert row == before[row["who"]]
+            elif row["who"] not in self.seen:
+                assert row["flags"] == "not graded yet" and row["score"] == ""
+
+    def check(self, rows):
+        assert len(rows) == len(self.texts)
+        for who, texts in self.seen.items():
+            row = rows[who.removesuffix(".ipynb")]
+            for exercise, text in texts.items():
+                values = {*self.given.get((who, exercise, digest_of(text)), {}).values()}
+                expected = (
+                    "0" if not text.strip() else f"{values.pop():g}" if len(values) == 1 else ""
+                )
+                assert row[exercise] == expected, (who, exercise)
+                assert (f"{exercise}: the readers disagree" in row["flags"]) == (len(values) > 1)
+        kept = readings.read(self.where / decided.READ)
+        known = {(r.student, r.exercise, r.text): {} for r in kept}
+        for r in kept:
+            known[r.student, r.exercise, r.text][r.reader] = r.points
+        assert known == self.given
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_point_that_a_person_gave_is_lost_or_moves(tmp_path, seed, quick_pages):
+    course = Course(tmp_path, seed)
+    for _ in range(14):
+        course.step()
+    course.grade()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(6, 206))
+def test_nor_in_two_hundred_courses(tmp_path, seed, quick_pages):
+    test_no_point_that_a_person_gave_is_lost_or_moves(tmp_path, seed, None)
+
+
+def test_the_old_head_is_read_where_a_name_is_one_students(tmp_path, quick_pages):
+    folder, where = tmp_path / "in", tmp_path / "grades"
+    for name in ("anna", "ben"):
+        hand_in(folder, name, texts={"traps": f"by {name}", "conclusion": "x"})
+    write_points(where / "points_read.csv", [])
+    (where / "points_read.csv").write_text("name,exercise,points\nanna,traps,1.5\n")
+    rows = graded_rows(folder, where)
+    assert (rows["anna"]["traps"], rows["ben"]["traps"]) == ("1.5", "")
+    (kept,) = readings.read(where / "points_read.csv")  # and from now on it is tied to its text
+    assert kept.student == "anna.ipynb" and kept.text == digest_of("by anna")
+    hand_in(folder, "anna", texts={"traps": "another"})
+    rows = graded_rows(folder, where)
+    assert rows["anna"]["traps"] == ""
+    assert "traps: 1.5 points were given to an earlier text" in rows["anna"]["flags"]
+    hand_in(folder, "anna", texts={"traps": " by anna "})
+    assert graded_rows(folder, where)["anna"]["traps"] == "1.5"
+    (where / "points_read.csv").write_text("name,exercise,points\nzoe,traps,1\n")
+    with pytest.raises(LabError, match=r"'zoe' names 0 hand-ins"):
+        graded_rows(folder, where)
+
+
+GOOD = ["anna.ipynb", "traps", "0123456789ab", "1.5", "", "", "ada", "2026-12-01T10:00"]
+BAD = {
+    3: ["2,5", "-1", "2.5", "6", "nan", "inf", "1e0", "", "x", "½", "+1", "0x1", "1" * 5000],
+    2: ["", "0123456789a", "1.23457E+11", "0123456789AB", "../x"],
+    1: ["", "rnn-cell", "about-you", "no such"],
+    0: [""],
+    7: ["yesterday", "2026-13-01", "1"],
+}
+
+
+@pytest.mark.parametrize(("place", "value"), [(p, v) for p, ones in BAD.items() for v in ones])
+def test_a_row_that_is_not_whole_is_refused_with_its_line(tmp_path, place, value):
+    row = [*GOOD[:place], value, *GOOD[place + 1 :]]
+    write_points(tmp_path / "points_read.csv", [GOOD, row, GOOD])
+    with pytest.raises(LabError, match=r"^points_read\.csv, line 3: .*\.$"):
+        decided.read(tmp_path)
+
+
+def test_a_row_cut_anywhere_is_refused_or_the_same(tmp_path):
+    """So is a decimal comma without quotes, which makes two cells of one."""
+    path = tmp_path / "points_read.csv"
+    lines = f"{HEAD}\n{','.join(GOOD)}\n"
+    for row in (",".join(GOOD[:n]) for n in range(1, 8)):
+        path.write_text(f"{lines}{row}\n")
+        with pytest.raises(LabError, match="line 3: it has"):
+            readings.read(path)
+    path.write_text(lines + ",".join(GOOD).replace("1.5", "1,5"))
+    with pytest.raises(LabError, match=r"line 3: it has 9 cells.*like 2\.5"):
+        readings.read(path)
+    path.write_text("student;exercise\n")
+    with pytest.raises(LabError, match="must begin with the line student,exercise,text"):
+        readings.read(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", ",;\t")
+def test_points_come_back_as_any_program_saves_them(tmp_path, encoding, delimiter):
+    odd = [
+        'a "b" \\" c',
+        "zwei\nZeilen, und; mehr\t.",
+        "=1+1",
+        "好",
+        " x ",
+        "'",
+        "\\",
+        "#",
+        "sep=;",
+    ]
+    given = [readings.Reading(f"m{i} é,;", "traps", f"{i:012x}", i / 8, comment=text.strip(),
+             reader="a") for i, text in enumerate(odd)]  # fmt: skip
+    given[0] = given[0]._replace(points=None)
+    text = readings.table(given)
+    if delimiter != ",":
+        rows = csv.reader(io.StringIO(text))
+        out = io.StringIO()
+        csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+        text = out.getvalue()
+    (tmp_path / "x.csv").write_bytes(text.encode(encoding))
+    assert readings.read(tmp_path / "x.csv") == given
+
+
+def test_readers_are_merged_and_a_conflict_is_said(tmp_path, quick_pages):
+    folder, where = tmp_path / "in", tmp_path / "grades"
+    hand_in(folder, "anna", texts={"traps": "t", "conclusion": "c", "reading-recall": "r"})
+
+    def row(exercise, text, points, reader, when="2026-12-01T10:00Z"):
+        return ["anna.ipynb", exercise, digest_of(text), points, "", "", reader, when]
+
+    write_points(where / "points_read_ada.csv", [row("traps", "t", 1, "ada"),
+                 row("conclusion", "c", 4, "ada"), row("reading-recall", "r", 2, "ada")])  # fmt: skip
+    write_points(where / "points_read_ben.csv", [row("traps", "t", 1, "ben"),
+                 row("conclusion", "c", 3, "ben", "2026-12-02"),
+                 row("reading-recall", "r", 3, "ada", "2026-12-01T11:00")])  # fmt: skip
+    anna = graded_rows(folder, where)["anna"]
+    assert (anna["traps"], anna["conclusion"], anna["reading-recall"]) == ("1", "", "3")
+    assert "conclusion: the readers disagree: 4 by ada, 3 by ben" in anna["flags"]
+    assert anna["status"] == "review"
+    assert len(readings.read(where / "points_read.csv")) == 5
+    (where / "overrides.csv").write_text(
+        "student,exercise,points,reason,who,when\nanna.ipynb,conclusion,3.5,both were there,cleo,\n"
+    )
+    anna = graded_rows(folder, where)["anna"]
+    assert anna["conclusion"] == "3.5" and "disagree" not in anna["flags"]
+    assert anna["overrides"] == "conclusion: 3.5 (both were there; cleo)"
+
+
+# ── The way back, overrides, lateness, pairs, statistics ────────────────────────────────────────
+
+
+def test_each_writing_keeps_what_was_there_and_undo_brings_it_back(tmp_path, quick_pages):
+    folder, where = tmp_path / "in", tmp_path / "grades"
+    book = tmp_path / "book.csv"
+    book.write_text("Identifier,Full name,Grade\nParticipant 7,Ann,\n")
+    texts, states, given = {"traps": "t", "conclusion": "c"}, [], []
+    tables = ("grades.csv", "gradebook.csv", "points_read.csv", "statistics.csv")
+    for i, (machine, points) in enumerate([(1, 0.5), (2, 0.5), (2, 1), (3, 2)]):
+        hand_in(folder, "Ann_7_assignsubmission_file_lab2", texts=texts, machine=machine)
+        given = [["7", "traps", digest_of("t"), points, "", "", "ada", f"2026-12-0{i + 1}"]]
+        write_points(where / "points_read.csv", given)
+        grade.grade(folder, where, "none", book=gradebook.read(book))
+        states.append({name: (where / name).read_bytes() for name in tables})
+        grade.grade(folder, where, "none", book=gradebook.read(book))  # changes nothing
+        assert states[-1] == {name: (where / name).read_bytes() for name in tables}
+    assert len([*(where / "previous").iterdir()]) == 4  # one: the points before any grading
+    for state in states[-2::-1]:
+        history.undo(where)
+        assert state == {name: (where / name).read_bytes() for name in tables}
+    history.undo(where)
+    assert not (where / "grades.csv").exists() and readings.read(where / "points_read.csv")
+    with pytest.raises(LabError, match="nothing before"):
+        history.undo(where)
+    kept = {path.read_bytes() for path in (where / "previous").rglob("grades.csv")}
+    assert {state["grades.csv"] for state in states} <= kept  # an undone one is not lost either
+    why = [
+        (r["exercise"], r["before"], r["after"], r["why"]) for r in rows_of(where, "changes.csv")
+    ]
+    assert why[0] == ("rnn-cell", "1", "2", "resubmission") and why[1] == (
+        "traps",
+        "0.5",
+        "1",
+        "read",
+    )
+    assert why[-1][3].startswith("undone")
+
+
+def test_make_clean_touches_no_grades():
+    said = subprocess.run(["make", "-n", "clean"], cwd=ROOT, capture_output=True, text=True)
+    deleted = {part for line in said.stdout.splitlines() for part in line.split()[2:]}
+    assert deleted == {"build", ".venv"} and grade.GRADES == ROOT / "grades"
+    assert "/grades/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_groups_in_folders_of_their_own_do_not_meet(tmp_path, quick_pages):
+    for group, points in (("a", 1), ("b", 2)):
+        hand_in(tmp_path / group, "anna", texts={"traps": "same"})
+        write_points(tmp_path / f"grades-{group}" / "points_read.csv",
+                     [["anna.ipynb", "traps", digest_of("same"), points, "", "", "", ""]])  # fmt: skip
+    for _ in range(2):
+        for group, points in (("a", "1"), ("b", "2")):
+            rows = graded_rows(tmp_path / group, tmp_path / f"grades-{group}")
+            assert rows["anna"]["traps"] == points
+
+
+OVERRIDES = "student,exercise,points,reason,who,when\n"
+
+
+def test_overrides_stand_before_all_and_are_logged(tmp_path, quick_pages):
+    folder, where = tmp_path / "in", tmp_path / "grades"
+    hand_in(folder, "anna", machine=0)
+    hand_in(folder, "ben")
+    before = graded_rows(folder, where)
+    assert before["anna"]["score"] == "1"
+    path = where / "overrides.csv"
+    path.write_text(f"{OVERRIDES}anna,rnn-cell,1,half of it,ada,2026-12-01\n"
+                    "anna.ipynb,rnn-cell,2.5,\"more than half, see mail\",ada,2026-12-02\n"
+                    "gone,traps,1,r,ada,\n")  # fmt: skip
+    for _ in range(2):
+        rows = graded_rows(folder, where)
+    assert (rows["anna"]["rnn-cell"], rows["anna"]["score"]) == ("2.5", "3.5")
+    assert rows["anna"]["overrides"] == "rnn-cell: 2.5 (more than half, see mail; ada)"
+    assert rows["ben"] == before["ben"]
+    (change,) = rows_of(where, "changes.csv")
+    assert [change[k] for k in ("student", "exercise", "before", "after", "why")] == [
+        "anna.ipynb", "rnn-cell", "0", "2.5", "override: more than half, see mail (ada)",
+    ]  # fmt: skip
+    bad = ["anna,rnn-cell,3.5,r,a,", "anna,rnn-cell,1,,a,", "anna,rnn-cell,1,r,,", ",traps,1,r,a,",
+           "anna,none,1,r,a,", 'anna,traps,"1,5",r,a,', "anna,traps,1,r", "anna,traps,-1,r,a,",
+           "anna,about-you,0,r,a,", "anna,traps,1,r,a,soon"]  # fmt: skip
+    for line in bad:
+        path.write_text(f"{OVERRIDES}{line}\n")
+        with pytest.raises(LabError, match=r"^overrides\.csv, line 2: "):
+            graded_rows(folder, where)
+    path.write_text(f"{OVERRIDES}anna,traps,1,r,a,\nanna.ipynb,traps,2,r,b,\n")
+    with pytest.raises(LabError, match="two numbers of points for traps"):
+        graded_rows(folder, where)
+
+
+def test_an_ambiguous_name_in_a_table_is_asked_for():
+    ones = [row("a", "Li Wei"), row("b", "Li Wei")]
+    said = [overrides.Override("Li Wei", "traps", 1.0, "r", "a")]
+    with pytest.raises(LabError, match=r"'Li Wei' may be a \(a\.ipynb\), b \(b\.ipynb\)"):
+        overrides.by_who(said, ones)
+
+
+WHEN = [
+    ("Tuesday, 1 December 2026, 11:59 PM", 0), ("Wednesday, 2 December 2026, 12:00 AM", 1),
+    ("2026年12月3日 星期四 00:10", 2), ("2026年12月3日 星期四 上午12:10", 2), ("2026-12-04 23:59", 3),
+    ("Saturday, 5 December 2026, 12:01 AM", 4), ("-", 0), ("", 0), ("03/12/2026 10:00", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "days"), WHEN)
+def test_days_late_are_told_from_the_platforms_times(text, days):
+    rule = late.rule("2026-12-01T23:59", "10 per day, 3 days")
+    found = late.judged(rule, late.read(text))
+    assert (found.days if found else 0) == days
+    assert not found or found.penalty == (10 * days if days <= 3 else math.inf)
+
+
+def test_a_rule_is_understood_or_refused():
+    assert late.rule("", "") is None and late.rule("2026-12-01", "").per_day == 0
+    assert late.rule("2026-12-01", "2.5 points per day").days is None
+    for due, said in (("", "10 per day"), ("soon", ""), ("2026-12-01", "ten per day"),
+                      ("2026-12-01", "10 per day, 3"), ("2026-12-01", "-1 per day")):  # fmt: skip
+        with pytest.raises(LabError, match="Write it like|needs --due"):
+            late.rule(due, said)
+    rule = late.rule("2026-12-01T23:59", "10 per day")
+    assert late.judged(rule, None) is None
+    assert late.judged(rule, None, True).days == 1  # Canvas says LATE_, and nobody knows how much
+    assert late.judged(rule, datetime(2026, 12, 9), False) is None
+
+
+def test_lateness_is_a_column_of_its_own(tmp_path, quick_pages):
+    folder, where, book = tmp_path / "in", tmp_path / "grades", tmp_path / "book.csv"
+    times = {"1": "1 December 2026, 8:00 PM", "2": "2 December 2026, 8:00 PM", "3": "-",
+             "4": "9 December 2026, 8:00 AM"}  # fmt: skip
+    book.write_text("Identifier,Full name,Last modified (submission),Grade\n" + "".join(
+        f'Participant {n},S{n},"Tuesday, {when}",\n' for n, when in times.items()))  # fmt: skip
+    for n in times:
+        hand_in(folder, f"S{n}_{n}_assignsubmission_file_lab2", machine=3)
+    rule = {"due": "2026-12-01T23:59", "late": "1.5 per day, 3 days"}
+    rows = graded_rows(folder, where, book=gradebook.read(book), **rule)
+    told = {n: (rows[n]["score"], rows[n]["penalty"], rows[n]["final"]) for n in ("1", "2", "4")}
+    assert told == {"1": ("4", "", "4"), "2": ("4", "1.5", "2.5"), "4": ("4", "4", "0")}
+    assert "1 days late by the platform's table" in rows["2"]["flags"]
+    assert "its file's time" in rows["3"]["flags"]  # which is today
+    grades = [r["Grade"] for r in rows_of(where, "gradebook.csv")]
+    assert grades == ["4", "2.5", "4" if rows["3"]["penalty"] == "" else "0", "0"]
+    (where / "overrides.csv").write_text(f"{OVERRIDES}4,late,0,was ill,ada,\n")
+    rows = graded_rows(folder, where, book=gradebook.read(book), **rule)
+    assert (rows["4"]["penalty"], rows["4"]["final"]) == ("", "4")
+
+
+def test_both_of_a_pair_have_the_points(tmp_path, quick_pages):
+    folder, where, roster = tmp_path / "in", tmp_path / "grades", tmp_path / "class.csv"
+    for name in ("1_anna", "2_ben", "3_cleo"):
+        hand_in(folder, name, texts={"traps": name})
+    roster.write_text("number,name\n8,Zoe Zen\n9,Yan Yu\n")
+    where.mkdir()
+    (where / "pairs.csv").write_text("first;second\n1_anna;8\n2_ben;3_cleo\nx;y\n")
+    write_points(where / "points_read.csv",
+                 [["1_anna.ipynb", "traps", digest_of("1_anna"), 2, "", "", "", ""]])  # fmt: skip
+    for _ in range(2):
+        rows = graded_rows(folder, where, roster=roster)
+    assert rows["8"]["score"] == rows["1_anna"]["score"] == "6" and rows["8"]["traps"] == "2"
+    assert "who handed in for both" in rows["8"]["flags"] and "Zoe" in rows["8"]["student"]
+    assert "pair with 8" in rows["1_anna"]["flags"]
+    assert "both handed in" in rows["2_ben"]["flags"] and rows["2_ben"]["score"] == "4"
+    missing = [r["student"] for r in rows_of(where) if r["status"] == "missing"]
+    assert len(missing) == 1 and "Yan" in missing[0]
+    for text in ("a;b\na;c\n", "a;a\n", "a;b\nc\n", "a;b;c\n"):
+        (where / "pairs.csv").write_text(text)
+        with pytest.raises(LabError, match=r"^pairs\.csv, line \d "):
+            graded_rows(folder, where)
+
+
+def test_statistics_are_those_of_the_class():
+    dice = random.Random(1)
+    ones = []
+    for i in range(40):
+        able = dice.random()
+        marks = {
+            "rnn-cell": Mark(3 if able > 0.5 else 0, 3, group="" if able > 0.5 else "zeros"),
+            "unroll": Mark(round(3 * able, 2), 3, group="" if able == 1 else "=odd"),
+            "detach": Mark(dice.randint(0, 1), 1, value=repr("abcd"[i % 4] if i else "x")),
+            "guess-linear": Mark(1, 1, value=str(float(i))),
+            "guess-recall": Mark(1, 1, value=repr({"RNN": i, "LSTM": 90, "GRU": 80})),
+            "traps": Mark(None, 2, text="t") if i else Mark(0, 2, group="empty"),
+        }
+        result = Result("graded", marks, [], {}, "e", 1.0, "s")
+        ones.append(graded.Graded(str(i), str(i), "f", result, {"traps": 1.0} if i > 30 else {}))
+    found = {one.exercise: one for one in statistics.of(ones)}
+    cell = found["rnn-cell"]
+    assert cell.share == pytest.approx(cell.right / 40) and cell.times == 40 - cell.right
+    assert cell.mistake == "zeros" and cell.discrimination > 0.5 > abs(
+        found["detach"].discrimination
+    )
+    assert found["guess-linear"].discrimination is None
+    assert found["traps"].count == 10 and found["traps"].empty == 1
+    assert found["detach"].letters == {"a": 9, "b": 10, "c": 10, "d": 10, "other": 1}
+    assert found["guess-linear"].predictions[""] == [float(i) for i in range(40)]
+    assert {*found["guess-recall"].predictions} == {"RNN", "LSTM", "GRU"}
+    table = {(r["exercise"], r["part"]): r
+             for r in csv.DictReader(io.StringIO(statistics.table([*found.values()])))}  # fmt: skip
+    assert table["guess-linear", ""]["median"] == table["guess-recall", "RNN"]["median"] == "19.5"
+    assert table["unroll", ""]["mistake"] == "'=odd" and "a:9" in table["detach", ""]["letters"]
+    assert statistics.of([]) == [] and statistics.table([]).count("\n") == 1
