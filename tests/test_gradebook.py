@@ -1,4 +1,4 @@
-"""Tables: points that a person gave are never lost and never move; gradebooks come back as they are."""
+"""Tables: points of a person are never lost and never move; gradebooks come back as they are."""
 
 import csv
 import io
@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from grading import graded, marking, pages, self_test
+from grading import gradebook, graded, marking, self_test
 from grading.graded import digest_of
 from grading.marking import Mark, Result
+from grading.pages import writing
 from grading.records import decided, readings
 from lab.config import LabError
 from lab.exercises.catalogue import LAB
@@ -48,11 +49,11 @@ def ready(monkeypatch):
 def quick_pages(monkeypatch):
     """No pages but the table itself."""
 
-    def write(everybody, where):
+    def write(everybody, where, hand_ins):
         where.mkdir(parents=True, exist_ok=True)
         (where / "grades.csv").write_text(graded.table(everybody), encoding="utf-8")
 
-    monkeypatch.setattr(pages, "write", write)
+    monkeypatch.setattr(writing, "write", write)
 
 
 def hand_in(folder, name, **told):
@@ -82,7 +83,7 @@ def write_points(path, ones):
 
 
 class Course:
-    """A class of which it is known what each reader gave which text, beside what the grader says."""
+    """A class of which it is known what each reader gave which text, whatever the grader says."""
 
     def __init__(self, place, seed):
         self.dice, self.folder, self.where = random.Random(seed), place / "in", place / "grades"
@@ -264,11 +265,11 @@ def test_readers_are_merged_and_a_conflict_is_said(tmp_path, quick_pages):
     def row(exercise, text, points, reader, when="2026-12-01T10:00Z"):
         return ["anna.ipynb", exercise, digest_of(text), points, "", "", reader, when]
 
-    write_points(where / "points_read_ada.csv", [row("traps", "t", 1, "ada"),
-                 row("conclusion", "c", 4, "ada"), row("reading-recall", "r", 2, "ada")])  # fmt: skip
-    write_points(where / "points_read_ben.csv", [row("traps", "t", 1, "ben"),
-                 row("conclusion", "c", 3, "ben", "2026-12-02"),
-                 row("reading-recall", "r", 3, "ada", "2026-12-01T11:00")])  # fmt: skip
+    ada = [("traps", "t", 1), ("conclusion", "c", 4), ("reading-recall", "r", 2)]
+    write_points(where / "points_read_ada.csv", [row(*one, "ada") for one in ada])
+    ben = [row("traps", "t", 1, "ben"), row("conclusion", "c", 3, "ben", "2026-12-02")]
+    ben += [row("reading-recall", "r", 3, "ada", "2026-12-01T11:00Z")]
+    write_points(where / "points_read_ben.csv", ben)
     anna = graded_rows(folder, where)["anna"]
     assert (anna["traps"], anna["conclusion"], anna["reading-recall"]) == ("1", "", "3")
     assert "conclusion: the readers disagree: 4 by ada, 3 by ben" in anna["flags"]
@@ -280,6 +281,149 @@ def test_readers_are_merged_and_a_conflict_is_said(tmp_path, quick_pages):
     anna = graded_rows(folder, where)["anna"]
     assert anna["conclusion"] == "3.5" and "disagree" not in anna["flags"]
     assert anna["overrides"] == "conclusion: 3.5 (both were there; cleo)"
+
+
+# ── Platforms' tables ───────────────────────────────────────────────────────────────────────────
+
+
+def row(name, student, number="", points=3, flags=(), typed=None, **more):
+    marks = {"rnn-cell": Mark(points, 3, ("expected <b>", "got\ud800 \x1b"), "g")}
+    result = Result("graded", marks, [*flags], typed or {}, "e", 1.0, "sha")
+    return graded.Graded(name, student, f"{name}.ipynb", result, {}, number, name, **more)
+
+
+def filled(path, everybody, *args):
+    book = gradebook.read(path, *args)
+    matched, flags = gradebook.match(book, everybody)
+    content, count = gradebook.fill(book, matched)
+    return content, count, flags
+
+
+HEADS = {
+    "English": ["Identifier", "Full name", "Email address", "Grade", "Feedback comments"],
+    "German": ["ID", "Vollständiger Name", "E-Mail-Adresse", "Bewertung", "Feedback als Kommentar"],
+    "Chinese": ["标识符", "全名", "电子邮件地址", "成绩", "反馈评论"],
+    "Russian": ["Идентификатор", "Полное имя", "Почта", "Оценка", "Комментарий"],
+}
+PARTICIPANT = {"English": "Participant ", "German": "Teilnehmer/in", "Chinese": "参与者",
+               "Russian": "Участник "}  # fmt: skip
+FORMS = [
+    ("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", "\t"), ("gb18030", ","), ("utf-8", "\t"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "delimiter"),
+    [
+        (language, *form)
+        for language in HEADS
+        for form in FORMS
+        if form[0] != "gb18030" or language in ("English", "Chinese")
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_MINIMAL])
+def test_a_worksheet_of_any_form_is_filled_in(
+    tmp_path, language, encoding, delimiter, end, quoting
+):
+    """All that is not ours comes back to the byte."""
+    head, prefix = HEADS[language], PARTICIPANT[language]
+    people = [
+        ("201", "王小明", "w@x.cn"),
+        ("202", 'Jane "J" Doe', "j@x.org"),
+        ("203", "李四; 五", ""),
+    ]
+    people += [(str(300 + i), f"张三{'丰' * i}", f"z{i}@x.cn") for i in range(5)]
+    rows = [head, *([f"{prefix}{n}", name, mail, "", ""] for n, name, mail in people)]
+
+    def written(rows):
+        out = io.StringIO()
+        csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows(rows)
+        return out.getvalue().encode(encoding)
+
+    path = tmp_path / "book.csv"
+    path.write_bytes(written(rows))
+    ones = [row("a", "王小明", "201", 2.5), row("b", "other", "202", 0)]
+    content, count, flags = filled(path, ones, head[3], (), head[4])
+    assert count == 2 and not flags
+    for i, one in enumerate(ones, 1):
+        rows[i][3:] = [f"{one.result.marks['rnn-cell'].points:g}", gradebook.comment(one)]
+    assert content.decode(encoding) == written(rows).decode(encoding)
+    content, count, _ = filled(path, ones, head[3], (head[0],))
+    assert count == 2
+    with pytest.raises(LabError, match="no column 'Nummer'"):
+        filled(path, ones, head[3], ("Nummer",))
+
+
+def test_no_text_of_a_student_stops_or_scripts_a_table(tmp_path):
+    path = tmp_path / "book.csv"
+    book = "Identifier,Full name,Grade,Feedback comments\nParticipant 7,王小明,,\n"
+    for encoding in ("utf-8", "utf-16", "gb18030"):
+        path.write_bytes(book.encode(encoding))
+        evil = "<img src=x onerror=alert(1)>\ud800\udfff\x00\u202e `*_[a](b) &lt; \U0001f600 好"
+        one = row("a", "a", "7")
+        one.result.marks["rnn-cell"] = Mark(0, 3, (evil, "\n\r\x85"), evil)
+        content, count, _ = filled(path, [one])
+        (found,) = csv.DictReader(io.StringIO(content.decode(encoding)))
+        comment = found["Feedback comments"]
+        assert count == 1 and "<img" not in comment and "\\" not in comment
+        assert set(comment.replace("<br>", "")) & set("<>\x00\u202e\n\r") == set()
+        assert "&lt;img src=x" in comment
+
+
+def test_a_row_is_theirs_by_what_the_platform_says(tmp_path):
+    """Who types another's number fills nobody's row; who has none is found, and flagged."""
+    path = tmp_path / "book.csv"
+    path.write_text("Identifier,Full name,ID number,Grade\nParticipant 4711,Ann Lee,s1,\n"
+                    "Participant 4712,Ben Orr,s2,\nParticipant 4713,Cy Fox,4712,\n"
+                    "Participant 4714,Di Ray,s9999,\nParticipant 4715,Twin Poe,,\n"
+                    "Participant 4716,Twin Poe,,\n")  # fmt: skip
+    ones = [
+        row("ben", "Ben Orr", "4712", 1, typed={"name": "Cy Fox", "number": "4713"}),
+        row("ann", "Somebody", "4711", 2),
+        row("di", "s9999_lab2", "", 3, typed={"name": "Di Ray", "number": ""}),
+        row("twin", "Twin Poe", "", 3),
+        row("mixed", "Ann Lee", "", 3, typed={"name": "Di Ray", "number": ""}),
+        row("nobody", "x", "", 3),
+    ]
+    content, count, flags = filled(path, ones)
+    grades = [one["Grade"] for one in csv.DictReader(io.StringIO(content.decode()))]
+    assert grades == ["2", "1", "", "3", "", ""] and count == 3
+    assert flags == {
+        "di": "gradebook: its row was found by what was typed",
+        "twin": "gradebook: several rows of it may be theirs",
+        "mixed": "gradebook: several rows of it may be theirs",
+        "nobody": "gradebook: it has no row of theirs",
+    }
+
+
+def test_two_hand_ins_that_fit_one_row_fill_it_not(tmp_path):
+    path = tmp_path / "book.csv"
+    path.write_text("Student,ID,SIS Login ID,Section,Lab 2 (99),Final\n    Possible,,,,100,\n"
+                    '"Doe, Jane",12,jd,A,,9\n"Zen, Zoe",13,zz,A,7,\n')  # fmt: skip
+    ones = [row("a", "doejane", "", 2), row("b", "Jane Doe", "", 3), row("c", "zenzoe", "13")]
+    content, count, flags = filled(path, ones)
+    assert count == 1 and '"Doe, Jane",12,jd,A,,9' in content.decode()
+    assert '"Zen, Zoe",13,zz,A,3,' in content.decode()
+    assert {*flags} == {"a", "b"} and "another, too" in flags["a"]
+    content, count, flags = filled(path, ones[:1])
+    assert count == 1 and "the name alone" in flags["a"]
+    for ones in ([row("x", "nobody", "99")], []):
+        with pytest.raises(LabError, match=r"No row of .* has got points: .*--who NAME"):
+            filled(path, ones)
+    with pytest.raises(LabError, match="Which column"):
+        gradebook.read(path, "none such")
+
+
+def test_a_class_list_of_any_form_says_who_is_missing(tmp_path, quick_pages):
+    folder, roster = tmp_path / "in", tmp_path / "class.csv"
+    hand_in(folder, "王小明", student={"name": "王小明", "number": "2026001"})
+    for encoding, delimiter in FORMS:
+        text = "number,name\n2026001,王小明\n109,张三丰在这里等大家\n".replace(",", delimiter)
+        roster.write_bytes(text.encode(encoding))
+        grade.grade(folder, tmp_path / "g", "none", roster=roster)
+        rows = [r["student"] for r in rows_of(tmp_path / "g") if r["status"] == "missing"]
+        assert len(rows) == 1 and "109" in rows[0], (encoding, delimiter)
 
 
 # ── The way back, overrides, lateness, pairs, statistics ────────────────────────────────────────

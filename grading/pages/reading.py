@@ -91,7 +91,7 @@ def _texts_of(
 ) -> Iterator[Text]:
     """Yield the texts of a hand-in; write their pictures and the report."""
     marks = {n: m for n, m in one.result.marks.items() if m.text and ASKED[n].kind in KINDS}
-    if not marks:
+    if not marks or one.partner:  # the text is read where it was handed in
         return
     beside = evidence.of(notebook_of(hand_in.content).cells or []) if hand_in else {}
     who = one.who or one.name
@@ -116,7 +116,7 @@ def _beside(folder: Path, kind: str, content: bytes, ending: str) -> str:
 
 def _known(everybody: Sequence[Graded], texts: Mapping[str, Sequence[Text]], course: str) -> str:
     """Return what the script must know, as JSON: texts, most points, and what was given so far."""
-    rows = [reading._asdict() for one in everybody for reading in one.readings]
+    rows = [reading._asdict() for one in everybody if not one.partner for reading in one.readings]
     content: dict[str, Any] = {
         "course": course,
         "most": {name: ASKED[name].points for name in texts},
