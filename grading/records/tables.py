@@ -99,6 +99,7 @@ def named(everybody: Iterable[Graded]) -> dict[str, list[Graded]]:
     everybody = list(everybody)
     found: dict[str, list[Graded]] = {}
     for one in everybody:
-        for name in {one.name, one.student, one.number} - {""}:
+        listed = one.student.split(", ") if one.result.status == "missing" else ()
+        for name in {one.name, one.student, one.number, *listed} - {""}:
             found.setdefault(name, []).append(one)
     return found | {one.who: [one] for one in everybody if one.who}
