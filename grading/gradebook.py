@@ -70,7 +70,9 @@ def read(path: Path, column: str = "", people: Collection[str] = (), comment: st
     return Book(path, table, points, said, known)
 
 
-def match(book: Book, everybody: Sequence[Graded]) -> tuple[dict[int, Graded], dict[str, str]]:
+def match(
+    book: Book, everybody: Sequence[Graded]
+) -> tuple[dict[int, Graded], dict[str, list[str]]]:
     """Return whose each row is, by its place in the table; and flags, by name of the hand-in.
 
     A hand-in has one row at most, and a row one hand-in; where several fit, none is taken.
@@ -90,21 +92,18 @@ def match(book: Book, everybody: Sequence[Graded]) -> tuple[dict[int, Graded], d
         places = found | typed
         if len(places) != 1:
             several = "several rows of it may be theirs" if places else "it has no row of theirs"
-            flags[one.name] = f"gradebook: {several}"
+            flags[one.name] = [f"gradebook: {several}"]
             continue
         guessed[places.pop()].append(one)
         if not one.number or column >= 0:
             how = "the name alone" if one.number or found else "what was typed"
-            flags[one.name] = f"gradebook: its row was found by {how}"
-    matched = {row: ones[0] for row, ones in sure.items() if len(ones) == 1}
-    for row, ones in guessed.items():
-        if len(ones) == 1 and row not in sure:
+            flags[one.name] = [f"gradebook: its row was found by {how}"]
+    matched = {}
+    for row, ones in [*sure.items(), *guessed.items()]:
+        if len(ones) == 1 and (ones is sure.get(row) or row not in sure):
             matched[row] = ones[0]
         else:
-            flags |= {one.name: "gradebook: its row is that of another, too" for one in ones}
-    for ones in sure.values():
-        if len(ones) > 1:
-            flags |= {one.name: "gradebook: its row is that of another, too" for one in ones}
+            flags |= {one.name: ["gradebook: its row is that of another, too"] for one in ones}
     return matched, flags
 
 

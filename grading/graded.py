@@ -73,6 +73,7 @@ class Graded(NamedTuple):
     late: Late | None = None
     partner: str = ""  # whose hand-in it is, of a pair
     time: str = ""  # ISO time of the hand-in, as far as it is known
+    notes: tuple[str, ...] = ()  # flags for the teacher alone: of others, of readers, of tables
 
 
 def digest_of(text: str) -> str:
@@ -117,11 +118,19 @@ def final_of(graded: Graded) -> float | None:
 
 
 def flags_of(graded: Graded) -> list[str]:
-    """Return what a person should know, and how many points are still to be given."""
+    """Return what a teacher should know, and how many points are still to be given."""
+    return [*graded.result.flags, *graded.notes, *_unread(graded)]
+
+
+def told_of(graded: Graded) -> list[str]:
+    """Return those of the flags that the student is told, too."""
+    return [*graded.result.flags, *_unread(graded)]
+
+
+def _unread(graded: Graded) -> list[str]:
     marks = graded.result.marks
     points = sum(marks[n].most for n in LAB if n in marks and points_of(graded, n) is None)
-    unread = [f"{points} points are still to be read"] if points else []
-    return [*graded.result.flags, *unread]
+    return [f"{points} points are still to be read"] if points else []
 
 
 def plain(text: str) -> str:

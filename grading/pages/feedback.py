@@ -12,13 +12,13 @@ from grading.graded import (
     Reading,
     digest_of,
     final_of,
-    flags_of,
     number,
     override_of,
     penalty_of,
     plain,
     points_of,
     score_of,
+    told_of,
 )
 from grading.marking import Mark
 from grading.pages import rendering
@@ -51,7 +51,7 @@ def sections(one: Graded) -> list[Lines]:
     """Return the sections of the feedback, each a list of lines, in the student's language."""
     say = functools.partial(i18n.sentence, language=one.result.language)
     title = ("#", one.student)
-    flags = [("*", say(flag)) for flag in flags_of(one)]
+    flags = [("*", say(flag)) for flag in told_of(one)]
     if score_of(one) is None:
         return [[title], [("", say("Not graded:")), *flags]]
     score = [("", say(f"{number(final_of(one))} of {MOST} points so far."))]

@@ -15,12 +15,12 @@ def in_html(everybody: Sequence[Graded], own: dict[str, str]) -> str:
     """Return summary.html. own: exercise -> the form of the lab's own answer."""
     ones = [one for one in everybody if score_of(one) is not None]
     groups = similarity.groups({one.name: one.result.forms for one in ones}, own)
-    flagged = [one for one in everybody if one.result.flags]
+    flagged = [(one.student, one.file, [*one.result.flags, *one.notes]) for one in everybody]
     return rendering.page(
         "summary", "Summary", everybody=everybody, graded=ones,
         scores=_distribution([score_of(one) for one in ones]),
         exercises=_hardest(ones), mistakes=_mistakes(ones), challenge=_ranking(ones),
-        flagged=[(one.student, one.file, "; ".join(one.result.flags)) for one in flagged],
+        flagged=[(*whose, "; ".join(flags)) for *whose, flags in flagged if flags],
         alike=[(", ".join(names), len(shared), ", ".join(shared)) for names, shared in groups],
     )  # fmt: skip
 

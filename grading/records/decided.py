@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from grading.graded import Graded, Override, Reading, digest_of, override_of
+from grading.graded import Graded, Override, Reading
 from grading.records import late, overrides, pairs, readings
-from lab.exercises.catalogue import ASKED
 
 READ = "points_read.csv"
 KEPT = "kept/points_read.csv"  # what of it is known; nothing is taken out of it
@@ -88,26 +88,17 @@ def applied(
 
 
 def _flagged(one: Graded, rule: late.Rule | None, time: Time) -> Graded:
-    """Return a row with the points that count, and what a person must know in its flags."""
+    """Return a row with the points that count, and what the teacher must know of them."""
     points, flags = readings.counted(one)
     if one.late:
         flags.append(f"{one.late.days} days late by {time.source}")
     if rule and not time.when and one.result.marks:
         flags.append("when it was handed in is not known")
-    if flags:
-        one.result.flags.extend(flags)
-        if one.result.status == "graded":
-            one.result.status = "review"
-    return one._replace(by_hand=points)
+    return noted(one._replace(by_hand=points), flags)
 
 
-def told(one: Graded, exercise: str) -> list[str]:
-    """Return what a student is told beside an exercise: what a person changed or remarked."""
-    override = override_of(one, exercise)
-    lines = [f"A person gave these points: {override.reason}"] if override else []
-    mark = one.result.marks.get(exercise)
-    if mark and exercise in one.by_hand and exercise in ASKED:
-        text = digest_of(mark.text)
-        present = [r for r in one.readings if r.exercise == exercise and r.text == text]
-        lines += dict.fromkeys(f"Comment: {r.comment}" for r in present if r.comment)
-    return lines
+def noted(one: Graded, flags: Sequence[str]) -> Graded:
+    """Return a row with more flags for the teacher, who should look at it then."""
+    if flags and one.result.status == "graded":
+        one = one._replace(result=dataclasses.replace(one.result, status="review"))
+    return one._replace(notes=(*one.notes, *flags))

@@ -22,10 +22,10 @@ def read(path: Path) -> list[Override]:
 def _override(row: tables.Row) -> Override:
     name = row["exercise"]
     if name != LATE and not (name in ASKED and ASKED[name].points):
-        raise row.wrong(f"there is no exercise {name!r} with points.")
+        raise row.wrong(f"there is no exercise {name!r} with points")
     for head in ("student", "reason", "who"):
         if not row[head]:
-            raise row.wrong(f"the column {head!r} is empty.")
+            raise row.wrong(f"the column {head!r} is empty")
     points = tables.points(row, MOST if name == LATE else ASKED[name].points)
     return Override(row["student"], name, points, row["reason"], row["who"], tables.moment(row))
 

@@ -24,7 +24,7 @@ def read(path: Path) -> list[Pair]:
         names = [cell.strip() for cell in cells if cell.strip()]
         if names and (len(names) != 2 or names[0] == names[1] or seen & {*names}):
             why = "names somebody of another pair" if seen & {*names} else "must name two students"
-            raise LabError(f"{path.name}, line {i} {why}. Nothing was graded; mend that row first.")
+            raise LabError(f"{path.name}, line {i} {why}; mend it first, for nothing was graded.")
         seen |= {*names}
         pairs += [(names[0], names[1])] if names else []
     return pairs
@@ -41,7 +41,7 @@ def applied(everybody: Sequence[Graded], pairs: Sequence[Pair]) -> tuple[list[Gr
         there = [one is not None and one.result.status != "missing" for one in ones]
         if all(there):
             for one, other in (ones, ones[::-1]):
-                flag = f"pair with {other.who}: both handed in, and each has their own points"
+                flag = f"pair with {other.who}: both handed in, each has their own points"
                 one.result.flags.append(flag)
         elif any(there):
             place = there.index(True)

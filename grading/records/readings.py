@@ -33,18 +33,18 @@ def read(path: Path) -> list[Reading]:
 def _reading(row: tables.Row) -> Reading:
     exercise = row["exercise"]
     if exercise not in READ:
-        raise row.wrong(f"there is no text {exercise!r} to read.")
+        raise row.wrong(f"there is no text {exercise!r} to read")
     if "name" in row:
         student, text = row["name"], ""
     else:
         student, text = row["student"], row["text"]
         if not DIGEST.fullmatch(text):
             raise row.wrong(
-                f"{text!r} are not the 12 digits of a text; a program for tables may have changed "
-                "them. Save the table again where it comes from."
+                f"{text!r} are not the 12 digits of a text (perhaps a program for tables changed "
+                "them, so save it again where it comes from)"
             )
     if not student:
-        raise row.wrong("it names no student.")
+        raise row.wrong("it names no student")
     rest = {name: row.get(name, "") for name in ("criteria", "comment", "reader")}
     bare = not row["points"] and (rest["comment"] or rest["criteria"])
     points = None if bare else tables.points(row, READ[exercise])

@@ -27,7 +27,7 @@ class Row(dict[str, str]):
 
     def wrong(self, why: str) -> LabError:
         """Return the error that says where it is, and why it is refused."""
-        return LabError(f"{self.where}: {why} Nothing was graded; mend that row first.")
+        return LabError(f"{self.where}: {why}; mend it first, for nothing was graded.")
 
 
 def read(path: Path, *heads: Sequence[str]) -> list[Row]:
@@ -58,12 +58,12 @@ def read(path: Path, *heads: Sequence[str]) -> list[Row]:
         row.where = f"{path.name}, line {record.first}"
         if len(cells) != len(head):
             raise row.wrong(
-                f"it has {len(cells)} cells, and must have {len(head)}. (A comma within a cell "
-                "needs quotes around the cell, and points are written like 2.5.)"
+                f"it has {len(cells)} cells, and must have {len(head)} (a cell with a comma needs "
+                "quotes around it, and points are written like 2.5)"
             )
         rows.append(row.stripped())
     if table.is_cut:
-        raise rows[-1].wrong("it is cut off within quotation marks.")
+        raise rows[-1].wrong("it is cut off within quotation marks")
     return rows
 
 
@@ -71,7 +71,7 @@ def points(row: Row, most: float) -> float:
     """Return the points of a row. Raises LabError if they are no number from 0 to most."""
     text = row["points"]
     if not NUMBER.fullmatch(text) or len(text) > 20 or float(text) > most:
-        raise row.wrong(f"{text!r} are no points from 0 to {most:g}, written like 2.5.")
+        raise row.wrong(f"{text!r} are no points from 0 to {most:g}, written like 2.5")
     return float(text)
 
 
@@ -81,7 +81,7 @@ def moment(row: Row) -> str:
         instant(row["when"])
         return row["when"]
     except (ValueError, OverflowError, OSError):
-        raise row.wrong(f"{row['when']!r} is no time like 2026-12-01T18:30.") from None
+        raise row.wrong(f"{row['when']!r} is no time like 2026-12-01T18:30") from None
 
 
 def later(one: str, other: str) -> bool:

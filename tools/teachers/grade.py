@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tqdm.contrib.concurrent import thread_map
@@ -40,12 +40,12 @@ NO_WALL = (
 
 
 def grade(
-    folder: Path, where: Path, wall: str, only: str = "", roster: Path | None = None,
+    folder: Path, where: Path, wall: str, only: Collection[str] = (), roster: Path | None = None,
     book: gradebook.Book | None = None, due: str = "", late: str = "",
 ) -> list[graded.Graded]:  # fmt: skip
     """Grade submissions, and write tables and pages; return what came of each.
 
-    only: grade this one, and take all others as they were;  due, late: as `records.late.rule` reads
+    only: grade these, and take all others as they were;  due, late: as `records.late.rule` reads
     them. Raises LabError if there are none, the wall fails its test, or a table is not as it must.
     """
     if not folder.exists():
@@ -59,9 +59,7 @@ def grade(
     keys, present = _keys(ones)
     self_test.check_wall(wall, keys[present])
     named = dict(zip(people.unique_names(ones), ones, strict=True))
-    chosen = {n: one for n, one in named.items() if only in ("", n, one.student, _who(one))}
-    if not chosen:
-        raise LabError(f"No hand-in is called {only!r}. There are: {', '.join([*named][:10])}.")
+    chosen = _chosen(named, {only} - {""} if isinstance(only, str) else {*only})
     grader = graded.digest(keys, wall)
     places = {name: graded.place_of(where, one.file) for name, one in named.items()}
     results = {n: graded.kept(places[n], one.sha256, grader) for n, one in named.items()}
@@ -81,6 +79,15 @@ def grade(
     return _finish(everybody, named, given, book)
 
 
+def _chosen(named: dict[str, Submission], only: set[str]) -> set[str]:
+    """Return the names of the hand-ins that are meant. Raises LabError if one is nobody's."""
+    known = {name: {name, one.student, _who(one)} for name, one in named.items()}
+    if strangers := only.difference(*known.values()):
+        ones = ", ".join(map(repr, sorted(strangers)))
+        raise LabError(f"No hand-in is called {ones}. There are: {', '.join([*named][:10])}.")
+    return {name for name in named if not only or known[name] & only}
+
+
 def _who(one: Submission) -> str:
     return one.number or one.file.partition("/")[0]
 
@@ -90,16 +97,10 @@ def _finish(
     book: gradebook.Book | None,
 ) -> list[graded.Graded]:  # fmt: skip
     """Put on rows what persons decided, and write all tables and pages; return the rows."""
-    told = gradebook.times(book, gradebook.match(book, rows)[0]) if book else {}
-    times = {
-        one.who: decided.Time(told[one.who], "the platform's table")
-        if one.who in told else decided.Time(moment(named[one.name].time), "its file's time")
-        for one in rows if one.name
-    }  # fmt: skip
-    everybody, points, notes = decided.applied(rows, given, times)
-    matched, flags = gradebook.match(book, everybody) if book else ({}, {})
-    for one in everybody:
-        one.result.flags += [flags[one.name]] if one.name in flags else []
+    everybody, points, notes = decided.applied(rows, given, _times(rows, named, book))
+    if book:
+        matched, flags = gradebook.match(book, everybody)
+        everybody = [decided.noted(one, flags.get(one.name, ())) for one in everybody]
     where = given.where
     with history.kept_before(where):
         for name in (decided.KEPT, decided.READ) if points else ():
@@ -116,6 +117,22 @@ def _finish(
     notes += [f"Points of {students} students have changed: changes.csv."] if students else []
     print(*notes, sep="\n", end="\n" if notes else "")
     return everybody
+
+
+def _times(
+    rows: list[graded.Graded], named: dict[str, Submission], book: gradebook.Book | None
+) -> dict[str, decided.Time]:
+    """Return when each hand-in came: by the platform's table, its LATE_ in names, or the file."""
+    told = gradebook.times(book, gradebook.match(book, rows)[0]) if book else {}
+    late = {one.who: "_LATE_" in named[one.name].file for one in rows if one.name and one.number}
+    times = {}
+    for one in (one for one in rows if one.name):
+        when, source = moment(named[one.name].time), "its file's time"
+        if one.who in told:
+            when, source = told[one.who], "the platform's table"
+        says = late.get(one.who) if any(late.values()) and one.who not in told else None
+        times[one.who] = decided.Time(when, source, says)
+    return times
 
 
 def _keys(ones: Sequence[Submission]) -> tuple[dict[str, key.Key], str]:
@@ -146,7 +163,7 @@ def main() -> None:
                         help="of the gradebook, which takes the feedback")  # fmt: skip
     parser.add_argument("--due", default="", help="as 2026-12-01T23:59, local time")
     parser.add_argument("--late", default="", help='as "10 per day, 3 days"')
-    parser.add_argument("--only", default="", metavar="NAME", help="one hand-in, once more")
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="these once more")
     parser.add_argument("--out", type=Path, default=GRADES, help="another folder, as for a group")
     parser.add_argument("--undo", action="store_true", help="bring the tables before back")
     parser.add_argument("--unsafe", action="store_true", help="without a wall, if there is none")

@@ -146,7 +146,7 @@ def results(result: Result, visibility: str) -> dict[str, Any]:
     """Return results.json: a test for each exercise; those that a person reads have no score."""
     one = graded.Graded("submission", "", "", result, {})
     language, score = result.language, graded.score_of(one)
-    flags = [_text(flag, language) for flag in graded.flags_of(one)]
+    flags = [_text(flag, language) for flag in graded.told_of(one)]
     if score is None:
         output = [_text("Not graded:", language), *flags]
     else:
