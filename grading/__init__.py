@@ -2,6 +2,7 @@
 
     submissions   what lies in a folder of submissions, whoever packed it; nothing is written there
     key           what is right in an edition of the lab
+    answers/      what answers are before they are tried: in Python, with what they need
     sandbox/      a student's program behind a wall
     similarity    answers that are the same in several submissions
     marking       one submission -> its points, and why

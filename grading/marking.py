@@ -7,31 +7,35 @@ it is right.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import dataclasses
+import functools
 import re
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 
 from grading import similarity
+from grading.answers import said
+from grading.answers.cells import Notebook, as_python
+from grading.answers.reaches import forbidden_names, reaches
 from grading.key import Key, Right
 from grading.sandbox import protocol
 from grading.sandbox.program import Dead, Program, cell
 from grading.submissions import Submission, notebook_of
 from lab.base import i18n
-from lab.base.source import parse
 from lab.exercises import answer_cells
+from lab.exercises.answer_cells import Answer, source_of
 from lab.exercises.catalogue import ASKED, LAB, in_range, letter
 from lab.exercises.harness import Attempt
 from lab.exercises.judge import judge
 from lab.exercises.tasks import TASKS
 
 FINITE = (-sys.float_info.max, sys.float_info.max)
-SEED = 7919  # of the inputs; the notebook's own checks draw others
+SEED = 7919  # of the inputs where no course has drawn one; see `answers.seed`
 DIED = "the call was ended:"
 Reply = dict[str, Any]  # also a question; see `sandbox/child.py`
 
@@ -68,38 +72,37 @@ class Answers:
     """The answers of a notebook, tried one by one behind a wall."""
 
     wall: str
-    sources: dict[str, str]  # exercise -> source of its cell
+    sources: dict[str, str]  # exercise -> source of its cell, in Python
+    before: Callable[[str], list[str]]  # exercise -> what its cell needs of others
+    seed: int = SEED
     program: Program | None = None
 
     def try_out(self, name: str, questions: list[Reply]) -> tuple[str, list[Reply]]:
-        """Execute an answer's cell and those that it names, and ask.
+        """Execute an answer's cell, and before it what it needs of others, and ask.
 
         Returns what is wrong with the cell itself, "" if nothing, and an answer for each question.
         """
-        cells = [cell(one, self.sources[one]) for one in self._needed(name)]
+        before = self.before(name)
+        fault, replies = self._ask(cell(name, self.sources[name], before), questions)
+        if before and not replies:  # what it needs takes too long
+            fault, replies = self._ask(cell(name, self.sources[name]), questions)
+        answers = [*replies, *([{"error": f"{DIED} not tried"}] * len(questions))][: len(questions)]
+        return fault[: protocol.LONGEST], answers
+
+    def _ask(self, first: Reply, questions: list[Reply]) -> tuple[str, list[Reply]]:
+        """Return what is wrong with the cell, and the answers until the program died."""
         try:
             if self.program is None:
                 self.program = Program(self.wall)
-            replies = self.program.try_out([*cells, *questions])
+            replies = self.program.try_out([first, *questions])
         except Dead as dead:
             self.program, replies = None, [{"dead": str(dead)}]
-        fault = next((str(one["error"]) for one in replies[: len(cells)] if "error" in one), "")
-        answers = replies[len(cells) :]
-        if why := replies[-1].get("dead"):
-            fault = fault if answers else why
-            answers = [*answers[:-1], {"error": f"{DIED} {why}"}]
-            answers += [{"error": f"{DIED} not tried"}] * (len(questions) - len(answers))
-        return fault[: protocol.LONGEST], answers
-
-    def _needed(self, name: str) -> list[str]:
-        """Return an exercise and those whose names its answer uses, in the notebook's order."""
-        needed, waiting = set(), [name]
-        while waiting:
-            one = waiting.pop()
-            needed.add(one)
-            used = set(re.findall(r"\w+", self.sources[one]))
-            waiting += [n for n in self.sources if ASKED[n].name in used and n not in needed]
-        return [one for one in self.sources if one in needed]
+        why = str(replies[-1].get("dead") or "")
+        if why and len(replies) == 1:
+            return why, []
+        if why:
+            replies[-1] = {"error": f"{DIED} {why}"}
+        return str(replies[0].get("error") or ""), replies[1:]
 
     def close(self) -> None:
         """End the program."""
@@ -107,8 +110,13 @@ class Answers:
             self.program.close()
 
 
-def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) -> Result:
-    """Return the points of a submission. keys: by edition; present: that of the lab as it is."""
+def mark(
+    submission: Submission, keys: dict[str, Key], present: str, wall: str, seed: int = SEED
+) -> Result:
+    """Return the points of a submission.
+
+    keys: by edition; present: that of the lab as it is; seed: of the inputs, see `answers.seed`
+    """
     start = time.monotonic()
     flags = [*submission.flags, *(["graded without a wall"] if wall == "none" else [])]
     cells, edition, language = notebook_of(submission.content)
@@ -117,17 +125,21 @@ def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) 
         return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
     if edition not in keys:
         flags.append(f"edition {edition or 'unknown'}: graded by the present key")
-    key = keys.get(edition, keys[present])
-    sources = {
-        name: _chosen(name, ones, key[name], flags)
+    key, notebook = keys.get(edition, keys[present]), Notebook(cells)
+    chosen = {
+        name: _chosen(name, ones, key[name], notebook, flags)
         for name, ones in answer_cells.find(cells).items()
         if name in key
     }
-    flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in sources]
-    marks = marks_of(sources, key, wall)
+    flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in chosen]
+    sources = {name: _in_python(name, one.source, flags) for name, one in chosen.items()}
+    before = functools.cache(lambda name: notebook.needed(chosen[name].place, sources[name]))
+    marks = marks_of(sources, key, wall, seed, before)
+    flags += _reached(sources, before)
+    flags += _said_more(cells, marks)
     about = answer_cells.value_of(sources.get("about-you", ""), "student")
     about = about if isinstance(about, dict) else {}
-    student = {k: str(about.get(k) or "")[:100] for k in ("name", "number")}
+    student = {k: _shown(about.get(k) or "", str) for k in ("name", "number")}
     forms, seconds = forms_of(sources, key), time.monotonic() - start
     return Result(
         "review" if flags else "graded", marks, flags, student, edition, seconds,
@@ -135,9 +147,46 @@ def mark(submission: Submission, keys: dict[str, Key], present: str, wall: str) 
     )  # fmt: skip
 
 
+def _in_python(name: str, source: str, flags: list[str]) -> str:
+    """Return the source of an answer's cell as Jupyter would run it."""
+    if ASKED[name].kind == "text":
+        return source
+    python = as_python(source)
+    if python.dropped:
+        flags.append(f"{name}: left out: {', '.join(python.dropped)}")
+    return python.source
+
+
+def _reached(sources: Mapping[str, str], before: Callable[[str], list[str]]) -> list[str]:
+    """Return a flag for each answer that reaches for more than its question needs."""
+    found = {
+        name: reaches("\n".join([*before(name), source]))
+        for name, source in sources.items()
+        if ASKED[name].by_machine
+    }
+    return [f"{name}: it reaches for {', '.join(ones)}" for name, ones in found.items() if ones]
+
+
+def _said_more(cells: Sequence[dict[str, Any]], marks: Mapping[str, Mark]) -> list[str]:
+    """Return a flag for each answer to which `check` had given more points, as its output says."""
+    return [
+        f"{name}: check had said {told:g} of {marks[name].most} points, not {reached:g}"
+        for name, told in said.points(cells).items()
+        if name in marks and (reached := marks[name].points) is not None and told > reached + 0.01
+    ]
+
+
+def _shown(value: Any, form: Callable[[Any], str] = repr) -> str:
+    """Return a value in a hundred characters at most."""
+    try:
+        return form(value)[:100]
+    except ValueError:  # a number of more digits than Python writes
+        return "a number of thousands of digits"
+
+
 def _challenge(cells: list[dict[str, Any]]) -> float | None:
     """Return the accuracy (%) that a notebook's last `challenge_accuracy = ...` says; else None."""
-    sources = map(answer_cells.source_of, cells)
+    sources = map(source_of, cells)
     values = [answer_cells.value_of(source, "challenge_accuracy") for source in sources]
     said = [value for value in values if type(value) in (int, float) and 0 <= value <= 100]
     return None if not said else float(said[-1] if said[-1] > 1 else 100 * said[-1])
@@ -153,15 +202,39 @@ def forms_of(sources: dict[str, str], key: Key) -> dict[str, str]:
     }
 
 
-def _chosen(name: str, ones: list[answer_cells.Answer], right: Right, flags: list[str]) -> str:
-    """Return the source that counts of cells with one answer: the last that is not empty."""
+def _chosen(
+    name: str, ones: list[Answer], right: Right, notebook: Notebook, flags: list[str]
+) -> Answer:
+    """Return what counts of cells with one answer: the last that gives its name, or has a text."""
     filled = [one for one in ones if written(name, one.source, right)]
+    if wanted := ASKED[name].name:
+        giving = [one for one in filled if wanted in answer_cells.names(one.source)[0]]
+        filled = giving or filled
     if len({one.source for one in filled}) > 1:
         flags.append(f"{name}: {len(filled)} cells, the last one counts")
     chosen = (filled or ones)[-1]
+    if wanted and (place := _own_cell(name, chosen, bool(filled), notebook)) is not None:
+        flags.append(f"{name}: a cell of the student's own below defines {wanted}, and counts")
+        return chosen._replace(source=source_of(notebook.cells[place]), kind="code", place=place)
     if chosen.kind != ("markdown" if ASKED[name].kind == "text" else "code"):
         flags.append(f"{name}: the type of its cell was changed")
-    return chosen.source
+    return chosen
+
+
+def _own_cell(name: str, chosen: Answer, filled: bool, notebook: Notebook) -> int | None:
+    """Return the place of the student's own cell that counts in the place of an answer's, or None.
+
+    It is the last one between that and its check that gives the answer's name. Where there is no
+    check, one counts if the answer's own cell is empty.
+    """
+    call = re.compile(rf"(?m)^\s*check\(\s*[\"']{name}[\"']")
+    sources = [source_of(cell) for cell in notebook.cells[chosen.place :]]
+    checked = [place for place, text in enumerate(sources, chosen.place) if call.search(text)]
+    if not checked and filled:
+        return None
+    places = notebook.defining(ASKED[name].name)
+    below = [p for p in places if chosen.place < p and (not checked or p <= checked[0])]
+    return below[-1] if below else None
 
 
 def written(name: str, source: str, right: Right) -> str:
@@ -172,19 +245,36 @@ def written(name: str, source: str, right: Right) -> str:
     return answer_cells.text_of(source, question) if ASKED[name].kind == "text" else source
 
 
-def marks_of(sources: dict[str, str], key: Key, wall: str) -> dict[str, Mark]:
-    """Return the mark of each exercise of a key; sources: exercise -> source of its cell."""
+def marks_of(
+    sources: dict[str, str],
+    key: Key,
+    wall: str,
+    seed: int = SEED,
+    before: Callable[[str], list[str]] | None = None,
+) -> dict[str, Mark]:
+    """Return the mark of each exercise of a key.
+
+    sources: exercise -> source of its cell, in Python; before: exercise -> the statements of other
+    cells that its cell needs, by default of other answers
+    """
     executed = {
         name: source
         for name, source in sources.items()
-        if ASKED[name].kind in ("code", "number", "guess") and written(name, source, key[name])
+        if ASKED[name].by_machine and written(name, source, key[name])
     }
-    with contextlib.closing(Answers(wall, executed)) as running:
+    before = before or _among(executed)
+    with contextlib.closing(Answers(wall, executed, before, seed)) as running:
         return {
             name: _mark_of(name, sources.get(name), right, running)
             for name, right in key.items()
             if (name in LAB or name in sources) and ASKED[name].kind != "about"
         }
+
+
+def _among(sources: dict[str, str]) -> Callable[[str], list[str]]:
+    """Return what tells of each answer which statements of other answers it needs."""
+    notebook = Notebook([{"source": source} for source in sources.values()])
+    return lambda name: notebook.needed([*sources].index(name), sources[name])
 
 
 def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> Mark:
@@ -204,18 +294,14 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
     """Mark a letter, a number or a guess. What must be computed is computed behind the wall."""
     exercise = ASKED[name]
     value = answer_cells.value_of(source, exercise.name)
-    computed = isinstance(value, str | dict) and exercise.kind in ("number", "guess")
-    if computed and exercise.key is not str:
-        fault, (reply,) = running.try_out(name, [{"do": "value", "name": exercise.name}])
-        try:
-            value = protocol.decode(reply.get("value"))
-        except protocol.Unclear as unclear:
-            fault = str(unclear)
-        if fault := fault or reply.get("error", ""):
+    if answer_cells.is_computed(source, exercise.name):
+        computed, fault = _computed(name, running)
+        if fault and exercise.key is not str:  # a word is one, wherever it came from
             return Mark(0, right.points, (f"{exercise.name}: {fault}.",), "no value")
+        value = value if fault else computed
     if hasattr(value, "numel") or hasattr(value, "size"):
         value = value.item() if getattr(value, "ndim", 1) == 0 else None
-    shown = repr(value)[:100]
+    shown = _shown(value)
     if exercise.kind == "guess":
         good = in_range(value, exercise.key)
         what = "is no prediction in the range that is asked for"
@@ -228,31 +314,47 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
         number = in_range(value, FINITE)
         good = number and abs(value - right.answer) <= exercise.near + 1e-9
         what = "is not the number" if number else "is no number"
-    value = shown if exercise.kind in ("choice", "guess") else ""
     if good:
-        return Mark(right.points, right.points, value=value)
-    lines = (f"{exercise.name} = {shown} {what}.",)
-    return Mark(0, right.points, lines, group=shown, value=value)
+        return Mark(right.points, right.points)
+    return Mark(0, right.points, (f"{exercise.name} = {shown} {what}.",), shown)
+
+
+def _computed(name: str, running: Answers) -> tuple[Any, str]:
+    """Return the value that the name of an answer has when its cell has been run, or why not."""
+    fault, (reply,) = running.try_out(name, [{"do": "value", "name": ASKED[name].name}])
+    if fault := fault or str(reply.get("error") or ""):
+        return None, fault
+    try:
+        return protocol.decode(reply.get("value")), ""
+    except protocol.Unclear as unclear:
+        return None, str(unclear)
 
 
 def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark:
     """Call a function with each example, and compare what comes back."""
-    function, task = ASKED[name].name, TASKS[name]
-    if banned := forbidden_names(source, name):
+    function, task, seed = ASKED[name].name, TASKS[name], running.seed
+    whole = "\n".join([*running.before(name), source])
+    if reaches(whole) and (banned := forbidden_names(whole, name)):  # calls may be hidden
         return Mark(0, points, (f"It uses {banned}: write it yourself.",), f"uses {banned}")
-    examples = task.make_inputs(torch.Generator().manual_seed(SEED))
-    question = {"do": "call", "name": function, "run": task.run.__name__, "seed": SEED}
+    examples = task.make_inputs(torch.Generator().manual_seed(seed))
+    question = {"do": "call", "name": function, "run": task.run.__name__, "seed": seed}
     questions = [{**question, "arguments": protocol.encode(one.arguments)} for one in examples]
     fault, replies = running.try_out(name, questions)
     lines = [f"When its cell is executed: {fault}."] if fault else []
-    judgement = judge(task, [*map(_attempt, replies)], SEED, function)
+    judgement = judge(task, [*map(_attempt, replies)], seed, function)
     if all(judgement.right):
         return Mark(points, points)
-    share = sum(judgement.right) / len(examples)
     lines += [fault for fault in judgement.faults if fault] + judgement.remarks
+    reached, good = round(points * judgement.share, 2), sum(judgement.right)
+    if reached and good:
+        lines.append(
+            f"Right with {good} of {len(examples)} inputs: {reached:g} of {points} points."
+        )
+    elif reached:
+        lines.append(f"Right but for this usual mistake: {reached:g} of {points} points.")
     # wrong answers are put together by the mistake, or by what came back
     group = (judgement.remarks or [judgement.messages[0].partition(": ")[2]])[0][:200]
-    return Mark(round(points * share, 2), points, tuple(dict.fromkeys(lines)), group)
+    return Mark(reached, points, tuple(dict.fromkeys(lines)), group)
 
 
 def _attempt(reply: Reply) -> Attempt:
@@ -264,24 +366,3 @@ def _attempt(reply: Reply) -> Attempt:
         return Attempt(None if error else protocol.decode(reply.get("value")), error, used)
     except protocol.Unclear as unclear:
         return Attempt(error=str(unclear))
-
-
-def forbidden_names(source: str, name: str) -> str:
-    """Return what an answer names that would be the answer itself, or the lab's own; "" if nothing.
-
-    It reads the source alone. Who hides a name gets past it; what they return is right then, and
-    the page shows the source.
-    """
-    try:
-        nodes = [*ast.walk(parse(source))]
-    except answer_cells.UNREADABLE:
-        return ""
-    variables = [n for n in nodes if isinstance(n, ast.Name)]
-    own = {n.id for n in variables if isinstance(n.ctx, ast.Store)}
-    imported = {n.name for n in nodes if isinstance(n, ast.alias)}
-    modules = imported | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
-    modules = {module.partition(".")[0] for module in modules}
-    named = imported | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    if "solutions" in (named | {n.id for n in variables}) - own or "lab" in modules:
-        return "the lab's own version"
-    return min(filter(TASKS[name].forbids, named), default="")

@@ -8,7 +8,7 @@ starts it, takes values from here and nothing else.
 reads trials from its input, a line of JSON each. For each it makes a copy of itself, which answers
 some questions and dies; so no answer touches another, and PyTorch is loaded once. What the copy
 says is handed on, a line for each question:
-    execute a cell's name and source: nothing, or an error
+    execute a cell's name and source, and what it needs of others: nothing, or an error
     call    a function's name, how it is called, its arguments: what came of it
     value   a variable's name: its value
 
@@ -85,13 +85,14 @@ def limit(megabytes: int) -> None:
 
 def serve(wall: str, seconds: int) -> None:
     """Try what the input asks for until it ends; each trial in a copy of this process."""
+    import cells
     import harness  # noqa: F401, here once, and not in each copy
     import protocol
     import torch
 
     torch.set_num_threads(1)
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first one loads for a second
-    space, output = names(), sys.stdout.buffer
+    space, output = cells.names(), sys.stdout.buffer
     output.write(protocol.to_line({"id": "ready"}))
     output.flush()
     for line in sys.stdin.buffer:
@@ -167,21 +168,15 @@ def try_out(trial: dict[str, Any], writing: int, space: dict[str, Any], wall: st
     os._exit(0)
 
 
-def names() -> dict[str, Any]:
-    """Return the names that a notebook's answers may use, as its first cell imports them."""
-    space = {"__name__": "__main__", **dict.fromkeys(("check", "guess"), lambda *_: None)}
-    exec("import math, numpy as np, torch, torch.nn.functional as F; from torch import nn", space)
-    return space
-
-
 def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
     """Return what a question asks for."""
+    import cells
     import harness
     import protocol
 
     name = question["name"]
     if question["do"] == "execute":
-        exec(compile(question["source"], name, "exec"), space)
+        cells.execute(question, space)
         return {}
     if name not in space:
         return {"error": f"{name} is not defined"}

@@ -29,7 +29,7 @@ from lab.exercises import harness
 
 HERE = Path(__file__).resolve().parent
 BEHIND = (  # these files lie behind the wall, side by side
-    *(HERE / name for name in ("child.py", "protocol.py", "landlock.py")),
+    *(HERE / name for name in ("child.py", "cells.py", "protocol.py", "landlock.py")),
     Path(harness.__file__),
 )
 VARIABLES = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1",
@@ -66,9 +66,9 @@ def stands(wall: str) -> bool:
     return replies[-1].get("value") == 1
 
 
-def cell(name: str, source: str) -> dict[str, str]:
-    """Return the question that executes a cell."""
-    return {"do": "execute", "name": name, "source": source}
+def cell(name: str, source: str, before: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the question that executes a cell; before: statements of others that it needs."""
+    return {"do": "execute", "name": name, "source": source, "before": list(before)}
 
 
 class Program:

@@ -114,9 +114,9 @@ def _text(text: str, known: Catalogue) -> str:
     return text
 
 
-def recognizer(english: str) -> re.Pattern[str]:
+def recognizer(english: str, language: str | None = None) -> re.Pattern[str]:
     """Return what a pattern's texts look like as they are shown; slot {1} is its group s1."""
-    known = catalogue(config.language())
+    known = catalogue(language or config.language())
     texts = {pattern.english: pattern.text for pattern in known.patterns}
     parts = SLOT.split(texts.get(english, english))
     for i, part in enumerate(parts):

@@ -199,6 +199,29 @@ def value_of(answer: str, name: str) -> Any:
     return value
 
 
+def is_computed(answer: str, name: str) -> bool:
+    """Say whether the value that a cell gives a name must be computed, and is no plain one."""
+    computed = False
+    try:
+        for node in _statements(answer):
+            if _assigns(node, name):
+                whole = any(_is_name(target, name) for target in _targets(node))
+                computed = (computed and not whole) or not (
+                    _targets(node) and _is_plain(node.value)
+                )
+    except UNREADABLE:
+        return False
+    return computed
+
+
+def _is_plain(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (TypeError, *UNREADABLE):
+        return False
+    return True
+
+
 def _assigns(node: ast.stmt, name: str) -> bool:
     """Say whether a statement gives a name a value, or changes it: an entry, or by a method."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

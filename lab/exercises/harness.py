@@ -72,6 +72,7 @@ IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
     "tuple": "A tuple stands where a tensor should: take it apart, as h, c = state or *weights do",
     "on the same device": "Make new tensors where the others are, with device=x.device",
 }
+UNSEEN = "what watches its calls"  # stands among the names that an answer has used; see _Calls
 LAB = Path(__file__).parents[1]  # not so behind the grader's wall, where nothing of it is
 READY_MADE = re.compile(r"torch/(optim/\w+|nn/modules/(?:loss|rnn))\.py$")
 
@@ -90,31 +91,41 @@ class _Calls(TorchFunctionMode):
     """A function that notes, while it runs, the names of what is called that could be its answer.
 
     These are functions of PyTorch, its losses, recurrent layers and optimizers, and code of the
-    lab's: whoever calls them, and whatever they are called there.
+    lab's: whoever calls them, in any thread, and whatever they are called there. A function that
+    switches this off has used UNSEEN.
     """
 
     def __init__(self, function: Function) -> None:
         super().__init__()
         self.function = function
         self.names: set[str] = set()
+        self.watching = False
 
     def __call__(self, *arguments: Any) -> Any:
         free = sys.getprofile() is None  # a profiler at work is left there
+        of_threads = threading.getprofile()
         try:
             with self:
                 if free:
+                    self.watching = True
+                    threading.setprofile(self._look)
                     sys.setprofile(self._look)
                 return self.function(*arguments)
         finally:
             if free:
+                self.names |= {UNSEEN} if sys.getprofile() != self._look else set()
                 sys.setprofile(None)
+                threading.setprofile(of_threads)
+                self.watching = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.names.add(getattr(func, "__name__", ""))
         return func(*args, **(kwargs or {}))
 
     def _look(self, frame: FrameType, event: str, argument: Any) -> None:
-        if event == "c_call":
+        if not self.watching:
+            sys.setprofile(None)  # of a thread that goes on
+        elif event == "c_call":
             self.names.add(getattr(argument, "__name__", ""))
         elif event == "call" and (place := _place(frame.f_code.co_filename)):
             self.names.add(place + f".{frame.f_code.co_name}" * place.startswith("lab."))

@@ -26,6 +26,7 @@ ANOTHER = (
 )
 BOTH = "torch.where computes both sides, and 0 times infinity is nan"
 NOT_FINITE = "what came back is not finite (nan or inf)"
+EQUALS = "What comes back equals "  # a known mistake
 LABS_OWN = re.compile(  # but for the finder of modules, which Python calls at any import
     r"lab\.(?:analysis|exercises\.solutions|models|notebooks)\.(?!__init__)(?:\w+\.)*(\w+)$"
 )
@@ -63,6 +64,7 @@ class Judgement(NamedTuple):
 
     faults: list[str]
     remarks: list[str]
+    least: float = 0.0  # the share of the points that is reached whatever the examples say
 
     @property
     def right(self) -> list[bool]:
@@ -75,9 +77,14 @@ class Judgement(NamedTuple):
         first = [fault for fault in self.faults if fault][:1]
         return list(dict.fromkeys([*first, *self.remarks]))
 
+    @property
+    def share(self) -> float:
+        """The share of the points reached: that of the examples that are right, or `least`."""
+        return max(sum(self.right) / len(self.right), self.least)
+
     def points(self, exercise: Exercise) -> float:
-        """Return the points reached: of each example its share."""
-        return exercise.points * sum(self.right) / len(self.right)
+        """Return the points reached."""
+        return exercise.points * self.share
 
 
 class _Case(NamedTuple):
@@ -101,7 +108,8 @@ def judge(task: Task, attempts: Sequence[Attempt], seed: int, name: str = "it") 
     ]
     remark = _remark(task, cases, seed) if any(case.fault for case in cases) else ""
     tried = [case.fault and f"Tried with {case.example.label}: {case.fault}" for case in cases]
-    return Judgement([*map(_sentence, tried)], [_sentence(remark)] if remark else [])
+    least = task.near.get(remark.removeprefix(EQUALS), 0.0)
+    return Judgement([*map(_sentence, tried)], [_sentence(remark)] if remark else [], least)
 
 
 def _no_answer(
@@ -112,6 +120,8 @@ def _no_answer(
     own = {found[1] for n in used if (found := LABS_OWN.match(n))}
     if own:
         return f"{name} calls the lab's own {'version' if name in own else min(own)}. Write yours."
+    if harness.UNSEEN in used:
+        return f"{name} switches off {harness.UNSEEN}: leave sys.setprofile alone."
     if banned := [n for n in used if task.forbids(n)]:
         shown = min(banned, key=lambda n: ("." in n, n))
         return f"{name} calls torch's {shown}: {task.instead} instead."
@@ -131,7 +141,7 @@ def _remark(task: Task, cases: list[_Case], seed: int) -> str:
     for label, function in task.known_mistakes.items():
         others = _attempts(function, task, seed)
         if all(_alike(task, case, other, deep) for case, other in zip(cases, others, strict=True)):
-            return f"What comes back equals {label}"
+            return EQUALS + label
     wrong = [case for case in cases if case.fault]
     if all(case.example.trap and not _right_numbers(task, case) for case in wrong):
         return wrong[0].example.trap

@@ -16,6 +16,7 @@ from lab.exercises.harness import CELLS, Function
 from lab.exercises.tasks.task import BLOCKS, Example, Task, random_weights
 
 SIZES = ((4, 5, 8), (1, 3, 2), (6, 7, 7))  # reviews B, length E of a word vector, units H
+NEAR = 0.5  # the share of an LSTM or a GRU in which one of many parts is wrong: no example is right
 WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh")
 
 
@@ -63,16 +64,21 @@ def _in_other_orders(cell: str, right: str, *but: str) -> dict[str, Function]:
     }  # fmt: skip
 
 
-def _task(cell: str, mistakes: dict[str, Function], parts: tuple[str, ...] = ()) -> Task:
+def _task(
+    cell: str, mistakes: dict[str, Function], parts: tuple[str, ...] = (), near: float = 0.0
+) -> Task:
+    """Return the task of a cell; near: the share of the points where one mistake is left."""
+    known = _terms_left_out(cell) | mistakes
     return Task(
         partial(_cell_inputs, cell),
         CELLS[cell],
-        _terms_left_out(cell) | mistakes,
+        known,
         harness.learn,
         parts=parts,
         learns=("x", "state" if cell == "LSTM" else "h", *WEIGHTS),
         forbidden=r"(?i)rnn|lstm|gru",
         instead="write the equations",
+        near=dict.fromkeys(known, near),
     )
 
 
@@ -168,6 +174,7 @@ LSTM_CELL = _task(
         "h alone: an LSTM returns the pair (h, c)": _lstm_result(lambda h, c: h),
     },
     parts=("the new h", "the new c"),
+    near=NEAR,
 )  # fmt: skip
 
 
@@ -224,4 +231,5 @@ GRU_CELL = _task(
         "the cell with tanh around its gates: these are sigma":
             partial(_gru, r=torch.tanh, z=torch.tanh),
     },
+    near=NEAR,
 )  # fmt: skip

@@ -40,6 +40,7 @@ class Task:
     learns:         what to call the arguments where `run` returns gradients too
     forbidden:      of what is called in PyTorch, a pattern of names that would be the answer
     instead:        what to do then
+    near:           the share of the points that is left to some of the known mistakes
     """
 
     make_inputs: Callable[[Generator], list[Example]]
@@ -50,6 +51,7 @@ class Task:
     learns: tuple[str, ...] = ()
     forbidden: str = ""
     instead: str = ""
+    near: Mapping[str, float] = field(default_factory=dict)
 
     def forbids(self, name: str) -> bool:
         """Say whether what PyTorch has under a name would be the answer."""

@@ -1,0 +1,9 @@
+"""What a hand-in's answers are, before they are tried.
+
+    cells      a cell as Jupyter runs it, and what it needs of the notebook's other cells
+    reaches    what an answer reaches for beyond its question
+    said       what `check` had said when the notebook was saved
+    seed       the seed of the inputs, drawn once for each course
+
+Nothing is run here.
+"""
