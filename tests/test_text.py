@@ -172,14 +172,48 @@ def test_broken_vector_file_names_file_and_line(tmp_path, vocab, line, complaint
 
 
 @pytest.mark.parametrize("is_file", [True, False])
-def test_texts_without_a_word_that_glove_knows_are_told(tmp_path, is_file):
-    """With so much as a full stop that GloVe knows, the other words get random vectors."""
+def test_texts_without_a_word_that_glove_knows_get_random_vectors(tmp_path, capsys, is_file):
     if is_file:
         write_vectors(tmp_path)
     strange = utils.Vocab(utils.Counter({"很好看的电影": 2, "前台态度冷淡": 1}))
-    with pytest.raises(LabError, match="no vector for any word of the training reviews"):
-        utils.load_vectors(strange, tmp_path)
-    assert not list(tmp_path.glob("cache/*"))
+    for _ in range(2):  # the second time from the cache
+        vectors = utils.load_vectors(strange, tmp_path)
+        assert vectors.matrix.shape == (4, 50) and not vectors.known.any()
+        assert 0.4 < vectors.matrix[2:].std() < 1 and not vectors.matrix[:2].any()
+        assert "it knows 0 of 4 different words" in capsys.readouterr().out
+
+
+VALUES = " ".join(["2.5"] * 50)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["4 50", "good @", "film @"],
+        ["4 50 ", "good @ ", "film @ \r"],
+        ["good @", ". . @", "New York @", "at name@host @ ", "film @"],
+        ["good @ \t ", "very good indeed @", "film @\r"],
+    ],
+)
+def test_vectors_are_read_as_others_write_them(tmp_path, vocab, lines):
+    """A first line of two numbers, blanks at the end of lines, words with blanks in them."""
+    write_vectors(tmp_path, lines=[line.replace("@", VALUES) for line in lines])
+    vectors = utils.load_vectors(vocab, tmp_path)
+    assert {vocab.itos[i] for i in np.flatnonzero(vectors.known)} == {"good", "film"}
+    assert (vectors.matrix[vectors.known] == 2.5).all()
+
+
+def test_words_with_blanks_are_found(tmp_path):
+    write_vectors(tmp_path, lines=[f". . . {VALUES}", f"one {VALUES} "])
+    _, vectors = glove.read_vector_file(tmp_path / "glove.6B.50d.txt", {". . .": 0})
+    assert vectors.tolist() == [[2.5] * 50]
+
+
+@pytest.mark.parametrize("extra", ["1", "-0.5", "1e-3"])
+def test_a_value_too_many_is_no_part_of_a_word(tmp_path, extra):
+    write_vectors(tmp_path, lines=[f"good {VALUES}", f"bad {extra} {VALUES}"])
+    with pytest.raises(LabError, match="line 2: 51 values, expected 50"):
+        glove.read_vector_file(tmp_path / "glove.6B.50d.txt", {"good": 0})
 
 
 def test_cut_compressed_vector_file_is_named(tmp_path, vocab):

@@ -1,7 +1,14 @@
 """The reader's own texts: right, or one clear sentence."""
 
+import csv
+import io
 import json
+import sys
+from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
+from unittest import mock
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +16,7 @@ from hypothesis import strategies as st
 import utils
 from lab import config
 from lab.config import LabError
-from lab.datasets import user_file
+from lab.datasets import chinese, token_stream, user_file
 
 
 @pytest.fixture
@@ -155,7 +162,8 @@ def test_bad_json_is_counted_with_its_line(write, capsys):
         ("a.csv", table() + "film,so-so\n", "has 3 labels"),
         ("a.csv", table(names=["bad"] * 2) + "film,good\n" * 90, "1 different texts .*'good'; at"),
         ("a.csv", table().encode() + "café,good\n".encode("cp1252"), "LAB2_ENCODING=cp1252"),
-        ("a.csv", table().encode("utf-16"), "LAB2_ENCODING=utf-16"),
+        ("a.csv", table(line="很好看{i},{label}").encode("gbk"), "set LAB2_ENCODING=gb18030"),
+        ("a.json", b" ", "a.json is empty"),
     ],
 )
 def test_what_cannot_be_read_is_said(write, name, content, match):
@@ -220,3 +228,182 @@ def test_the_first_training_runs_on_whatever_the_reader_takes(
     scope = vars(lesson) | {"data": data, "train": data.train, "valid": data.valid}
     exec(cell.source, scope)
     assert 0 < scope["few"].labels.sum() == len(scope["few"]) / 2
+
+
+def read(path):
+    reviews = user_file.read_own(path)
+    return reviews["text"].tolist(), reviews["label"].tolist()
+
+
+QUOTED = {"delimiter": "\t", "quoting": csv.QUOTE_ALL}
+ESCAPED = {**QUOTED, "doublequote": False, "escapechar": "\\"}
+TEXTS = [f'a film, number {i}; "so" they say' for i in range(120)]
+
+
+def rows_of(names, texts=TEXTS):
+    return [(text, names[i % len(names)]) for i, text in enumerate(texts)]
+
+
+def in_csv(rows, head=("text", "label"), **form):
+    text = io.StringIO()
+    csv.writer(text, **form).writerows([head, *rows] if head else rows)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("a.csv", {"quoting": csv.QUOTE_ALL}),
+        ("a.csv", {"delimiter": ";"}),
+        ("a.tsv", {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}),
+        ("a.tsv", ESCAPED),
+        ("a.txt.tsv", QUOTED),
+    ],
+)
+def test_texts_are_those_that_were_written(write, capsys, name, form, encoding):
+    texts = [f'"{TEXTS[0]}', *TEXTS[1:], f'{TEXTS[0]}"'] if "quotechar" in form else TEXTS
+    texts, labels = zip(*rows_of(("bad", "good"), texts))
+    path = write(name, in_csv(zip(texts, labels), **form).encode(encoding))
+    assert read(path) == ([*texts], [int(label == "good") for label in labels])
+    assert not capsys.readouterr().out
+
+
+def test_the_line_sep_names_what_parts_the_columns(write):
+    path = write("a.csv", "sep=;\r\n" + in_csv(rows_of(("bad", "good")), delimiter=";"))
+    assert read(path)[0] == TEXTS
+
+
+@pytest.mark.parametrize("sorted_by_label", [False, True])
+def test_a_file_without_a_line_of_names_is_told_and_can_be_read(
+    write, monkeypatch, sorted_by_label
+):
+    rows = [(label, str(10**9 + i), "NO_QUERY", text) for i, (text, label) in
+            enumerate(rows_of(("0", "4")))]  # fmt: skip
+    rows = sorted(rows) if sorted_by_label else rows
+    path = write("a.csv", in_csv(rows, head=None, quoting=csv.QUOTE_ALL))
+    with pytest.raises(LabError, match=r"no line of names.* as LAB2_TEXT=4 and LAB2_LABEL=1"):
+        user_file.read_own(path)
+    monkeypatch.setenv("LAB2_TEXT", "4")
+    monkeypatch.setenv("LAB2_LABEL", "1")
+    assert read(path) == ([row[3] for row in rows], [int(row[0] == "4") for row in rows])
+    named = write("b.csv", in_csv(rows, head=("how", "id", "query", "what")))
+    assert read(named) == read(path)  # places name columns that have names, too
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("1", "2", "3", "4", "5"), (0, 0, None, 1, 1)),
+        (("5 stars", "1 star", "3 stars"), (1, 0, None)),
+        (("★", "★★★★★", "★★★★", "★★★"), (0, 1, 1, None)),
+        ([*map(str, range(1, 11))], [0] * 4 + [None] * 2 + [1] * 4),
+        (("0", "2", "4"), (0, None, 1)),
+        (("-1", "0", "1"), (0, None, 1)),
+        (("4.0", "1.0", "2.0", "5.0"), (1, 0, 0, 1)),
+        (("Positive", "negative", "Neutral"), (1, 0, None)),
+        (("positive", "Positive", "negative"), (1, 1, 0)),
+        (("正面", "负面", "中性"), (1, 0, None)),
+        (("正面", "负面"), (1, 0)),
+        (("好评", "差评"), (1, 0)),
+        (("fresh", "rotten"), (1, 0)),
+        (("ham", "spam"), (0, 1)),
+        (("neg", "okay"), (0, 1)),
+    ],
+)
+def test_two_classes_are_made_of_labels(write, names, expected):
+    texts = [f"a film, number {i}" for i in range(60 * len(names))]
+    path = write("a.csv", in_csv(rows_of(names, texts)))
+    wanted = [(text, expected[i % len(names)]) for i, text in enumerate(texts)]
+    wanted = [(text, label) for text, label in wanted if label is not None]
+    assert [*zip(*read(path))] == wanted
+    source = user_file.read_own(path).attrs["source"]
+    assert ("left out: " in source) == (None in expected)
+
+
+def test_labels_can_be_chosen(write, monkeypatch):
+    names = ("joy", "love", "anger", "fear")
+    path = write("a.csv", in_csv(rows_of(names, [f"number {i}" for i in range(400)])))
+    with pytest.raises(LabError, match=r"has 4 labels .*Set LAB2_POSITIVE to those"):
+        user_file.read_own(path)
+    monkeypatch.setenv("LAB2_POSITIVE", "joy, love")
+    assert read(path)[1] == [1, 1, 0, 0] * 100
+    monkeypatch.setenv("LAB2_NEGATIVE", "fear")
+    assert read(path)[1] == [1, 1, 0] * 100
+    monkeypatch.delenv("LAB2_POSITIVE")
+    assert read(path)[1] == [1, 1, 1, 0] * 100
+    monkeypatch.setenv("LAB2_POSITIVE", "hate")
+    with pytest.raises(LabError, match="lab tells two apart"):
+        user_file.read_own(path)
+
+
+@pytest.mark.parametrize(("name", "indent"), [("a.jsonl", None), ("a.json", 2), ("a.jsonl", 1)])
+def test_an_array_of_json_is_read(write, name, indent):
+    rows = [{"text": text, "label": label, "id": 1} for text, label in rows_of(("bad", "good"))]
+    path = write(name, json.dumps(rows, indent=indent))
+    assert read(path) == (TEXTS, [0, 1] * 60)
+
+
+def test_half_of_a_sign_is_shown_as_a_replacement(write):
+    rows = [{"text": f"film {i} \ud83d", "label": i % 2} for i in range(120)]
+    rows[0]["text"] = "film \ud83d\ude00"
+    texts, _ = read(write("a.jsonl", "\n".join(map(json.dumps, rows))))
+    assert texts == ["film 😀", *(f"film {i} \ufffd" for i in range(1, 120))]
+
+
+CHINESE = "前台态度冷淡，价格太贵，不推荐"
+JAPANESE = "この映画はとても面白かったです"
+THAI = "ภาพยนตร์เรื่องนี้สนุกมาก"
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [(CHINESE, "LAB2_TOKENS=zh .*pip install rjieba"), (JAPANESE, "blanks"), (THAI, "blanks")],
+)
+def test_texts_without_blanks_are_refused_at_once(write, monkeypatch, text, remedy):
+    path = write("a.csv", table(line=f"{text}{{i}},{{label}}"))
+    with pytest.raises(LabError, match=f"no blanks between words.*{remedy}"):
+        user_file.read_own(path)
+    cut = " ".join(text)
+    assert len(user_file.read_own(write("b.csv", table(line=f"{cut} {{i}},{{label}}")))) == 200
+
+
+def test_chinese_texts_go_their_way(write, monkeypatch, tmp_path, capsys):
+    """The package that cuts them is stood for: it is no part of the installation."""
+    monkeypatch.setenv("LAB2_TOKENS", "zh")
+    lines = [f"{CHINESE}{chr(0x4E00 + i)},{i % 2}" for i in range(200)]
+    monkeypatch.setenv("LAB2_REVIEWS", str(write("a.csv", "\n".join(["text,label", *lines]))))
+    monkeypatch.setenv("LAB2_DATA", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "rjieba", None)
+    monkeypatch.setattr(chinese.metadata, "version", mock.Mock(side_effect=PackageNotFoundError))
+    with pytest.raises(LabError, match=r"Install it with: pip install rjieba==0\.2\.2$"):
+        utils.load_corpus(config.PROFILES["tiny"])
+    with pytest.raises(LabError, match="pip install rjieba"):
+        utils.tokenize(CHINESE)
+    monkeypatch.setitem(sys.modules, "rjieba", SimpleNamespace(cut=list))
+    monkeypatch.setattr(chinese.metadata, "version", lambda name: "0")
+    corpus = utils.load_corpus(config.PROFILES["tiny"])
+    assert utils.tokenize("前台 A") == ["前", "台", "a"]
+    assert np.diff(corpus.texts.starts).min() >= len(CHINESE)
+    assert "GloVe is English: it knows" in capsys.readouterr().out
+    monkeypatch.setenv("LAB2_TOKENS", "fr")
+    with pytest.raises(LabError, match="LAB2_TOKENS=fr is not known"):
+        utils.tokenize(CHINESE)
+
+
+@pytest.mark.parametrize("profile", ["tiny", "quick", "course", "full"])
+@pytest.mark.parametrize(("rows", "rare", "text"), [(100, 50, "a"), (400, 20, "a fine film")])
+def test_language_models_have_enough_to_read(
+    write, monkeypatch, tmp_path, profile, rows, rare, text
+):
+    lines = [f"{text} {i},{'good' if i < rare else 'bad'}" for i in range(rows)]
+    monkeypatch.setenv("LAB2_REVIEWS", str(write("mine.csv", "text,label\n" + "\n".join(lines))))
+    monkeypatch.setenv("LAB2_DATA", str(tmp_path))
+    profile = config.PROFILES[profile]
+    data = utils.language_data(profile, utils.load_corpus(profile))
+    piece = next(token_stream.stream_batches(data.train, batch_size=32, steps=40))
+    assert len(piece.text) == 40  # what section 5 looks at
+    for stream in (data.valid, *(token_stream.part_of(data, e) for e in range(data.parts))):
+        assert [*token_stream.stream_batches(stream, profile.stream_batch_size, profile.max_length)]
+    assert all(len(token_stream.part_of(data, e)) >= profile.max_length for e in range(data.parts))
+    assert (data.valid == token_stream.END).sum() >= 3

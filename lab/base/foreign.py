@@ -24,6 +24,7 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+WESTERN = {"cp1252", "iso8859-1", "iso8859-15", "mac-roman", "cp1250"}  # they read anything
 SUGGESTED = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp1250", "koi8_r"]
 SEPARATORS = "\t;|,"  # of two that fit as well the first is taken: texts hold commas, seldom these
 NAMED = re.compile(r'"?sep=(.)"?[ \t]*\r?\n', re.IGNORECASE)  # the first line, as Excel has it
@@ -154,11 +155,15 @@ def read_text(
     try:
         codec = codecs.lookup(codec).name.replace("utf-8-sig", "utf-8")
         codec += "-le" if codec in ("utf-16", "utf-32") else ""  # these would write a mark
-        return content[len(mark) :].decode(codec), codec, mark
+        text = content[len(mark) :].decode(codec)
     except LookupError:
         raise LabError(f"{option or 'encoding'}={codec}: there is no such encoding.") from None
     except UnicodeError as error:
         start = getattr(error, "start", 0)
+    else:
+        if codec in WESTERN and _is_chinese(content):
+            raise LabError(f"The {what} {path} is in gb18030, as it seems, not in {codec}.")
+        return text, codec, mark
     guess = _guess(content) if codec == "utf-8" else ""
     if guess == "gb18030" and not option and not mark:
         return content.decode(guess), guess, b""
@@ -242,12 +247,13 @@ def _delimiter(text: str, names: Collection[str], is_tsv: bool) -> str:
     """
 
     def fit(delimiter: str, quotes: str) -> tuple[bool, int, float]:
-        rows = [r.raw for r in itertools.islice(_parse(text, delimiter, quotes), 200) if r.raw]
-        head, *rows = rows or [()]
+        records = [*itertools.islice(_parse(text, delimiter, quotes), 200)]
+        head, *rows = [record.raw for record in records if record.raw] or [()]
         known = sum(_value(name, DOUBLED).strip().lower() in names for name in head)
         fitting = sum(len(row) == len(head) for row in rows)
         fits = len(head) > 1 and 2 * fitting >= len(rows)
-        return fits, known + (is_tsv and delimiter == "\t"), fitting / max(len(rows), 1)
+        clean = fitting - _open(records, quotes)
+        return fits, known + (is_tsv and delimiter == "\t"), clean / max(len(rows), 1)
 
     forms = itertools.product(SEPARATORS, (DOUBLED, ESCAPED, NONE))
     best, form = max(((fit(*form), form) for form in forms), key=lambda pair: pair[0])

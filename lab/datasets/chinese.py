@@ -1,0 +1,50 @@
+"""Texts without blanks between their words: told from others; Chinese ones are cut by jieba."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from lab import config
+from lab.config import LabError
+
+PACKAGE = "rjieba==0.2.2"  # jieba's words in Rust: no other package, 5 MB, no installed model
+MISSING = f"LAB2_TOKENS=zh needs a package. Install it with: pip install {PACKAGE}"
+UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
+
+
+def words(text: str) -> list[str]:
+    """Return the lower-cased words and signs of a Chinese text. Raises LabError as `version`."""
+    try:
+        import rjieba  # most readers do without
+    except ModuleNotFoundError:
+        raise LabError(MISSING) from None
+    return [word.lower() for word in rjieba.cut(text) if word.strip()]
+
+
+def version() -> str:
+    """Return name and version of what cuts Chinese. Raises LabError if it is not installed."""
+    try:
+        return f"rjieba {metadata.version('rjieba')}"
+    except metadata.PackageNotFoundError:
+        raise LabError(MISSING) from None
+
+
+def refuse_uncut(path: Path, texts: Iterable[str]) -> None:
+    """Raise LabError if there are no blanks between words, and nothing is there to cut them."""
+    if config.tokens() == "zh" and version():
+        return
+    sample = "\n".join(texts)[:100_000]
+    letters = len(re.findall(UNSPACED, sample))
+    gaps = len(re.findall(f"{UNSPACED} (?={UNSPACED})", sample))
+    if 3 * letters < len(re.findall(r"\w", sample)) or 10 * gaps > letters:
+        return
+    hanzi = len(re.findall("[\u3400-\u9fff]", sample))
+    remedy = f"For Chinese set LAB2_TOKENS=zh (which needs: pip install {PACKAGE})"
+    raise LabError(
+        f"The texts of {path} have no blanks between words, and the lab's rules for words are "
+        f"English ones. {remedy if hanzi > 0.9 * letters else 'Put blanks between their words'}. "
+        "GloVe knows English words only: the others begin with random vectors."
+    )
