@@ -1,6 +1,7 @@
 """Grading: what students have handed in becomes points, with a reason for each that is lost.
 
-    submissions   what lies in a folder of submissions, whoever packed it; nothing is written there
+    intake/       what lies in a folder of submissions, whoever packed it; nothing is written there
+    submissions   of each student one: which notebooks count, and what is in them
     key           what is right in an edition of the lab
     answers/      what answers are before they are tried: in Python, with what they need
     sandbox/      a student's program behind a wall

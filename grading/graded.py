@@ -216,9 +216,9 @@ def kept(path: Path, sha256: str = "", grader: str = "") -> Result | None:
         return None
 
 
-def place_of(where: Path, file: str) -> Path:
+def place_of(where: Path, who: str) -> Path:
     """Return where a hand-in's result is kept: no other hand-in can take its place."""
-    return where / "kept" / f"{digest_of(file.partition('/')[0])}.json"
+    return where / "kept" / f"{digest_of(who)}.json"
 
 
 def not_yet(sha256: str) -> Result:

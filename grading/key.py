@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lab.base import files, i18n
-from lab.config import ROOT
+from lab.config import ROOT, LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
 
@@ -69,6 +71,20 @@ def store(edition: str, language: str = i18n.ENGLISH) -> Path:
 def of_edition(edition: str) -> Key | None:
     """Return the key of an edition; None if it is not known here."""
     path = FOLDER / f"{edition}.json"
-    if not edition.isalnum() or not path.exists():
+    if not re.fullmatch("[0-9A-Za-z]{1,64}", edition) or not path.exists():
         return None
     return {name: Right(*parts) for name, parts in json.loads(path.read_text("utf-8")).items()}
+
+
+def earlier(editions: Iterable[str]) -> dict[str, Key]:
+    """Return the keys of earlier editions that a teacher names. Raises LabError if one is unknown.
+
+    No hand-in names its own: with last year's edition go last year's answers.
+    """
+    keys = {}
+    for edition in editions:
+        if (found := of_edition(edition)) is None:
+            known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.json"))) or "none"
+            raise LabError(f"{FOLDER} has no key of an edition {edition!r}; it has: {known}.")
+        keys[edition] = found
+    return keys

@@ -25,7 +25,7 @@ from grading.answers.reaches import forbidden_names, reaches
 from grading.key import Key, Right
 from grading.sandbox import protocol
 from grading.sandbox.program import Dead, Program, cell
-from grading.submissions import Submission, notebook_of
+from grading.submissions import Submission, whole_of
 from lab.base import i18n
 from lab.exercises import answer_cells
 from lab.exercises.answer_cells import Answer, source_of
@@ -119,9 +119,9 @@ def mark(
     """
     start = time.monotonic()
     flags = [*submission.flags, *(["graded without a wall"] if wall == "none" else [])]
-    cells, edition, language = notebook_of(submission.content)
+    cells, edition, language, problem = whole_of(submission)
     if cells is None:
-        flags.insert(0, submission.problem or "it is no notebook")
+        flags.insert(0, problem)
         return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
     if edition not in keys:
         flags.append(f"edition {edition or 'unknown'}: graded by the present key")

@@ -1,40 +1,33 @@
 """What students have handed in: found in any folder or archive, read as it is, never changed.
 
-Nothing is unpacked to the disk and no link is followed.
+Each entry of the folder is a hand-in, and none is passed over. Whose it is, its name tells, and
+nothing that is in it. Nothing is unpacked to the disk, no link is followed, and what one entry may
+unpack to is bounded; whatever goes wrong in it is its own problem and nobody else's.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import lzma
 import re
-import time
-import unicodedata
-import zipfile
-import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from grading.intake import entries, owners
+from grading.intake.entries import NONE, OTHER, File
+from grading.intake.owners import Owner
 from lab.base import i18n
 from lab.exercises import answer_cells
-from lab.exercises.catalogue import ASKED
+from lab.exercises.catalogue import ASKED, LAB
 
-LARGEST = 100 << 20  # bytes of a notebook
-MEMBERS = 2_000  # files in an archive
-MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_?")
-CANVAS = re.compile(r"^(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_")
-NOT_READ = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # archives of other kinds
-OF_OTHER_KIND = "an archive of a kind that is not read; ask for a .zip"
-NONE = "there is no notebook in it"
-SKIPPED = {".ipynb_checkpoints", "__MACOSX", "__pycache__", ".venv", "venv", ".git"}
+PARTS = 5_000_000  # entries in a notebook's JSON
+CELLS, CODE = 10_000, 2_000_000  # of a notebook; characters in its cells of code
 
 
 class Submission(NamedTuple):
-    """One submission: by whom, as its file names tell, and the notebook in it."""
+    """One submission: by whom, as its entry's name tells, and the notebook in it."""
 
     student: str
     number: str  # of the learning platform, or ""
@@ -43,126 +36,144 @@ class Submission(NamedTuple):
     time: float  # seconds, of the notebook's last change
     problem: str = ""  # why there is nothing to read
     flags: tuple[str, ...] = ()  # what a person should know
+    who: str = ""  # whose it is: the platform's number, or else the entry's name as it is
+    others: tuple[File, ...] = ()  # further notebooks, with their content, and reports as PDF
+    late: bool = False  # as Canvas says
+    entries: tuple[str, ...] = ()  # the names in the folder that are this hand-in
 
     @property
     def sha256(self) -> str:
-        """The digest of the notebook: what is graded once is known by it."""
-        return hashlib.sha256(self.content or b"").hexdigest()
-
-
-class NotebookFile(NamedTuple):
-    """A notebook in a submission, or why it cannot be read."""
-
-    file: str
-    content: bytes | None
-    time: float
-    problem: str = ""
+        """The digest of the notebooks: what is graded once is known by it."""
+        contents = [self.content or b"", *(one.content for one in self.others if one.content)]
+        digests = [hashlib.sha256(one) for one in contents]
+        parts = b"".join(one.digest() for one in digests)
+        return (digests[0] if len(digests) == 1 else hashlib.sha256(parts)).hexdigest()
 
 
 def find(place: Path) -> list[Submission]:
-    """Return the submissions in a folder, or in an archive of a learning platform, by name."""
-    found = _in_archive(place.read_bytes(), "") if place.is_file() else _in_folder(place, "")
-    groups: defaultdict[str, list[NotebookFile]] = defaultdict(list)
-    for one in found:
-        groups[one.file.partition("/")[0]].append(one)
-    return [_submission(name, files) for name, files in sorted(groups.items())]
+    """Return the submissions in a folder, or in an archive of a learning platform, by name.
+
+    Raises LabError if the archive cannot be read.
+    """
+    found = entries.of_archive(place) if place.is_file() else entries.of_folder(place)
+    found = owners.without_wrapping(found)
+    whose = owners.of([*found])
+    groups: defaultdict[tuple[str, str], dict[str, list[File]]] = defaultdict(dict)
+    for entry in sorted(found):
+        groups[owners.group_of(entry, found, whose)][entry] = found[entry]
+    names = Counter(number for number, _ in groups)  # how many names a number has
+    submissions = []
+    for (number, name), ones in groups.items():
+        entry = min(ones) if number else name
+        who = number if number and names[number] == 1 else entry
+        submissions.append(_submission(who, ones, whose))
+    return submissions
 
 
-def _submission(entry: str, files: list[NotebookFile]) -> Submission:
-    """Return the submission of an entry, with the notebook that has most answers."""
-    name = unicodedata.normalize("NFC", entry)
-    name = re.sub(r"\.(ipynb|zip|rar|7z|tgz|tar(\.\w+)?)$", "", name, flags=re.IGNORECASE)
-    match = MOODLE.match(name) or CANVAS.match(name)
-    student, number = match.group("name", "number") if match else (name, "")
-    student = student.strip() or "without a name"
-    notebooks = [one for one in files if one.problem != NONE]
+# ── What counts of it ───────────────────────────────────────────────────────────────────────────
+
+
+class Read(NamedTuple):
+    """A notebook of a hand-in, with what decides whether it counts."""
+
+    file: File
+    entry: int  # place of its entry among those of the student, in time
+    exercises: frozenset[str] = frozenset()
+    answers: int = 0
+
+    @property
+    def is_lab(self) -> bool:
+        """Is it the lab, and not a further notebook or one of the student's own?"""
+        return bool(self.exercises & LAB.keys())
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, int, float, str]:
+        """The greatest counts: the lab, with answers, handed in last, with most answers."""
+        one = self.file
+        return self.is_lab, self.answers > 0, self.entry, self.answers, one.time, one.file
+
+
+def _submission(who: str, found: dict[str, list[File]], whose: dict[str, Owner]) -> Submission:
+    """Return the submission that one or several entries of a student are."""
+    ordered = sorted(found, key=lambda entry: (_time(found[entry]), whose[entry].order, entry))
+    files = [(one, place) for place, entry in enumerate(ordered) for one in found[entry]]
+    told = [one for one, _ in files if one.problem not in ("", NONE, OTHER)]
+    reports = [one for one, _ in files if one.problem == OTHER and one.file[-4:].lower() == ".pdf"]
+    notebooks = [pair for pair in files if pair[0].content is not None]
     if not notebooks:
-        return Submission(student, number, entry, None, 0.0, NONE)
-    best = max(notebooks, key=lambda one: (_answers_in(one), one.time))
-    flags = (f"{len(notebooks)} notebooks; taken is {best.file}",) if len(notebooks) > 1 else ()
-    return Submission(student, number, *best, flags)
+        first = (told or [files[0][0]])[0]
+        problem = first.problem if told or first.file in found else NONE
+        best, chosen, flags, further = Read(first._replace(problem=problem), -1), [], (), []
+    else:
+        read = [Read(*notebooks[0])] if len(notebooks) == 1 else [_read(*one) for one in notebooks]
+        best = max(read, key=lambda one: one.rank)
+        chosen = [best, *_further(read, best)]
+        flags = (*_flags(read, chosen), *_problems(told))
+        further = [one.file for one in chosen[1:]]
+    owner = whose[ordered[best.entry]]
+    return Submission(
+        owner.student, owner.number, *best.file, flags, who, (*further, *reports), owner.late,
+        tuple(sorted(found)),
+    )  # fmt: skip
 
 
-def _answers_in(one: NotebookFile) -> int:
-    """Return how many answers were written in a notebook; -1 where it is none."""
-    cells = notebook_of(one.content).cells
-    if cells is None:
-        return -1
-    return sum(
-        any(not answer_cells.is_empty(cell.source, ASKED[name], cell.question) for cell in ones)
-        for name, ones in answer_cells.find(cells).items()
-    )
+def _time(files: list[File]) -> float:
+    return max((one.time for one in files if one.content is not None), default=0.0)
 
 
-def _in_folder(folder: Path, name: str) -> Iterator[NotebookFile]:
-    """Yield the notebooks in a folder."""
-    for path in sorted(folder.iterdir()):
-        if path.name not in SKIPPED and not path.name.startswith("."):
-            yield from _notebooks(path, f"{name}/{path.name}" if name else path.name)
-
-
-def _notebooks(path: Path, name: str) -> Iterator[NotebookFile]:
-    """Yield the notebooks in a file, folder or archive. Links are named, and not followed."""
+def _read(one: File, entry: int) -> Read:
+    """Return a notebook with the exercises in it, and how many of them have an answer."""
     try:
-        if path.is_symlink():
-            yield NotebookFile(name, None, 0.0, "it is a link, which is not followed")
-        elif path.is_dir():
-            yield NotebookFile(name, None, 0.0, NONE)  # which counts if nothing else is there
-            yield from _in_folder(path, name)
-        elif path.suffix.lower() == ".ipynb" and path.is_file():
-            state = path.stat()
-            large = f"it has {state.st_size >> 20} MB" if state.st_size > LARGEST else ""
-            yield NotebookFile(name, None if large else path.read_bytes(), state.st_mtime, large)
-        elif path.suffix.lower() == ".zip" and path.is_file():
-            yield from _in_archive(path.read_bytes(), name)
-        elif path.suffix.lower() in NOT_READ and path.is_file():
-            yield NotebookFile(name, None, path.stat().st_mtime, OF_OTHER_KIND)
-    except OSError as error:
-        yield NotebookFile(name, None, 0.0, f"it cannot be read: {error.strerror}")
+        found = answer_cells.find(notebook_of(one.content).cells or [])
+        written = sum(
+            any(not answer_cells.is_empty(cell.source, ASKED[n], cell.question) for cell in cells)
+            for n, cells in found.items()
+        )
+    except Exception:  # whatever is in it: what comes of it is said where it is graded
+        return Read(one, entry)
+    return Read(one, entry, frozenset(found), written)
 
 
-# what a damaged or unusual ZIP file can raise; RuntimeError: also NotImplementedError
-UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError,
-              ValueError)  # fmt: skip
+def _further(notebooks: list[Read], best: Read) -> list[Read]:
+    """Return the further notebooks that are graded beside the lab: of each the best."""
+    taken, chosen = set(best.exercises), []
+    for one in sorted(notebooks, key=lambda one: one.rank, reverse=True):
+        if one is not best and not one.is_lab and one.exercises - taken:
+            chosen.append(one)
+            taken |= one.exercises
+    return chosen
 
 
-def _in_archive(content: bytes, name: str, depth: int = 0) -> Iterator[NotebookFile]:
-    """Yield the notebooks in an archive, and in archives in it, as far as each is small enough."""
-    if name:
-        yield NotebookFile(name, None, 0.0, NONE)  # which counts if nothing else is there
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.infolist()[:MEMBERS]:
-                parts = member.filename.split("/")
-                path, kind = "/".join(filter(None, (name, *parts))), Path(parts[-1]).suffix.lower()
-                if SKIPPED.intersection(parts) or parts[-1].startswith("."):
-                    continue
-                one = _member(archive, member, path, kind)
-                if kind == ".zip" and one.content is not None and depth == 0:
-                    yield from _in_archive(one.content, path, depth + 1)
-                elif one.problem or kind == ".ipynb":
-                    yield one
-    except UNREADABLE as error:
-        yield NotebookFile(name, None, 0.0, f"the archive cannot be read: {error}")
+def _flags(notebooks: list[Read], chosen: list[Read]) -> Iterator[str]:
+    """Yield which notebooks do not count, of several hand-ins or of one."""
+    best = chosen[0]
+    left = [one for one in notebooks if not any(one is other for other in chosen)]
+    spare = [one for one in left if one.is_lab == best.is_lab]
+    names = ", ".join(_short(one.file.file) for one in spare[:10])
+    taken = f"{_short(best.file.file)}, not {names}"
+    hand_ins = {one.entry for one in [best, *spare]}
+    if len(hand_ins) > 1:
+        yield f"{len(hand_ins)} hand-ins by one student; the last one counts: {taken}"
+    elif spare:
+        yield f"{len(spare) + 1} notebooks; taken is {taken}"
+    for one in left:
+        if one.is_lab != best.is_lab:
+            yield f"{_short(one.file.file)}: no answers are taken from it"
 
 
-def _member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, kind: str
-) -> NotebookFile:
-    if kind not in (".ipynb", ".zip"):
-        return NotebookFile(name, None, 0.0, OF_OTHER_KIND if kind in NOT_READ else NONE)
-    if (member.external_attr >> 16) & 0o170000 == 0o120000:
-        return NotebookFile(name, None, 0.0, "it is a link, which is not followed")
-    if member.flag_bits & 1:
-        return NotebookFile(name, None, 0.0, "the archive asks for a password")
-    try:
-        with archive.open(member) as stream:
-            content = stream.read(LARGEST + 1)  # what it claims to be large does not matter
-    except UNREADABLE as error:
-        return NotebookFile(name, None, 0.0, f"it cannot be unpacked: {error}")
-    large = f"it has more than {LARGEST >> 20} MB" if len(content) > LARGEST else ""
-    seconds = time.mktime((*member.date_time, 0, 0, -1))  # archives tell local time
-    return NotebookFile(name, None if large else content, seconds, large)
+def _problems(files: list[File]) -> Iterator[str]:
+    """Yield what could not be read beside the notebook, once for each reason."""
+    for problem in dict.fromkeys(one.problem for one in files):
+        names = [_short(one.file) for one in files if one.problem == problem]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{names[0]}{more}: {problem}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 100 else f"{name[:60]}...{name[-37:]}"
+
+
+# ── What is in a notebook ───────────────────────────────────────────────────────────────────────
 
 
 class Notebook(NamedTuple):
@@ -171,25 +182,44 @@ class Notebook(NamedTuple):
     cells: list[dict[str, Any]] | None = None
     edition: str = ""
     language: str = i18n.ENGLISH
+    problem: str = "it is no notebook"
+
+
+def whole_of(submission: Submission) -> Notebook:
+    """Return a submission's notebook, and below its cells those of its further notebooks."""
+    notebook = notebook_of(submission.content)
+    if notebook.cells is None:
+        return notebook._replace(problem=submission.problem or notebook.problem)
+    for other in submission.others:
+        if other.content is not None:
+            notebook.cells.extend(notebook_of(other.content).cells or [])
+    return notebook
 
 
 def notebook_of(content: bytes | None) -> Notebook:
     """Return a notebook in any state, of format 3 too. A cell that is no cell is left out."""
     try:
-        notebook = json.loads(content)  # UTF-8 or UTF-16, with or without a mark of it
+        if sum(map(content.count, (b"[", b"{", b","))) > PARTS:
+            return Notebook(problem=f"it has more than {PARTS:,} entries: it is not read")
+        notebook = json.loads(content, parse_int=float)  # UTF-8 or UTF-16; int: 4,300 digits
         if "cells" in notebook:
             cells = notebook["cells"]
         else:  # format 3, where code is an `input` on a worksheet
             cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
         if not isinstance(cells, list):
             return Notebook()
+        cells = [{"source": c.get("input", ""), **c} for c in cells if isinstance(c, dict)]
+        code = [answer_cells.source_of(c) for c in cells if c.get("cell_type") != "markdown"]
+        if len(cells) > CELLS or sum(map(len, code)) > CODE:
+            what = f"{CELLS:,} cells, or {CODE:,} characters of code"
+            return Notebook(problem=f"it has more than {what}: it is not read")
         metadata = notebook.get("metadata")
         lab = metadata.get("lab2") if isinstance(metadata, dict) else None
         lab = lab if isinstance(lab, dict) else {}
-        edition, language = lab.get("edition"), lab.get("language")
+        edition, language = str(lab.get("edition")), lab.get("language")
         return Notebook(
-            [{"source": c.get("input", ""), **c} for c in cells if isinstance(c, dict)],
-            edition if isinstance(edition, str) else "",
+            cells,
+            edition if re.fullmatch("[0-9A-Za-z]{1,64}", edition) and "edition" in lab else "",
             language if language in i18n.languages() else i18n.ENGLISH,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):

@@ -23,14 +23,18 @@ from lab.config import LabError
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 FAR = 10**6  # no file has so many lines
+LONGEST = 200_000  # characters of a source
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def parse(text: str) -> ast.Module:
     """Return the syntax tree of a source, as ast.parse does, for one thread at a time.
 
-    Python 3.11 counts the depth of all threads' trees together (python/cpython issue 106905).
+    Python 3.11 counts the depth of all threads' trees together (python/cpython issue 106905). A
+    tree takes some 500 bytes a character: raises SyntaxError for more than LONGEST characters.
     """
+    if len(text) > LONGEST:
+        raise SyntaxError(f"a source of more than {LONGEST:,} characters is not read")
     with _ONE_AT_A_TIME:
         return ast.parse(text)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 import symtable
 from collections.abc import Callable
@@ -25,8 +26,12 @@ EMPTY_TEXTS = (EMPTY_TEXT, "*写在这里。*")  # as the editions have it
 KINDS = "Exercise|Question|Prediction|Answer|练习|问题|预测|回答"
 HEADING = re.compile(rf"\s*(?:#+|\*\*)\s*(?:{KINDS}) ([a-z0-9-]+)\b")
 HEADING_OF_A_TEXT = re.compile(r"\*\*[^*\n]+\*\*|[^\n]*")
-QUESTION = re.compile(r"\*(?!\*)[^*]*(?:[?？]|sentences?\.\)|句话。）)[^*]*\*(?!\*)(?=\s*(?:\n|$))")
-COMMAND = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|\S+\?+)$")  # to the notebook: %time, !ls, name?
+# Time that grows with the square of a text's length stops a class: `*+` and `++` never go back.
+ASKS = r"[?？]|sentences?\.\)|句话。）"
+QUESTION = re.compile(rf"\*(?!\*)(?=[^*]*?(?:{ASKS}))[^*]*+\*(?!\*)(?=\s*(?:\n|$))")
+COMMAND = re.compile(
+    r"(?m)^([ \t]*+)(?:[%!?].*|\S++(?<=\?))$"
+)  # to the notebook: %time, !ls, name?
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what `ast` raises
 
 
@@ -261,9 +266,11 @@ def _literal(node: ast.expr) -> Any:
     if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
         return {k.value: _literal(v) for k, v in zip(node.keys, node.values, strict=True)}
     try:
-        return ast.literal_eval(node)
+        value = ast.literal_eval(node)
     except (TypeError, *UNREADABLE):  # TypeError: of {{1}}
         return ast.unparse(node)
+    is_long = isinstance(value, int) and value.bit_length() > 1024
+    return math.inf if is_long else value  # Python writes no integer of 5,000 digits
 
 
 def _is_name(node: ast.AST | None, name: str) -> bool:
@@ -366,7 +373,7 @@ def fill(stub: str, answer: str, exercise: Exercise, question: str = "") -> str:
         return "\n".join([*filter(HEADING.match, lines[:1]), *_own_lines(answer, stub)])
     for call in re.findall(r"(?m)^check\(.*\)$", stub):
         same = re.escape(call).replace('"', "[\"']")
-        answer = re.sub(rf"(?m) *; *{same}|^{same}[ ;]*\n?", "", answer)
+        answer = re.sub(rf"(?m)(?<! ) *+; *+{same}|^{same}[ ;]*\n?", "", answer)
     own = _own_lines(answer, stub)
     new = _assignment(stub, exercise.name)
     first, last = (new.lineno - 1, new.end_lineno) if new else (1, 1)

@@ -25,7 +25,6 @@ from grading.pages import writing
 from grading.records import decided, history, readings, statistics
 from grading.records.late import moment
 from grading.sandbox import program
-from grading.submissions import Submission
 from lab.base import files, i18n, machine
 from lab.config import LabError, ends_in_a_sentence
 from tools.teachers import student_edition
@@ -42,11 +41,13 @@ NO_WALL = (
 def grade(
     folder: Path, where: Path, wall: str, only: Collection[str] = (), roster: Path | None = None,
     book: gradebook.Book | None = None, due: str = "", late: str = "",
+    editions: Sequence[str] = (),
 ) -> list[graded.Graded]:  # fmt: skip
     """Grade submissions, and write tables and pages; return what came of each.
 
     only: grade these, and take all others as they were;  due, late: as `records.late.rule` reads
-    them. Raises LabError if there are none, the wall fails its test, or a table is not as it must.
+    them;  editions: earlier ones, whose hand-ins have their own keys. Raises LabError if there are
+    no submissions, the wall fails its test, or a table is not as it must.
     """
     if not folder.exists():
         raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
@@ -56,12 +57,12 @@ def grade(
     given = decided.read(where, due, late)  # whatever is wrong in a table is said before the work
     if roster:
         graded.rows_of(roster, "class list")
-    keys, present = _keys(ones)
+    keys, present = _keys(editions)
     self_test.check_wall(wall, keys[present])
     named = dict(zip(people.unique_names(ones), ones, strict=True))
     chosen = _chosen(named, {only} - {""} if isinstance(only, str) else {*only})
     grader = graded.digest(keys, wall)
-    places = {name: graded.place_of(where, one.file) for name, one in named.items()}
+    places = {name: graded.place_of(where, one.who) for name, one in named.items()}
     results = {n: graded.kept(places[n], one.sha256, grader) for n, one in named.items()}
 
     def mark(name: str) -> None:
@@ -75,25 +76,20 @@ def grade(
         if name not in chosen:
             results[name] = graded.kept(places[name]) or graded.not_yet(one.sha256)
     rows = people.rows_of_a_class(named, results, {}, roster)
-    everybody = [one._replace(who=_who(named[one.name])) if one.name else one for one in rows]
-    return _finish(everybody, named, given, book)
+    return _finish(rows, named, given, book)
 
 
-def _chosen(named: dict[str, Submission], only: set[str]) -> set[str]:
+def _chosen(named: dict[str, submissions.Submission], only: set[str]) -> set[str]:
     """Return the names of the hand-ins that are meant. Raises LabError if one is nobody's."""
-    known = {name: {name, one.student, _who(one)} for name, one in named.items()}
+    known = {name: {name, one.student, one.who} for name, one in named.items()}
     if strangers := only.difference(*known.values()):
         ones = ", ".join(map(repr, sorted(strangers)))
         raise LabError(f"No hand-in is called {ones}. There are: {', '.join([*named][:10])}.")
     return {name for name in named if not only or known[name] & only}
 
 
-def _who(one: Submission) -> str:
-    return one.number or one.file.partition("/")[0]
-
-
 def _finish(
-    rows: list[graded.Graded], named: dict[str, Submission], given: decided.Decided,
+    rows: list[graded.Graded], named: dict[str, submissions.Submission], given: decided.Decided,
     book: gradebook.Book | None,
 ) -> list[graded.Graded]:  # fmt: skip
     """Put on rows what persons decided, and write all tables and pages; return the rows."""
@@ -120,11 +116,12 @@ def _finish(
 
 
 def _times(
-    rows: list[graded.Graded], named: dict[str, Submission], book: gradebook.Book | None
-) -> dict[str, decided.Time]:
+    rows: list[graded.Graded], named: dict[str, submissions.Submission],
+    book: gradebook.Book | None,
+) -> dict[str, decided.Time]:  # fmt: skip
     """Return when each hand-in came: by the platform's table, its LATE_ in names, or the file."""
     told = gradebook.times(book, gradebook.match(book, rows)[0]) if book else {}
-    late = {one.who: "_LATE_" in named[one.name].file for one in rows if one.name and one.number}
+    late = {one.who: named[one.name].late for one in rows if one.name and one.number}
     times = {}
     for one in (one for one in rows if one.name):
         when, source = moment(named[one.name].time), "its file's time"
@@ -135,18 +132,13 @@ def _times(
     return times
 
 
-def _keys(ones: Sequence[Submission]) -> tuple[dict[str, key.Key], str]:
-    """Return the key of each edition, present or named by a submission; and the present English."""
+def _keys(editions: Sequence[str] = ()) -> tuple[dict[str, key.Key], str]:
+    """Return the key of each present edition, and of those named; and the present English one."""
     keys = {
         student_edition.edition_of(student_edition.contents(language)): key.present(language)
         for language in i18n.languages()
     }
-    present = next(iter(keys))
-    for one in ones:
-        edition = submissions.notebook_of(one.content).edition
-        if edition not in keys and (old := key.of_edition(edition)):
-            keys[edition] = old
-    return keys, present
+    return key.earlier(editions) | keys, next(iter(keys))
 
 
 @ends_in_a_sentence()
@@ -166,6 +158,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="these once more")
     parser.add_argument("--out", type=Path, default=GRADES, help="another folder, as for a group")
     parser.add_argument("--undo", action="store_true", help="bring the tables before back")
+    parser.add_argument("--edition", action="append", default=[], help="an earlier one that counts")
     parser.add_argument("--unsafe", action="store_true", help="without a wall, if there is none")
     options = parser.parse_args()
     if options.undo:
@@ -183,7 +176,7 @@ def main() -> None:
         book = gradebook.read(options.gradebook, *columns)
     everybody = grade(
         options.submissions, options.out, wall, options.only, options.roster, book, options.due,
-        options.late,
+        options.late, options.edition,
     )  # fmt: skip
     grades = options.out / "grades.csv"
     print(f"{len(everybody)} rows in {grades}; see summary.html and reading/index.html.")

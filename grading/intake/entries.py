@@ -1,0 +1,332 @@
+"""Folders and archives: the files of each entry of a class's folder, read as they are.
+
+Nothing is unpacked to the disk and no link is followed. What one entry may unpack to is bounded;
+whatever goes wrong in it is a problem of its own, and nobody else's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import lzma
+import mmap
+import os
+import re
+import stat
+import struct
+import time
+import unicodedata
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
+
+from lab.config import LabError
+
+LARGEST = 50 << 20  # bytes of a file that is read
+BYTES = 200 << 20  # that the files of one entry may have, unpacked
+FILES = 1_000  # notebooks and archives of one entry
+MEMBERS = 200_000  # files of any kind in one entry
+LOOKS = 2_000  # files that may be notebooks in one entry, by what they are called
+DEEPEST = 40  # folders in folders
+ARCHIVES = 3  # archives in archives
+
+OF_OTHER_KIND = "an archive of a kind that is not read; ask for a .zip"
+NONE = "there is no notebook in it"
+OTHER = "it is no notebook"  # a file of another kind
+LINK = "it is a link, which is not followed"
+TOO_MUCH = f"more than {BYTES >> 20} MB or {FILES:,} files, unpacked: the rest is not read"
+TOO_DEEP = f"folders more than {DEEPEST} deep, or archives more than {ARCHIVES}: it is not read"
+TOO_MANY = f"more than {MEMBERS:,} files: it is not read"
+SKIPPED = {".ipynb_checkpoints", "__MACOSX", "__pycache__", ".venv", "venv", ".git", ".DS_Store",
+           "Thumbs.db", "desktop.ini"}  # fmt: skip
+NOTEBOOK = re.compile(r"\.ipynb(?:\W|$)", re.IGNORECASE)  # browsers and copies add to it
+NO_NOTEBOOK = (".pdf", ".html", ".htm", ".py", ".png", ".jpg")  # as in lab2.ipynb.pdf
+MAY_BE_ONE = (".json", ".txt", "")
+NOT_READ = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # archives of other kinds
+
+
+class File(NamedTuple):
+    """A file of a hand-in: a notebook with its content, or why there is none."""
+
+    file: str  # where it lies in the folder of submissions
+    content: bytes | None = None
+    time: float = 0.0  # seconds, of its last change
+    problem: str = ""
+
+
+# what a damaged or unusual ZIP file can raise; RuntimeError: also NotImplementedError
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError,
+              ValueError, MemoryError, struct.error, KeyError, IndexError)  # fmt: skip
+
+
+class Budget:
+    """How much of an entry may still be read."""
+
+    def __init__(self) -> None:
+        self.bytes, self.files, self.members, self.looks = BYTES, FILES, MEMBERS, LOOKS
+
+    def read(self, stream: BinaryIO) -> tuple[bytes | None, str]:
+        """Return the content of a file; None, and why, if there is none or it is too large."""
+        most = min(LARGEST, self.bytes)
+        if self.files <= 0 or most <= 0:
+            return None, TOO_MUCH
+        content = stream.read(most + 1)  # what it claims to be large does not matter
+        self.files, self.bytes = self.files - 1, self.bytes - len(content)
+        if len(content) > most:
+            return None, f"it has more than {LARGEST >> 20} MB" if most == LARGEST else TOO_MUCH
+        return (content, "") if content else (None, "it is empty")
+
+
+def _is_skipped(name: str) -> bool:
+    return name in SKIPPED or name.startswith("._")
+
+
+def of_folder(folder: Path) -> dict[str, list[File]]:
+    """Return the files of each entry of a folder: name of the entry -> its files."""
+    found: dict[str, list[File]] = {}
+    for path in sorted(folder.iterdir()):
+        entry = _readable(path.name)
+        while entry in found:  # another one, in other letters
+            entry += "~"
+        if not _is_skipped(path.name):
+            found[entry] = _all_of(entry, _in_folder(path, entry, Budget()))
+    return _without_hidden(found)
+
+
+def of_archive(place: Path) -> dict[str, list[File]]:
+    """Return the files of each entry of an archive. Raises LabError if it cannot be read."""
+    members = defaultdict(list)
+    try:
+        with zipfile.ZipFile(place) as archive:
+            for parts, member in _members(archive):
+                if not _is_skipped(parts[0]):
+                    members[parts[0]].append((parts, member))
+            found = {
+                entry: _all_of(entry, _of_members(archive, ones, Budget(), 0))
+                for entry, ones in members.items()
+            }
+    except UNREADABLE as error:
+        raise LabError(f"The archive {place} cannot be read: {error}.") from None
+    return _without_hidden(found)
+
+
+def _all_of(entry: str, files: Iterator[File]) -> list[File]:
+    """Return the files of an entry; whatever reading them raises is one of its problems."""
+    found = []
+    try:
+        for one in files:
+            found.append(one)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"[:200]
+        found.append(File(entry, None, 0.0, f"could not be graded: {what}"))
+    return found
+
+
+def _without_hidden(found: dict[str, list[File]]) -> dict[str, list[File]]:
+    """Return the entries without those that a system keeps for itself."""
+    return {
+        entry: files
+        for entry, files in found.items()
+        if not entry.startswith(".") or any(one.problem not in (NONE, OTHER) for one in files)
+    }
+
+
+def _in_folder(path: Path, name: str, budget: Budget) -> Iterator[File]:
+    """Yield the files in a folder, an archive, or a file alone."""
+    waiting = [(path, name)]
+    while waiting:
+        path, name = waiting.pop()
+        try:
+            state = path.lstat()
+            if not stat.S_ISDIR(state.st_mode):
+                yield from _at(path, name, state, budget)
+                continue
+            too_deep = name.count("/") >= DEEPEST
+            inner = [] if too_deep else sorted(path.iterdir(), reverse=True)
+        except OSError as error:
+            yield File(name, problem=f"it cannot be read: {error.strerror}")
+            continue
+        budget.members -= len(inner)
+        many = budget.members < 0
+        yield File(name, problem=TOO_DEEP if too_deep else TOO_MANY if many else NONE)
+        if not many:
+            waiting += [
+                (one, f"{name}/{_readable(one.name)}")
+                for one in inner
+                if not one.name.startswith(".") and not _is_skipped(one.name)
+            ]
+
+
+def _at(path: Path, name: str, state: os.stat_result, budget: Budget) -> Iterator[File]:
+    """Yield the file at a path, or those in it. Links are named, and not followed."""
+    if stat.S_ISLNK(state.st_mode):
+        yield File(name, problem=LINK)
+    elif not stat.S_ISREG(state.st_mode):
+        yield File(name, problem="it is neither a file nor a folder")
+    elif not _kind(name):
+        yield File(name, None, state.st_mtime, OTHER)
+    else:
+        with path.open("rb") as stream:
+            yield from _of_stream(stream, name, state.st_mtime, budget, 0)
+
+
+def _kind(name: str) -> str:
+    """Return what a file is by its name: notebook, archive, other archive, perhaps or ""."""
+    name = name.rpartition("/")[2]
+    ending = PurePosixPath(name).suffix.lower()
+    if ending == ".zip" or ending in NOT_READ:
+        return "archive" if ending == ".zip" else "other archive"
+    if NOTEBOOK.search(name):
+        return "" if ending in NO_NOTEBOOK else "notebook"
+    return "perhaps" if ending in MAY_BE_ONE else ""
+
+
+def _of_stream(
+    stream: BinaryIO, name: str, seconds: float, budget: Budget, depth: int
+) -> Iterator[File]:
+    """Yield a file that is open, or the files in it if it is an archive."""
+    kind = _kind(name)
+    if kind == "perhaps":
+        budget.looks -= 1
+        kind = "notebook" if budget.looks >= 0 and _looks_like_one(stream.peek(4096)) else ""
+    if kind == "archive":
+        yield from _in_archive(stream, name, budget, depth)
+    elif kind == "notebook":
+        content, problem = budget.read(stream)
+        yield File(name, content, seconds, problem)
+    else:
+        yield File(name, None, seconds, OF_OTHER_KIND if kind else OTHER)
+
+
+def _looks_like_one(start: bytes) -> bool:
+    """Say whether a file begins as a notebook does, whatever it is called."""
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    word = re.search(rb'"(?:cells|nbformat|worksheets)"', start[:4096])
+    return start.startswith(b"{") and bool(word)
+
+
+def _in_archive(stream: BinaryIO, name: str, budget: Budget, depth: int) -> Iterator[File]:
+    """Yield the files in an archive, and in archives in it."""
+    if depth >= ARCHIVES:
+        yield File(name, problem=TOO_DEEP)
+        return
+    try:
+        if isinstance(stream, zipfile.ZipExtFile):
+            content, problem = budget.read(stream)
+            stream = io.BytesIO(content or b"")
+        else:
+            problem = "" if os.fstat(stream.fileno()).st_size else "it is empty"
+        problem = problem or _listed(stream, budget)
+        yield File(name, problem=problem or NONE)
+        if not problem:
+            with zipfile.ZipFile(stream) as archive:
+                yield from _of_members(archive, _members(archive, name), budget, depth + 1)
+    except UNREADABLE as error:
+        yield File(name, problem=f"the archive cannot be read: {error}"[:200])
+
+
+def _listed(stream: BinaryIO, budget: Budget) -> str:
+    """Return "" if an archive lists no more files than may be read; to list them takes memory."""
+    with contextlib.ExitStack() as stack:
+        if isinstance(stream, io.BytesIO):
+            content = stack.enter_context(stream.getbuffer())
+        else:
+            content = stack.enter_context(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        heads = re.finditer(b"PK\x01\x02", content)
+        budget.members -= sum(1 for _ in itertools.islice(heads, budget.members + 1))
+        del heads  # which holds the memory
+    return TOO_MANY if budget.members < 0 else ""
+
+
+Members = Iterable[tuple[list[str], zipfile.ZipInfo]]
+
+
+def _members(archive: zipfile.ZipFile, name: str = "") -> Members:
+    """Yield the members of an archive, each with the parts of its path; name: of the archive."""
+    names = [one.filename for one in archive.infolist() if not _tells_letters(one)]
+    utf8 = all(_is_utf8(name.encode("cp437")) for name in names)  # an archive is in one kind
+    for member in archive.infolist():
+        path = _name_of(member, utf8)
+        if member.create_system == 0:  # of Windows, where some programs write its own slashes
+            path = path.replace("\\", "/")
+        if parts := [part for part in path.split("/") if part not in ("", ".", "..")]:
+            yield ([name] if name else []) + parts, member
+
+
+def _of_members(
+    archive: zipfile.ZipFile, members: Members, budget: Budget, depth: int
+) -> Iterator[File]:
+    """Yield the files that some members of an archive are, or that are in them."""
+    for parts, member in members:
+        hidden = [i for i, part in enumerate(parts) if (i and part[0] == ".") or _is_skipped(part)]
+        name, seconds = "/".join(parts[: hidden[0] if hidden else None]), _seconds(member)
+        if hidden or member.is_dir():
+            yield File(name, problem=NONE)  # there is this folder
+        elif len(parts) > DEEPEST:
+            yield File(name, problem=TOO_DEEP)
+        elif (member.external_attr >> 16) & 0o170000 == 0o120000:
+            yield File(name, problem=LINK)
+        elif not _kind(name):
+            yield File(name, None, seconds, OTHER)
+        elif member.flag_bits & 1:
+            yield File(name, problem="the archive asks for a password")
+        else:
+            try:
+                with archive.open(member) as stream:
+                    yield from _of_stream(stream, name, seconds, budget, depth)
+            except UNREADABLE as error:
+                yield File(name, problem=f"it cannot be unpacked: {error}"[:200])
+
+
+def _seconds(member: zipfile.ZipInfo) -> float:
+    try:
+        return time.mktime((*member.date_time, 0, 0, -1))  # archives tell local time
+    except (OverflowError, ValueError):
+        return 0.0
+
+
+def _name_of(member: zipfile.ZipInfo, utf8: bool) -> str:
+    """Return the path of a member; utf8: may the names that do not tell their letters be so?"""
+    if _tells_letters(member):
+        return member.filename
+    raw = member.filename.encode("cp437")
+    return raw.decode() if utf8 else _decoded(raw, member.filename)
+
+
+def _tells_letters(member: zipfile.ZipInfo) -> bool:
+    return bool(member.flag_bits & 0x800) or member.filename.isascii()
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Say whether a name is in UTF-8; two Chinese letters of Windows can look like odd signs."""
+    try:
+        letters = [letter for letter in raw.decode() if not letter.isascii()]
+    except UnicodeDecodeError:
+        return False
+    odd = any(unicodedata.category(letter) in ("Lm", "Mn", "Cn", "Sk") for letter in letters)
+    return not (odd and _chinese(raw))
+
+
+def _chinese(raw: bytes) -> str:
+    """Return a name in the letters that a Chinese Windows writes; "" if it is none."""
+    try:
+        text = raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return ""
+    others = [letter for letter in text if not letter.isascii()]
+    usual = re.findall("[\u4e00-\u9fff]", text.encode("gb2312", "ignore").decode("gb2312"))
+    return text if 2 * len(usual) >= len(others) else ""
+
+
+def _readable(name: str) -> str:
+    """Return the name of a file that is not in UTF-8 as it was meant."""
+    raw = os.fsencode(name)
+    return _decoded(raw, raw.decode("utf-8", "backslashreplace"))
+
+
+def _decoded(raw: bytes, otherwise: str) -> str:
+    return raw.decode() if _is_utf8(raw) else _chinese(raw) or otherwise
