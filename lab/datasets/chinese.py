@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 from lab import config
 from lab.config import LabError
 
-PACKAGE = "rjieba==0.2.2"  # jieba's words in Rust: no other package, 5 MB, no installed model
+NAME = "rjieba"  # jieba in Rust: 5 MB, no other package; most readers do without
+PACKAGE = f"{NAME}==0.2.2"
 MISSING = f"LAB2_TOKENS=zh needs a package. Install it with: pip install {PACKAGE}"
 UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
 
@@ -18,16 +19,16 @@ UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
 def words(text: str) -> list[str]:
     """Return the lower-cased words and signs of a Chinese text. Raises LabError as `version`."""
     try:
-        import rjieba  # most readers do without
+        jieba = import_module(NAME)
     except ModuleNotFoundError:
         raise LabError(MISSING) from None
-    return [word.lower() for word in rjieba.cut(text) if word.strip()]
+    return [word.lower() for word in jieba.cut(text) if word.strip()]
 
 
 def version() -> str:
     """Return name and version of what cuts Chinese. Raises LabError if it is not installed."""
     try:
-        return f"rjieba {metadata.version('rjieba')}"
+        return f"{NAME} {metadata.version(NAME)}"
     except metadata.PackageNotFoundError:
         raise LabError(MISSING) from None
 
