@@ -14,7 +14,7 @@
 # make figures  the figure of the README, as further/full-size drew it last, into figures/
 # make data    fetch the official data, 950 MB; nobody needs it for the quick run
 # make stress  what must not be lost: 200 kills, a full disk, flipped bits, the full profile (some minutes; Linux, as root)
-# make browser  the notebook in JupyterLab in a real Chromium: run, stop, run again
+# make browser  in a real Chromium: the notebook in JupyterLab, run, stopped, run again; the pages to read
 # make lint    what `make test` asks of the form of the code
 # make constraints  after a change of a pin: constraints.txt and environment.yml anew
 # make bench   how much faster the lab trains than the stock recipe; leaves build/bench*.json
@@ -98,6 +98,7 @@ browser: $(STAMP)
 	$(BIN)/python -m pip install --quiet playwright==1.65.2
 	$(BIN)/python tests/stress/browser.py
 	$(BIN)/python tests/stress/browser.py student
+	$(BIN)/python tests/stress/reading.py
 
 constraints: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv==0.13.9

@@ -33,11 +33,8 @@ except ImportError:
 
 def main():
     """Run the whole story; return the exit status."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None or sync_playwright is None:
-        print(
-            "This check needs Chromium (Debian: apt install chromium) and: pip install playwright"
-        )
+    browser = find_browser()
+    if browser is None:
         return 2
     shots = ROOT / "build"
     shots.mkdir(exist_ok=True)
@@ -55,6 +52,17 @@ def main():
                 page.screenshot(path=shots / "browser-end.png")
                 chromium.close()
     return 0
+
+
+def find_browser():
+    """Return the path of Chromium; None if it or playwright is missing, and say so."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None or sync_playwright is None:
+        print(
+            "This check needs Chromium (Debian: apt install chromium) and: pip install playwright"
+        )
+        return None
+    return browser
 
 
 def copy_of_the_lab(folder):
