@@ -56,6 +56,8 @@ class Late(NamedTuple):
 
     days: int  # begun
     penalty: float  # points; infinite: all
+    when: str = ""  # ISO time of the hand-in
+    source: str = ""  # what tells the time
 
 
 class Graded(NamedTuple):

@@ -159,6 +159,9 @@ class Course:
                 )
                 assert row[exercise] == expected, (who, exercise)
                 assert (f"{exercise}: the readers disagree" in row["flags"]) == (len(values) > 1)
+                earlier = {of[2] for of in self.given if of[:2] == (who, exercise)}
+                said = f"{exercise}: " in row["flags"] and "to an earlier text" in row["flags"]
+                assert said or not earlier or digest_of(text) in earlier
         kept = readings.read(self.where / decided.READ)
         known = {(r.student, r.exercise, r.text): {} for r in kept}
         for r in kept:
@@ -392,6 +395,7 @@ def test_a_row_is_theirs_by_what_the_platform_says(tmp_path):
         row("twin", "Twin Poe", "", 3),
         row("mixed", "Ann Lee", "", 3, typed={"name": "Di Ray", "number": ""}),
         row("nobody", "x", "", 3),
+        row("friend", "Eve", "9999", 3, typed={"name": "Di Ray", "number": "s9999"}),
     ]
     content, count, flags = filled(path, ones)
     grades = [one["Grade"] for one in csv.DictReader(io.StringIO(content.decode()))]
@@ -401,6 +405,7 @@ def test_a_row_is_theirs_by_what_the_platform_says(tmp_path):
         "twin": "gradebook: several rows of it may be theirs",
         "mixed": "gradebook: several rows of it may be theirs",
         "nobody": "gradebook: it has no row of theirs",
+        "friend": "gradebook: it has no row of theirs",
     }
 
 
@@ -408,11 +413,12 @@ def test_two_hand_ins_that_fit_one_row_fill_it_not(tmp_path):
     path = tmp_path / "book.csv"
     path.write_text("Student,ID,SIS Login ID,Section,Lab 2 (99),Final\n    Possible,,,,100,\n"
                     '"Doe, Jane",12,jd,A,,9\n"Zen, Zoe",13,zz,A,7,\n')  # fmt: skip
-    ones = [row("a", "doejane", "", 2), row("b", "Jane Doe", "", 3), row("c", "zenzoe", "13")]
+    ones = [row("a", "doejane", "", 2), row("b", "Jane Doe", "", 3)]
+    ones += [row("c", "zenzoe", "13"), row("d", "Zoe Zen", "", 2)]
     content, count, flags = filled(path, ones)
     assert count == 1 and '"Doe, Jane",12,jd,A,,9' in content.decode()
     assert '"Zen, Zoe",13,zz,A,3,' in content.decode()
-    assert {*flags} == {"a", "b"} and "another, too" in flags["a"][0]
+    assert {*flags} == {"a", "b", "d"} and "another, too" in flags["a"][0]
     content, count, flags = filled(path, ones[:1])
     assert count == 1 and "the name alone" in flags["a"][0]
     for ones in ([row("x", "nobody", "99")], []):
@@ -555,8 +561,10 @@ def test_a_rule_is_understood_or_refused():
             late.rule(due, said)
     rule = late.rule("2026-12-01T23:59", "10 per day")
     assert late.judged(rule, None) is None
-    assert late.judged(rule, None, True).days == 1  # Canvas says LATE_, and nobody knows how much
-    assert late.judged(rule, datetime(2026, 12, 9), False) is None
+    assert (
+        late.judged(rule, None, said=True).days == 1
+    )  # Canvas says LATE_, and nobody knows how much
+    assert late.judged(rule, datetime(2026, 12, 9), said=False) is None
 
 
 def test_lateness_is_a_column_of_its_own(tmp_path, quick_pages):

@@ -72,7 +72,7 @@ def applied(
         read = tuple(r for who in whose for r in by_student.get(who, ()))
         if one.name:
             time = times.get(one.partner or one.who, Time(None, ""))
-            late_by = given.rule and late.judged(given.rule, time.when, time.late)
+            late_by = given.rule and late.judged(given.rule, *time)
             when = time.when.isoformat(timespec="minutes") if time.when else ""
             one = one._replace(
                 readings=read, overrides=tuple(own.values()), late=late_by, time=when
@@ -91,7 +91,7 @@ def _flagged(one: Graded, rule: late.Rule | None, time: Time) -> Graded:
     """Return a row with the points that count, and what the teacher must know of them."""
     points, flags = readings.counted(one)
     if one.late:
-        flags.append(f"{one.late.days} days late by {time.source}")
+        flags.append(f"{one.late.days} days late by {one.late.source}")
     if rule and not time.when and one.result.marks:
         flags.append("when it was handed in is not known")
     return noted(one._replace(by_hand=points), flags)

@@ -74,7 +74,9 @@ def moment(seconds: float) -> datetime | None:
     return found if found > OLDEST else None
 
 
-def judged(by: Rule, when: datetime | None, said: bool | None = None) -> Late | None:
+def judged(
+    by: Rule, when: datetime | None, source: str = "", said: bool | None = None
+) -> Late | None:
     """Return what a hand-in's time costs; None if it is in time, or nobody can tell.
 
     said: whether the platform itself says that it is late; None if it does not tell
@@ -84,4 +86,5 @@ def judged(by: Rule, when: datetime | None, said: bool | None = None) -> Late | 
         return None
     days = max(1, math.ceil(over / timedelta(days=1) - GRACE / timedelta(days=1)))
     allowed = by.days is None or days <= by.days
-    return Late(days, by.per_day * days if allowed else math.inf)
+    time = when.isoformat(timespec="minutes") if when else ""
+    return Late(days, by.per_day * days if allowed else math.inf, time, source)

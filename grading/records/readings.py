@@ -121,7 +121,6 @@ def counted(one: Graded) -> tuple[dict[str, float], list[str]]:
         mark = one.result.marks.get(name)
         text = digest_of(mark.text) if mark and mark.points is None else None
         ones = [r for r in one.readings if r.exercise == name and r.points is not None]
-        present = {r.reader or "?": r.points for r in ones if r.text == text}
         values = {r.points for r in ones if r.text == text}
         if len(values) > 1:
             said = ", ".join(f"{number(r.points)} by {r.reader or 'nobody named'}"
@@ -131,7 +130,7 @@ def counted(one: Graded) -> tuple[dict[str, float], list[str]]:
             flags.append(f"{name}: {number(max(values))} points were given, of {mark.most}")
         elif values:
             points[name] = values.pop()
-        elif ones and not present:
+        elif ones and not values:
             said = number(ones[-1].points)
             flags.append(f"{name}: {said} points were given to an earlier text")
     return points, flags
