@@ -467,7 +467,7 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
         piece = profile.max_length + profile.stream_batch_size
         stream = token_stream.repeat(stream, max(token_stream.LEAST, parts * piece))
         judged, once = token_stream.repeat(judged, token_stream.LEAST_VALID), len(judged)
-        characters *= len(judged) // once
+        characters *= len(judged) // once  # bits a character stay those of one reading
     return token_stream.LanguageData(stream, judged, vectors, characters, parts)
 
 

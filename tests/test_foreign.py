@@ -93,7 +93,7 @@ CLASS = "number,name\ns101,Jane Doe\n2026001,王小明\ns109,李雷\n"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gbk"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "gbk"])
 def test_a_class_list_is_the_same_in_each_form(path, delimiter, encoding):
     content = CLASS.replace(",", delimiter).encode(encoding)
     path.write_bytes(content)
@@ -127,6 +127,13 @@ def test_an_encoding_is_suggested_where_it_can_be_named(path):
         foreign.read(path, "texts", encoding="cp1252")
     with pytest.raises(LabError, match="CODE=nothing: there is no such encoding"):
         foreign.read(path, "texts", encoding="nothing", option="CODE")
+
+
+def test_one_column_is_a_table_too(path):
+    path.write_bytes(b'name\nDoe\n"Zen, Zoe"\n')
+    table = foreign.read(path, "class list")
+    assert table.rows == [["name"], ["Doe"], ["Zen, Zoe"]]
+    assert foreign.write(table, [["name"], ["x, y"]]) == b'name\n"x, y"\n'
 
 
 def test_rows_may_be_longer_fewer_or_more(path):

@@ -338,10 +338,11 @@ def test_labels_can_be_chosen(write, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "indent"), [("a.jsonl", None), ("a.json", 2), ("a.jsonl", 1)])
-def test_an_array_of_json_is_read(write, name, indent):
+def test_an_array_of_json_is_read(write, capsys, name, indent):
     rows = [{"text": text, "label": label, "id": 1} for text, label in rows_of(("bad", "good"))]
-    path = write(name, json.dumps(rows, indent=indent))
+    path = write(name, json.dumps([*rows, 3], indent=indent))
     assert read(path) == (TEXTS, [0, 1] * 60)
+    assert "1 rows left out (line 121: no JSON object)" in capsys.readouterr().out
 
 
 def test_half_of_a_sign_is_shown_as_a_replacement(write):

@@ -12,35 +12,10 @@ from lab import config
 from lab.config import LabError
 
 # labels that tell what they are; of two others the first is 0, as the fewer of two stars
-POSITIVE = {
-    "1",
-    "pos",
-    "positive",
-    "good",
-    "true",
-    "yes",
-    "t",
-    "y",
-    "fresh",
-    "正面",
-    "好评",
-    "积极",
-}
-NEGATIVE = {
-    "0",
-    "-1",
-    "neg",
-    "negative",
-    "bad",
-    "false",
-    "no",
-    "f",
-    "n",
-    "rotten",
-    "负面",
-    "差评",
-    "消极",
-}
+POSITIVE = {"1", "pos", "positive", "good", "true", "yes", "t", "y", "fresh",
+            "正面", "好评", "积极"}  # fmt: skip
+NEGATIVE = {"0", "-1", "neg", "negative", "bad", "false", "no", "f", "n", "rotten",
+            "负面", "差评", "消极"}  # fmt: skip
 NEUTRAL = {"neutral", "neu", "mixed", "中性", "中评"}
 STARS = re.compile(r"(\d+(?:\.\d+)?) ?(?:stars?|星|分|/ ?\d+|out of \d+.*)", re.IGNORECASE)
 SCALE = 11  # different numbers at most that are stars or points

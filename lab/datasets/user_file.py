@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from lab import config
-from lab.base import foreign, i18n
+from lab.base import encodings, foreign, i18n
 from lab.config import LabError, Profile
 from lab.datasets import chinese, labels
 from lab.datasets.labels import LEAST
@@ -73,7 +73,7 @@ def read_rows(path: Path) -> dict[int, Row]:
     suffix = path.suffix.lower()
     encoding = config.variable("ENCODING") or ""
     if suffix in (".jsonl", ".ndjson", ".json"):
-        text, _, _ = foreign.read_text(path, "file", encoding, "LAB2_ENCODING")
+        text, _, _ = encodings.read_text(path, "file", encoding, "LAB2_ENCODING")
         if text.strip():
             return read_json(text)
         raise LabError(f"{path} is empty. It needs a row for each text, and at least {LEAST}.")
@@ -103,7 +103,7 @@ def read_json(text: str) -> dict[int, Row]:
         whole = json.loads(text) if text.lstrip().startswith("[") else None
     except (ValueError, RecursionError):
         whole = None
-    if isinstance(whole, list) and all(isinstance(row, dict) for row in whole):
+    if whole:
         return {place: fields_of(row) for place, row in enumerate(whole, 1)}
     rows: dict[int, Row] = {}
     for line, one in enumerate(text.split("\n"), 1):

@@ -1,0 +1,89 @@
+"""In which encoding a file is: told from it, named by who knows it, or asked."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+import charset_normalizer
+
+from lab.config import LabError
+
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+WESTERN = {"cp1252", "iso8859-1", "iso8859-15", "mac-roman", "cp1250"}  # they read anything
+SUGGESTED = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp1250", "koi8_r"]
+
+
+def read_text(
+    path: Path, what: str, encoding: str = "", option: str = ""
+) -> tuple[str, str, bytes]:
+    """Return the text of a file, its encoding, and the mark that it begins with.
+
+    what: it is, as "class list"; encoding: if it is known, else it is told from the file; option:
+    by which the reader can name it: then they are asked, where it is told from the letters only.
+    Raises LabError if the file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LabError(f"The {what} {path} cannot be read: {error.strerror}.") from None
+    mark = next((mark for mark in MARKS if content.startswith(mark)), b"")
+    codec = MARKS.get(mark) or encoding or _without_mark(content)
+    try:
+        codec = codecs.lookup(codec).name.replace("utf-8-sig", "utf-8")
+        codec += "-le" if codec in ("utf-16", "utf-32") else ""  # these would write a mark
+        text = content[len(mark) :].decode(codec)
+    except LookupError:
+        raise LabError(f"{option or 'encoding'}={codec}: there is no such encoding.") from None
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)
+    else:
+        if codec in WESTERN and _is_chinese(content):
+            raise LabError(f"The {what} {path} is in gb18030, as it seems, not in {codec}.")
+        return text, codec, mark
+    guess = _guess(content) if codec == "utf-8" else ""
+    if guess == "gb18030" and not option and not mark:
+        return content.decode(guess), guess, b""
+    line = content[len(mark) : len(mark) + start].count(b"\n") + 1
+    remedy = f"If it is in {guess}, set {option}={guess}; or save" if guess and option else "Save"
+    seems = f"{codec} (it may be in {guess})" if guess and not option else codec
+    raise LabError(f"The {what} {path}, line {line}, is not in {seems}. {remedy} it as UTF-8.")
+
+
+def _without_mark(content: bytes) -> str:
+    """Return UTF-16 if every second byte of much is zero, else UTF-8."""
+    zeros = [content[i:20_000:2].count(0) for i in (0, 1)]
+    if len(content) % 2 or 8 * max(zeros) < min(len(content), 20_000) or min(zeros) > 0:
+        return "utf-8"
+    return "utf-16-be" if zeros[0] else "utf-16-le"
+
+
+def _guess(content: bytes) -> str:
+    """Return what encoding a file is likely in, if not in UTF-8."""
+    if _is_chinese(content):
+        return "gb18030"
+    found = charset_normalizer.from_bytes(content, cp_isolation=SUGGESTED).best()
+    names = found.could_be_from_charset if found else ["cp1252"]
+    return "cp1252" if "cp1252" in names else names[0]
+
+
+def _is_chinese(content: bytes) -> bool:
+    """Say whether a file is in GB18030: most of its signs are common Chinese ones there.
+
+    Letters of other encodings make rare signs, or none; Korean ones have a part of the same codes.
+    """
+    try:
+        text = content.decode("gb18030")
+    except UnicodeDecodeError:
+        return False
+    codes = [sign.encode("gb18030") for sign in re.findall(r"[^\x00-\x7f]", text)[:50_000]]
+    hanzi = [code[0] for code in codes if len(code) == 2 and code[0] >= 0xB0 and code[1] >= 0xA1]
+    common = sum(first <= 0xD7 for first in hanzi)
+    marks = sum(code[0] in (0xA1, 0xA3) and len(code) == 2 for code in codes)
+    return any(first > 0xC8 for first in hanzi) and 10 * (common + marks) >= 7 * len(codes)
