@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -133,7 +132,7 @@ def mark(
     }
     flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in chosen]
     sources = {name: _in_python(name, one.source, flags) for name, one in chosen.items()}
-    before = functools.cache(lambda name: notebook.needed(chosen[name].place, sources[name]))
+    before = functools.cache(lambda name: notebook.needed(name, chosen[name].place, sources[name]))
     marks = marks_of(sources, key, wall, seed, before)
     flags += _reached(sources, before)
     flags += _said_more(cells, marks)
@@ -227,13 +226,11 @@ def _own_cell(name: str, chosen: Answer, filled: bool, notebook: Notebook) -> in
     It is the last one between that and its check that gives the answer's name. Where there is no
     check, one counts if the answer's own cell is empty.
     """
-    call = re.compile(rf"(?m)^\s*check\(\s*[\"']{name}[\"']")
-    sources = [source_of(cell) for cell in notebook.cells[chosen.place :]]
-    checked = [place for place, text in enumerate(sources, chosen.place) if call.search(text)]
-    if not checked and filled:
+    checked = notebook.checked(name, chosen.place)
+    if checked is None and filled:
         return None
-    places = notebook.defining(ASKED[name].name)
-    below = [p for p in places if chosen.place < p and (not checked or p <= checked[0])]
+    last = len(notebook.cells) if checked is None else checked
+    below = [p for p in notebook.defining(ASKED[name].name) if chosen.place < p <= last]
     return below[-1] if below else None
 
 
@@ -274,7 +271,7 @@ def marks_of(
 def _among(sources: dict[str, str]) -> Callable[[str], list[str]]:
     """Return what tells of each answer which statements of other answers it needs."""
     notebook = Notebook([{"source": source} for source in sources.values()])
-    return lambda name: notebook.needed([*sources].index(name), sources[name])
+    return lambda name: notebook.needed(name, [*sources].index(name), sources[name])
 
 
 def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> Mark:

@@ -123,19 +123,20 @@ class Notebook:
         self._given_places = [place for place in code if _is_given(cells[place])]
         self._own_places = sorted({*code}.difference(self._given_places))
 
-    def needed(self, place: int, source: str) -> list[str]:
+    def needed(self, name: str, place: int, source: str) -> list[str]:
         """Return the statements of other cells that an answer needs, in the notebook's order.
 
-        place: of the answer's cell; source: its Python. What is defined above it counts, as in a
-        notebook that is run from top to bottom; what is not, is looked for below.
+        name: of the exercise; place: of the answer's cell; source: its Python. What is defined
+        above its check counts, as in a notebook that is run from top to bottom; what is not, is
+        looked for below.
         """
-        waiting = _outside(source)
+        end, waiting = self.checked(name, place) or place, _outside(source)
         chosen: set[_Piece] = set()
         seen: set[str] = set()
         while waiting:
-            name = waiting.pop()
-            seen.add(name)
-            for piece in self._pieces_of(name, place):
+            one = waiting.pop()
+            seen.add(one)
+            for piece in self._pieces_of(one, place, end):
                 chosen.add(piece)
                 waiting |= piece.needs - seen
         found = [piece.source for piece in sorted(chosen)]
@@ -146,15 +147,21 @@ class Notebook:
         own = [p for p in self._own_places if not answer_cells.find([self.cells[p]])]
         return sorted({piece.place for piece in self._own if name in piece.gives}.intersection(own))
 
-    def _pieces_of(self, name: str, place: int) -> list[_Piece]:
-        """Return the statements that give a name to the cell at a place."""
+    def checked(self, name: str, place: int) -> int | None:
+        """Return where an answer is checked, in its own cell or below it; None if nowhere."""
+        call = re.compile(rf"(?m)^\s*check\(\s*[\"']{name}[\"']")
+        below = range(place, len(self.cells))
+        return next((p for p in below if call.search(answer_cells.source_of(self.cells[p]))), None)
+
+    def _pieces_of(self, name: str, place: int, end: int) -> list[_Piece]:
+        """Return the statements that give a name to the cell at a place; end: that of its check."""
         # what every notebook has, only a cell of the student's own changes
         pieces = self._own if name in BASE else [*self._own, *self._given]
         pieces = [
             one for one in pieces if one.place != place and not one.gives.isdisjoint((name, "*"))
         ]
         first = min((one.place for one in pieces), default=0)
-        above = [one for one in pieces if one.place < place]
+        above = [one for one in pieces if one.place < end]
         return above or [one for one in pieces if one.place == first]
 
     @functools.cached_property
