@@ -5,11 +5,12 @@
     key           what is right in an edition of the lab
     answers/      what answers are before they are tried: in Python, with what they need
     sandbox/      a student's program behind a wall
-    similarity    answers that are the same in several submissions
+    similarity    which answers are alike, or the lab's own
     marking       one submission -> its points, and why
     self_test     the test of the grader and of its wall, before anybody is graded
     graded        a graded class as data: points, kept results, the table grades.csv
     records/      what persons decide: readings, overrides, late, pairs; what stood there before
+    likeness      the same of a whole class, and of the years before it
     people        who handed in what, and who did not
     pages/        feedback, summary, what a person has to read; their HTML is in templates/
     gradebook     a learning platform's own table, filled in

@@ -1,74 +1,220 @@
-"""Answers that are the same in several submissions: where to look, and no verdict.
+"""Answers that are alike: in several hand-ins, in earlier years', or as the lab has published them.
 
-Two answers are the same if nothing but names, comments, layout and docstrings tells them apart; two
-texts, if their words are. What many wrote, what is short, and what the lab itself has is left out.
+It says where to look, and no verdict. An answer counts by its shingles, runs of a few of its parts:
+of code its syntax with all names of its own taken for one, so that renaming changes nothing and a
+small edit little; of a text its words. What the lab itself has counts for nothing, and what many
+wrote for little: two answers are alike if their *unusual* parts are.
+
+    form    an answer as digits, which a kept result can hold
+    find    which are alike, of a class and of the years before it
 """
 
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
-from collections.abc import Mapping
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from lab.base.hashing import digest
 from lab.base.source import parse
 from lab.exercises.answer_cells import UNREADABLE
 
-FEWEST = 40  # parts of the syntax, or words; less than that says nothing
-COMMON = 0.1  # of the class: what more of them have is the usual way
-AT_LEAST = 4  # submissions that must have it before it is called usual
+RUN, RUN_OF_CODE = 3, 4  # words, or parts of the syntax, in a shingle
+WORD = re.compile(r"[\u3400-\u9fff]|\w+")  # a Chinese character is one
+FEWEST, FEWEST_OF_CODE = 15, 30  # shingles of an answer; fewer say nothing
+LIKE = 0.4  # share of the unusual shingles: right forms that differ have 0.22, small edits 0.45
+FEWEST_SHARED = 8  # unusual shingles, to be called alike
+LONG, FEW, OFTEN = 30, 0.05, 3  # so long an answer, shared by such a part of the class, so often
+DIFFER, AGAINST = 20, 3.0  # unusual shingles that differ, and what that says against copying, bits
+PUBLISHED = 3  # answers in code, and half of those written, as the lab has them to the letter
+
+Forms = Mapping[str, str]  # exercise -> form of the answer
+
+
+class Alike(NamedTuple):
+    """Hand-ins that are alike, and in which exercises."""
+
+    kind: str  # "alike"; "earlier": with an earlier year's; "published": with the lab's own answers
+    who: tuple[str, ...]
+    exercises: tuple[str, ...]
+
+
+# ── One answer ──────────────────────────────────────────────────────────────────────────────────
 
 
 def form(source: str, kind: str) -> str:
-    """Return digits that two answers share when they say the same; "" for what says too little."""
-    if kind == "text":
-        words = source.casefold().split()
-        return digest(" ".join(words)) if len(words) >= FEWEST else ""
+    """Return an answer as digits: what it is to the letter, and its shingles; "" if too short."""
     try:
-        tree = _Renamed().visit(parse(source))
-        return digest(ast.dump(tree)) if len([*ast.walk(tree)]) >= FEWEST else ""
+        parts = _words(source) if kind == "text" else [*_syntax(parse(source))]
+        whole = " ".join(parts) if kind == "text" else _plain(source)
     except UNREADABLE:
         return ""
+    run, fewest = (RUN, FEWEST) if kind == "text" else (RUN_OF_CODE, FEWEST_OF_CODE)
+    shingles = {" ".join(parts[i : i + run]) for i in range(len(parts) - run + 1)}
+    if len(shingles) < fewest:
+        return ""
+    hashes = (hashlib.blake2b(one.encode(), digest_size=4).hexdigest() for one in shingles)
+    return f"{digest(whole)}{':' if kind == 'text' else ' '}{''.join(sorted(hashes))}"
 
 
-class _Renamed(ast.NodeTransformer):
-    """Calls every name by the place at which it came first, and drops docstrings."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, str] = {}
-
-    def _name(self, name: str) -> str:
-        return self.known.setdefault(name, f"v{len(self.known)}")
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return ast.Name(self._name(node.id), node.ctx)
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        return ast.arg(self._name(node.arg))
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.name, node.returns = self._name(node.name), None
-        if ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-        return self.generic_visit(node)
+def _words(text: str) -> list[str]:
+    return WORD.findall(text.casefold())
 
 
-def groups(
-    forms: Mapping[str, Mapping[str, str]], own: Mapping[str, str]
-) -> list[tuple[list[str], list[str]]]:
-    """Return who share answers that others have not, and which: (submissions, exercises).
+def _plain(source: str) -> str:
+    """Return code without comments, docstrings and layout."""
+    tree = parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
 
-    forms: submission -> exercise -> its form;  own: exercise -> the form of the lab's own answer
+
+def _syntax(tree: ast.AST) -> Iterator[str]:
+    """Yield the parts of code in order: kinds of syntax, names of others, constants."""
+    nodes = [*ast.walk(tree)]
+    own = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    own |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Name(name):
+                yield "own" if name in own else name
+                continue
+            case ast.Constant(value):
+                yield repr(value)
+                continue
+            case ast.FunctionDef(_, _, body):  # its name and arguments are asked for
+                yield "def"
+                children = body[1:] if ast.get_docstring(node) is not None else body
+            case ast.Attribute(value, name):
+                yield name
+                children = [value]
+            case _:
+                yield type(node).__name__
+                children = [*ast.iter_child_nodes(node)]
+        waiting += [n for n in reversed(children) if not isinstance(n, ast.expr_context)]
+
+
+# ── A class ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def find(
+    forms: Mapping[str, Forms],
+    own: Forms,
+    given: Forms | None = None,
+    earlier: Mapping[str, Forms] | None = None,
+) -> list[Alike]:
+    """Return which hand-ins are alike, those with most in common first.
+
+    forms: hand-in -> its forms;  own: those of the lab's answers;  given: of the empty cells;
+    earlier: name of an earlier year's hand-in -> its forms
     """
-    who: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    names = [*forms, *(earlier or {})]
+    everybody = [*forms.values(), *(earlier or {}).values()]
+    judged = {
+        exercise: _judge(
+            [one.get(exercise, "") for one in everybody],
+            [(known or {}).get(exercise, "") for known in (own, given)],
+        )
+        for exercise in sorted({name for one in everybody for name in one})
+    }
+    total = [sum(several, np.zeros((len(names),) * 2)) for several in zip(*judged.values())]
+    _, texts, rare, bits = total if judged else np.zeros((4, 0, 0))
+    chance = math.log2(max(len(names), 2) ** 2 / 2)  # there are so many pairs; one has that
+    together = (texts > 0) | (rare >= OFTEN) | (bits >= chance)
+    of_now = np.arange(len(names)) < len(forms)  # two of earlier years are nobody's business
+    found = [*_published(forms, own)]
+    for members, exercises in _groups(
+        {name: one.alike & together & of_now[:, None] for name, one in judged.items()}
+    ):
+        kind = "alike" if max(members) < len(forms) else "earlier"
+        who = tuple(names[i] for i in sorted(members))
+        found.append(Alike(kind, who, tuple(exercises)))
+    return sorted(found, key=lambda one: (-len(one.exercises), one.who))
+
+
+class _Judged(NamedTuple):
+    """Of each two answers to one exercise: matrices (hand-ins, hand-ins)."""
+
+    alike: np.ndarray
+    text: np.ndarray  # alike, and a text: that is worth a look whatever the other answers are
+    rare: np.ndarray  # alike, long, and like few others
+    bits: np.ndarray  # what it says for copying (> 0) or against it, as a logarithm of odds
+
+
+def _judge(ones: Sequence[str], known: Sequence[str]) -> _Judged:
+    """Compare some forms, "" for none, by what is not known."""
+    is_text = any(one[16:17] == ":" for one in ones)
+    sets = [_shingles(one) for one in ones]
+    if not is_text:
+        lab = np.concatenate([_shingles(one) for one in known])
+        sets = [np.setdiff1d(one, lab) for one in sets]
+    parts, columns = np.unique(np.concatenate(sets), return_inverse=True)
+    size = np.array([len(one) for one in sets])
+    ends = np.concatenate([[0], np.cumsum(size)])
+    shape = (len(sets), max(len(parts), 1))
+    has = sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=shape)
+    shared = (has @ has.T).toarray()
+    whole = size[:, None] + size - shared
+    alike = (shared >= FEWEST_SHARED) & (shared >= LIKE * whole)
+    np.fill_diagonal(alike, False)
+    written = np.array([bool(one) for one in ones])
+    several = 1 + alike.sum(axis=1)
+    several = np.maximum(several[:, None], several)
+    differ = written[:, None] & written & ~alike & (np.maximum(size[:, None], size) >= DIFFER)
+    bits = np.where(alike, np.log2(max(written.sum(), 2) / several), -AGAINST * differ)
+    rare = alike & (shared >= LONG) & (several <= FEW * written.sum())
+    return _Judged(alike, alike & is_text, rare, bits)
+
+
+def _shingles(one: str) -> np.ndarray:
+    """Return the shingles of a form."""
+    return np.frombuffer(bytes.fromhex(one[17:]), ">u4")
+
+
+def _groups(edges: Mapping[str, np.ndarray]) -> list[tuple[set[int], list[str]]]:
+    """Return who hang together, and in what; groups of which most are the same are one.
+
+    edges: exercise -> whether two are to be listed, as a matrix
+    """
+    groups: list[tuple[set[int], list[str]]] = []
+    for exercise, matrix in edges.items():
+        count, part = csgraph.connected_components(sparse.csr_matrix(matrix), directed=False)
+        sizes = np.bincount(part, minlength=count)
+        for number in np.flatnonzero(sizes > 1):
+            members = {*np.flatnonzero(part == number).tolist()}
+            for others, exercises in groups:
+                if 2 * len(members & others) > len(members | others):
+                    others |= members
+                    exercises.append(exercise)
+                    break
+            else:
+                groups.append((members, [exercise]))
+    return groups
+
+
+def _published(forms: Mapping[str, Forms], own: Forms) -> Iterator[Alike]:
+    """Yield who hands in the lab's own answers: texts that are alike, code to the letter."""
     for name, ones in forms.items():
-        for exercise, one in ones.items():
-            if one and one != own.get(exercise):
-                who[exercise, one].add(name)
-    usual = max(AT_LEAST, COMMON * len(forms))
-    shared: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for (exercise, _), names in who.items():
-        if 1 < len(names) < usual:
-            shared[tuple(sorted(names))].append(exercise)
-    pairs = [(list(names), sorted(exercises)) for names, exercises in shared.items()]
-    return sorted(pairs, key=lambda group: (-len(group[1]), group[0]))
+        both = {e: (one, own.get(e, "")) for e, one in ones.items() if one}
+        code = [e for e, (one, _) in both.items() if one[16] != ":"]
+        texts = [e for e, pair in both.items() if e not in code and _overlap(*pair)]
+        same = [e for e in code if both[e][0][:16] == both[e][1][:16]]
+        copied = same if len(same) >= max(PUBLISHED, len(code) / 2) else []
+        if texts or copied:
+            yield Alike("published", (name,), tuple(sorted([*texts, *copied])))
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = map(_shingles, (one, other))
+    return len(np.intersect1d(first, second)) >= LIKE * len(np.union1d(first, second)) > 0

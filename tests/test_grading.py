@@ -26,7 +26,7 @@ import torch
 from helpers import ROOT
 from hostile import BEYOND, CELL, EVIL, hostile_cell
 
-from grading import graded, key, marking, self_test, similarity, submissions
+from grading import graded, key, marking, self_test, submissions
 from grading.intake import entries
 from grading.pages import feedback, summary
 from grading.sandbox import program, protocol
@@ -551,9 +551,9 @@ def test_the_summary_ranks_who_took_part_in_the_challenge(edition, keys):
         graded.Graded(name, name, name, dataclasses.replace(result, challenge=accuracy), {})
         for name, accuracy in said.items()
     ]
-    page = summary.in_html(ones, {})
+    page = summary.in_html(ones)
     assert page.index("81.2 %") < page.index("70.0 %") and "challenge" in page
-    assert "challenge" not in summary.in_html(ones[1:2], {})
+    assert "challenge" not in summary.in_html(ones[1:2])
 
 
 def test_a_table_holds_no_formulas_and_pages_no_code(edition, keys):
@@ -564,24 +564,8 @@ def test_a_table_holds_no_formulas_and_pages_no_code(edition, keys):
     one = graded.Graded("evil", evil, evil, result, {})
     _, row = csv.reader(io.StringIO(graded.table([one])))
     assert not [cell for cell in row if cell.startswith(graded.FORMULA)]
-    for page in (summary.in_html([one], {}), feedback.in_html(one)):
+    for page in (summary.in_html([one]), feedback.in_html(one)):
         assert "<script>alert" not in page and "\x1b" not in page
-
-
-def test_who_shares_an_unusual_answer_is_listed_once():
-    unusual = (
-        "def f(x, h):\n    total = x\n    for i in range(3):\n        total = total + h * i\n"
-        "    return torch.tanh(total) - x.mean() + h.sum()"
-    )
-    renamed = unusual.replace("total", "s").replace("i ", "k ").replace("* i", "* k  # a comment")
-    other = unusual.replace("h * i", "h - i")
-    form, own, again = (similarity.form(code, "code") for code in (unusual, other, renamed))
-    assert form == again != "" and form != own
-    for code in ("def f(x):\n    return x", "def f(:"):
-        assert similarity.form(code, "code") == ""
-    forms = {f"s{i}": {"a": "usual", "b": own} for i in range(20)}
-    forms["s3"] = forms["s7"] = {"a": form, "c": "text", "b": own}
-    assert similarity.groups(forms, {"b": own}) == [(["s3", "s7"], ["a", "c"])]
 
 
 def test_a_grader_that_fails_its_own_test_grades_nothing(classroom, monkeypatch):

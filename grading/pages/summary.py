@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from grading import similarity
 from grading.graded import ASKED_BY_HAND, Graded, points_of, score_of
 from grading.pages import rendering
+from grading.similarity import Alike
 from lab.exercises.catalogue import LAB
 
 
-def in_html(everybody: Sequence[Graded], own: dict[str, str]) -> str:
-    """Return summary.html. own: exercise -> the form of the lab's own answer."""
+def in_html(everybody: Sequence[Graded], alike: Sequence[Alike] = ()) -> str:
+    """Return summary.html. alike: whose answers are, as `similarity.find` has it."""
     ones = [one for one in everybody if score_of(one) is not None]
-    groups = similarity.groups({one.name: one.result.forms for one in ones}, own)
     flagged = [(one.student, one.file, [*one.result.flags, *one.notes]) for one in everybody]
     return rendering.page(
         "summary", "Summary", everybody=everybody, graded=ones,
         scores=_distribution([score_of(one) for one in ones]),
         exercises=_hardest(ones), mistakes=_mistakes(ones), challenge=_ranking(ones),
         flagged=[(*whose, "; ".join(flags)) for *whose, flags in flagged if flags],
-        alike=[(", ".join(names), len(shared), ", ".join(shared)) for names, shared in groups],
+        alike=[
+            (one.kind, ", ".join(one.who), len(one.exercises), ", ".join(one.exercises))
+            for one in alike
+        ],
     )  # fmt: skip
 
 

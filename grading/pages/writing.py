@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from grading import graded, key, marking
+from grading import graded, likeness
 from grading.graded import Graded
 from grading.pages import feedback, reading, summary
+from grading.similarity import Forms
 from grading.submissions import Submission
 from lab.base import files
 
 
 def write(
-    everybody: Sequence[Graded], where: Path, hand_ins: Mapping[str, Submission], course: str = ""
-) -> None:
+    everybody: Sequence[Graded], where: Path, hand_ins: Mapping[str, Submission],
+    course: str = "", earlier: Mapping[str, Forms] | None = None,
+) -> None:  # fmt: skip
     """Write the table and the pages; feedback of who is gone is removed.
 
     hand_ins: name -> what was handed in. course: by which a browser knows points again that were
-    typed; by default the folder.
+    typed; by default the folder. earlier: hand-ins of earlier years, as `likeness.earlier` has them
     """
-    own = marking.forms_of(key.solved(), key.present())
+    alike = likeness.of_a_class(everybody, earlier or {})
     texts = {
         "grades.csv": graded.table(everybody),
-        "summary.html": summary.in_html(everybody, own),
+        "summary.html": summary.in_html(everybody, alike),
+        "alike.csv": likeness.table(alike),
     }
     for one in everybody:
         if one.name:

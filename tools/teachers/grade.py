@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from tqdm.contrib.concurrent import thread_map
@@ -20,11 +20,12 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 import torch
 
-from grading import gradebook, graded, key, marking, people, self_test, submissions
+from grading import gradebook, graded, key, likeness, marking, people, self_test, submissions
 from grading.pages import writing
 from grading.records import decided, history, readings, statistics
 from grading.records.late import moment
 from grading.sandbox import program
+from grading.similarity import Forms
 from lab.base import files, i18n, machine
 from lab.config import LabError, ends_in_a_sentence
 from tools.teachers import student_edition
@@ -41,13 +42,14 @@ NO_WALL = (
 def grade(
     folder: Path, where: Path, wall: str, only: Collection[str] = (), roster: Path | None = None,
     book: gradebook.Book | None = None, due: str = "", late: str = "",
-    editions: Sequence[str] = (),
+    editions: Sequence[str] = (), earlier: Sequence[Path] = (),
 ) -> list[graded.Graded]:  # fmt: skip
     """Grade submissions, and write tables and pages; return what came of each.
 
     only: grade these, and take all others as they were;  due, late: as `records.late.rule` reads
-    them;  editions: earlier ones, whose hand-ins have their own keys. Raises LabError if there are
-    no submissions, the wall fails its test, or a table is not as it must.
+    them;  editions: earlier ones, whose hand-ins have their own keys;  earlier: folders of earlier
+    years, to compare answers with. Raises LabError if there are no submissions, the wall fails its
+    test, or a table is not as it must.
     """
     if not folder.exists():
         raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
@@ -57,6 +59,7 @@ def grade(
     given = decided.read(where, due, late)  # whatever is wrong in a table is said before the work
     if roster:
         graded.rows_of(roster, "class list")
+    old = {name: forms for path in earlier for name, forms in likeness.earlier(path).items()}
     keys, present = _keys(editions)
     self_test.check_wall(wall, keys[present])
     named = dict(zip(people.unique_names(ones), ones, strict=True))
@@ -76,7 +79,7 @@ def grade(
         if name not in chosen:
             results[name] = graded.kept(places[name]) or graded.not_yet(one.sha256)
     rows = people.rows_of_a_class(named, results, {}, roster)
-    return _finish(rows, named, given, book)
+    return _finish(rows, named, given, book, old)
 
 
 def _chosen(named: dict[str, submissions.Submission], only: set[str]) -> set[str]:
@@ -90,7 +93,7 @@ def _chosen(named: dict[str, submissions.Submission], only: set[str]) -> set[str
 
 def _finish(
     rows: list[graded.Graded], named: dict[str, submissions.Submission], given: decided.Decided,
-    book: gradebook.Book | None,
+    book: gradebook.Book | None, earlier: Mapping[str, Forms],
 ) -> list[graded.Graded]:  # fmt: skip
     """Put on rows what persons decided, and write all tables and pages; return the rows."""
     everybody, points, notes = decided.applied(rows, given, _times(rows, named, book))
@@ -102,7 +105,7 @@ def _finish(
         for name in (decided.KEPT, decided.READ) if points else ():
             files.write_atomically(where / name, readings.table(points).encode())
         changes = history.changed(where, everybody)
-        writing.write(everybody, where, named)
+        writing.write(everybody, where, named, earlier=earlier)
         table = statistics.table(statistics.of(everybody))
         files.write_atomically(where / "statistics.csv", table.encode("utf-8", "replace"))
         if book:
@@ -155,6 +158,8 @@ def main() -> None:
                         help="of the gradebook, which takes the feedback")  # fmt: skip
     parser.add_argument("--due", default="", help="as 2026-12-01T23:59, local time")
     parser.add_argument("--late", default="", help='as "10 per day, 3 days"')
+    parser.add_argument("--earlier", nargs="+", type=Path, default=(), metavar="FOLDER",
+                        help="old hand-ins, or old grades, to compare answers with")  # fmt: skip
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="these once more")
     parser.add_argument("--out", type=Path, default=GRADES, help="another folder, as for a group")
     parser.add_argument("--undo", action="store_true", help="bring the tables before back")
@@ -176,7 +181,7 @@ def main() -> None:
         book = gradebook.read(options.gradebook, *columns)
     everybody = grade(
         options.submissions, options.out, wall, options.only, options.roster, book, options.due,
-        options.late, options.edition,
+        options.late, options.edition, options.earlier,
     )  # fmt: skip
     grades = options.out / "grades.csv"
     print(f"{len(everybody)} rows in {grades}; see summary.html and reading/index.html.")
