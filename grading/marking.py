@@ -7,7 +7,6 @@ it is right.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import sys
@@ -23,7 +22,7 @@ from grading.answers.cells import Notebook, as_python
 from grading.answers.reaches import forbidden_names, reaches
 from grading.key import Key, Right
 from grading.sandbox import protocol
-from grading.sandbox.program import Dead, Program, cell
+from grading.sandbox.trials import Answers, Reply, Sandbox, opened
 from grading.submissions import Submission, whole_of
 from lab.base import i18n
 from lab.exercises import answer_cells
@@ -35,8 +34,6 @@ from lab.exercises.tasks import TASKS
 
 FINITE = (-sys.float_info.max, sys.float_info.max)
 SEED = 7919  # of the inputs where no course has drawn one; see `answers.seed`
-DIED = "the call was ended:"
-Reply = dict[str, Any]  # also a question; see `sandbox/child.py`
 
 
 class Mark(NamedTuple):
@@ -66,58 +63,38 @@ class Result:
     challenge: float | None = None  # per cent, as the student says
 
 
-@dataclasses.dataclass
-class Answers:
-    """The answers of a notebook, tried one by one behind a wall."""
-
-    wall: str
-    sources: dict[str, str]  # exercise -> source of its cell, in Python
-    before: Callable[[str], list[str]]  # exercise -> what its cell needs of others
-    seed: int = SEED
-    program: Program | None = None
-
-    def try_out(self, name: str, questions: list[Reply]) -> tuple[str, list[Reply]]:
-        """Execute an answer's cell, and before it what it needs of others, and ask.
-
-        Returns what is wrong with the cell itself, "" if nothing, and an answer for each question.
-        """
-        before = self.before(name)
-        fault, replies = self._ask(cell(name, self.sources[name], before), questions)
-        if before and not replies:  # what it needs takes too long
-            fault, replies = self._ask(cell(name, self.sources[name]), questions)
-        answers = [*replies, *([{"error": f"{DIED} not tried"}] * len(questions))][: len(questions)]
-        return fault[: protocol.LONGEST], answers
-
-    def _ask(self, first: Reply, questions: list[Reply]) -> tuple[str, list[Reply]]:
-        """Return what is wrong with the cell, and the answers until the program died."""
-        try:
-            if self.program is None:
-                self.program = Program(self.wall)
-            replies = self.program.try_out([first, *questions])
-        except Dead as dead:
-            self.program, replies = None, [{"dead": str(dead)}]
-        why = str(replies[-1].get("dead") or "")
-        if why and len(replies) == 1:
-            return why, []
-        if why:
-            replies[-1] = {"error": f"{DIED} {why}"}
-        return str(replies[0].get("error") or ""), replies[1:]
-
-    def close(self) -> None:
-        """End the program."""
-        if self.program is not None:
-            self.program.close()
-
-
 def mark(
-    submission: Submission, keys: dict[str, Key], present: str, wall: str, seed: int = SEED
+    submission: Submission,
+    keys: dict[str, Key],
+    present: str,
+    wall: str | Sandbox,
+    seed: int = SEED,
 ) -> Result:
-    """Return the points of a submission.
+    """Return the points of a submission; whatever it holds, it is one row, and nothing is raised.
 
-    keys: by edition; present: that of the lab as it is; seed: of the inputs, see `answers.seed`
+    keys: by edition; present: that of the lab as it is; wall: its name, or programs behind one;
+    seed: of the inputs, see `answers.seed`
     """
+    try:
+        with opened(wall) as sandbox:
+            return _mark(submission, keys, present, sandbox, seed)
+    except Exception as error:  # RecursionError, MemoryError, ValueError of a huge number, ...
+        flags = [f"could not be graded: {_in_words(error)}", *submission.flags]
+        return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
+
+
+def _in_words(error: Exception) -> str:
+    """Return an error on one line that any file can hold."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _mark(
+    submission: Submission, keys: dict[str, Key], present: str, sandbox: Sandbox, seed: int
+) -> Result:
     start = time.monotonic()
-    flags = [*submission.flags, *(["graded without a wall"] if wall == "none" else [])]
+    without = ["graded without a wall"] if sandbox.wall == "none" else []
+    flags = [*submission.flags, *without]
     cells, edition, language, problem = whole_of(submission)
     if cells is None:
         flags.insert(0, problem)
@@ -133,7 +110,8 @@ def mark(
     flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in chosen]
     sources = {name: _in_python(name, one.source, flags) for name, one in chosen.items()}
     before = functools.cache(lambda name: notebook.needed(name, chosen[name].place, sources[name]))
-    marks = marks_of(sources, key, wall, seed, before)
+    marks, ended = marks_of(sources, key, sandbox, seed, before)
+    flags += ended
     flags += _reached(sources, before)
     flags += _said_more(cells, marks)
     about = answer_cells.value_of(sources.get("about-you", ""), "student")
@@ -245,11 +223,11 @@ def written(name: str, source: str, right: Right) -> str:
 def marks_of(
     sources: dict[str, str],
     key: Key,
-    wall: str,
+    sandbox: Sandbox,
     seed: int = SEED,
     before: Callable[[str], list[str]] | None = None,
-) -> dict[str, Mark]:
-    """Return the mark of each exercise of a key.
+) -> tuple[dict[str, Mark], list[str]]:
+    """Return the mark of each exercise of a key, and in words which calls were ended.
 
     sources: exercise -> source of its cell, in Python; before: exercise -> the statements of other
     cells that its cell needs, by default of other answers
@@ -260,12 +238,13 @@ def marks_of(
         if ASKED[name].by_machine and written(name, source, key[name])
     }
     before = before or _among(executed)
-    with contextlib.closing(Answers(wall, executed, before, seed)) as running:
-        return {
+    with Answers(sandbox, executed, before, seed) as running:
+        marks = {
             name: _mark_of(name, sources.get(name), right, running)
             for name, right in key.items()
             if (name in LAB or name in sources) and ASKED[name].kind != "about"
         }
+    return marks, running.flags
 
 
 def _among(sources: dict[str, str]) -> Callable[[str], list[str]]:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from grading import key, marking
+from grading.sandbox.trials import Sandbox, opened
 from lab.config import ROOT, LabError
 
 NAME = "rnn-cell"
@@ -25,14 +26,18 @@ def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):
 """
 
 
-def check_wall(wall: str, present: key.Key) -> None:
+def check_wall(wall: str | Sandbox, present: key.Key) -> None:
     """Grade a right, a wrong and a malicious answer. Raises LabError if one gets other points.
 
-    present: the key of the lab as it is
+    wall: its name, or programs behind one; present: the key of the lab as it is
     """
+    with opened(wall) as sandbox:
+        _check(sandbox, present)
 
+
+def _check(sandbox: Sandbox, present: key.Key) -> None:
     def mark(source: str) -> marking.Mark:
-        return marking.marks_of({NAME: source}, {NAME: present[NAME]}, wall)[NAME]
+        return marking.marks_of({NAME: source}, {NAME: present[NAME]}, sandbox)[0][NAME]
 
     solved, most = key.solved()[NAME], present[NAME].points
     right, wrong = mark(solved), mark(solved.replace("torch.tanh", "torch.sigmoid"))
@@ -46,5 +51,5 @@ def check_wall(wall: str, present: key.Key) -> None:
         paths, port = [secret.name, str(ROOT / "lab2.ipynb")], server.getsockname()[1]
         evil = mark(f"# Exercise {NAME}\nPATHS, PORT = {paths!r}, {port}\n{MALICIOUS}")
     lines = " ".join(evil.lines)
-    if "expected" in lines and "(1, 0)" not in lines and wall != "none":
-        raise LabError(f"The wall ({wall}) lets through: {lines} Nothing was graded.")
+    if "expected" in lines and "(1, 0)" not in lines and sandbox.wall != "none":
+        raise LabError(f"The wall ({sandbox.wall}) lets through: {lines} Nothing was graded.")

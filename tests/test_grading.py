@@ -17,7 +17,6 @@ import shutil
 import socket
 import sys
 import zipfile
-from collections import defaultdict
 
 import numpy as np
 import psutil
@@ -30,6 +29,7 @@ from grading import graded, key, marking, self_test, submissions
 from grading.intake import entries
 from grading.pages import feedback, summary
 from grading.sandbox import program, protocol
+from grading.sandbox.trials import Sandbox
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import LAB
@@ -45,39 +45,25 @@ def wall(request):
     return request.param
 
 
-STARTED, IDLE, CLOSE = [], defaultdict(list), marking.Answers.close
+SANDBOXES = {}
 
 
-def take(wall):
-    """Return a program behind a wall: one that waits, or else a new one."""
-    while waiting := IDLE[wall, program.SECONDS]:
-        if (one := waiting.pop()).process.poll() is None:
-            return one
-    STARTED.append(program.Program(wall))
-    return STARTED[-1]
+def sandbox_of(wall):
+    """Return programs behind a wall that serve many tests, for it takes seconds to start one."""
+    kind = wall, program.SECONDS
+    SANDBOXES[kind] = SANDBOXES.get(kind) or Sandbox(wall)
+    return SANDBOXES[kind]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-    """Keep programs from one submission to the next, for it takes seconds to start one.
-
-    Those whose parent has died become children of this process, so that none is overlooked.
-    """
-
-    def keep(answers):
-        if answers.program is not None:
-            IDLE[answers.wall, program.SECONDS].append(answers.program)
-
+    """Those whose parent has died become children of this process: none is overlooked."""
     foster = functools.partial(ctypes.CDLL(None).prctl, 36)  # PR_SET_CHILD_SUBREAPER
     assert foster(1, 0, 0, 0) == 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(marking, "Program", take)
-        patch.setattr(marking.Answers, "close", keep)
-        yield
+    yield
     foster(0, 0, 0, 0)
-    for one in STARTED:
-        if one.process.poll() is None:
-            one.close()
+    while SANDBOXES:
+        SANDBOXES.popitem()[1].close()
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +93,7 @@ def about(name, number):
 def marked(notebook, keys, wall="landlock"):
     content = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
     one = submissions.Submission("anna", "", "anna.ipynb", content, 0.0)
-    return marking.mark(one, keys, next(iter(keys)), wall)
+    return marking.mark(one, keys, next(iter(keys)), sandbox_of(wall))
 
 
 def points(result, name):
@@ -259,23 +245,22 @@ def attack(edition, solved, keys, target, monkeypatch):
 
 @pytest.mark.parametrize("wall, kind", ATTACKS, indirect=["wall"])
 def test_a_hostile_answer_costs_its_own_points_and_nothing_else(attack, kind, wall):
-    IDLE[wall, SLOW].append(take(wall))  # it runs before others are counted
-    others, count = alive(), len(STARTED)
+    sandbox = sandbox_of(wall)
+    sandbox.give_back(sandbox.take())  # its program runs before others are counted, and stays
+    others = alive()
     attack(kind, wall)
-    for one in STARTED[count:]:  # in the place of one that has died
-        others |= {psutil.Process(one.process.pid), *alive(one.process.pid)}
     assert not psutil.wait_procs(alive() - others, timeout=10)[1]
 
 
 @pytest.mark.parametrize("kind", ["programs", "a signal to the grader"])
 def test_a_submission_leaves_nothing(attack, monkeypatch, tmp_path, kind, wall):
-    """Outside of these tests each submission has a program of its own, which ends with it."""
-    monkeypatch.setattr(marking, "Program", program.Program)
-    monkeypatch.setattr(marking.Answers, "close", CLOSE)
+    """Outside of these tests the programs end with the class."""
     monkeypatch.setattr(program.tempfile, "tempdir", str(tmp_path))
     others = alive()
-    attack(kind, wall)
-    assert alive() <= others and not list(tmp_path.iterdir())
+    with Sandbox(wall) as sandbox:
+        monkeypatch.setitem(SANDBOXES, (wall, SLOW), sandbox)
+        attack(kind, wall)
+    assert not psutil.wait_procs(alive() - others, timeout=10)[1] and not list(tmp_path.iterdir())
 
 
 def as_format_3(cell):
@@ -574,7 +559,7 @@ def test_a_grader_that_fails_its_own_test_grades_nothing(classroom, monkeypatch)
     monkeypatch.setattr(self_test, "MALICIOUS", evil)
     with pytest.raises(LabError, match="The wall \\(landlock\\) lets through"):
         grade.grade(folder, where, wall="landlock")
-    broken = [{"error": "out of order"}] * 4
+    broken = [{"error": "out of order"}] * 5, ""
     monkeypatch.setattr(program.Program, "try_out", lambda *_: broken)
     with pytest.raises(LabError, match="the right answer got 0 of 3 points"):
         grade.grade(folder, where, wall="landlock")

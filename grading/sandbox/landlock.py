@@ -1,16 +1,12 @@
-"""The wall where bubblewrap is missing: Landlock, seccomp and limits, put on by the program itself.
+"""The wall where bubblewrap is missing: Landlock, which a program puts on itself.
 
-`child.py` calls both functions before anything of a student's runs. Afterwards it can read the
-folders that it was given, write to one, and start no other program; it has no network.
-
-    Landlock   which files are open (kernel 5.13 and later; https://landlock.io)
-    seccomp    which calls of the system (libseccomp, by the package pyseccomp)
+It says which files are open (kernel 5.13 and later; https://landlock.io); newer kernels also keep
+connections and signals out. What it does not look at, `calls` forbids.
 """
 
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import struct
 from collections.abc import Iterable
@@ -24,16 +20,6 @@ ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | DEVICE
 KNOWN = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # version -> kinds of access to files that it knows
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
-CLONE_THREAD = 0x10000
-FORBIDDEN = (
-    *("fork", "vfork", "execve", "execveat", "socket", "ptrace", "kill", "tkill"),
-    *("process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd", "pidfd_send_signal"),
-    *("io_uring_setup", "bpf", "perf_event_open", "userfaultfd"),
-    *("keyctl", "add_key", "request_key"),
-    *("mount", "umount2", "move_mount", "open_tree", "unshare", "setns", "pivot_root", "chroot"),
-    *("open_by_handle_at", "name_to_handle_at", "shmget", "msgget", "semget", "mq_open"),
-    *("rt_sigqueueinfo", "setpriority", "ioprio_set", "kexec_load", "syslog", "quotactl"),
-)
 
 
 def _succeed(result: int, what: str) -> int:
@@ -43,15 +29,18 @@ def _succeed(result: int, what: str) -> int:
     return result
 
 
+def version(libc: ctypes.CDLL) -> int:
+    """Return which Landlock the kernel has. Raises OSError if none."""
+    return _succeed(libc.syscall(CREATE_RULESET, None, 0, 1), "Landlock")
+
+
 def close_files(folder: str, readable: Iterable[str]) -> None:
     """Let this process read some folders, write to one, and open no other file.
 
     Raises OSError where the system refuses, or has no Landlock.
     """
-    import pyseccomp  # noqa: F401, it looks for its library, and finds no compiler later
-
     libc = ctypes.CDLL(None, use_errno=True)
-    abi = _succeed(libc.syscall(CREATE_RULESET, None, 0, 1), "Landlock")  # its version
+    abi = version(libc)
     everything = (1 << KNOWN[min(abi, 5)]) - 1
     network = 3 if abi >= 4 else 0  # to bind and to connect
     scoped = 3 if abi >= 6 else 0  # sockets without a file, signals
@@ -74,21 +63,3 @@ def _allow(libc: ctypes.CDLL, rules: int, path: Path, rights: int) -> None:
     rule = struct.pack("=Qi", rights, place)
     _succeed(libc.syscall(ADD_RULE, rules, 1, rule, 0), f"Landlock, {path}")
     os.close(place)
-
-
-def close_calls() -> None:
-    """Let this process start no other program, open no connection, and signal nobody."""
-    import pyseccomp as seccomp
-
-    rules = seccomp.SyscallFilter(seccomp.ALLOW)
-    refused = seccomp.ERRNO(errno.EPERM)
-    for call in FORBIDDEN:
-        try:
-            rules.add_rule(refused, call)
-        except (OSError, RuntimeError, ValueError):
-            continue  # this processor or this library does not know the call
-    # threads may start, programs may not; a library that asks for clone3 then takes clone
-    rules.add_rule(refused, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD, 0))
-    rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
-    rules.add_rule(refused, "tgkill", seccomp.Arg(0, seccomp.NE, os.getpid()))
-    rules.load()

@@ -1,8 +1,8 @@
-"""A student's program behind a wall: started, asked, watched, ended.
+"""A program behind a wall: started, asked, ended. `child.py` is what runs there.
 
 The wall keeps a program from reading more than Python and its packages, from writing outside of a
 folder of its own, from the network, from other programs; limits and a watchdog keep it from taking
-more memory, time and processes than it is given. Its answers are values, and may be lies. It needs
+more memory, time and threads than it is given. Its answers are values, and may be lies. It needs
 Linux (on Windows, WSL2); macOS has neither wall.
 """
 
@@ -22,29 +22,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from grading.sandbox import protocol
+from grading.sandbox import protocol, scratch
 from lab.exercises import harness
 
 HERE = Path(__file__).resolve().parent
 BEHIND = (  # these files lie behind the wall, side by side
-    *(HERE / name for name in ("child.py", "cells.py", "protocol.py", "landlock.py")),
+    *(HERE / f"{name}.py" for name in ("child", "cells", "protocol", "scratch")),
+    *(HERE / f"{name}.py" for name in ("landlock", "calls")),
     Path(harness.__file__),
 )
 VARIABLES = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1",
              "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip
 HOME = "/submission"  # the folder that a program may write to, as bubblewrap shows it
-NOBODY = 65534  # user and group, as root's submissions run
-START = 60.0  # seconds until a program must be ready: PyTorch takes some on a busy machine
-SECONDS = 5  # for one cell or question
+NOBODY = 65534  # user and group, as root's programs run where there are no others
+USERS = 0x70000000  # from here on are users that no system gives to anybody
+START = 120.0  # seconds until a program must be ready: PyTorch takes some on a busy machine
+SECONDS = 5  # of computing, for one cell or question
 MEGABYTES = 900
-PROCESSES = 64
-LONGEST = 8 << 20  # bytes of one answer
+LONGEST = 9 << 20  # bytes of one answer
+ENDED = "it ended the program"
 
 
 class Dead(Exception):
-    """The program has ended, or was ended; says in words why."""
+    """The program does not start, or has ended; says in words why."""
 
 
 def find_wall() -> str:
@@ -60,10 +60,11 @@ def stands(wall: str) -> bool:
         return False
     try:
         with contextlib.closing(Program(wall)) as program:
-            replies = program.try_out([cell("x", "x = 1"), {"do": "value", "name": "x"}])
+            program.begin()
+            replies, _ = program.try_out([cell("x", "x = 1"), {"do": "value", "name": "x"}])
     except (Dead, OSError):
         return False
-    return replies[-1].get("value") == 1
+    return replies[-1:] == [{"value": 1}]
 
 
 def cell(name: str, source: str, before: Sequence[str] = ()) -> dict[str, Any]:
@@ -72,7 +73,10 @@ def cell(name: str, source: str, before: Sequence[str] = ()) -> dict[str, Any]:
 
 
 class Program:
-    """One process behind a wall: "bwrap", "landlock", or "none", which keeps nothing out."""
+    """A process behind a wall: "bwrap", "landlock", or "none", which keeps nothing out.
+
+    It loads PyTorch once, and serves one hand-in after another.
+    """
 
     def __init__(self, wall: str) -> None:
         """Start the process, and wait until it can be asked. Raises Dead if it does not start."""
@@ -84,90 +88,119 @@ class Program:
         for file in BEHIND:
             shutil.copy(file, self.readable)
         self.folder.chmod(0o755)
-        if os.geteuid() == 0 and wall != "none":
-            os.chown(self.work, NOBODY, NOBODY)
+        user = _user() if os.geteuid() == 0 and wall != "none" else 0
+        if user:
+            os.chown(self.work, user, user)
         pipe = subprocess.PIPE
-        command = self._command(wall)
         self.process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, cwd=self.work,
-            env=VARIABLES | {"HOME": HOME if wall == "bwrap" else str(self.work)},
+            self._command(wall, user), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL,
+            cwd=self.work, env=VARIABLES | {"HOME": HOME if wall == "bwrap" else str(self.work)},
             start_new_session=True,
         )  # fmt: skip
         self.buffer = b""
-        self._wait("ready", START)
+        if not self._is_ready():
+            raise Dead("the program behind the wall does not start")
 
-    def _command(self, wall: str) -> list[str]:
+    def _command(self, wall: str, user: int) -> list[str]:
         child = [sys.executable, "-I", "-B"]
-        arguments = [wall, str(SECONDS), str(MEGABYTES)]
+        arguments = [wall, str(SECONDS), str(MEGABYTES), str(user)]
         if wall != "bwrap":
             return [*child, str(self.readable / "child.py"), *arguments, str(self.work)]
         root = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         return [
             *("bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
             *("--unshare-cgroup-try", "--die-with-parent", "--new-session"),
-            *(root if os.geteuid() == 0 else ["--unshare-user"]),
-            *("--size", str(64 << 20), "--tmpfs", "/tmp"),  # before what may lie in it
+            *(root if user else ["--unshare-user"]),
+            *("--tmpfs", "/tmp"),  # before what may lie in it
             *_bindings(self.readable),
             *("--proc", "/proc", "--dev", "/dev"),
-            *("--perms", "0777", "--size", str(64 << 20), "--tmpfs", HOME, "--chdir", HOME),
+            *("--perms", "0777", "--size", str(16 << 20), "--tmpfs", HOME, "--chdir", HOME),
+            # nothing else can be written to, and keep what a hand-in leaves for the next
+            *("--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/"),
             *("--", *child, "/grader/child.py", *arguments, HOME),
         ]
 
-    def try_out(self, questions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def is_alive(self) -> bool:
+        """Say whether the process has not ended."""
+        return self.process.poll() is None
+
+    def begin(self) -> None:
+        """Begin with a hand-in; what is tried from here on has a copy of its own."""
+        self._write(b"+")
+
+    def finish(self) -> bool:
+        """End a hand-in; say whether the program can serve another."""
+        self._write(protocol.to_line({}))
+        return self._is_ready()
+
+    def try_out(self, questions: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
         """Ask, and return what came of each question; what there is to ask, `child.py` says.
 
-        Where the copy that does this dies, the last of what is returned says why, as `dead`.
-        Raises Dead if the program itself dies.
+        Where the answers end before the questions, also in words why.
         """
         name = secrets.token_hex(8)
-        with contextlib.suppress(OSError):  # if it has ended, that is seen below
-            self.process.stdin.write(protocol.to_line({"id": name, "questions": list(questions)}))
-            self.process.stdin.flush()
+        self._write(protocol.to_line({"id": name, "questions": list(questions)}))
         replies: list[dict[str, Any]] = []
-        while len(replies) < len(questions) and not (replies and "dead" in replies[-1]):
-            replies.append(self._wait(name, 2 * SECONDS + 10))  # the program itself ends its copy
-        return replies
+        while len(replies) < len(questions):
+            try:
+                reply = self._wait(name, START + 12 * SECONDS)  # it ends itself what takes long
+            except Dead as dead:
+                return replies, str(dead)
+            if "dead" in reply:
+                return replies, str(reply["dead"])
+            replies.append(reply)
+        return replies, ""
+
+    def _write(self, content: bytes) -> None:
+        with contextlib.suppress(OSError):  # if it has ended, that is seen where it should answer
+            self.process.stdin.write(content)
+            self.process.stdin.flush()
+
+    def _is_ready(self) -> bool:
+        try:
+            return self._wait("ready", START) == {}
+        except Dead:
+            return False
 
     def _wait(self, name: str, seconds: float) -> dict[str, Any]:
-        deadline, output, fault = time.monotonic() + seconds, self.process.stdout.fileno(), ""
+        """Return the next message of a name. Raises Dead, and ends all, if none comes."""
+        deadline, output = time.monotonic() + seconds, self.process.stdout.fileno()
+        fault = ""
         while not fault:
             while b"\n" in self.buffer:
                 line, _, self.buffer = self.buffer.partition(b"\n")
                 if (answer := protocol.from_line(line, name)) is not None:
+                    del answer["id"]
                     return answer
-            fault = self._fault() if time.monotonic() < deadline else "the program does not answer"
-            if select.select([output], [], [], 0.1)[0]:
+                if protocol.from_line(line, "ready") is not None:  # and no hand-in any more
+                    fault = ENDED
+            if len(self.buffer) > LONGEST:
+                fault = "it returned too much"
+            elif time.monotonic() > deadline:
+                fault = "the program does not answer"
+            elif not fault and select.select([output], [], [], 1)[0]:
                 chunk = os.read(output, 1 << 20)
                 self.buffer += chunk
-                fault = fault if chunk else "it ended the program"
+                fault = "" if chunk else ENDED
         self.close()
         raise Dead(fault)
 
-    def _fault(self) -> str:
-        """Return what the program takes too much of; "" if nothing."""
-        if len(self.buffer) > LONGEST:
-            return "it returned too much"
-        with contextlib.suppress(psutil.Error):
-            top = psutil.Process(self.process.pid)
-            family = [top, *top.children(recursive=True)]
-            if len(family) > PROCESSES:
-                return "it started too many programs"
-            if sum(one.memory_info().rss for one in family) > (2 * MEGABYTES << 20):
-                return "it took too much memory"
-        return ""
-
     def close(self) -> None:
         """End the process and all that it started, wait until they are gone, remove its folder."""
-        family: list[psutil.Process] = []
-        with contextlib.suppress(psutil.Error):
-            family = psutil.Process(self.process.pid).children(recursive=True)
-        for one in family:
-            with contextlib.suppress(psutil.Error):
-                one.kill()
-        psutil.wait_procs(family, timeout=5)  # while their parent lives, which tidies up after them
         with contextlib.suppress(OSError), self.process:  # waits for it, and closes its pipes
-            os.killpg(self.process.pid, signal.SIGKILL)
+            if self.is_alive():
+                os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            scratch.empty(str(self.work))
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _user() -> int:
+    """Return a user for root's program that no other has, so that limits for users are its own."""
+    map_of_users = Path("/proc/self/uid_map").read_text().split()
+    return (
+        USERS + secrets.randbelow(1 << 24) if map_of_users == ["0", "0", "4294967295"] else NOBODY
+    )
 
 
 def _bindings(grader: Path) -> list[str]:
@@ -175,12 +208,14 @@ def _bindings(grader: Path) -> list[str]:
     pythons = [Path(sys.prefix), Path(sys.base_prefix)]
     pythons += [path.resolve() for path in pythons]
     options = []
-    system = [Path(path) for path in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache")]
+    system = [
+        Path(path) for path in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache")
+    ]
     for path in dict.fromkeys([*system, *pythons]):
-        if path.is_symlink():
-            options += ["--symlink", str(path.readlink()), str(path)]
-        elif path.exists():
-            above = [str(one) for one in reversed(path.parents)][1:]  # from the top, without "/"
-            options += [part for one in above for part in ("--perms", "0755", "--dir", one)]
-            options += ["--ro-bind", str(path), str(path)]
+        if not path.exists():
+            continue
+        above = [str(one) for one in reversed(path.parents)][1:]  # from the top, without "/"
+        options += [part for one in above for part in ("--perms", "0755", "--dir", one)]
+        link = ["--symlink", str(path.readlink())] if path.is_symlink() else []
+        options += [*(link or ["--ro-bind", str(path)]), str(path)]
     return [*options, "--ro-bind", str(grader), "/grader"]

@@ -25,6 +25,7 @@ from grading.pages import writing
 from grading.records import decided, history, readings, statistics
 from grading.records.late import moment
 from grading.sandbox import program
+from grading.sandbox.trials import Sandbox
 from grading.similarity import Forms
 from lab.base import files, i18n, machine
 from lab.config import LabError, ends_in_a_sentence
@@ -61,20 +62,23 @@ def grade(
         graded.rows_of(roster, "class list")
     old = {name: forms for path in earlier for name, forms in likeness.earlier(path).items()}
     keys, present = _keys(editions)
-    self_test.check_wall(wall, keys[present])
     named = dict(zip(people.unique_names(ones), ones, strict=True))
     chosen = _chosen(named, {only} - {""} if isinstance(only, str) else {*only})
     grader = graded.digest(keys, wall)
     places = {name: graded.place_of(where, one.who) for name, one in named.items()}
     results = {n: graded.kept(places[n], one.sha256, grader) for n, one in named.items()}
 
-    def mark(name: str) -> None:
-        results[name] = marking.mark(named[name], keys, present, wall)
-        graded.keep(places[name], results[name], grader)
-
     waiting = [name for name in chosen if results[name] is None or only]
     cores = machine.available_cores()
-    thread_map(mark, waiting, max_workers=cores, desc="Grading", unit="hand-in")
+    with Sandbox(wall, cores) as sandbox:
+        self_test.check_wall(sandbox, keys[present])
+
+        def mark(name: str) -> None:
+            results[name] = marking.mark(named[name], keys, present, sandbox)
+            if results[name].status != "unreadable":  # a second call tries that again
+                graded.keep(places[name], results[name], grader)
+
+        thread_map(mark, waiting, max_workers=cores, desc="Grading", unit="hand-in")
     for name, one in named.items():
         if name not in chosen:
             results[name] = graded.kept(places[name]) or graded.not_yet(one.sha256)
