@@ -32,6 +32,7 @@ from lab.exercises.harness import Attempt
 from lab.exercises.judge import judge
 from lab.exercises.tasks import TASKS
 
+FAILED = "could not be graded:"  # before what was raised
 FINITE = (-sys.float_info.max, sys.float_info.max)
 SEED = 7919  # of the inputs where no course has drawn one; see `answers.seed`
 
@@ -62,6 +63,11 @@ class Result:
     language: str = i18n.ENGLISH
     challenge: float | None = None  # per cent, as the student says
 
+    @property
+    def failed(self) -> bool:
+        """Whether it is the grader that could not go on; once more it might."""
+        return any(flag.startswith(FAILED) for flag in self.flags)
+
 
 def mark(
     submission: Submission,
@@ -79,7 +85,7 @@ def mark(
         with opened(wall) as sandbox:
             return _mark(submission, keys, present, sandbox, seed)
     except Exception as error:  # RecursionError, MemoryError, ValueError of a huge number, ...
-        flags = [f"could not be graded: {_in_words(error)}", *submission.flags]
+        flags = [f"{FAILED} {_in_words(error)}", *submission.flags]
         return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
 
 

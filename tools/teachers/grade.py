@@ -75,7 +75,7 @@ def grade(
 
         def mark(name: str) -> None:
             results[name] = marking.mark(named[name], keys, present, sandbox)
-            if results[name].status != "unreadable":  # a second call tries that again
+            if not results[name].failed:  # a second call tries that again
                 graded.keep(places[name], results[name], grader)
 
         thread_map(mark, waiting, max_workers=cores, desc="Grading", unit="hand-in")
