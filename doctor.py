@@ -2,8 +2,9 @@
 
     python doctor.py            the table, to paste into a question; ends with 1 if a check failed
 
-Standard library only (and `lab/config.py`, which keeps to it too), written for Python 3.8 to 3.14,
-so that it runs and explains where nothing else does. It asks nothing of the network.
+Standard library only (and `lab/config.py` and `lab/environment.py`, which keep to it too), written
+for Python 3.8 to 3.14, so that it runs and explains where nothing else does. It asks nothing of the
+network.
 
     ok     as it should be
     warn   the lab works, but something will be slow, missing or different
@@ -14,14 +15,18 @@ Whatever may crash (imports, the GPU) is tried in a process of its own.
 
 from __future__ import annotations
 
+import os
+import sys
+
+if __name__ == "__main__":  # a random.py beside it must not be taken for Python's own
+    FOLDER = __file__.rpartition(os.sep)[0]
+    sys.path[:] = [*(one for one in sys.path if one != FOLDER), FOLDER]
+
 import ctypes
 import json
-import os
 import platform
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -29,16 +34,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence
 
-from lab import config
+from lab import config, environment
 
 HERE = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 CUDA_BUILDS = ((13, 0), (12, 8), (12, 6))  # of the pinned torch, newest first
-CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 PINS = ("requirements.txt", "requirements-develop.txt")  # no student has the second
 OWN = HERE / ".venv"  # the lab's environment, as README.md makes it
 OWN_PYTHON = r".venv\Scripts\python" if os.name == "nt" else ".venv/bin/python"  # as one types it
-SYSTEM = "the system's own Python"
 APART = "Packages installed in one environment are not there in another, nor in its notebooks."
 NEW = "make a new environment in which all packages come from pip, as README.md says"
 
@@ -58,23 +61,9 @@ def line(name: str, ok: bool, found: str, why: str, fix: str, bad: str = "fail")
     return Line(name, "ok" if ok else bad, found, why, "" if ok else fix)
 
 
-def run(command: Sequence[str], seconds: float = 60.0) -> tuple[int, str, str]:
-    """Run a command in the lab's folder; return its exit status, output and error output.
-
-    A program that is not there gives 127, one that takes too long 124.
-    """
-    try:
-        done = subprocess.run(command, cwd=str(HERE), capture_output=True, timeout=seconds)
-        code, output, errors = done.returncode, done.stdout, done.stderr
-    except subprocess.TimeoutExpired as error:
-        code, output, errors = 124, error.stdout or b"", b"no answer"
-    except OSError as error:
-        code, output, errors = 127, b"", str(error).encode()
-    return code, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace")
-
-
 TELL = """
 import json, os, sys
+sys.path[:] = [one for one in sys.path if one] + [os.getcwd()]  # as in a kernel
 os.environ["MPLBACKEND"] = "Agg"
 def tell(value):
     print("doctor:", json.dumps(value), flush=True)
@@ -84,7 +73,7 @@ def tell(value):
 def ask(script: str, argument: Any = None) -> tuple[list[Any], int, str]:
     """Run a script that tells values; return these, its exit status and its error output."""
     command = [sys.executable, "-c", TELL + script, json.dumps(argument)]
-    code, output, errors = run(command, 120)
+    code, output, errors = environment.run(command, 120, HERE)
     return [json.loads(text) for text in re.findall("^doctor: (.+)", output, re.M)], code, errors
 
 
@@ -94,22 +83,12 @@ def shorten(message: str, length: int = 160) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def environment_name() -> str:
-    """Return what kind of environment this is, and its folder's name."""
-    folder = Path(sys.prefix)
-    if (folder / "conda-meta").is_dir():
-        return f"conda environment {folder.name}"
-    if sys.prefix != sys.base_prefix:
-        return f"virtual environment {folder.name}"
-    return SYSTEM
-
-
 def not_the_labs_own() -> list[Line]:
     """Return what to say to a Python without packages, where the lab's own is there; or nothing."""
     python = OWN / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if installed("torch") or Path(sys.prefix).resolve() == OWN.resolve() or not python.exists():
         return []
-    found = f"running in {environment_name()}, but the lab is installed in .venv"
+    found = f"running in {environment.kind_of_python()}, but the lab is installed in .venv"
     fix = f"{OWN_PYTHON} doctor.py (and JupyterLab: {OWN_PYTHON} -m jupyter lab lab2.ipynb)"
     return [Line("environment", "fail", found, APART, fix)]
 
@@ -117,7 +96,7 @@ def not_the_labs_own() -> list[Line]:
 def check_python() -> list[Line]:
     """Is this a Python for which the pinned packages exist?"""
     bits = 8 * ctypes.sizeof(ctypes.c_void_p)
-    found = f"Python {platform.python_version()}, {bits}-bit, {environment_name()}"
+    found = f"Python {platform.python_version()}, {bits}-bit, {environment.kind_of_python()}"
     why = "The pinned packages are built for Python 3.11 to 3.13 in 64 bits; pip finds no others."
     fixes = {
         "Windows": "Install Python 3.11 (64-bit) from python.org, then: py -3.11 -m venv .venv",
@@ -133,7 +112,7 @@ def check_terminal() -> list[Line]:
     active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX") or sys.prefix
     # `make` uses the lab's own environment whatever the terminal has activated
     good = Path(sys.prefix).resolve() in (Path(active).resolve(), HERE / ".venv")
-    found = environment_name()
+    found = environment.kind_of_python()
     if not good:
         found = f"running in {found}, but the terminal has activated {Path(active).name}"
     fix = "In the terminal: deactivate, then activate the environment that you mean."
@@ -144,6 +123,7 @@ KERNELS = """
 from jupyter_client.kernelspec import KernelSpecManager
 kernels = KernelSpecManager().get_all_specs()
 tell({name: kernel["spec"]["argv"][0] for name, kernel in kernels.items()})
+tell(kernels.get("python3", {}).get("resource_dir", ""))
 """
 
 
@@ -154,9 +134,16 @@ def check_kernel() -> list[Line]:
         'python -m ipykernel install --user --name lab2 --display-name "Python (lab2)", '
         'then choose the kernel "Python (lab2)" in JupyterLab'
     )
-    answers, _, errors = ask(KERNELS)
+    answers, code, errors = ask(KERNELS)
     if not answers:
+        if code == environment.SLOW:
+            return [Line("kernel", "warn", TOO_SLOW, why, AGAIN)]
         return [Line("kernel", "warn", f"no Jupyter: {explain(errors)[0]}", why, INSTALL)]
+    first, place = Path(answers[0].get("python3", "python")), answers[-1]
+    if first.name != str(first) and not first.exists():  # it hides the environment's own
+        found = f"the kernel python3 in {place} runs a Python that is not there any more"
+        gone = "jupyter kernelspec remove python3; or unset JUPYTER_PATH, if that names the folder"
+        return [Line("kernel", "fail", found, why, gone)]
     # the folder decides, not what the file is a link to; a bare name is Jupyter's own interpreter
     here = Path(sys.executable).parent.resolve()
     for name, program in answers[0].items():
@@ -185,7 +172,7 @@ def install_command() -> str:
     """Return what installs the packages into this Python, or first makes an environment."""
     if Path(sys.prefix).resolve() == OWN.resolve():
         return f"{OWN_PYTHON} tools/install.py"
-    if environment_name() == SYSTEM and installed("torch") is None:
+    if environment.kind_of_python() == environment.SYSTEM and installed("torch") is None:
         new = "py" if os.name == "nt" else "python3"
         return f"{new} -m venv .venv, then: {OWN_PYTHON} tools/install.py"
     return "python tools/install.py"
@@ -211,8 +198,8 @@ def check_versions() -> list[Line]:
 
 IMPORTS = (  # in the order in which the notebook needs them
     "numpy", "scipy", "pandas", "sklearn", "matplotlib.pyplot", "seaborn", "joblib", "filelock",
-    "tqdm", "fastparquet", "spacy", "torch", "torchtext.vocab", "papermill", "nbformat",
-    "pypandoc", "typst", "pytest", "nbval",
+    "tqdm", "fastparquet", "spacy", "torch", "torchtext.vocab", "ipywidgets", "papermill",
+    "nbformat", "nbconvert", "jupyterlab", "pypandoc", "typst", "pytest", "nbval",
 )  # fmt: skip
 PLOT = """
 import torch; torch.ones(9, 9) @ torch.ones(9, 9); torch.ones(1).numpy()
@@ -266,9 +253,10 @@ def explain(errors: str) -> tuple[str, str]:
     return shorten(last), NEW
 
 
+TOO_SLOW = "no answer within two minutes: a slow disk, a virus scanner, or other programs"
+AGAIN = "Nothing is known to be wrong. Wait until the machine is quiet, and ask again."
 ENDS = {  # how a process ended, by its exit status; after 1, Python has said why
     1: "",
-    124: " [took too long]",
     -9: " [killed by the system, mostly for its memory]",
     **dict.fromkeys((-11, -6, 0xC0000005), " [crashed]"),
 }
@@ -302,6 +290,9 @@ def check_imports() -> list[Line]:
         return [line("imports", True, f"{len(names)} packages, and a plot after torch", why, "")]
     lines = []
     for name, (errors, code) in failed.items():
+        if code == environment.SLOW:
+            lines.append(Line(name, "warn", TOO_SLOW, why, AGAIN))
+            continue
         found, fix = explain(errors)
         lines.append(Line(name, "fail", found + ENDS.get(code, f" [exit status {code}]"), why, fix))
     return lines
@@ -314,49 +305,27 @@ if torch.cuda.is_available():
     facts["capability"] = list(torch.cuda.get_device_capability())
     facts["architectures"] = torch.cuda.get_arch_list()
     try:
-        facts["works"] = (torch.zeros(8, device="cuda") + 1).sum().item() == 8
+        from lab.base import machine
+        machine.train_a_step(torch.device("cuda"))
+        facts["works"] = True
     except RuntimeError as error:
         facts["error"] = str(error).splitlines()[0]
 tell(facts)
 """
 
 
-def find_driver() -> tuple[str, tuple[int, int] | None] | None:
-    """Return device and driver of NVIDIA in words, and the newest CUDA they support, if known."""
-    code, output, _ = run(["nvidia-smi"], 15)
-    if code != 0:
-        number = library_cuda()
-        cuda = (number // 1000, number % 1000 // 10)
-        return ("NVIDIA device, driver of unknown version", cuda) if number else None
-    _, names, _ = run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], 15)
-    device = names.strip().split("\n")[0] or "NVIDIA device"
-    driver = "".join(re.findall(r"Driver Version: *([\d.]+)", output)) or "of unknown version"
-    newest = re.search(r"CUDA Version: *(\d+)\.(\d+)", output)
-    return f"{device}, driver {driver}", (int(newest[1]), int(newest[2])) if newest else None
-
-
-def library_cuda() -> int:
-    """Return the CUDA of the driver's library, 12040 for 12.4; 0 where there is no device."""
-    try:
-        library = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-        number, devices = ctypes.c_int(0), ctypes.c_int(0)
-        if library.cuInit(0) == 0 and library.cuDeviceGetCount(ctypes.byref(devices)) == 0:
-            library.cuDriverGetVersion(ctypes.byref(number))
-        return number.value if devices.value else 0
-    except (OSError, AttributeError):
-        return 0
-
-
 def check_torch() -> list[Line]:
     """Which torch is it, and does it fit the GPU, if there is one?"""
-    answers, _, _ = ask(TORCH)
+    answers, code, _ = ask(TORCH)
     why = "It does all the computing; the CPU build is enough for this lab."
+    if not answers and code == environment.SLOW:
+        return [Line("torch", "warn", TOO_SLOW, why, AGAIN)]
     if not answers:
         return [Line("torch", "fail", "torch cannot be asked", why, INSTALL)]
     (facts,) = answers
     build = f"CUDA {facts['cuda']}" if facts["cuda"] else "CPU"
     found = f"torch {facts['version']}, {build} build"
-    return [line("torch", True, found, why, ""), gpu_verdict(facts, find_driver())]
+    return [line("torch", True, found, why, ""), gpu_verdict(facts, environment.nvidia_driver())]
 
 
 def gpu_verdict(facts: dict[str, Any], driver: tuple[str, tuple[int, int] | None] | None) -> Line:
@@ -398,11 +367,12 @@ def check_room() -> list[Line]:
     """Is there room for the environment, for temporary files and for data?"""
     why = "pip unpacks in the folder of temporary files, which may be a small disk of its own."
     packages = 0.5 if installed("torch") else 3  # GB; a CUDA build of torch needs 6 more
-    data = config.data_folder() if config.data_folder().exists() else HERE
+    data, out = map(environment.existing, (config.data_folder(), config.output_folder()))
     places = (
         ("environment", sys.prefix, packages, ": python -m pip cache purge"),
         ("temporary files", tempfile.gettempdir(), packages, ", or set TMPDIR (Windows: TEMP)"),
         ("data", str(data), 1, ", or set LAB2_DATA to another folder"),
+        ("results", str(out), 0.2, ", or set LAB2_OUT to another folder"),
     )
     lines = []
     for name, place, needed, fix in places:
@@ -413,17 +383,52 @@ def check_room() -> list[Line]:
 
 
 def check_writing() -> list[Line]:
-    """Can the lab write its data and results?"""
+    """Can the lab write its results? (A data folder that cannot be written does no harm.)"""
     why = "The lab keeps word numbers, runs, tables and figures."
-    for place in (config.data_folder(), config.output_folder()):
+    try:
+        with tempfile.TemporaryFile(dir=str(environment.existing(config.output_folder()))):
+            pass
+    except OSError as error:
+        found = f"nothing can be written there: {error.strerror}"
+        fix = "Move the lab to a folder of your own, or set LAB2_OUT to one."
+        return [Line("results", "fail", found, why, fix)]
+    return [line("results", True, "can be written", why, "")]
+
+
+def check_files_in_the_way() -> list[Line]:
+    """Does a file here, or on PYTHONPATH, have the name of a module that the lab needs?"""
+    why = "Python takes the first file of a name that it finds, and the lab gets the wrong one."
+    lines, names = [], ", ".join(environment.shadowing_files(HERE))
+    if names:
+        found = f"beside the notebook lies {names}, called like a module of Python or of a package"
+        lines.append(Line("names", "fail", found, why, f"Rename {names}."))
+    if environment.foreign_modules():
+        found = "PYTHONPATH names a folder with another lab, utils or doctor in it"
+        lines.append(Line("names", "fail", found, why, "Unset PYTHONPATH, and start Jupyter anew."))
+    return lines
+
+
+def check_settings() -> list[Line]:
+    """Do the variables of the environment say what the lab can do?"""
+    why = "The lab does what its LAB2_* variables say; README.md lists them."
+    lines = []
+    for ask_for in (config.get_profile, config.device):
         try:
-            with tempfile.TemporaryFile(dir=str(place if place.exists() else HERE)):
-                pass
-        except OSError as error:
-            found = f"nothing can be written there: {error.strerror}"
-            fix = "Move the lab to a folder of your own, or set LAB2_DATA to one."
-            return [Line("data folder", "fail", found, why, fix)]
-    return [line("data folder", True, "can be written", why, "")]
+            ask_for()
+        except config.LabError as error:
+            lines.append(Line("settings", "fail", str(error), why, "Correct it, or unset it."))
+    if (own := config.own_texts()) and not own.is_file():
+        found = f"LAB2_REVIEWS names {own.name}, and there is no such file"
+        lines.append(Line("settings", "fail", found, why, "Correct LAB2_REVIEWS, or unset it."))
+    if not environment.workers_folder()[0]:
+        found = "the folder of temporary files has letters that joblib cannot write"
+        fix = "Set JOBLIB_TEMP_FOLDER to a folder in plain letters, such as C:\\Temp: it is faster."
+        lines.append(Line("processes", "warn", found, "One process at a time is slower.", fix))
+    if os.environ.get("PYTHONSAFEPATH"):
+        found = "PYTHONSAFEPATH is set: Python does not look beside the notebook"
+        fix = "Unset it if a cell does not find the lab."
+        lines.append(Line("settings", "warn", found, why, fix))
+    return lines or [line("settings", True, f"profile {config.get_profile().name}", why, "")]
 
 
 def check_memory() -> list[Line]:
@@ -433,14 +438,13 @@ def check_memory() -> list[Line]:
     if not hasattr(os, "sysconf"):  # Windows, which says so itself: WinError 1455
         return [line("memory", True, "not known on this system", why, "")]
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = CONTAINER_LIMIT.read_text().strip() if CONTAINER_LIMIT.exists() else ""
-    total = min(total, int(limit)) if limit.isdigit() else total
+    total = min(total, environment.memory_limit() or total)
     return [line("memory", total >= 4e9, f"{total / 1e9:.1f} GB", why, fix, "warn")]
 
 
 CHECKS = (
     check_python, check_terminal, check_kernel, check_versions, check_memory, check_room,
-    check_writing, check_imports, check_torch,
+    check_writing, check_settings, check_imports, check_torch,
 )  # fmt: skip
 
 
@@ -449,7 +453,7 @@ def run_checks(checks: Sequence[Callable[[], list[Line]]] = CHECKS) -> list[Line
 
     Where this is not the lab's own Python, that is all there is to say.
     """
-    if wrong := not_the_labs_own():
+    if wrong := check_files_in_the_way() or not_the_labs_own():
         return wrong
     with ThreadPoolExecutor(2) as pool:
         return [one for lines in pool.map(run_check, checks) for one in lines]

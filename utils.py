@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchtext.vocab import Vocab
 
-from lab import config
+from lab import config, environment
 from lab.base import files, hashing, i18n, machine
 from lab.config import LabError, Profile
 from lab.datasets import chinese, glove, imdb, token_stream, user_file
@@ -158,7 +158,7 @@ def tokenize_all(texts: Sequence[str], cache: Path | None = None) -> TokenizedTe
 def _tokenize_in_parallel(texts: Sequence[str]) -> TokenizedTexts:
     chunks = [texts[i : i + 1000] for i in range(0, len(texts), 1000)]
     workers = min(machine.available_cores(), len(chunks)) or 1
-    parts = joblib.Parallel(n_jobs=workers)(joblib.delayed(_tokenize_chunk)(c) for c in chunks)
+    parts = machine.in_parallel([joblib.delayed(_tokenize_chunk)(c) for c in chunks], workers)
     if workers > 1:
         get_reusable_executor().shutdown()  # each worker holds 130 MB of tokenizer
     number: dict[str, int] = {}
@@ -289,7 +289,8 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
         source, status = path.name, path.stat()  # not st_atime: reading a file changes it
         read = functools.partial(glove.read_vector_file, path)
         state = f"{status.st_size} {status.st_mtime_ns}"
-    cache = folder / "cache" / f"vectors-{hashing.digest(source, state, *vocab.itos)}.npz"
+    name = f"vectors-{hashing.digest(source, state, *vocab.itos)}.npz"
+    cache = environment.cache_folder(folder) / name
     if (cached := files.load_arrays(cache)) is None:
         rows, vectors = read({word: i for i, word in enumerate(vocab.itos)})
         files.save_arrays(cache, rows=rows, vectors=vectors)
@@ -435,7 +436,7 @@ class Corpus:
 def load_corpus(profile: Profile) -> Corpus:
     """Return the corpus of a profile. Raises LabError as `load_reviews` and `load_vectors` do."""
     reviews = load_reviews(profile)
-    texts = tokenize_all(reviews["text"].tolist(), cache=config.data_folder() / "cache")
+    texts = tokenize_all(reviews["text"].tolist(), cache=environment.cache_folder())
     splits, labels = (reviews[column].to_numpy() for column in ("split", "label"))
     vocab = build_vocab(texts, splits == "train")
     vectors = load_vectors(vocab)
@@ -479,7 +480,7 @@ def _unlabelled_stream(corpus: Corpus) -> list[NDArray[np.int64]]:
     texts = [text for text in texts if text not in copies]
     if not texts:
         return []
-    tokens = tokenize_all(texts, cache=config.data_folder() / "cache")
+    tokens = tokenize_all(texts, cache=environment.cache_folder())
     everything = np.ones(len(texts), dtype=bool)
     reviews = encode(tokens, np.zeros(len(texts)), everything, corpus.vocab)
     return [token_stream.make_stream(reviews, seed=0)]

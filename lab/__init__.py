@@ -7,6 +7,7 @@
     models        linear baselines, models that count (the networks stand in the notebooks)
     datasets      reviews, word vectors, token streams
     base          files, machine, language, digests of data and code
+    environment   what surrounds the lab: folders, files in its way, limits
     config        settings, profiles, folders, every LAB2_* variable
 
 A room imports only from rooms below it; `notebooks` also what the notebooks import, `utils.py`

@@ -8,6 +8,7 @@ To add a profile, add one entry to PROFILES: nothing elsewhere asks for a profil
     LAB2_TEXT, _LABEL, _ENCODING    its columns of texts and labels, and its encoding
     LAB2_POSITIVE, LAB2_NEGATIVE    its labels that are 1, and those that are 0
     LAB2_TOKENS                     how texts are cut into words: "en", or "zh" for Chinese
+    LAB2_DEVICE                     cpu leaves a GPU out; cuda:1 takes the second
     LAB2_LANGUAGE                   in which results are shown
     LAB2_HINTS                      "recorded": it is kept which hints were taken
     LAB2_DASK                       the address of the Dask scheduler that takes the runs
@@ -18,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +155,17 @@ def language() -> str:
     return variable("LANGUAGE") or "en"
 
 
+def device() -> str:
+    """Return the device that LAB2_DEVICE asks for: cpu, cuda or cuda:1; "" leaves the choice.
+
+    Raises LabError for anything else.
+    """
+    name = variable("DEVICE") or ""
+    if not re.fullmatch(r"(cpu|cuda(:\d+)?)?", name):
+        raise LabError(f"LAB2_DEVICE is {name!r}. Set it to cpu, cuda or cuda:1, or unset it.")
+    return name
+
+
 def hints_are_recorded() -> bool:
     """Say whether the teacher wants to know which hints were taken."""
     return variable("HINTS") == "recorded"
@@ -185,6 +198,10 @@ def variables(name: str) -> list[str]:
 def variable(name: str) -> str | None:
     """Return the variable LAB2_<name> of the environment; None if it is not set, or empty.
 
-    Windows keeps the blank of `set LAB2_PROFILE=course & jupyter lab`.
+    Windows keeps the blank of `set LAB2_PROFILE=course & jupyter lab`, and the quotes of
+    `set LAB2_DATA="D:\\my data"`.
     """
-    return os.environ.get("LAB2_" + name, "").strip() or None
+    value = os.environ.get("LAB2_" + name, "").strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1].strip()
+    return value or None

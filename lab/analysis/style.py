@@ -52,6 +52,7 @@ def use_theme() -> None:
     """Set the one look of all figures: white, quiet grid, text legible on printed A4."""
     import seaborn as sns  # takes a second, and is needed here alone
 
+    plt.rcdefaults()  # a matplotlibrc of the reader's may ask for LaTeX
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.95)
     plt.rcParams.update({"figure.dpi": 100, "savefig.dpi": 150, "lines.linewidth": 2.2})
     if config.language() != i18n.ENGLISH:

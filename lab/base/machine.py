@@ -6,6 +6,7 @@ import functools
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,33 +15,54 @@ import numpy as np
 import torch
 from torch import nn
 
-from lab import config
+from lab import config, environment
 
 
 def available_cores() -> int:
     """Return how many CPU cores this process may use.
 
     Affinity and container limits count, and a shared machine's OMP_NUM_THREADS: each core gets a
-    process with one thread.
+    process with one thread. It is 1 where several processes find no folder to share.
     """
     share = os.environ.get("OMP_NUM_THREADS", "")
     cores = joblib.cpu_count(only_physical_cores=True)
-    return min(cores, int(share) or cores) if share.isdecimal() else cores
+    cores = min(cores, int(share) or cores) if share.isdecimal() else cores
+    return cores if environment.workers_folder()[0] else 1
+
+
+def in_parallel(jobs: Iterable[Any], workers: int) -> list[Any]:
+    """Carry out joblib's delayed jobs in several processes, and return what each returns."""
+    return joblib.Parallel(n_jobs=workers, temp_folder=environment.workers_folder()[1])(jobs)
 
 
 def pick_device() -> torch.device:
-    """Return cuda if a GPU really computes, else cpu.
+    """Return the device that LAB2_DEVICE names; else cuda if a GPU really computes, else cpu.
 
     `torch.cuda.is_available()` is not enough: a build without kernels for an old GPU answers True
-    and fails at the first operation. So one operation is tried.
+    and fails at the first operation. So a step of training is tried. Apple's mps is not used: it
+    has no float64, and its results were never compared with those of a CPU.
     """
-    if torch.cuda.is_available():
+    wanted = config.device()
+    if wanted != "cpu" and torch.cuda.is_available():
         try:
-            if (torch.zeros(8, device="cuda") + 1).sum().item() == 8:
-                return torch.device("cuda")
+            train_a_step(torch.device(wanted or "cuda"))
+            return torch.device(wanted or "cuda")
         except RuntimeError as error:
             print(f"There is a GPU, but it does not compute ({error}). Using the CPU.")
+    elif wanted not in ("", "cpu"):
+        print(f"LAB2_DEVICE asks for {wanted}, and PyTorch finds no GPU. Using the CPU.")
     return torch.device("cpu")
+
+
+def train_a_step(device: torch.device) -> None:
+    """Take one step of a small GRU, forth and back. Raises RuntimeError where a GPU cannot.
+
+    A GPU may add, and have no recurrent layers: these are in a library of their own, cuDNN.
+    """
+    layer = nn.GRU(2, 3).to(device)
+    layer(torch.ones(4, 1, 2, device=device))[0].sum().backward()
+    if not torch.isfinite(layer.weight_hh_l0.grad).all():
+        raise RuntimeError("the gradient of a small GRU is not finite")
 
 
 def prepare_torch() -> torch.device:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab import config
+from lab import config, environment
 from lab.config import LabError
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -168,6 +168,8 @@ def is_ours(module: types.ModuleType) -> bool:
 def in_folder(file: str) -> bool:
     """Say whether a file is one of the lab's, and not of an environment in its folder."""
     path = Path(file).resolve()
+    if path.parent == environment.cells_folder().resolve():
+        return True
     parts = path.parts[len(config.ROOT.parts) :]
     installed = any(part.startswith((".", "python3")) or part == "site-packages" for part in parts)
     return path.is_relative_to(config.ROOT) and not installed

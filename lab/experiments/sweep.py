@@ -140,7 +140,7 @@ def _run_jobs(
         with joblib.parallel_config(backend="dask", client=client):
             return joblib.Parallel(n_jobs=-1)(jobs)
     try:
-        return joblib.Parallel(n_jobs=workers)(jobs)
+        return machine.in_parallel(jobs, workers)
     except TerminatedWorkerError:
         pairs = zip(waiting, jobs, strict=True)
         return [_alone(record, job) for record, job in pairs if record.result is None]
@@ -150,7 +150,7 @@ def _alone(record: RunRecord, job: Any) -> Outcome:
     """Carry out one run in a process of its own, and return its outcome."""
     try:
         # two workers for one job: with n_jobs=1 joblib would use this very process
-        return joblib.Parallel(n_jobs=2)([job])[0]
+        return machine.in_parallel([job], 2)[0]
     except TerminatedWorkerError:
         return _failure(record, "its process was killed, perhaps for its memory"), ""
 

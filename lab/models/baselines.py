@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from lab import config
+from lab import environment
 from lab.base import files, hashing
 from lab.config import LabError
 from lab.datasets.token_stream import Reviews
@@ -51,7 +51,7 @@ def cached_table(data: Any, length: int) -> pd.DataFrame:
     code = Path(__file__).read_text(encoding="utf-8")
     key = hashing.digest(data.fingerprint, length, code, metadata.version("scikit-learn"))
     name = f"baselines-{key}"
-    folder = config.data_folder() / "cache"
+    folder = environment.cache_folder()
     try:
         return files.read_table(name, folder)
     except LabError:

@@ -1,7 +1,8 @@
 """Turns a notebook into a module: what its cells tagged `define` define, and nothing else of it.
 
-The cells are written, one after another, into `build/<notebook>_cells.py`, and that file is what
-runs: a traceback names its lines, a debugger stops there, and other processes import the same.
+The cells are written, one after another, into `build/<notebook>_cells.py` (below the output folder
+where the lab's own cannot be written), and that file is what runs: a traceback names its lines, a
+debugger stops there, and other processes import the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import json
 from pathlib import Path
 
-from lab import config
+from lab import environment
 from lab.base import files
 from lab.config import LabError
 from lab.exercises import answer_cells
@@ -19,7 +20,7 @@ from lab.exercises import answer_cells
 def write_cells(notebook: Path) -> Path:
     """Write the cells that define things as a Python file, if it is not there; return its path."""
     text = cells_text(notebook)
-    file = config.ROOT / "build" / f"{notebook.stem}_cells.py"
+    file = environment.cells_folder() / f"{notebook.stem}_cells.py"
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         files.write_atomically(file, text.encode("utf-8"))
     return file

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 from IPython import get_ipython
 
 from lab import config
@@ -29,8 +30,11 @@ def begin(notebook: str = "lab2.ipynb") -> None:
     A cell that the reader stops ends in a sentence, and not in a page of our code. Where a name of
     the notebook's is overwritten, that is said at once.
     """
+    shell = get_ipython()
+    if getattr(shell, "kernel", None) and "inline" not in plt.get_backend():
+        shell.enable_matplotlib("inline")  # MPLBACKEND=Agg, as on servers, would show no figure
     style.use_theme()
-    if shell := get_ipython():
+    if shell:
         shell.set_custom_exc((KeyboardInterrupt,), _say_stopped)
         names.watch(notebook)
 
