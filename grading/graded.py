@@ -188,11 +188,14 @@ def rows_of(path: Path, what: str) -> list[list[str]]:
     return foreign.read(path, what).rows
 
 
-def digest(keys: dict[str, Key], wall: str) -> str:
-    """Return digits that change with any check, key or line of the grader and of the exercises."""
+def digest(keys: dict[str, Key], wall: str, seed: int) -> str:
+    """Return digits that change with any check, key or line of the grader and of the exercises.
+
+    They change with the seed of inputs, too.
+    """
     folders = Path(__file__).parent, Path(inspect.getfile(Exercise)).parent
     sources = [path.read_bytes() for f in folders for path in sorted(f.rglob("*.py"))]
-    return hashing.digest(*sources, keys, wall)
+    return hashing.digest(*sources, keys, wall, seed)
 
 
 def keep(path: Path, result: Result, grader: str) -> None:

@@ -296,9 +296,11 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
         number = in_range(value, FINITE)
         good = number and abs(value - right.answer) <= exercise.near + 1e-9
         what = "is not the number" if number else "is no number"
+    given = shown if exercise.kind in ("choice", "guess") else ""
     if good:
-        return Mark(right.points, right.points)
-    return Mark(0, right.points, (f"{exercise.name} = {shown} {what}.",), shown)
+        return Mark(right.points, right.points, value=given)
+    lines = (f"{exercise.name} = {shown} {what}.",)
+    return Mark(0, right.points, lines, group=shown, value=given)
 
 
 def _computed(name: str, running: Answers) -> tuple[Any, str]:

@@ -40,7 +40,7 @@ def result_of(content):
 def ready(monkeypatch):
     """Nothing is executed: hand-ins say their results."""
 
-    def mark(one, keys, present, wall):
+    def mark(one, *_):
         marks, student = result_of(one.content)
         return Result("graded", marks, [], student, "e", 1.0, one.sha256)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from grading.graded import Graded
+from grading.graded import Graded, harmless
 from lab.base import foreign
 from lab.config import LabError
 
@@ -100,6 +100,7 @@ def named(everybody: Iterable[Graded]) -> dict[str, list[Graded]]:
     found: dict[str, list[Graded]] = {}
     for one in everybody:
         listed = one.student.split(", ") if one.result.status == "missing" else ()
-        for name in {one.name, one.student, one.number, *listed} - {""}:
+        shown = harmless(one.who)  # as grades.csv has it
+        for name in {one.name, one.student, one.number, shown, *listed} - {""}:
             found.setdefault(name, []).append(one)
     return found | {one.who: [one] for one in everybody if one.who}

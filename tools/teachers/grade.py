@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 import torch
 
 from grading import gradebook, graded, key, likeness, marking, people, self_test, submissions
+from grading.answers import seed
 from grading.pages import writing
 from grading.records import decided, history, readings, statistics
 from grading.records.late import moment
@@ -64,7 +65,8 @@ def grade(
     keys, present = _keys(editions)
     named = dict(zip(people.unique_names(ones), ones, strict=True))
     chosen = _chosen(named, {only} - {""} if isinstance(only, str) else {*only})
-    grader = graded.digest(keys, wall)
+    drawn = seed.of_course(where)
+    grader = graded.digest(keys, wall, drawn)
     places = {name: graded.place_of(where, one.who) for name, one in named.items()}
     results = {n: graded.kept(places[n], one.sha256, grader) for n, one in named.items()}
 
@@ -74,7 +76,7 @@ def grade(
         self_test.check_wall(sandbox, keys[present])
 
         def mark(name: str) -> None:
-            results[name] = marking.mark(named[name], keys, present, sandbox)
+            results[name] = marking.mark(named[name], keys, present, sandbox, drawn)
             if not results[name].failed:  # a second call tries that again
                 graded.keep(places[name], results[name], grader)
 
