@@ -1,5 +1,6 @@
 """Tables: points of a person are never lost and never move; gradebooks come back as they are."""
 
+import contextlib
 import csv
 import io
 import json
@@ -46,6 +47,7 @@ def ready(monkeypatch):
 
     monkeypatch.setattr(marking, "mark", mark)
     monkeypatch.setattr(self_test, "check_wall", lambda *_: None)
+    monkeypatch.setattr(grade, "Sandbox", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(grade, "_keys", lambda _: ({"e": {}}, "e"))
 
 
