@@ -637,6 +637,24 @@ def test_answers_are_taken_over_into_a_corrected_edition(edition, solved, tmp_pa
     assert again[0].startswith("0 answers") and "Answered here already" in again[1]
 
 
+ABOVE = [name for name, e in LAB.items() if e.kind in answer_cells.ASKED_ABOVE]
+
+
+@pytest.mark.parametrize("name", ABOVE)
+def test_a_changed_question_is_named_and_no_other(edition, solved, name):
+    old, new = (json.loads(edition[NOTEBOOK]) for _ in range(2))
+    for one, (answer,) in answer_cells.find(old["cells"]).items():
+        old["cells"][answer.place]["source"] = solved[one]
+    assert migrate.changed_questions(old, new) == []
+    place = answer_cells.find(new["cells"])[name][0].place
+    texts = [cell for cell in new["cells"][:place] if cell["cell_type"] == "markdown"]
+    texts[-1]["source"] = ["Another sentence.\n", "\n", *texts[-1]["source"], " Or another?"]
+    (line,) = migrate.changed_questions(old, new)
+    assert line.startswith(f"{name}: the question has changed")
+    new["metadata"]["lab2"]["language"] = "zh"  # where each text is another
+    assert migrate.changed_questions(old, new) == []
+
+
 @pytest.mark.parametrize("name", ["", "empty", "notes.ipynb"])
 def test_taking_over_says_in_a_sentence_what_is_wrong(tmp_path, monkeypatch, capsys, name):
     (tmp_path / "empty").mkdir()

@@ -72,9 +72,19 @@ def source(cell):
 
 
 @every_language
-def test_every_text_of_the_lab_has_its_translation(english, language):
-    """Red: the English text of these cells is new, or was changed since it was translated."""
+def test_every_text_of_the_lab_is_known_to_the_translations(english, language):
+    """Red: the English text of these cells is new, or was changed: run `translate.py LANGUAGE`."""
+    assert translate.not_taken_in(english, translate.catalogue(language)) == []
+    with i18n.file_of(language).open("rb") as file:
+        known = {entry.id for entry in translate.read_po(file)}
+    assert set(translate.open_words(language)) <= known
+
+
+@pytest.mark.long
+@every_language
+def test_before_a_release_every_text_has_its_translation(english, language):
     assert translate.missing(english, translate.catalogue(language)) == []
+    assert translate.open_words(language) == []
 
 
 @every_language
@@ -85,17 +95,33 @@ def test_the_notebook_is_made_of_the_english_one_and_its_translations(english, l
     assert [cell["id"] for cell in made["cells"]] == list(stored)
     differ = [c["id"] for c in made["cells"] if source(c) != source(stored[c["id"]])]
     assert differ == []
-    again = translate.with_outputs(made, {"cells": list(stored.values())})
+    again = translate.with_outputs(made, {"cells": list(stored.values())}, english)
     for cell in again["cells"]:  # made once more, it is as executed as it was
         for part in ("outputs", "execution_count"):
             assert cell.get(part) == stored[cell["id"]].get(part), cell["id"]
 
 
 @every_language
-def test_a_changed_text_is_named_and_nothing_is_written(changed, language):
+def test_a_changed_text_stands_in_english_and_is_named(changed, language):
     known = translate.catalogue(language)
-    with pytest.raises(LabError, match=r"have changed since: intro\."):
-        translate.translated(changed, known, language)
+    made = {c["id"]: source(c) for c in translate.translated(changed, known, language)["cells"]}
+    assert made["intro"].endswith(f" And more.\n\n*{i18n.say(translate.OPEN, language)}*")
+    assert "intro" in translate.missing(changed, known)
+
+
+@every_language
+def test_what_a_changed_cell_prints_is_said_in_the_language(english, language):
+    notebook = copy.deepcopy(english)
+    cell = next(cell for cell in notebook["cells"] if cell["id"] == "weights")
+    cell["source"] = source(cell).replace("answer_weights = 4", "answer_weights = 3")
+    cell["outputs"][0]["text"] = ["weights: recorded (236544). Your teacher will mark it.\n"]
+    made = translate.translated(notebook, translate.catalogue(language), language)
+    again = translate.with_outputs(made, {"cells": cells_of(language)}, notebook)
+    (cell,) = [cell for cell in again["cells"] if cell["id"] == "weights"]
+    (output,) = cell["outputs"]
+    assert "236544" in output["text"][0] and CHINESE.search(output["text"][0])
+    counts = [c["execution_count"] for c in again["cells"] if c["cell_type"] == "code"]
+    assert counts == list(range(1, len(counts) + 1))
 
 
 @every_language
@@ -111,8 +137,9 @@ def test_new_texts_are_taken_in_and_old_translations_stay(tmp_path, monkeypatch,
     monkeypatch.setattr(i18n, "file_of", lambda *_: path)
     monkeypatch.setattr(translate, "ROOT", tmp_path)
     monkeypatch.setattr(answer_cells, "read", lambda _: changed)
-    assert translate.extract("zh") == 1
-    assert translate.missing(changed, translate.catalogue("zh")) == ["intro"]
+    left = translate.extract("zh")
+    assert "intro" in translate.missing(changed, translate.catalogue("zh")) and left >= 1
+    assert translate.not_taken_in(changed, translate.catalogue("zh")) == []
     before = path.read_bytes()
     translate.extract("zh")
     assert path.read_bytes() == before
@@ -161,7 +188,12 @@ def test_numbers_formulas_code_and_links_are_the_same(english, language):
         def look_up(code, theirs=theirs):
             return code if code in theirs else i18n.say(code, language)
 
-        if entry.id and facts(entry.string) != facts(entry.id, look_up):
+        if (
+            entry.id
+            and entry.string
+            and not entry.fuzzy
+            and facts(entry.string) != facts(entry.id, look_up)
+        ):
             differ.append(entry.context)
     assert differ == []
 
@@ -225,7 +257,7 @@ def test_all_that_the_checks_say_is_said_in_chinese(chinese, monkeypatch):
 
 @pytest.mark.parametrize("name", LAB)
 def test_hints_titles_and_headings_are_said_in_chinese(chinese, name):
-    for text in (*hints.of(name).hints, LAB[name].title):
+    for text in {*hints.of(name).hints, LAB[name].title} - set(translate.open_words("zh")):
         assert not text or CHINESE.search(i18n.say(text)), text
 
 
@@ -386,6 +418,12 @@ def test_it_is_another_edition_and_graded_like_the_english_one(translated, editi
     assert sum(m.points or 0 for n, m in marks.items() if n in LAB) == points
 
 
+def is_open(line):
+    """Say whether a line of feedback is one that has no translation yet."""
+    plain = re.sub(r"\\(.)", r"\1", line)
+    return any(text in plain for text in translate.open_words("zh"))
+
+
 def test_who_hands_in_chinese_is_answered_in_chinese(translated):
     wrong = {
         "average-vectors": "raise ValueError('x')\n",
@@ -419,7 +457,8 @@ def test_who_hands_in_chinese_is_answered_in_chinese(translated):
     text = feedback.in_markdown(li)
     assert "满分 100 分" in text and "提示：" in text and "教师批阅" in text
     assert "迟交 2 天" in text and "评语：原因呢？" in text and "算式是对的" in text
-    assert [line for line in text.splitlines() if ENGLISH_WORDS.search(line)] == []
+    known = [line for line in text.splitlines() if not is_open(line)]
+    assert [line for line in known if ENGLISH_WORDS.search(line)] == []
     assert 'lang="zh"' in feedback.in_html(li)
     for problem in ("it is no notebook", "the archive asks for a password"):
         broken = dataclasses.replace(result, status="unreadable", flags=[problem])

@@ -29,6 +29,8 @@ HEADING_OF_A_TEXT = re.compile(r"\*\*[^*\n]+\*\*|[^\n]*")
 # Time that grows with the square of a text's length stops a class: `*+` and `++` never go back.
 ASKS = r"[?？]|sentences?\.\)|句话。）"
 QUESTION = re.compile(rf"\*(?!\*)(?=[^*]*?(?:{ASKS}))[^*]*+\*(?!\*)(?=\s*(?:\n|$))")
+ASKED_ABOVE = ("number", "choice", "guess")  # the others have their question in their own cell
+QUESTION_ABOVE = re.compile(r"\*\*(?:Question|Prediction|问题|预测)[^*]{0,20}\*\*")
 COMMAND = re.compile(
     r"(?m)^([ \t]*+)(?:[%!?].*|\S++(?<=\?))$"
 )  # to the notebook: %time, !ls, name?
@@ -89,6 +91,24 @@ def nonempty(cells: list[dict[str, Any]]) -> dict[str, Answer]:
         for one in ones
         if not is_empty(one.source, ASKED[name], one.question)
     }
+
+
+def questions(cells: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Return what numbers, choices and predictions ask in a text above: id -> (beginning, whole).
+
+    It begins with **Question.** or **Prediction.**, else it is the whole cell of text.
+    """
+    found, asked = {}, ""
+    at = {one.place: name for name, ones in find(cells).items() for one in ones}
+    for place, cell in enumerate(cells):
+        name, source = at.get(place, ""), source_of(cell)
+        if name and ASKED[name].kind in ASKED_ABOVE:
+            words = asked.split()
+            found[name] = " ".join(words[:12]), " ".join(words)
+        elif not name and cell.get("cell_type") == "markdown":
+            start = QUESTION_ABOVE.search(source)
+            asked = source[start.start() :] if start else source
+    return found
 
 
 def edition_of(notebook: dict[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def migrate_notebook(old: Path, new: Path) -> list[str]:
     untouched = copy.deepcopy(cells)
     own = own_cells(before, cells)
     count, messages = insert_answers(old, before["cells"], new, cells)
+    messages += changed_questions(before, content)
     left = insert_own_cells(own, cells)
     if cells != untouched:
         copy_whole(new, _unused_name(new))
@@ -111,6 +112,23 @@ def insert_answers(
     if stays:
         messages.append(f"Answered here already, and left as they are: {', '.join(stays)}.")
     return count, messages
+
+
+def changed_questions(before: Cell, after: Cell) -> list[str]:
+    """Say of which numbers, choices and predictions that were answered the question has changed.
+
+    before, after: notebooks; in two languages all texts differ, and nothing is said
+    """
+    languages = {answer_cells.edition_of(one).get("language", "") for one in (before, after)}
+    if len(languages) > 1:
+        return []
+    old, new = (answer_cells.questions(one["cells"]) for one in (before, after))
+    answered = answer_cells.nonempty(before["cells"])
+    return [
+        f"{name}: the question has changed, {where!r}. Your old answer is there; look at it."
+        for name, (where, text) in new.items()
+        if name in answered and old.get(name, ("", text))[1] != text
+    ]
 
 
 # ── Other cells ─────────────────────────────────────────────────────────────────────────────────

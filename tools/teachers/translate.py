@@ -1,14 +1,16 @@
 """Make a notebook in another language from the English one and its translations.
 
-    python tools/teachers/translate.py LANGUAGE            writes lab2.LANGUAGE.ipynb
-    python tools/teachers/translate.py LANGUAGE --extract  takes new English texts into the file
+    .venv/bin/python tools/teachers/translate.py LANGUAGE
 
 `translations/LANGUAGE/lab2.po` has an entry for each text cell, comment and docstring, under the id
-of its cell, keyed by the English text itself (the format of gettext: Poedit and Weblate open it). A
-text that has changed since finds no entry, and nothing is written: the cell is named instead.
+of its cell, keyed by the English text itself (the format of gettext: Poedit and Weblate open it);
+`words.po` has the hints, examples and titles. New and changed English texts are taken into both,
+and lab2.LANGUAGE.ipynb is written. A text without a translation stands there in English, with a
+line that says so, and its cell is named: who translates it runs this once more.
 
-Code is the same in both. One cell is added, which says the language; outputs are those of the
-notebook that stands there already, as long as their cell's code is the same.
+Code is the same in both. One cell is added, which says the language. Outputs are those of the
+notebook that stands there already, as long as their cell's code is the same; lines that a changed
+cell has printed in English are looked up.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import ast
 import io
 import json
+import re
 import sys
 import tokenize
 from collections.abc import Callable
@@ -27,11 +30,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import normalize, read_po, write_po
 
 from lab.base import files, i18n
 from lab.config import LabError, ends_in_a_sentence
 from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED
+from lab.exercises.help import hints
 
 NAME = "lab2"
 LANGUAGE_CELL = """from lab import config
@@ -39,6 +44,8 @@ from lab.base import i18n
 
 config.name_language("{language}")
 print = i18n.tell"""
+WORDS = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,}")  # more than a formula
+OPEN = "(This text has no translation yet.)"
 
 
 class Piece(NamedTuple):
@@ -95,7 +102,7 @@ def catalogue(language: str) -> Catalog:
     """Return the translations of the notebook. Raises LabError if there are none."""
     path = i18n.file_of(language, NAME)
     if not path.exists():
-        raise LabError(f"There is no {path.relative_to(ROOT)}. Begin with --extract.")
+        raise LabError(f"There is no {path.relative_to(ROOT)}.")
     with path.open("rb") as file:
         return read_po(file, locale=language)
 
@@ -109,27 +116,33 @@ def missing(notebook: dict[str, Any], known: Catalog) -> list[str]:
     ]
 
 
+def not_taken_in(notebook: dict[str, Any], known: Catalog) -> list[str]:
+    """Return the ids of cells with a text that the file does not even have as open."""
+    return [
+        cell["id"]
+        for cell in notebook["cells"]
+        if not all(known.get(text, context=cell["id"]) for text in texts(cell))
+    ]
+
+
 def _string(known: Catalog, cell: str, text: str) -> str:
     entry = known.get(text, context=cell)
     return str(entry.string) if entry and not entry.fuzzy else ""
 
 
 def translated(notebook: dict[str, Any], known: Catalog, language: str) -> dict[str, Any]:
-    """Return the notebook in a language, without outputs. Raises LabError if a text has none."""
-    if gone := missing(notebook, known):
-        raise LabError(
-            f"These cells of {NAME}.ipynb have no translation into {language!r}, or have changed "
-            f"since: {', '.join(gone)}. Run tools/teachers/translate.py {language} --extract "
-            "and fill them."
-        )
-    cells = []
+    """Return the notebook in a language, without outputs; what has no translation in English."""
+    note, cells = i18n.say(OPEN, language), []
     for cell in notebook["cells"]:
         source = answer_cells.source_of(cell)
 
         def said(text: str, name: str = cell["id"]) -> str:
-            return _string(known, name, text)
+            return _string(known, name, text) or text
 
-        text = said(source) if cell["cell_type"] == "markdown" else put(source, said)
+        if cell["cell_type"] == "code":
+            text = put(source, said)
+        else:
+            text = _string(known, cell["id"], source) or f"{source}\n\n*{note}*"
         cells.append({**cell, "source": text.splitlines(keepends=True)})
     # the first cell of code finds the lab's folder; whatever the lab says comes after it
     place = 1 + next(i for i, cell in enumerate(cells) if cell["cell_type"] == "code")
@@ -143,16 +156,39 @@ def translated(notebook: dict[str, Any], known: Catalog, language: str) -> dict[
     return {**notebook, "cells": cells, "metadata": metadata}
 
 
-def with_outputs(notebook: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a notebook executed as an older one was, where the code is the same."""
-    kept = {cell["id"]: cell for cell in (old or {}).get("cells", ()) if "outputs" in cell}
+def with_outputs(
+    notebook: dict[str, Any], old: dict[str, Any] | None, english: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a notebook executed as an older one was, where the code is the same.
+
+    Where it is not, and the English cell has only printed lines, these are its outputs.
+    """
+    kept, source = _outputs(old or {}), _outputs(english)
     cells = []
     for cell in notebook["cells"]:
-        before = kept.get(cell["id"])
-        if before and _code(before) == _code(cell):
-            cell = cell | {k: before[k] for k in ("outputs", "execution_count")}
+        name = cell["id"]
+        if name in kept and _code(kept[name]) == _code(cell):
+            cell = cell | {k: kept[name][k] for k in ("outputs", "execution_count")}
+        elif name in source and name in kept:
+            said = [_said(one, notebook["metadata"]) for one in source[name]["outputs"]]
+            count = kept[name]["execution_count"]
+            cell |= {"outputs": said, "execution_count": count} if all(said) else {}
         cells.append(cell)
-    return {**notebook, "cells": cells}
+    widgets = {k: v for k, v in (old or {}).get("metadata", {}).items() if k == "widgets"}
+    return {**notebook, "cells": cells, "metadata": {**notebook["metadata"], **widgets}}
+
+
+def _outputs(notebook: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {cell["id"]: cell for cell in notebook.get("cells", ()) if "outputs" in cell}
+
+
+def _said(output: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return printed lines in the language of a notebook; {} of any other output."""
+    if output["output_type"] != "stream":
+        return {}
+    lines = "".join(output["text"]).splitlines(keepends=True)
+    language = metadata["lab2"]["language"]
+    return output | {"text": [i18n.sentence(line, language) for line in lines]}
 
 
 def _code(cell: dict[str, Any]) -> str:
@@ -166,11 +202,13 @@ def path_of(language: str) -> Path:
 
 
 def make(language: str) -> Path:
-    """Write the notebook in a language; return its path. Raises LabError if a text is missing."""
-    path = path_of(language)
-    notebook = translated(answer_cells.read(ROOT / f"{NAME}.ipynb"), catalogue(language), language)
-    notebook = with_outputs(notebook, answer_cells.read(path) if path.exists() else None)
-    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
+    """Write the notebook in a language; return its path."""
+    path, english = path_of(language), answer_cells.read(ROOT / f"{NAME}.ipynb")
+    notebook = translated(english, catalogue(language), language)
+    old = answer_cells.read(path) if path.exists() else None
+    text = json.dumps(
+        with_outputs(notebook, old, english), ensure_ascii=False, indent=1, sort_keys=True
+    )
     files.write_atomically(path, f"{text}\n".encode())
     return path
 
@@ -199,6 +237,26 @@ def write(known: Catalog, path: Path) -> None:
     files.write_atomically(path, HEADER.encode() + buffer.getvalue())
 
 
+def open_words(language: str) -> list[str]:
+    """Return the hints, examples and titles, which code shows, that have no translation."""
+    found = [OPEN, *(exercise.title for exercise in ASKED.values())]
+    for one in hints.everything().values():
+        found += [*one.hints, *one.how.split("\n")]
+    english = [text for text in dict.fromkeys(found) if WORDS.search(text)]
+    return [text for text in english if i18n.say(text, language) == text]
+
+
+def extract_words(language: str) -> list[str]:
+    """Take what `open_words` returns into `words.po`, and return it."""
+    path, found = i18n.file_of(language), open_words(language)
+    with path.open("rb") as file:
+        known = {entry.id for entry in read_po(file)}
+    if new := [text for text in found if text not in known]:
+        entries = "".join(f'\nmsgid {normalize(text)}\nmsgstr ""\n' for text in new)
+        files.write_atomically(path, path.read_bytes().rstrip() + b"\n" + entries.encode())
+    return found
+
+
 HEADER = """msgid ""
 msgstr ""
 "MIME-Version: 1.0\\n"
@@ -210,15 +268,17 @@ msgstr ""
 
 @ends_in_a_sentence()
 def main() -> None:
-    """Read the command line, and write the notebook or the translations' file."""
+    """Read the command line; take texts into the translations' files, and write the notebook."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("language")
-    parser.add_argument("--extract", action="store_true", help="take in new English texts")
-    options = parser.parse_args()
-    if options.extract:
-        print(f"{extract(options.language)} texts are to be translated.")
-    else:
-        print(f"Wrote {make(options.language)}. Execute it, if code has changed.")
+    language = parser.parse_args().language
+    extract(language)
+    words = extract_words(language)
+    print(f"Wrote {make(language)}. Execute it, if code has changed.")
+    open_ = missing(answer_cells.read(ROOT / f"{NAME}.ipynb"), catalogue(language))
+    for what, ones in (("These cells of the notebook", open_), ("These hints and titles", words)):
+        if ones:
+            print(f"{what} have no translation yet, and stand in English:", *ones, sep="\n  ")
 
 
 if __name__ == "__main__":
