@@ -78,7 +78,7 @@ def mark(
 ) -> Result:
     """Return the points of a submission; whatever it holds, it is one row, and nothing is raised.
 
-    keys: by edition; present: that of the lab as it is; wall: its name, or programs behind one;
+    Its own flags, as of two notebooks in it, are not repeated. keys: by edition; present: that of the lab as it is; wall: its name, or programs behind one;
     seed: of the inputs, see `answers.seed`
     """
     try:
@@ -99,8 +99,7 @@ def _mark(
     submission: Submission, keys: dict[str, Key], present: str, sandbox: Sandbox, seed: int
 ) -> Result:
     start = time.monotonic()
-    without = ["graded without a wall"] if sandbox.wall == "none" else []
-    flags = [*submission.flags, *without]
+    flags = ["graded without a wall"] if sandbox.wall == "none" else []
     cells, edition, language, problem = whole_of(submission)
     if cells is None:
         flags.insert(0, problem)

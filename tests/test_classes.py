@@ -4,23 +4,33 @@ Classes are generated, as teachers find them: names with dates in them, platform
 archives in archives, entries of any other kind. No student's code is run.
 """
 
+import contextlib
 import io
 import itertools
 import json
+import os
 import random
 import re
 import shutil
+import subprocess
+import time
 import zipfile
 from collections import Counter
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import pytest
 
-from grading import people, submissions
+from grading import key, marking, people, submissions
 from grading.graded import flags_of
+from grading.intake import entries, owners
 from grading.marking import Result
 from grading.submissions import find
+from lab.base import files
+from lab.base.source import parse
+from lab.config import LabError
 from lab.exercises import answer_cells
+from tools.teachers import grade
 
 FIRST = ["anna", "ben", "cleo", "dan", "eve", "finn", "gita", "hugo", "ida", "jan"]
 LAST = ["adler", "brandt", "costa", "dietz", "ebert", "fuchs", "graf"]
@@ -206,9 +216,9 @@ def rows_of(found, roster=None):
 
 
 def result_of(one):
-    about, typed = answer_cells.find(submissions.whole_of(one).cells or []).get("about-you"), {}
-    if about:
-        typed = answer_cells.value_of(about[-1].source, "student")
+    about = answer_cells.find(submissions.whole_of(one).cells or []).get("about-you")
+    typed = answer_cells.value_of(about[-1].source, "student") if about else None
+    typed = {k: str(v) for k, v in typed.items()} if isinstance(typed, dict) else {}
     return Result("graded", {}, [], typed, "", 0.0, one.sha256)
 
 
@@ -240,6 +250,9 @@ def check_class(seed, folder):
         assert (row.content is not None) == (one.hand_ins > 0) or not one.number
         assert one.hand_ins < 2 or "2 hand-ins by one student" in row.flags[0]
         assert row.content is None or one.hand_ins > 1 or not row.flags
+    names = people.unique_names(found)
+    assert [people.unique_names([one])[0] for one in found] == names  # whoever else is there
+    assert max((len(name.encode()) for name in names), default=0) < 120
     lines = [one for one in students if one.number and re.search("[a-z]{4}", one.student)]
     check_rows(found, students, lines, maker, folder)
 
@@ -284,3 +297,379 @@ def test_each_entry_of_many_classes_is_one_row(tmp_path, start):
         (tmp_path / str(seed)).mkdir()
         check_class(seed, tmp_path / str(seed))
         shutil.rmtree(tmp_path / str(seed))
+
+
+# ── Single kinds ────────────────────────────────────────────────────────────────────────────────
+
+ENTRY = {  # name of an entry -> student and number
+    "lab2_2025_11_jane.ipynb": ("lab2_2025_11_jane", ""),
+    "lab2_2_1_jane.ipynb": ("lab2_2_1_jane", ""),
+    "homework_2_1_jane.ipynb": ("homework_2_1_jane", ""),
+    "jane_2025_11_lab2.ipynb": ("jane_2025_11_lab2", ""),
+    "jane_20251130_1_lab2.ipynb": ("jane_20251130_1_lab2", ""),
+    "Jane_12_34_lab2.ipynb": ("Jane_12_34_lab2", ""),
+    "doejane_101_9101_lab2.ipynb": ("doejane", "101"),
+    "doejane_LATE_101_9101_lab2.ipynb.txt": ("doejane", "101"),
+    "王小明_7_8_lab2.ipynb": ("王小明", "7"),
+    "Jane Doe_4711_assignsubmission_file_": ("Jane Doe", "4711"),
+    "Jane_Ann Doe_4711_assignsubmission_file_lab2.ipynb": ("Jane_Ann Doe", "4711"),
+    "Teilnehmer_in 12_4711_assignsubmission_file_": ("Teilnehmer_in 12", "4711"),
+    "Group A-Jane_4711_assignsubmission_onlinetext_": ("Group A-Jane", "4711"),
+    "Ann_1_assignsubmission_file_Ben_2_assignsubmission_file_x.ipynb": ("Ann", "1"),
+    "20231234.ipynb": ("20231234", ""),
+    "lab2 (3).ipynb.txt": ("lab2 (3)", ""),
+    ".ipynb": (".ipynb", ""),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRY)
+def test_whose_an_entry_is_its_name_tells(tmp_path, entry):
+    inside = {} if PurePosixPath(entry).suffix else {f"{entry}/lab2.ipynb": notebook("", "")}
+    write(tmp_path, inside or {entry: notebook("", "")})
+    (one,) = find(tmp_path)
+    assert (one.student, one.number) == ENTRY[entry] and one.content
+    assert one.who == (one.number or entry)
+
+
+def test_entries_that_only_look_like_canvas_stay_apart(tmp_path):
+    """Canvas gives each file a number of its own: here several have the same."""
+    names = [f"essay_{i}_7_{name}.ipynb" for i, name in enumerate(("ann", "ben", "cleo"))]
+    write(tmp_path, {name: notebook(name, "") for name in names})
+    assert [(one.who, one.number) for one in find(tmp_path)] == [(name, "") for name in names]
+
+
+def test_a_report_beside_the_lab_is_no_second_hand_in(tmp_path):
+    files = {}
+    for name, number in (("doejane", 101), ("roemax", 102)):
+        files[f"{name}_{number}_9{number}_lab2.ipynb"] = notebook(name, str(number))
+        files[f"{name}_LATE_{number}_8{number}_report.pdf"] = b"%PDF-1.4"
+    (tmp_path / "all.zip").write_bytes(zipped(files))
+    found = find(tmp_path / "all.zip")
+    assert [(one.student, one.number, one.flags) for one in found] == [
+        ("doejane", "101", ()), ("roemax", "102", ())
+    ]  # fmt: skip
+    assert [one.others[0].file for one in found] == [n for n in sorted(files) if ".pdf" in n]
+    write(tmp_path / "folder", files)
+    assert [one.late for one in find(tmp_path / "folder")] == [False, False]  # the report is late
+
+
+def test_a_further_notebook_counts_beside_the_lab_whatever_is_newer(tmp_path):
+    further, lab = notebook("", "", "x", further=True), notebook("jane", "1", "c")
+    for order in ((1, 2), (2, 1)):
+        folder = tmp_path / str(order[0])
+        names = [f"doejane_101_9{place}_{place}.ipynb" for place in order]
+        write(folder, dict(zip(names, (lab, further), strict=True)))
+        write(folder, {"roe/lab2.ipynb": lab, "roe/further/x.ipynb": further, "roe/notes.txt": b""})
+        for one in find(folder):
+            assert one.content == lab and [other.content for other in one.others] == [further]
+            cells = submissions.whole_of(one).cells
+            assert {*answer_cells.find(cells)} == {"about-you", "confound", "reading-sizes"}
+            assert not one.flags and one.sha256 != one._replace(others=()).sha256
+
+
+def test_the_last_hand_in_with_an_answer_counts(tmp_path):
+    contents = (
+        notebook("", "", ""),
+        notebook("", "", "a"),
+        notebook("", "", "b"),
+        notebook("", "", ""),
+    )
+    files = {f"doe_5_{i}_lab2.ipynb": content for i, content in enumerate(contents, 10)}
+    (tmp_path / "all.zip").write_bytes(zipped(files))  # in which all are of one time
+    (one,) = find(tmp_path / "all.zip")
+    assert one.content == contents[2] and len(one.entries) == 4
+    assert "4 hand-ins by one student; the last one counts: doe_5_12_lab2.ipynb" in one.flags[0]
+    assert all(f"doe_5_{i}_" in one.flags[0] for i in (10, 11, 13))
+
+
+def test_one_number_with_two_names_is_two_students(tmp_path):
+    names = [f"{name}_7_assignsubmission_file_" for name in ("Ann", "Ben")]
+    write(tmp_path, {f"{name}/lab2.ipynb": notebook("", "", name) for name in names})
+    found = find(tmp_path)
+    assert [one.who for one in found] == names and [one.number for one in found] == ["7", "7"]
+    for one in rows_of(found):
+        assert "2 hand-ins have this number of the platform" in one.notes[0]
+
+
+def test_names_that_are_alike_stay_apart_whoever_else_is_there(tmp_path):
+    content = notebook("", "")
+    files = {"anna/x.ipynb": content, "anna.ipynb": content, "anna-2.ipynb": content,
+             "an na.ipynb": content, "an_na.ipynb": content, "Anna.ipynb": content,
+             "anna.zip": zipped({"x.ipynb": content}), "anna-4711.ipynb": content,
+             "anna_4711_1_x.ipynb": content, f"{'😀' * 59}.ipynb": content}  # fmt: skip
+    write(tmp_path, files)
+    found = find(tmp_path)
+    names = dict(zip([one.who for one in found], people.unique_names(found), strict=True))
+    assert len({name.casefold() for name in names.values()}) == len(files) == len(names)
+    for one in found:
+        if one.who not in ("anna.ipynb", "Anna.ipynb"):  # which some systems cannot tell apart
+            assert people.unique_names([one]) == [names[one.who]]
+
+
+def test_what_is_typed_gives_nobody_a_row_without_a_note(tmp_path):
+    """C1, C2: a friend's number, and a stranger with Anna's name and number."""
+    files = {"Anna A_1_assignsubmission_file_/x.ipynb": notebook("Anna A", "s1"),
+             "Ben B_2_assignsubmission_file_/x.ipynb": notebook("Cleo C", "s3"),
+             "zzz.ipynb": notebook("Anna A", "s1")}  # fmt: skip
+    write(tmp_path / "in", files)
+    roster = tmp_path / "roster.csv"
+    roster.write_text("name,id\nAnna A,s1\nBen B,s2\nCleo C,s3\n", encoding="utf-8")
+    anna, ben, zzz, cleo = rows_of(find(tmp_path / "in"), roster)
+    assert (cleo.student, cleo.result.status) == ("Cleo C, s3", "missing")
+    assert any("2 hand-ins give this student number" in note for note in anna.notes)
+    assert any("typed, 'Anna A', is of Anna A_1" in note for note in zzz.notes)
+    assert not ben.notes and ben.result.student == {"name": "Cleo C", "number": "s3"}
+
+
+def test_who_is_known_by_typing_alone_is_present_with_a_note(tmp_path):
+    write(tmp_path / "in", {"lab2 (3).ipynb": notebook("Anna A", "s1")})
+    roster = tmp_path / "roster.csv"
+    roster.write_text("name,id\nAnna A,s1\nBen B,s2\n", encoding="utf-8")
+    anna, ben = rows_of(find(tmp_path / "in"), roster)
+    assert anna.notes == ("in the class list only by what was typed: Anna A, s1",)
+    assert anna.result.status == "review" and ben.student == "Ben B, s2"
+
+
+def test_a_platforms_archive_may_lie_in_a_folder(tmp_path):
+    files = {
+        f"{n}_{i}_assignsubmission_file_/lab2.ipynb": notebook(n, "") for i, n in enumerate("AB")
+    }
+    write(tmp_path, {"download.zip": zipped(files), "extra.ipynb": notebook("", "")})
+    assert [one.who for one in find(tmp_path)] == ["0", "1", "extra.ipynb"]
+
+
+def test_three_thousand_entries_are_three_thousand_rows(tmp_path):
+    files = {f"student {i}/lab2.ipynb": notebook(f"s {i}", f"n{i}", str(i)) for i in range(3000)}
+    (tmp_path / "all.zip").write_bytes(zipped(files))
+    assert len({one.student for one in rows_of(find(tmp_path / "all.zip"))}) == 3000
+
+
+# ── What one hand-in may cost ───────────────────────────────────────────────────────────────────
+
+
+def nested(content, depth):
+    """A notebook in an archive in an archive ..."""
+    for _ in range(depth):
+        content = zipped({"lab2.zip" if content.startswith(b"PK") else "lab2.ipynb": content})
+    return content
+
+
+def test_what_costs_too_much_is_a_problem_of_its_own(tmp_path, monkeypatch):
+    for name, most in {"LARGEST": 9_000, "BYTES": 20_000, "FILES": 30, "MEMBERS": 300}.items():
+        monkeypatch.setattr(entries, name, most)
+    small, large = notebook("", ""), notebook("", "", "x" * 8_000)
+    huge = notebook("", "", "x" * 1_000_000)
+    files = {
+        "large.zip": zipped({f"{i}.txt": b"x" * 8_000 for i in range(20)} | {"lab2.ipynb": huge}),
+        "sum.zip": zipped({f"{i}.ipynb": large for i in range(9)}),
+        "many.zip": zipped({f"{i}.ipynb": small for i in range(99)}),
+        "listed.zip": zipped({f"{i}.txt": b"" for i in range(999)}),
+        "spread.zip": zipped(
+            {f"{i}.zip": zipped(dict.fromkeys("abcdefgh", b"")) for i in range(99)}
+        ),
+        "deep.zip": nested(small, 4),
+        "quine.zip": zipped({"lab2.zip": nested(huge, 2)}),
+        "honest.zip": nested(small, 3),
+    }
+    write(tmp_path, files | {f"folder/{i}": b"" for i in range(400)} | {"folder/lab2.ipynb": small})
+    ones = {one.student: " ".join((one.problem, *one.flags)) for one in find(tmp_path)}
+    assert ones["honest"] == "" and "more than 0 MB" in ones["large"] and ones["quine"]
+    for name in ("sum", "many"):
+        assert "the rest is not read" in ones[name]
+    for name in ("listed", "folder", "spread"):
+        assert "more than 200,000 files" in ones[name]
+    assert "archives more than 3" in ones["deep"]
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """A folder with folders in it, deeper than a path can say and than `rmtree` can go."""
+    (tmp_path / "in").mkdir()
+    place = os.open(tmp_path / "in", os.O_RDONLY)
+    for name in ["deep"] + ["d"] * 1_999:
+        os.mkdir(name, dir_fd=place)
+        inner = os.open(name, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
+    yield tmp_path / "in"
+    subprocess.run(["rm", "-rf", tmp_path / "in"], check=True)
+
+
+def test_folders_in_folders_end(deep):
+    write(deep, {"ann.zip": zipped({"d/" * 1_999 + "lab2.ipynb": notebook("", "")})})
+    for one in find(deep):
+        assert "folders more than 40 deep" in one.problem and len(one.file) < 2_000
+
+
+HUGE = "9" * 5_000
+COSTLY = {
+    "a number of 5,000 digits": notebook("", "").replace(b'"nbformat": 4', f'"x": {HUGE}'.encode()),
+    "such a number as an answer": notebook("", "", 1).replace(b"= 1", b"= 0x" + b"f" * 5_000),
+    "such a number typed": notebook("", "1").replace(b"'1'", b"0x" + b"f" * 5_000),
+    "an edition of 300 letters": notebook("", "").replace(
+        b'"extra"', b'"lab2": {"edition": "%s"}, "x"' % (b"a" * 300)
+    ),
+    "a million lines": notebook("", "").replace(b"'a'", b"'a'" + b"\\n1" * 900_000),
+    "brackets": notebook("", "").replace(b"'a'", b"(" * 50_000),
+    "minus signs": notebook("", "").replace(b"'a'", b"-" * 50_000 + b"1"),
+    "a long chain": notebook("", "").replace(b"'a'", b"a" + b".b" * 20_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_what_is_costly_to_read_is_read_or_said(tmp_path, kind):
+    assert COSTLY[kind] != notebook("", "")
+    lab = notebook("", "", "b")
+    write(
+        tmp_path,
+        {"ann/lab2.ipynb": lab, "ann/other.ipynb": COSTLY[kind], "ben.ipynb": COSTLY[kind]},
+    )
+    ann, ben = find(tmp_path)
+    assert ann.content and ben.content and "2 notebooks" in ann.flags[0]
+    whole = submissions.whole_of(ben)
+    assert whole.cells and len(whole.edition) < 65 and key.of_edition(whole.edition) is None
+    for name, (one,) in answer_cells.find(whole.cells).items():
+        value = answer_cells.value_of(one.source, answer_cells.ASKED[name].name)
+        assert len(str(value)) < 100_000
+        answer_cells.is_empty(one.source, answer_cells.ASKED[name])
+
+
+def test_a_notebook_of_too_many_parts_says_so(monkeypatch):
+    for content in (b"[" * 6_000_000, b'{"cells": [' + b"{}," * 12_000 + b"{}]}",
+                    notebook("", "", "x" * 2_100_000)):  # fmt: skip
+        one = submissions.Submission("ann", "", "ann.ipynb", content, 0.0)
+        assert submissions.whole_of(one).cells is None
+        assert "it has more than" in submissions.whole_of(one).problem
+    with pytest.raises(SyntaxError, match="more than 200,000 characters"):
+        parse("1\n" * 200_000)
+
+
+QUESTION = re.compile(r"\*(?!\*)[^*]*(?:[?？]|sentences?\.\)|句话。）)[^*]*\*(?!\*)(?=\s*(?:\n|$))")
+COMMAND = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|\S+\?+)$")
+
+
+def test_what_is_found_in_a_text_is_the_same_in_time_that_grows_with_it():
+    """The patterns say what their simple forms above say, whose time grows with the square."""
+    draw = random.Random(7)
+    for _ in range(20_000):
+        text = "".join(
+            draw.choices(("*", "?", "a", " ", "\n", "\t", "%", "!", "two sentences.)"), k=9)
+        )
+        old, new = QUESTION.match(text), answer_cells.QUESTION.match(text)
+        assert (old and old[0]) == (new and new[0])
+        assert COMMAND.sub(r"\1pass", text) == answer_cells.COMMAND.sub(r"\1pass", text)
+
+
+SLOW = {
+    "question": lambda n: answer_cells.question_of("*" + "?" * n),
+    "sentences": lambda n: answer_cells.question_of("*" + "two sentences.)" * (n // 15)),
+    "blanks": lambda n: answer_cells.question_of("*why?*" + " " * n + "x"),
+    "command": lambda n: answer_cells.COMMAND.sub("", "a" + "?" * n + " x"),
+    "indented": lambda n: answer_cells.COMMAND.sub("", " " * n + "x y"),
+    "headings": lambda n: answer_cells.HEADING.match("#" * n + " Exercise"),
+    "Moodle": lambda n: owners.MOODLE.match("a_1" * (n // 3)),
+    "Canvas": lambda n: owners.of(["a_1_2_" + "1" * n, "a" * n + "_1_2_x"]),
+    "endings": lambda n: owners.of([".zip" * (n // 4) + "x"]),
+    "notebooks": lambda n: entries.NOTEBOOK.search(".ipynb" * (n // 6) + "x"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_time_grows_with_the_length_of_a_text(kind):
+    """Twenty times the length takes nearer to twenty times the time than to 400 times."""
+
+    def seconds(length):
+        start = time.process_time()
+        SLOW[kind](length)
+        return time.process_time() - start
+
+    short, long = (min(seconds(length) for _ in range(5)) for length in (10_000, 200_000))
+    assert long < 120 * max(short, 1e-4)
+
+
+# ── Whatever else is in them ────────────────────────────────────────────────────────────────────
+
+
+def changed(content, draw):
+    """A file with a few of its bytes, or a part of it, other than they were."""
+    content = bytearray(content)
+    for _ in range(draw.randint(1, 8)):
+        place = draw.randrange(len(content))
+        if draw.random() < 0.2:
+            del content[place : place + draw.randint(1, 40)]
+        else:
+            content[place : place + 1] = draw.randbytes(draw.choice((1, 1, 1, 4)))
+        content = content or bytearray(b"x")
+    return bytes(content)
+
+
+def name_of_any_kind(draw):
+    kinds = "abc", "._ -", "é王😀", "\n\t\x01", "\u202e\u200b", "\udcd6\udcd0", "=+@'\"<>&"
+    letters = "".join(
+        draw.choices([letter for kind in kinds for letter in kind], k=draw.randint(1, 9))
+    )
+    return f"n{letters}{draw.choice(('.ipynb', '.zip', '.json', '', '.ipynb.txt', '.pdf'))}"
+
+
+def fuzz(folder, seed):
+    """A class of damaged files under any names: a row each, and nothing is raised."""
+    draw, inner = random.Random(seed), nested(notebook("a", "1"), 2)
+    whole = zipped(
+        {"ann/lab2.ipynb": notebook("a", "1"), "ben/lab2.zip": inner, "李/x.ipynb": b"{}"}, "gbk"
+    )
+    sound = {"n.ipynb": notebook("a", "1"), "n.zip": whole, "n.json": notebook("王", "2", "?" * 99)}
+    files = {
+        name_of_any_kind(draw): changed(draw.choice([*sound.values()]), draw) for _ in range(6)
+    }
+    write(folder / "in", files)
+    found = find(folder / "in")
+    rows = rows_of(found)
+    assert len(rows) == len(found) == len(files)
+    assert all(one.content or one.problem for one in found)
+    for one in rows:
+        " ".join((one.name, one.student, one.who, *flags_of(one))).encode("utf-8")
+    (folder / "all.zip").write_bytes(changed(whole, draw))
+    with contextlib.suppress(LabError):
+        for one in find(folder / "all.zip"):
+            submissions.whole_of(one)
+
+
+def test_files_of_any_content_and_name_are_rows(tmp_path):
+    for seed in range(60):
+        (tmp_path / str(seed)).mkdir()
+        fuzz(tmp_path / str(seed), seed)
+
+
+@pytest.mark.long
+def test_many_files_of_any_content_and_name_are_rows(tmp_path):
+    for seed in range(1_000, 4_000):
+        (tmp_path / str(seed)).mkdir()
+        fuzz(tmp_path / str(seed), seed)
+        shutil.rmtree(tmp_path / str(seed))
+
+
+def test_an_earlier_edition_counts_only_if_the_teacher_names_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(key, "FOLDER", tmp_path)
+    files.write_atomically(tmp_path / "0123456789ab.json", b'{"confound": [1, "a", ""]}')
+    assert key.earlier(["0123456789ab"])["0123456789ab"]["confound"].answer == "a"
+    assert key.earlier([]) == {} and "0123456789ab" not in grade._keys()[0]
+    assert "0123456789ab" in grade._keys(["0123456789ab"])[0]
+    for wrong in ("../0123456789ab", "a" * 300, "0123456789ac", ""):
+        with pytest.raises(LabError, match="it has: 0123456789ab"):
+            key.earlier([wrong])
+
+
+def test_what_is_gone_is_flagged_no_more(tmp_path, monkeypatch):
+    """A kept result says nothing of files that lay beside the notebook when it was made."""
+    lab = notebook("ann", "1")
+    write(tmp_path / "in", {"ann/lab2.ipynb": lab, "ann/copy.ipynb": lab})
+    (one,) = find(tmp_path / "in")
+    kept = marking.mark(one, {"": {}}, "", "none")
+    assert [
+        row.result.flags[0][:11] for row in people.rows_of_a_class({"a": one}, {"a": kept}, {})
+    ] == ["2 notebooks"]
+    (tmp_path / "in" / "ann" / "copy.ipynb").unlink()
+    (one,) = find(tmp_path / "in")
+    (row,) = people.rows_of_a_class({"a": one}, {"a": kept}, {})
+    assert not [flag for flag in row.result.flags if "notebooks" in flag]

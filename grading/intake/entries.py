@@ -267,7 +267,7 @@ def _of_members(
         if hidden or member.is_dir():
             yield File(name, problem=NONE)  # there is this folder
         elif len(parts) > DEEPEST:
-            yield File(name, problem=TOO_DEEP)
+            yield File("/".join([*parts[:DEEPEST], "..."]), problem=TOO_DEEP)
         elif (member.external_attr >> 16) & 0o170000 == 0o120000:
             yield File(name, problem=LINK)
         elif not _kind(name):

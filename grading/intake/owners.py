@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from grading.intake.entries import NONE, OTHER, File
 
+LONGEST = 300  # characters of a student's name
 ENDINGS = re.compile(r"(?:\.(?:ipynb|zip|rar|7z|tgz|tar|gz|bz2|xz|txt|json|pdf|html?))+$", re.I)
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>[0-9]+)_assignsubmission_[a-z]+(?:_|$)")
 CANVAS = re.compile(r"(?P<name>[^_0-9]+)_(?P<late>LATE_)?(?P<number>[0-9]+)_(?P<file>[0-9]+)_.")
@@ -46,7 +47,8 @@ def of(entries: Sequence[str]) -> dict[str, Owner]:
             owners[entry] = Owner(match["name"], match["number"], bool(match["late"]), order)
     for entry, name in names.items():
         if match := MOODLE.match(name):
-            owners[entry] = Owner(match["name"].strip() or "without a name", match["number"])
+            name = match["name"][:LONGEST].strip() or "without a name"
+            owners[entry] = Owner(name, match["number"])
     return owners
 
 
@@ -58,7 +60,8 @@ def _canvas(name: str) -> re.Match[str] | None:
 
 
 def _stem(name: str) -> str:
-    return ENDINGS.sub("", name).strip() or name.strip() or "without a name"
+    name = name[:LONGEST].strip() or "without a name"
+    return ENDINGS.sub("", name).strip() or name
 
 
 def group_of(entry: str, found: dict[str, list[File]], owners: dict[str, Owner]) -> tuple[str, str]:

@@ -130,6 +130,7 @@ def run(root: Path) -> None:
     self_test.check_wall(wall, keys[options["present"]])
     one = hand_in(root / "submission")
     result = marking.mark(one, keys, options["present"], wall)
+    result.flags[:0] = one.flags
     text = json.dumps(results(result, options["visibility"]), indent=1)
     files.write_atomically(root / "results" / "results.json", text.encode("ascii"))
     print("\n".join([f"{result.status}, {result.seconds:.1f} s", *result.flags]))
