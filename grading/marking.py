@@ -78,14 +78,14 @@ def mark(
 ) -> Result:
     """Return the points of a submission; whatever it holds, it is one row, and nothing is raised.
 
-    Its own flags, as of two notebooks in it, are not repeated. keys: by edition; present: that of the lab as it is; wall: its name, or programs behind one;
-    seed: of the inputs, see `answers.seed`
+    Flags of what lies in it are its own, and not repeated. keys: by edition; present: that of the
+    lab as it is; wall: its name, or programs behind one; seed: of the inputs, see `answers.seed`
     """
     try:
         with opened(wall) as sandbox:
             return _mark(submission, keys, present, sandbox, seed)
     except Exception as error:  # RecursionError, MemoryError, ValueError of a huge number, ...
-        flags = [f"{FAILED} {_in_words(error)}", *submission.flags]
+        flags = [f"{FAILED} {_in_words(error)}"]
         return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
 
 
