@@ -58,15 +58,18 @@ def sections(one: Graded) -> list[Lines]:
     if one.late:
         late = f"{one.late.days} days late: {number(penalty_of(one))} points less."
         score.append(("", say(late)))
-    told, right = [[title], [*score, *flags]], []
+    told, right, waiting = [[title], [*score, *flags]], [], []
     for name, mark in one.result.marks.items():
         points, lines = points_of(one, name), [*_lines(one, name, mark)]
         if points == mark.most:
             right.append(name)
-        if points is None or points < mark.most or lines:
+        if points is None and not lines:
+            waiting.append(name)
+        elif points is None or points < mark.most or lines:
             got = "to be read" if points is None else f"{number(points)} of {mark.most} points"
             told.append([("##", f"{name}: {say(got)}"), *(("*", say(line)) for line in lines)])
-    return [*told, [("", say(f"Right: {', '.join(right) or 'nothing yet'}."))]]
+    read = [[("", say(f"Still to be read: {', '.join(waiting)}."))]] if waiting else []
+    return [*told, *read, [("", say(f"Right: {', '.join(right) or 'nothing yet'}."))]]
 
 
 def _lines(one: Graded, name: str, mark: Mark) -> Iterator[str]:

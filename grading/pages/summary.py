@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from grading.graded import ASKED_BY_HAND, Graded, points_of, score_of
+import numpy as np
+
+from grading.graded import (
+    ASKED_BY_HAND,
+    Graded,
+    number,
+    penalty_of,
+    score_of,
+)
 from grading.pages import rendering
+from grading.records import agreement, statistics
 from grading.similarity import Alike
-from lab.exercises.catalogue import LAB
+from lab.exercises.catalogue import ASKED
+
+BINS = 12  # of a histogram of predictions
+MANY = 8  # names in a cell
+
+
+class Histogram(NamedTuple):
+    """Predictions of a class: who was asked for what, and how they are spread."""
+
+    exercise: str
+    part: str
+    count: int
+    lowest: str
+    median: str
+    highest: str
+    bars: list[float]  # heights in per cent
 
 
 def in_html(everybody: Sequence[Graded], alike: Sequence[Alike] = ()) -> str:
     """Return summary.html. alike: whose answers are, as `similarity.find` has it."""
     ones = [one for one in everybody if score_of(one) is not None]
-    flagged = [(one.student, one.file, [*one.result.flags, *one.notes]) for one in everybody]
+    numbers = statistics.of(everybody)
     return rendering.page(
         "summary", "Summary", everybody=everybody, graded=ones,
-        scores=_distribution([score_of(one) for one in ones]),
-        exercises=_hardest(ones), mistakes=_mistakes(ones), challenge=_ranking(ones),
-        flagged=[(*whose, "; ".join(flags)) for *whose, flags in flagged if flags],
+        states=Counter(one.result.status for one in everybody).most_common(),
+        scores=_distribution([score_of(one) for one in ones]), exercises=_hardest(numbers, ones),
+        mistakes=_mistakes(ones), challenge=_ranking(ones), late=_late(ones),
+        histograms=[one for each in numbers for one in _histograms(each)],
+        letters=[(one.exercise, _letters(one.letters)) for one in numbers if one.letters],
+        agreement=[_agreed(one) for one in agreement.of(everybody)],
+        kinds=_kinds(everybody), flagged=_flagged(everybody),
         alike=[
-            (one.kind, ", ".join(one.who), len(one.exercises), ", ".join(one.exercises))
+            (one.kind, _some(one.who), len(one.exercises), ", ".join(one.exercises))
             for one in alike
         ],
     )  # fmt: skip
@@ -41,18 +71,47 @@ def _ranking(ones: Sequence[Graded]) -> list[tuple[str, str]]:
     return [(student, f"{accuracy:.1f} %") for accuracy, student in sorted(said, reverse=True)]
 
 
-def _hardest(ones: Sequence[Graded]) -> list[tuple[str, str, int, int, int]]:
+def _late(ones: Sequence[Graded]) -> list[tuple[str, int, str, str]]:
+    """Return who was late: by how many days, what it costs, by which time."""
+    rows = [(one.late.days, one) for one in ones if one.late and one.late.days]
+    return [
+        (one.student, days, number(penalty_of(one)), one.time)
+        for days, one in sorted(rows, key=lambda row: (-row[0], row[1].student))
+    ]
+
+
+def _hardest(
+    numbers: Sequence[statistics.Exercise], ones: Sequence[Graded]
+) -> list[tuple[str, str, int, int, int, str]]:
     """Return a row for each exercise, those with the smallest share of points first."""
     rows = []
-    for name, exercise in LAB.items():
-        groups = [one.result.marks[name].group for one in ones if name in one.result.marks]
-        points = [p for one in ones if (p := points_of(one, name)) is not None]
-        read = name not in ASKED_BY_HAND or any(name in one.by_hand for one in ones)
-        if points and exercise.points and exercise.kind != "guess" and read:
-            share = sum(points) / len(points) / exercise.points
-            full = sum(p >= exercise.points for p in points)
-            rows.append((share, name, full, groups.count("empty"), len(points)))
-    return [(name, f"{100 * share:.0f} %", *counts) for share, name, *counts in sorted(rows)]
+    for one in numbers:
+        read = one.exercise not in ASKED_BY_HAND or any(one.exercise in x.by_hand for x in ones)
+        if one.share is not None and ASKED[one.exercise].kind != "guess" and read:
+            item = "" if one.discrimination is None else f"{one.discrimination:.2f}"
+            counts = (one.right, one.empty, one.count)
+            rows.append((one.share, one.exercise, f"{100 * one.share:.0f} %", *counts, item))
+    return [row for _, *row in sorted(rows)]
+
+
+def _histograms(one: statistics.Exercise) -> list[Histogram]:
+    """Return how predictions of numbers are spread, each part of a prediction for itself."""
+    return [
+        _histogram(one.exercise, part, values) for part, values in one.predictions.items() if values
+    ]
+
+
+def _histogram(exercise: str, part: str, values: Sequence[float]) -> Histogram:
+    """Return the spread of some values, sorted; a wide range is divided by its logarithm."""
+    scaled = np.log(values) if values[0] > 0 and values[-1] > 100 * values[0] else np.array(values)
+    counts, _ = np.histogram(scaled, bins=BINS)
+    bars = [100 * float(count) / max(counts) for count in counts]
+    low, middle, high = (number(float(x)) for x in (values[0], np.median(values), values[-1]))
+    return Histogram(exercise, part, len(values), low, middle, high, bars)
+
+
+def _letters(letters: dict[str, int]) -> str:
+    return ", ".join(f"{letter}: {count}" for letter, count in letters.items())
 
 
 def _mistakes(ones: Sequence[Graded]) -> list[tuple[str, int, str, str]]:
@@ -66,5 +125,41 @@ def _mistakes(ones: Sequence[Graded]) -> list[tuple[str, int, str, str]]:
     for (name, group), students in sorted(who.items(), key=lambda item: -len(item[1])):
         count[name] += 1
         if count[name] <= 5:
-            rows.append((name, len(students), group, ", ".join(sorted(students)[:8])))
+            rows.append((name, len(students), group, _some(students)))
     return rows
+
+
+def _some(students: Iterable[str]) -> str:
+    """Return names, the first of many."""
+    names = sorted(students)
+    return ", ".join(names[:MANY]) + (f" and {len(names) - MANY} more" if names[MANY:] else "")
+
+
+def _agreed(one: agreement.Agreement) -> tuple[str, int, str, str, str]:
+    kappa = "" if one.kappa is None else f"{one.kappa:.2f}"
+    return one.exercise, one.count, f"{100 * one.same:.0f} %", kappa, f"{one.apart:.2f}"
+
+
+def _flags(one: Graded) -> list[str]:
+    return [*one.result.flags, *one.notes]
+
+
+def _flagged(everybody: Sequence[Graded]) -> list[tuple[str, str, str]]:
+    return [(one.student, one.file, "; ".join(_flags(one))) for one in everybody if _flags(one)]
+
+
+def _kinds(everybody: Sequence[Graded]) -> list[tuple[str, int, str]]:
+    """Return flags of one kind together: they differ in exercise, numbers and names alone."""
+    who: defaultdict[str, set[str]] = defaultdict(set)
+    for one in everybody:
+        for flag in _flags(one):
+            who[_kind(flag)].add(one.student)
+    rows = sorted(who.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [(kind, len(students), _some(students)) for kind, students in rows]
+
+
+def _kind(flag: str) -> str:
+    """Return what a flag has in common with others: without exercise, numbers, what is quoted."""
+    head, colon, rest = flag.partition(": ")
+    text = rest if head in ASKED else head if colon else flag
+    return re.sub(r"'[^']*'|\S*\d\S*", "…", text)

@@ -8,6 +8,7 @@
     decided       all of them together, put on the rows of a class
     history       what stood there before, whose points changed, the way back
     statistics    each exercise in numbers: statistics.csv
+    agreement     how far two readers of the same texts agree
 
 Nothing here runs what a student wrote, and nothing that a person gave is deleted.
 """
