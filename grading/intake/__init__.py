@@ -2,6 +2,7 @@
 
     entries   folders and archives: the files of each entry, within bounds
     owners    whose an entry is, as its name tells; which entries are one hand-in
+    reports   a report in it, read where it lies
 
 Nothing of what students wrote is read here.
 """

@@ -52,7 +52,7 @@ PLATFORMS: dict[str, Callable[[Graded], tuple[str, bytes] | None]] = {
 
 
 def archive(everybody: Sequence[Graded], platform: str) -> tuple[bytes, list[str]]:
-    """Return the archive for a platform, and of whom there is nothing in it.
+    """Return the archive for a platform, and the names of the rows that are not in it.
 
     Of two rows that the platform would take for one student neither is in it. Raises LabError if
     the names of the hand-ins are not the platform's.

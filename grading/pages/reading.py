@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from grading.graded import Graded, digest_of
+from grading.intake import reports
 from grading.pages import evidence, rendering, rubric
 from grading.pages.evidence import Evidence
-from grading.submissions import Submission, notebook_of
+from grading.submissions import Submission, whole_of
 from lab.base import files
 from lab.exercises.catalogue import ASKED
 
@@ -42,21 +43,26 @@ class Text(NamedTuple):
 
 
 def write(
-    everybody: Sequence[Graded], hand_ins: Mapping[str, Submission], where: Path, course: str
-) -> None:
+    everybody: Sequence[Graded], hand_ins: Mapping[str, Submission], where: Path, course: str,
+    place: Path | None = None,
+) -> None:  # fmt: skip
     """Write the pages, and pictures and reports beside them; what is no longer shown is removed.
 
-    hand_ins: name -> what was handed in, where figures are taken from. course: known to the browser
+    hand_ins: name -> what was handed in, where figures are taken from. course: known to the
+    browser. place: the folder or archive of the hand-ins, where reports are taken from
     """
     folder, written = where / FOLDER, set()
     texts: dict[str, list[Text]] = {}
     for one in everybody:
-        for text in _texts_of(one, hand_ins.get(one.name), course, folder, written):
+        hand_in = hand_ins.get(one.name)
+        report = _report(hand_in, place) if hand_in and place else b""
+        for text in _texts_of(one, hand_in, report, course, folder):
             texts.setdefault(text.exercise, []).append(text)
+            written.update(folder / file for file in (*text.pictures, text.report) if file)
     names = [name for name in ASKED if name in texts]
     known, guide = _known(everybody, texts, course), rubric.read()
-    for place, name in enumerate(names):
-        around = [names[i] if 0 <= i < len(names) else "" for i in (place - 1, place + 1)]
+    for i, name in enumerate(names):
+        around = [*(names[i - 1 : i] or [""]), *(names[i + 1 : i + 2] or [""])]
         page = _page(name, texts[name], around, known, guide)
         written.add(_written(folder / f"{name}.html", page.encode("utf-8")))
     index = rendering.page(
@@ -87,23 +93,40 @@ def _page(
 
 
 def _texts_of(
-    one: Graded, hand_in: Submission | None, course: str, folder: Path, written: set[Path]
+    one: Graded, hand_in: Submission | None, report: bytes, course: str, folder: Path
 ) -> Iterator[Text]:
     """Yield the texts of a hand-in; write their pictures and the report."""
     marks = {n: m for n, m in one.result.marks.items() if m.text and ASKED[n].kind in KINDS}
     if not marks or one.partner:  # the text is read where it was handed in
         return
-    beside = evidence.of(notebook_of(hand_in.content).cells or []) if hand_in else {}
+    beside = _evidence(hand_in) if hand_in else {}
+    link = _beside(folder, "reports", report, "pdf") if report else ""
     who = one.who or one.name
     code = hashlib.sha256(f"{course}/{who}".encode("utf-8", "replace")).hexdigest()[:5]
     for name, mark in marks.items():
         found = beside.get(name, Evidence())
         pictures = [_beside(folder, "figures", content, "png") for content in found.pictures]
-        written.update(folder / picture for picture in pictures)
         yield Text(
             one.student, who, name, code, mark.text, digest_of(mark.text),
-            found.predictions, pictures, found.output,
+            found.predictions, pictures, found.output, link,
         )  # fmt: skip
+
+
+def _evidence(hand_in: Submission) -> dict[str, Evidence]:
+    """Return what stands beside each text of a hand-in; nothing if it cannot be found."""
+    try:
+        return evidence.of(whole_of(hand_in).cells or [])
+    except Exception:  # whatever is in it, the texts are to be read
+        return {}
+
+
+def _report(hand_in: Submission, place: Path) -> bytes:
+    """Return the report that was handed in beside a notebook; the one called so before others."""
+    found = [one.file for one in hand_in.others if one.content is None]
+    for file in sorted(found, key=lambda file: ("report" not in file.rpartition("/")[2], file)):
+        if content := reports.read(place, file):
+            return content
+    return b""
 
 
 def _beside(folder: Path, kind: str, content: bytes, ending: str) -> str:

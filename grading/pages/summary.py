@@ -51,7 +51,7 @@ def in_html(everybody: Sequence[Graded], alike: Sequence[Alike] = ()) -> str:
         agreement=[_agreed(one) for one in agreement.of(everybody)],
         kinds=_kinds(everybody), flagged=_flagged(everybody),
         alike=[
-            (one.kind, _some(one.who), len(one.exercises), ", ".join(one.exercises))
+            (one.kind, ", ".join(one.who), len(one.exercises), ", ".join(one.exercises))
             for one in alike
         ],
     )  # fmt: skip
@@ -88,7 +88,7 @@ def _hardest(
     for one in numbers:
         read = one.exercise not in ASKED_BY_HAND or any(one.exercise in x.by_hand for x in ones)
         if one.share is not None and ASKED[one.exercise].kind != "guess" and read:
-            item = "" if one.discrimination is None else f"{one.discrimination:.2f}"
+            item = "" if one.discrimination is None else f"{one.discrimination:z.2f}"
             counts = (one.right, one.empty, one.count)
             rows.append((one.share, one.exercise, f"{100 * one.share:.0f} %", *counts, item))
     return [row for _, *row in sorted(rows)]
@@ -121,10 +121,11 @@ def _mistakes(ones: Sequence[Graded]) -> list[tuple[str, int, str, str]]:
         for name, mark in one.result.marks.items():
             if mark.group not in ("", "empty") and mark.points < mark.most:
                 who[name, mark.group].append(one.student)
+    fewest = 2 if len(ones) >= 10 else 1  # students, for a mistake to be one of a class
     rows, count = [], Counter()
     for (name, group), students in sorted(who.items(), key=lambda item: -len(item[1])):
         count[name] += 1
-        if count[name] <= 5:
+        if count[name] <= 5 and len(students) >= fewest:
             rows.append((name, len(students), group, _some(students)))
     return rows
 

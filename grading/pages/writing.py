@@ -15,12 +15,13 @@ from lab.base import files
 
 def write(
     everybody: Sequence[Graded], where: Path, hand_ins: Mapping[str, Submission],
-    course: str = "", earlier: Mapping[str, Forms] | None = None,
+    course: str = "", earlier: Mapping[str, Forms] | None = None, place: Path | None = None,
 ) -> None:  # fmt: skip
     """Write the table and the pages; feedback of who is gone is removed.
 
     hand_ins: name -> what was handed in. course: by which a browser knows points again that were
-    typed; by default the folder. earlier: hand-ins of earlier years, as `likeness.earlier` has them
+    typed; by default the folder. earlier: what `likeness.earlier` has. place: the folder or
+    archive of the hand-ins
     """
     alike = likeness.of_a_class(everybody, earlier or {})
     texts = {
@@ -37,4 +38,4 @@ def write(
     for path in (where / "feedback").glob("*"):
         if f"feedback/{path.name}" not in texts and path.suffix in (".md", ".html"):
             path.unlink()
-    reading.write(everybody, hand_ins, where, course or str(where.resolve()))
+    reading.write(everybody, hand_ins, where, course or str(where.resolve()), place)

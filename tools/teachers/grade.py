@@ -22,7 +22,7 @@ import torch
 
 from grading import gradebook, graded, key, likeness, marking, people, self_test, submissions
 from grading.answers import seed
-from grading.pages import writing
+from grading.pages import handback, writing
 from grading.records import decided, history, readings, statistics
 from grading.records.late import moment
 from grading.sandbox import program
@@ -85,7 +85,7 @@ def grade(
         if name not in chosen:
             results[name] = graded.kept(places[name]) or graded.not_yet(one.sha256)
     rows = people.rows_of_a_class(named, results, {}, roster)
-    return _finish(rows, named, given, book, old)
+    return _finish(rows, named, given, book, old, folder)
 
 
 def _chosen(named: dict[str, submissions.Submission], only: set[str]) -> set[str]:
@@ -99,7 +99,7 @@ def _chosen(named: dict[str, submissions.Submission], only: set[str]) -> set[str
 
 def _finish(
     rows: list[graded.Graded], named: dict[str, submissions.Submission], given: decided.Decided,
-    book: gradebook.Book | None, earlier: Mapping[str, Forms],
+    book: gradebook.Book | None, earlier: Mapping[str, Forms], folder: Path,
 ) -> list[graded.Graded]:  # fmt: skip
     """Put on rows what persons decided, and write all tables and pages; return the rows."""
     everybody, points, notes = decided.applied(rows, given, _times(rows, named, book))
@@ -111,7 +111,7 @@ def _finish(
         for name in (decided.KEPT, decided.READ) if points else ():
             files.write_atomically(where / name, readings.table(points).encode())
         changes = history.changed(where, everybody)
-        writing.write(everybody, where, named, earlier=earlier)
+        writing.write(everybody, where, named, earlier=earlier, place=folder)
         table = statistics.table(statistics.of(everybody))
         files.write_atomically(where / "statistics.csv", table.encode("utf-8", "replace"))
         if book:
@@ -122,6 +122,16 @@ def _finish(
     notes += [f"Points of {students} students have changed: changes.csv."] if students else []
     print(*notes, sep="\n", end="\n" if notes else "")
     return everybody
+
+
+def _give_back(everybody: list[graded.Graded], path: Path, platform: str) -> None:
+    """Write the archive with feedback that a platform takes back. Raises LabError if it cannot."""
+    content, left = handback.archive(everybody, platform)
+    files.write_atomically(path, content)
+    count = sum(bool(one.name) for one in everybody) - len(left)
+    print(f"{path} has the feedback of {count} hand-ins.")
+    if left:
+        print(f"Not in it, for the platform's number is missing or shared: {', '.join(left)}.")
 
 
 def _times(
@@ -168,6 +178,8 @@ def main() -> None:
                         help="old hand-ins, or old grades, to compare answers with")  # fmt: skip
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="these once more")
     parser.add_argument("--out", type=Path, default=GRADES, help="another folder, as for a group")
+    parser.add_argument("--feedback", choices=[*handback.PLATFORMS],
+                        help="an archive with all feedback, for this platform")  # fmt: skip
     parser.add_argument("--undo", action="store_true", help="bring the tables before back")
     parser.add_argument("--edition", action="append", default=[], help="an earlier one that counts")
     parser.add_argument("--unsafe", action="store_true", help="without a wall, if there is none")
@@ -189,6 +201,8 @@ def main() -> None:
         options.submissions, options.out, wall, options.only, options.roster, book, options.due,
         options.late, options.edition, options.earlier,
     )  # fmt: skip
+    if options.feedback:
+        _give_back(everybody, options.out / f"feedback_{options.feedback}.zip", options.feedback)
     grades = options.out / "grades.csv"
     print(f"{len(everybody)} rows in {grades}; see summary.html and reading/index.html.")
 
