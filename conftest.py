@@ -11,7 +11,7 @@ from nbval import kernel
 
 from lab import config as lab_config
 from lab.config import ROOT
-from lab.datasets.glove import find_vector_file
+from lab.environment import vector_files
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _other_data() -> bool:
     """Say whether the notebooks will not run in the profile quick on the packaged data."""
     folder = lab_config.data_folder()
-    own = lab_config.own_texts() or (folder / "aclImdb").exists() or find_vector_file(folder)
+    own = lab_config.own_texts() or (folder / "aclImdb").exists() or vector_files(folder)[0]
     return bool(own) or lab_config.get_profile() != lab_config.PROFILES["quick"]
 
 

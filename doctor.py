@@ -409,17 +409,10 @@ def check_files_in_the_way() -> list[Line]:
 
 
 def check_settings() -> list[Line]:
-    """Do the variables of the environment say what the lab can do?"""
+    """Do the variables of the environment say what the lab can do, and which data does it take?"""
     why = "The lab does what its LAB2_* variables say; README.md lists them."
-    lines = []
-    for ask_for in (config.get_profile, config.device):
-        try:
-            ask_for()
-        except config.LabError as error:
-            lines.append(Line("settings", "fail", str(error), why, "Correct it, or unset it."))
-    if (own := config.own_texts()) and not own.is_file():
-        found = f"LAB2_REVIEWS names {own.name}, and there is no such file"
-        lines.append(Line("settings", "fail", found, why, "Correct LAB2_REVIEWS, or unset it."))
+    wrong = environment.wrong_settings().items()
+    lines = [Line("settings", "fail", found, why, fix) for found, fix in wrong]
     if not environment.workers_folder()[0]:
         found = "the folder of temporary files has letters that joblib cannot write"
         fix = "Set JOBLIB_TEMP_FOLDER to a folder in plain letters, such as C:\\Temp: it is faster."
@@ -428,7 +421,14 @@ def check_settings() -> list[Line]:
         found = "PYTHONSAFEPATH is set: Python does not look beside the notebook"
         fix = "Unset it if a cell does not find the lab."
         lines.append(Line("settings", "warn", found, why, fix))
-    return lines or [line("settings", True, f"profile {config.get_profile().name}", why, "")]
+    lines = lines or [line("settings", True, f"profile {config.get_profile().name}", why, "")]
+    own, (vectors, left) = config.own_texts(), environment.vector_files(config.data_folder())
+    official = (config.data_folder() / "aclImdb").is_dir()
+    reviews = own.name if own else "aclImdb" if official else "of the package"
+    found = f"reviews: {reviews}; vectors: {vectors.name if vectors else 'of the package'}"
+    found += f"; not read: {', '.join(left)}" * bool(left)
+    fix = "A file of vectors is called glove.6B.100d.txt. Rename, unpack or remove it."
+    return [*lines, line("data", not left, found, "The lab takes these.", fix, "warn")]
 
 
 def check_memory() -> list[Line]:

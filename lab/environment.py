@@ -23,6 +23,8 @@ USED = {
     *("nbconvert", "numpy", "pandas", "papermill", "pytest", "scipy", "seaborn", "sklearn"),
     *("spacy", "torch", "torchtext", "tqdm", "typst", "pypandoc", "fastparquet", "filelock"),
 }
+VECTOR_FILE = re.compile(r"glove\.6B\.(\d+)d(?:\.subset)?\.txt(?:\.xz|\.gz)?$")
+DIMENSIONS = (100, 200, 300, 50)  # of vectors, the preferred first: the starting report used 100
 SYSTEM = "the system's own Python"
 SLOW, MISSING = 124, 127  # exit statuses of a program that took too long, or is not there
 
@@ -61,6 +63,33 @@ def foreign_modules() -> list[str]:
         for place in places
         if place.resolve() != here and any((place / name).exists() for name in names)
     ]
+
+
+def vector_files(folder: Path) -> tuple[Path | None, list[str]]:
+    """Return the file of GloVe vectors in a folder that is used, if any; and names that are not.
+
+    100 dimensions come first. Not used: a second download, "glove.6B.100d (1).txt", one that is not
+    finished, other dimensions.
+    """
+    files = sorted(folder.glob("glove.6B*"))
+    sizes = {path: VECTOR_FILE.fullmatch(path.name) for path in files}
+    known = [path for path in files if sizes[path] and int(sizes[path][1]) in DIMENSIONS]
+    chosen = min(known, key=lambda path: DIMENSIONS.index(int(sizes[path][1])), default=None)
+    return chosen, [path.name for path in files if path not in known]
+
+
+def wrong_settings() -> dict[str, str]:
+    """Return which LAB2_* variables the lab cannot follow, in words, each with the remedy."""
+    wrong = {}
+    for ask_for in (config.get_profile, config.device, config.tokens):
+        try:
+            ask_for()
+        except config.LabError as error:
+            wrong[str(error)] = "Correct it, or unset it."
+    if (own := config.own_texts()) and not own.is_file():
+        found = f"LAB2_REVIEWS names {own.name}, and there is no such file"
+        wrong[found] = "Correct LAB2_REVIEWS, or unset it."
+    return wrong
 
 
 def workers_folder() -> tuple[bool, str | None]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import utils
+from lab import environment
 from lab.config import LabError
 from lab.datasets import glove
 
@@ -153,7 +154,7 @@ def test_changed_vector_file_is_read_again(tmp_path, vocab):
 def test_one_hundred_dimensions_are_preferred(tmp_path):
     for end in ("300d.txt", "50d.txt.gz", "100d.txt.xz", "zip"):
         (tmp_path / f"glove.6B.{end}").touch()
-    assert glove.find_vector_file(tmp_path).name == "glove.6B.100d.txt.xz"
+    assert environment.vector_files(tmp_path)[0].name == "glove.6B.100d.txt.xz"
 
 
 @pytest.mark.parametrize(

@@ -13,21 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lab import environment
 from lab.config import LabError
 
-VECTOR_FILE = re.compile(r"glove\.6B\.(\d+)d(?:\.subset)?\.txt(?:\.xz|\.gz)?$")
-PREFERRED_DIMENSIONS = (100, 200, 300, 50)  # 100 is what the starting report used
 SPREAD = 0.69  # of the numbers in the vectors of 25,000 common words
 FIRST_LINE = re.compile(r"\d+ \d+")  # words and dimensions, as word2vec and fastText begin
 NUMBER = re.compile(r" [-+]?\d*\.?\d+(e[-+]?\d+)?$")  # at the end of a word: a value too many
-
-
-def find_vector_file(folder: Path) -> Path | None:
-    """Return the GloVe text file of `folder` to use, or None; 100 dimensions come first."""
-    files = sorted(p for p in folder.glob("glove.6B.*") if VECTOR_FILE.fullmatch(p.name))
-    sizes = {p: int(VECTOR_FILE.fullmatch(p.name)[1]) for p in files}
-    known = [p for p in files if sizes[p] in PREFERRED_DIMENSIONS]
-    return min(known, key=lambda p: PREFERRED_DIMENSIONS.index(sizes[p])) if known else None
 
 
 def read_vector_file(
@@ -39,7 +30,7 @@ def read_vector_file(
     None may be known. Raises LabError naming file and line where the number of values or a value is
     wrong.
     """
-    dimension = int(VECTOR_FILE.fullmatch(path.name)[1])
+    dimension = int(environment.VECTOR_FILE.fullmatch(path.name)[1])
     openers = {".xz": lzma.open, ".gz": gzip.open}
     vectors: dict[int, NDArray[np.float32]] = {}
     number = 0
