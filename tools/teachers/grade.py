@@ -84,6 +84,10 @@ def grade(
     for name, one in named.items():
         if name not in chosen:
             results[name] = graded.kept(places[name]) or graded.not_yet(one.sha256)
+    if stale := [name for name, one in named.items() if results[name].sha256 != one.sha256]:
+        print(
+            f"{len(stale)} others have changed since, and keep their points until all are graded."
+        )
     rows = people.rows_of_a_class(named, results, {}, roster)
     return _finish(rows, named, given, book, old, folder)
 
