@@ -18,6 +18,7 @@ from grading.graded import digest_of
 from grading.marking import Mark, Result
 from grading.pages import writing
 from grading.records import decided, history, late, overrides, readings, statistics
+from grading.sandbox import program
 from lab.config import LabError
 from lab.exercises.catalogue import LAB
 from tools.teachers import grade
@@ -660,3 +661,33 @@ def test_statistics_are_those_of_the_class():
     assert table["guess-linear", ""]["median"] == table["guess-recall", "RNN"]["median"] == "19.5"
     assert table["unroll", ""]["mistake"] == "'=odd" and "a:9" in table["detach", ""]["letters"]
     assert statistics.of([]) == [] and statistics.table([]).count("\n") == 1
+
+
+def test_the_program_grades_fills_and_goes_back(tmp_path, monkeypatch, capsys, quick_pages):
+    """A table in which nobody is found costs no grades: it is said when they are written."""
+    folder, where, book = tmp_path / "in", tmp_path / "grades", tmp_path / "book.csv"
+    hand_in(folder, moodle(201), machine=1)
+
+    def main(*options):
+        monkeypatch.setattr("sys.argv", ["grade.py", *map(str, options), "--out", str(where)])
+        grade.main()
+        return capsys.readouterr().out
+
+    monkeypatch.setattr(program, "find_wall", lambda: "none")
+    book.write_bytes("标识符;成绩;反馈\r\n参与者9;;\r\n".encode("gb18030"))
+    named = ("--gradebook", book, "--column", "成绩", "--comment", "反馈", "--who", "标识符")
+    with pytest.raises(SystemExit, match=r"No row of .*book\.csv has got points: .*标识符"):
+        main(folder, *named)
+    assert rows_of(where)[0]["rnn-cell"] == "1" and not (where / "gradebook.csv").exists()
+    book.write_bytes("标识符;成绩;反馈\r\n参与者201;;\r\n".encode("gb18030"))
+    hand_in(folder, moodle(201), machine=3)
+    said = main(folder, *named, "--due", "2026-12-01T12:00", "--late", "1 per day")
+    assert "1 rows of" in said and "Points of 1 students have changed: changes.csv." in said
+    row = (where / "gradebook.csv").read_bytes().decode("gb18030").splitlines()[1]
+    assert row.startswith("参与者201;") and "of 100 points so far.<br>" in row
+    assert "as before the grading of 20" in main("--undo")
+    assert rows_of(where)[0]["rnn-cell"] == "1" and not (where / "gradebook.csv").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    with pytest.raises(SystemExit, match="No hand-in is called 'x', 'y'"):
+        main(folder, "--only", "x", "y", "201")
