@@ -65,31 +65,41 @@ def grade(
     keys, present = _keys(editions)
     named = dict(zip(people.unique_names(ones), ones, strict=True))
     chosen = _chosen(named, {only} - {""} if isinstance(only, str) else {*only})
+    results = _results(named, chosen, bool(only), (keys, present), wall, where)
+    rows = people.rows_of_a_class(named, results, {}, roster)
+    return _finish(rows, named, given, book, old, folder)
+
+
+def _results(
+    named: dict[str, submissions.Submission], chosen: set[str], again: bool,
+    keys: tuple[dict[str, key.Key], str], wall: str, where: Path,
+) -> dict[str, marking.Result]:  # fmt: skip
+    """Return the results of all hand-ins: of those chosen as they are, of others what is kept.
+
+    again: whether those chosen are graded although they are kept; keys: by edition, and the present
+    """
     drawn = seed.of_course(where)
-    grader = graded.digest(keys, wall, drawn)
+    grader = graded.digest(keys[0], wall, drawn)
     places = {name: graded.place_of(where, one.who) for name, one in named.items()}
     results = {n: graded.kept(places[n], one.sha256, grader) for n, one in named.items()}
-
-    waiting = [name for name in chosen if results[name] is None or only]
+    waiting = [name for name in chosen if results[name] is None or again]
     cores = machine.available_cores()
     with Sandbox(wall, cores) as sandbox:
-        self_test.check_wall(sandbox, keys[present])
+        self_test.check_wall(sandbox, keys[0][keys[1]])
 
         def mark(name: str) -> None:
-            results[name] = marking.mark(named[name], keys, present, sandbox, drawn)
+            results[name] = marking.mark(named[name], *keys, sandbox, drawn)
             if not results[name].failed:  # a second call tries that again
                 graded.keep(places[name], results[name], grader)
 
         thread_map(mark, waiting, max_workers=cores, desc="Grading", unit="hand-in")
-    for name, one in named.items():
-        if name not in chosen:
-            results[name] = graded.kept(places[name]) or graded.not_yet(one.sha256)
+    for name in named.keys() - chosen:
+        results[name] = graded.kept(places[name]) or graded.not_yet(named[name].sha256)
     if stale := [name for name, one in named.items() if results[name].sha256 != one.sha256]:
         print(
             f"{len(stale)} others have changed since, and keep their points until all are graded."
         )
-    rows = people.rows_of_a_class(named, results, {}, roster)
-    return _finish(rows, named, given, book, old, folder)
+    return results
 
 
 def _chosen(named: dict[str, submissions.Submission], only: set[str]) -> set[str]:
