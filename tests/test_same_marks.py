@@ -21,6 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from grading import key, marking, submissions
 from grading.sandbox import program
+from grading.sandbox import trials as trials_of_answers
 from lab.exercises import answer_cells, catalogue
 from lab.exercises.catalogue import ASKED, LAB
 from lab.exercises.help import trials
@@ -246,10 +247,12 @@ def kernel(tmp_path_factory, notebook):
     kernel.shell.history_manager.end_session()
 
 
-@pytest.fixture(autouse=True)
-def time_enough(monkeypatch):
-    """On a machine that is busy, too: how long an answer may take is not what is compared."""
-    monkeypatch.setattr(program, "SECONDS", 60)
+@pytest.fixture(scope="module")
+def sandbox():
+    """Programs with time enough on a machine that is busy: how long one takes is not compared."""
+    with pytest.MonkeyPatch.context() as patch, trials_of_answers.opened("none") as programs:
+        patch.setattr(program, "SECONDS", 60)
+        yield programs
 
 
 @pytest.fixture(scope="module")
@@ -268,13 +271,13 @@ def check_says(name, marks, names, right):
     return right.points * (abs(float(got) - right.answer) <= ASKED[name].near + 1e-9)
 
 
-def compare(lab, solved, kernel, keys, seed):
+def compare(lab, solved, kernel, keys, sandbox, seed):
     """Return what differs between the kernel and the grader, none if nothing does."""
     notebook, written = handed_in(lab, solved, keys, seed)
     marks, names = kernel.work_through(notebook, {cell["id"] for cell in lab["cells"]})
     content = json.dumps(notebook).encode()
     one = submissions.Submission("anna", "", "anna.ipynb", content, 0.0)
-    result = marking.mark(one, {"now": keys}, "now", "none", seed=trials.SEED)
+    result = marking.mark(one, {"now": keys}, "now", sandbox, seed=trials.SEED)
     differ = []
     for name, (way, is_right) in written.items():
         grade, told = result.marks[name].points, check_says(name, marks, names, keys[name])
@@ -286,11 +289,11 @@ def compare(lab, solved, kernel, keys, seed):
 
 
 @pytest.mark.parametrize("seed", FEW)
-def test_the_mark_is_what_check_said(lab, solved, kernel, right_answers, seed):
-    assert compare(lab, solved, kernel, right_answers, seed) == []
+def test_the_mark_is_what_check_said(lab, solved, kernel, right_answers, sandbox, seed):
+    assert compare(lab, solved, kernel, right_answers, sandbox, seed) == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", MANY)
-def test_the_mark_of_many_is_what_check_said(lab, solved, kernel, right_answers, seed):
-    assert compare(lab, solved, kernel, right_answers, seed) == []
+def test_the_mark_of_many_is_what_check_said(lab, solved, kernel, right_answers, sandbox, seed):
+    assert compare(lab, solved, kernel, right_answers, sandbox, seed) == []

@@ -78,7 +78,7 @@ def _task(
         learns=("x", "state" if cell == "LSTM" else "h", *WEIGHTS),
         forbidden=r"(?i)rnn|lstm|gru",
         instead="write the equations",
-        near=dict.fromkeys(known, near),
+        near=dict.fromkeys(known if near else (), near),
     )
 
 
