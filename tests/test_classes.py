@@ -625,7 +625,8 @@ def fuzz(folder, seed):
     write(folder / "in", files)
     found = find(folder / "in")
     rows = rows_of(found)
-    assert len(rows) == len(found) == len(files)
+    assert len(rows) == len(found) == len({one.who for one in found})
+    assert sum(len(one.entries) for one in found) == len(files)  # a.pdf is of a.ipynb
     assert all(one.content or one.problem for one in found)
     for one in rows:
         " ".join((one.name, one.student, one.who, *flags_of(one))).encode("utf-8")
