@@ -53,7 +53,7 @@ class Submission(NamedTuple):
 def find(place: Path) -> list[Submission]:
     """Return the submissions in a folder, or in an archive of a learning platform, by name.
 
-    Raises LabError if the archive cannot be read.
+    Raises LabError if the folder or archive cannot be read.
     """
     found = entries.of_archive(place) if place.is_file() else entries.of_folder(place)
     found = owners.without_wrapping(found)

@@ -365,6 +365,8 @@ def test_a_further_notebook_counts_beside_the_lab_whatever_is_newer(tmp_path):
             cells = submissions.whole_of(one).cells
             assert {*answer_cells.find(cells)} == {"about-you", "confound", "reading-sizes"}
             assert not one.flags and one.sha256 != one._replace(others=()).sha256
+            marks = marking.mark(one, {"": key.present()}, "", "none").marks
+            assert marks["reading-sizes"].text == "My answer x." and marks["confound"].most == 1
 
 
 def test_the_last_hand_in_with_an_answer_counts(tmp_path):

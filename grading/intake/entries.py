@@ -86,9 +86,16 @@ def _is_skipped(name: str) -> bool:
 
 
 def of_folder(folder: Path) -> dict[str, list[File]]:
-    """Return the files of each entry of a folder: name of the entry -> its files."""
+    """Return the files of each entry of a folder: name of the entry -> its files.
+
+    Raises LabError if the folder cannot be read.
+    """
     found: dict[str, list[File]] = {}
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise LabError(f"The folder {folder} cannot be read: {error.strerror}.") from None
+    for path in paths:
         entry = _readable(path.name)
         while entry in found:  # another one, in other letters
             entry += "~"
