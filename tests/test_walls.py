@@ -55,6 +55,7 @@ def behind(request, tmp_path_factory):
     wall, version = request.param
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(program, "_user", lambda: 0)
+        patch.setattr(program, "SECONDS", 2)
         if version not in (0, NEWEST):
             patch.setattr(program, "BEHIND", told(version, tmp_path_factory.mktemp("told")))
         if not stands(wall):
@@ -270,7 +271,7 @@ for folder in (".", "/tmp", "/var/tmp", "/dev/shm", "/dev", "/", os.path.expandu
         got += [name for name in os.listdir(folder) if "left-by" in name]
     except OSError:
         pass
-token = b"of the first"[::-1]
+PIECE = b"4711-of the"
 try:
     lines = open("/proc/self/maps").read().splitlines()
 except OSError:
@@ -280,8 +281,11 @@ for line in lines:  # its own memory, as far as it can find it
     low, high = (int(number, 16) for number in place.split("-"))
     if rights.startswith("rw") and (rest[-1:] == ["[heap]"] or len(rest) == 3):
         inside = ctypes.string_at(low, high - low)
-        if inside.find(token[::-1]) >= 0 and inside.find(b"4711-of the first") >= 0:
-            got.append("memory")
+        place = inside.find(PIECE)
+        while place >= 0:  # what is looked for must not lie here itself
+            if bytes(b ^ 1 for b in inside[place + 11 : place + 17]) == b"!ghsru":
+                got.append("memory")
+            place = inside.find(PIECE, place + 1)
         del inside
 got = [str(one) for one in got]
 """

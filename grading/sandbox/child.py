@@ -64,6 +64,8 @@ def main() -> None:
     sys.path.insert(0, HERE)
     if user:
         become(user, READ_ANYTHING if wall == "landlock" else 0)
+    if wall == "bwrap":
+        die_with_parent()  # another user's program is not bubblewrap's to end
     if wall != "none":
         import calls
 

@@ -106,10 +106,11 @@ class Program:
         arguments = [wall, str(SECONDS), str(MEGABYTES), str(user)]
         if wall != "bwrap":
             return [*child, str(self.readable / "child.py"), *arguments, str(self.work)]
-        root = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        root = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]  # until it is nobody
         return [
             *("bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
-            *("--unshare-cgroup-try", "--die-with-parent", "--new-session"),
+            *("--unshare-cgroup-try", "--die-with-parent", "--new-session", "--as-pid-1"),
+            *("--cap-drop", "ALL"),
             *(root if user else ["--unshare-user"]),
             *("--tmpfs", "/tmp"),  # before what may lie in it
             *_bindings(self.readable),
