@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import functools
 import re
 from collections.abc import Iterator, Sequence
@@ -206,10 +207,12 @@ def _pieces(place: int, source: str, given: bool) -> Iterator[_Piece]:
     except answer_cells.UNREADABLE:
         return
     for row, node in enumerate(body):
-        gives = _gives(node)
-        if gives and _is_carried(node, given):
-            text = ast.unparse(node)
-            yield _Piece(place, row, text, frozenset(gives), frozenset(_outside(text)))
+        # a number of thousands of digits, or a tree that is too deep, cannot be written again
+        with contextlib.suppress(*answer_cells.UNREADABLE):
+            gives = _gives(node)
+            if gives and _is_carried(node, given):
+                text = ast.unparse(node)
+                yield _Piece(place, row, text, frozenset(gives), frozenset(_outside(text)))
 
 
 def _gives(node: ast.stmt) -> set[str]:
