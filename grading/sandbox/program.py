@@ -188,6 +188,9 @@ class Program:
 
     def close(self) -> None:
         """End the process and all that it started, wait until they are gone, remove its folder."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            self.process.stdin.close()  # if it waits for a hand-in, it ends by itself
+            self.process.wait(1)
         with contextlib.suppress(OSError), self.process:  # waits for it, and closes its pipes
             if self.is_alive():
                 os.killpg(self.process.pid, signal.SIGKILL)
