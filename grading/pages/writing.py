@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grading import graded, likeness
-from grading.graded import Graded
+from grading.graded import Graded, digest_of
 from grading.pages import feedback, reading, summary
 from grading.similarity import Forms
 from grading.submissions import Submission
@@ -20,8 +20,8 @@ def write(
     """Write the table and the pages; feedback of who is gone is removed.
 
     hand_ins: name -> what was handed in. course: by which a browser knows points again that were
-    typed; by default the folder. earlier: what `likeness.earlier` has. place: the folder or
-    archive of the hand-ins
+    typed; by default that which the folder keeps. earlier: what `likeness.earlier` has. place: the
+    folder or archive of the hand-ins
     """
     alike = likeness.of_a_class(everybody, earlier or {})
     texts = {
@@ -38,4 +38,10 @@ def write(
     for path in (where / "feedback").glob("*"):
         if f"feedback/{path.name}" not in texts and path.suffix in (".md", ".html"):
             path.unlink()
-    reading.write(everybody, hand_ins, where, course or str(where.resolve()), place)
+    reading.write(everybody, hand_ins, where, course or _course(where), place)
+
+
+def _course(where: Path) -> str:
+    """Return digits of a course that stay when its folder is moved: those of its seed."""
+    seed = where / "seed.json"
+    return digest_of(seed.read_text("utf-8") if seed.exists() else str(where.resolve()))
