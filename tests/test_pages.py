@@ -30,6 +30,7 @@ def graded(name="a", student="Ann", number="", file="a.ipynb", **marks):
 def members(content):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
+        assert {one.external_attr >> 16 for one in archive.infolist()} <= {0o644}
         return {name: archive.read(name) for name in archive.namelist()}
 
 

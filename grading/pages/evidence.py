@@ -40,11 +40,14 @@ class Section(NamedTuple):
 def of(cells: list[Cell]) -> dict[str, Evidence]:
     """Return the evidence for each text and each free code of a notebook."""
     found = answer_cells.find(cells)
-    sections = {
-        name: _section(cells, found, ones[-1].place)
-        for name, ones in found.items()
-        if ASKED[name].kind in ("text", "free")
-    }
+    places = sorted(one.place for ones in found.values() for one in ones)
+    sections = {}
+    for name, ones in found.items():
+        end = ones[-1].place
+        if ASKED[name].kind == "free":  # code may go on in other cells, up to the next answer
+            end = next((place for place in places if place > end), len(cells)) - 1
+        if ASKED[name].kind in ("text", "free"):
+            sections[name] = _section(cells, found, end)
     return {name: _evidence(name, sections) for name in sections}
 
 

@@ -72,7 +72,9 @@ def _archive(files: Sequence[tuple[str, bytes]]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as made:
         for path, one in files:
-            made.writestr(zipfile.ZipInfo(path, WHEN), one, zipfile.ZIP_DEFLATED)
+            info = zipfile.ZipInfo(path, WHEN)
+            info.external_attr = 0o644 << 16  # or who unpacks it may not read it
+            made.writestr(info, one, zipfile.ZIP_DEFLATED)
     return content.getvalue()
 
 
