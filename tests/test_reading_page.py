@@ -175,6 +175,20 @@ def test_evidence_is_found_by_the_section_whatever_else_happened_to_cells():
     assert evidence.of(gone)["reading-recall"].pictures == ()
 
 
+def test_an_experiment_may_go_on_in_cells_below_it():
+    def code(name, **more):
+        text = [{"output_type": "stream", "text": f"of {name}"}]
+        return {"cell_type": "code", "source": f"# Answer {name}", "outputs": text} | more
+
+    below = [code("x", source="print(1)"), code("y", source="print(2)")]
+    text = {"cell_type": "markdown", "source": "**Answer experiment-reading · 3 points**\n\nIt is."}
+    title = {"cell_type": "markdown", "source": "## 10 Your report"}
+    cells = [code("before"), title, code("experiment"), *below, text, code("after")]
+    assert evidence.of(cells)["experiment"].output == "of y"
+    assert evidence.of(cells[:3])["experiment"].output == "of experiment"
+    assert evidence.of([*cells[:2], text])["experiment-reading"].output == ""
+
+
 LEAF = (
     st.none() | st.integers() | st.text(max_size=5) | st.just("iVBORw0KGgo=") | st.just("text/html")
 )
