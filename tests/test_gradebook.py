@@ -602,6 +602,14 @@ def test_lateness_is_a_column_of_its_own(tmp_path, quick_pages):
     assert "6 days late by its file's time" in rows["3"]["flags"]
     grades = [r["Grade"] for r in rows_of(where, "gradebook.csv")]
     assert grades == ["4", "2.5", "0", "0"]
+    graded_rows(folder, where, "1")  # neither table nor deadline is named again
+    again = {r["who"]: {**r, "flags": ""} for r in rows_of(where)}
+    assert again == {name: {**r, "flags": ""} for name, r in rows.items()}
+    hand_in(folder, "S2_2_assignsubmission_file_lab2", machine=2)
+    os.utime(folder / "S2_2_assignsubmission_file_lab2.ipynb", (week, week))
+    assert "6 days late by its file's time" in graded_rows(folder, where)["2"]["flags"]
+    rows = graded_rows(folder, where, due="none")
+    assert {r["final"] for r in rows.values()} == {"3", "4"}
     (where / "overrides.csv").write_text(f"{OVERRIDES}4,late,0,was ill,ada,\n")
     rows = graded_rows(folder, where, book=gradebook.read(book), **rule)
     assert (rows["4"]["penalty"], rows["4"]["final"]) == ("", "4")

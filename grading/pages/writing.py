@@ -23,7 +23,8 @@ def write(
     typed; by default that which the folder keeps. earlier: what `likeness.earlier` has. place: the
     folder or archive of the hand-ins
     """
-    alike = likeness.of_a_class(everybody, earlier or {})
+    own = [one for one in everybody if not one.partner]  # of a pair it is compared once
+    alike = likeness.of_a_class(own, earlier or {})
     texts = {
         "grades.csv": graded.table(everybody),
         "summary.html": summary.in_html(everybody, alike),

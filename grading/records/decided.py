@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from grading.graded import Graded, Override, Reading
 from grading.records import late, overrides, pairs, readings
 
 READ = "points_read.csv"
 KEPT = "kept/points_read.csv"  # what of it is known; nothing is taken out of it
+DEADLINE = "kept/deadline.json"  # as it was said last: [due, penalty]
+TIMES = "kept/times.json"  # by the platform's table: who -> [ISO time, digest of the hand-in]
 
 
 class Decided(NamedTuple):
@@ -24,14 +27,24 @@ class Decided(NamedTuple):
     found: list[Reading]
     overrides: list[Override]
     pairs: list[pairs.Pair]
-    rule: late.Rule | None
+    deadline: tuple[str, str]  # as the command line says it, now or before
+
+    @property
+    def rule(self) -> late.Rule | None:
+        """What the deadline means. Raises LabError if it is not understood."""
+        return late.rule(*self.deadline)
 
 
 def read(where: Path, due: str = "", penalty: str = "") -> Decided:
     """Return what persons decided, of a folder of grades. Raises LabError for what is not whole.
 
-    Points are read from points_read.csv and from every other points_read*.csv, as of assistants.
+    Points are read from points_read.csv and from every other points_read*.csv, as of assistants. A
+    deadline holds until another is said, or due is "none".
     """
+    if not due and not penalty:
+        due, penalty = _json(where / DEADLINE) or ("", "")
+    deadline = ("", "") if due == "none" else (due, penalty)
+    late.rule(*deadline)
     files = sorted(where.glob("points_read*.csv"))
     return Decided(
         where,
@@ -39,8 +52,24 @@ def read(where: Path, due: str = "", penalty: str = "") -> Decided:
         [one for path in files for one in readings.read(path)],
         overrides.read(where / "overrides.csv"),
         pairs.read(where / "pairs.csv"),
-        late.rule(due, penalty),
+        deadline,
     )
+
+
+def _json(path: Path) -> Any:
+    """Return what a file of ours holds; None if there is none, or it is damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def times_of(where: Path, rows: Sequence[Graded], told: Mapping[str, datetime]) -> dict[str, Any]:
+    """Return what times.json keeps: what a platform's table tells now, or told of the same file."""
+    digests = {one.who: one.result.sha256 for one in rows if one.name}
+    known = _json(where / TIMES) or {}
+    known = {who: entry for who, entry in known.items() if entry[1] == digests.get(who)}
+    return known | {who: [when.isoformat(), digests[who]] for who, when in told.items()}
 
 
 class Time(NamedTuple):

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from grading.graded import Graded, as_csv, number, penalty_of, points_of, rows_of
-from grading.records.decided import KEPT, READ
+from grading.records.decided import DEADLINE, KEPT, READ, TIMES
 from lab.base import files
 from lab.config import LabError
 
 STATE = "kept/points.json"
 CHANGES = "changes.csv"
-TABLES = ("grades.csv", "gradebook.csv", "statistics.csv", READ, KEPT, STATE)
+TABLES = ("grades.csv", "gradebook.csv", "statistics.csv", READ, KEPT, STATE, DEADLINE, TIMES)
 HEAD = ("when", "student", "exercise", "before", "after", "why")
 State = dict[str, dict[str, Any]]  # who -> sha256, points, overrides, penalty
 

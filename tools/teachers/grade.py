@@ -9,9 +9,12 @@ clean` does not touch them; course/grading.md says what they are.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
@@ -116,7 +119,9 @@ def _finish(
     book: gradebook.Book | None, earlier: Mapping[str, Forms], folder: Path,
 ) -> list[graded.Graded]:  # fmt: skip
     """Put on rows what persons decided, and write all tables and pages; return the rows."""
-    everybody, points, notes = decided.applied(rows, given, _times(rows, named, book))
+    told = gradebook.times(book, gradebook.match(book, rows)[0]) if book else {}
+    told = decided.times_of(given.where, rows, told)
+    everybody, points, notes = decided.applied(rows, given, _times(rows, named, told))
     if book:
         matched, flags = gradebook.match(book, everybody)
         everybody = [decided.noted(one, flags.get(one.name, ())) for one in everybody]
@@ -124,6 +129,9 @@ def _finish(
     with history.kept_before(where):
         for name in (decided.KEPT, decided.READ) if points else ():
             files.write_atomically(where / name, readings.table(points).encode())
+        for name, value in ((decided.DEADLINE, given.deadline), (decided.TIMES, told)):
+            if any(value) or (where / name).exists():
+                files.write_atomically(where / name, json.dumps(value).encode())
         changes = history.changed(where, everybody)
         writing.write(everybody, where, named, earlier=earlier, place=folder)
         table = statistics.table(statistics.of(everybody))
@@ -149,17 +157,15 @@ def _give_back(everybody: list[graded.Graded], path: Path, platform: str) -> Non
 
 
 def _times(
-    rows: list[graded.Graded], named: dict[str, submissions.Submission],
-    book: gradebook.Book | None,
-) -> dict[str, decided.Time]:  # fmt: skip
+    rows: list[graded.Graded], named: dict[str, submissions.Submission], told: Mapping[str, Any]
+) -> dict[str, decided.Time]:
     """Return when each hand-in came: by the platform's table, its LATE_ in names, or the file."""
-    told = gradebook.times(book, gradebook.match(book, rows)[0]) if book else {}
     late = {one.who: named[one.name].late for one in rows if one.name and one.number}
     times = {}
     for one in (one for one in rows if one.name):
         when, source = moment(named[one.name].time), "its file's time"
         if one.who in told:
-            when, source = told[one.who], "the platform's table"
+            when, source = datetime.fromisoformat(told[one.who][0]), "the platform's table"
         says = late.get(one.who) if any(late.values()) and one.who not in told else None
         times[one.who] = decided.Time(when, source, says)
     return times
@@ -186,7 +192,7 @@ def main() -> None:
                         help="of the gradebook: number and name of the students")  # fmt: skip
     parser.add_argument("--comment", default="", metavar="COLUMN",
                         help="of the gradebook, which takes the feedback")  # fmt: skip
-    parser.add_argument("--due", default="", help="as 2026-12-01T23:59, local time")
+    parser.add_argument("--due", default="", help="as 2026-12-01T23:59, local time; none: no more")
     parser.add_argument("--late", default="", help='as "10 per day, 3 days"')
     parser.add_argument("--earlier", nargs="+", type=Path, default=(), metavar="FOLDER",
                         help="old hand-ins, or old grades, to compare answers with")  # fmt: skip
