@@ -256,6 +256,22 @@ def test_a_row_cut_anywhere_is_refused_or_the_same(tmp_path):
         readings.read(path)
 
 
+def test_a_file_cut_anywhere_gives_no_other_points(tmp_path):
+    """As a download that was broken off: rows are missing then, or it is refused."""
+    path, ones = tmp_path / "x.csv", []
+    for name, points, comment in (("anna.ipynb", 1.5, 'so "so",\nwell'), ("7", 2.0, "好, 2.5")):
+        reading = readings.Reading(name, "traps", digest_of(name), points, "a+b", comment, "ada")
+        ones.append(reading._replace(when="2026-12-01T10:00:00.000Z"))
+    content, refused = readings.table(ones).encode(), 0
+    for end in range(1, len(content)):
+        path.write_bytes(content[:end])
+        try:
+            assert {one[:4] for one in readings.read(path)} <= {one[:4] for one in ones}, end
+        except LabError:
+            refused += 1
+    assert refused > len(content) / 2
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("delimiter", ",;\t")
 def test_points_come_back_as_any_program_saves_them(tmp_path, encoding, delimiter):
