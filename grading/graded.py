@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import inspect
 import io
 import json
 import re
@@ -15,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from grading.key import Key
+from grading import checks
 from grading.marking import Mark, Result
 from lab.base import files, foreign, hashing
-from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise
+from lab.exercises.catalogue import ASKED, FURTHER, LAB
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 SHOWN = 2_000  # characters of a student's text that a page shows
@@ -188,14 +187,12 @@ def rows_of(path: Path, what: str) -> list[list[str]]:
     return foreign.read(path, what).rows
 
 
-def digest(keys: dict[str, Key], wall: str, seed: int) -> str:
-    """Return digits that change with any check, key or line of the grader and of the exercises.
+def digest(wall: str, seed: int) -> str:
+    """Return digits that change with the grader, the wall and the seed of inputs.
 
-    They change with the seed of inputs, too.
+    Those of each exercise, which a result has as `checks`, change with its own check and key.
     """
-    folders = Path(__file__).parent, Path(inspect.getfile(Exercise)).parent
-    sources = [path.read_bytes() for f in folders for path in sorted(f.rglob("*.py"))]
-    return hashing.digest(*sources, keys, wall, seed)
+    return hashing.digest(checks.of_all(), wall, seed)
 
 
 def keep(path: Path, result: Result, grader: str) -> None:

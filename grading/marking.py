@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from grading import similarity
+from grading import checks, similarity
 from grading.answers import said
 from grading.answers.cells import Notebook, as_python
 from grading.answers.reaches import forbidden_names, reaches
@@ -62,6 +62,7 @@ class Result:
     forms: dict[str, str] = dataclasses.field(default_factory=dict)  # see `similarity`
     language: str = i18n.ENGLISH
     challenge: float | None = None  # per cent, as the student says
+    checks: dict[str, str] = dataclasses.field(default_factory=dict)  # see `checks`
 
     @property
     def failed(self) -> bool:
@@ -75,15 +76,17 @@ def mark(
     present: str,
     wall: str | Sandbox,
     seed: int = SEED,
+    before: Result | None = None,
 ) -> Result:
     """Return the points of a submission; whatever it holds, it is one row, and nothing is raised.
 
     Flags of what lies in it are its own, and not repeated. keys: by edition; present: that of the
-    lab as it is; wall: its name, or programs behind one; seed: of the inputs, see `answers.seed`
+    lab as it is; wall: its name, or programs behind one; seed: of the inputs, see `answers.seed`;
+    before: what it had, of which exercises stay whose check is the same
     """
     try:
         with opened(wall) as sandbox:
-            return _mark(submission, keys, present, sandbox, seed)
+            return _mark(submission, keys, present, sandbox, seed, before)
     except Exception as error:  # RecursionError, MemoryError, ValueError of a huge number, ...
         flags = [f"{FAILED} {_in_words(error)}"]
         return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
@@ -96,8 +99,9 @@ def _in_words(error: Exception) -> str:
 
 
 def _mark(
-    submission: Submission, keys: dict[str, Key], present: str, sandbox: Sandbox, seed: int
-) -> Result:
+    submission: Submission, keys: dict[str, Key], present: str, sandbox: Sandbox, seed: int,
+    old: Result | None,
+) -> Result:  # fmt: skip
     start = time.monotonic()
     flags = ["graded without a wall"] if sandbox.wall == "none" else []
     cells, edition, language, problem = whole_of(submission)
@@ -115,8 +119,17 @@ def _mark(
     flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in chosen]
     sources = {name: _in_python(name, one.source, flags) for name, one in chosen.items()}
     before = functools.cache(lambda name: notebook.needed(name, chosen[name].place, sources[name]))
-    marks, ended = marks_of(sources, key, sandbox, seed, before)
+    digests = checks.digests(key)
+    same = (
+        {n: m for n, m in old.marks.items() if old.checks.get(n) == digests.get(n)} if old else {}
+    )
+    left = {name: right for name, right in key.items() if name not in same}
+    marks, ended = marks_of(sources, left, sandbox, seed, before)
+    marks = {name: one for name in key if (one := same.get(name) or marks.get(name))}
     flags += ended
+    if old:  # what was said of a call that is not made again
+        said_before = [flag for flag in old.flags if flag.partition(":")[0] in same]
+        flags += [flag for flag in said_before if flag not in flags]
     flags += _reached(sources, before)
     flags += _said_more(cells, marks)
     about = answer_cells.value_of(sources.get("about-you", ""), "student")
@@ -125,7 +138,7 @@ def _mark(
     forms, seconds = forms_of(sources, key), time.monotonic() - start
     return Result(
         "review" if flags else "graded", marks, flags, student, edition, seconds,
-        submission.sha256, forms, language, _challenge(cells),
+        submission.sha256, forms, language, _challenge(cells), digests,
     )  # fmt: skip
 
 
@@ -240,7 +253,7 @@ def marks_of(
     executed = {
         name: source
         for name, source in sources.items()
-        if ASKED[name].by_machine and written(name, source, key[name])
+        if name in key and ASKED[name].by_machine and written(name, source, key[name])
     }
     before = before or _among(executed)
     with Answers(sandbox, executed, before, seed) as running:
