@@ -6,7 +6,6 @@
     answers/      what answers are before they are tried: in Python, with what they need
     sandbox/      a student's program behind a wall
     similarity    which answers are alike, or the lab's own
-    checks        what an exercise is graded by, as digits: a corrected check regrades it alone
     marking       one submission -> its points, and why
     self_test     the test of the grader and of its wall, before anybody is graded
     graded        a graded class as data: points, kept results, the table grades.csv

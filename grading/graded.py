@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from grading import checks
+from grading.answers import checks
 from grading.marking import Mark, Result
 from lab.base import files, foreign, hashing
 from lab.exercises.catalogue import ASKED, FURTHER, LAB

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from grading import checks, similarity
-from grading.answers import said
+from grading import similarity
+from grading.answers import checks, said
 from grading.answers.cells import Notebook, as_python
 from grading.answers.reaches import forbidden_names, reaches
 from grading.key import Key, Right

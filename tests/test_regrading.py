@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from grading import checks, key, marking
+from grading import key, marking
+from grading.answers import checks
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
 from tools.teachers import grade

@@ -24,7 +24,6 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 import torch
 
 from grading import (
-    checks,
     gradebook,
     graded,
     key,
@@ -34,7 +33,7 @@ from grading import (
     self_test,
     submissions,
 )
-from grading.answers import seed
+from grading.answers import checks, seed
 from grading.pages import handback, writing
 from grading.records import decided, history, readings, statistics
 from grading.records.late import moment
