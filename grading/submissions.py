@@ -23,7 +23,8 @@ from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
 
 PARTS = 5_000_000  # entries in a notebook's JSON
-CELLS, CODE = 10_000, 2_000_000  # of a notebook; characters in its cells of code
+CELLS, CODE = 10_000, 1_000_000  # of a notebook; characters in its cells of code
+NOTEBOOKS = 30  # of one hand-in that are looked into
 
 
 class Submission(NamedTuple):
@@ -105,7 +106,9 @@ def _submission(who: str, found: dict[str, list[File]], whose: dict[str, Owner])
         problem = first.problem if told or first.file in found else NONE
         best, chosen, flags, further = Read(first._replace(problem=problem), -1), [], (), []
     else:
-        read = [Read(*notebooks[0])] if len(notebooks) == 1 else [_read(*one) for one in notebooks]
+        count = NOTEBOOKS if len(notebooks) > 1 else 0  # one alone counts without a look
+        read = [_read(*one) for one in notebooks[:count]]
+        read += [Read(*one) for one in notebooks[count:]]
         best = max(read, key=lambda one: one.rank)
         chosen = [best, *_further(read, best)]
         flags = (*_flags(read, chosen), *_problems(told))
@@ -156,9 +159,8 @@ def _flags(notebooks: list[Read], chosen: list[Read]) -> Iterator[str]:
         yield f"{len(hand_ins)} hand-ins by one student; the last one counts: {taken}"
     elif spare:
         yield f"{len(spare) + 1} notebooks; taken is {taken}"
-    for one in left:
-        if one.is_lab != best.is_lab:
-            yield f"{_short(one.file.file)}: no answers are taken from it"
+    rest = [one.file for one in left if one.is_lab != best.is_lab]
+    yield from _problems([one._replace(problem="no answers were found in it") for one in rest])
 
 
 def _problems(files: list[File]) -> Iterator[str]:
@@ -166,7 +168,7 @@ def _problems(files: list[File]) -> Iterator[str]:
     for problem in dict.fromkeys(one.problem for one in files):
         names = [_short(one.file) for one in files if one.problem == problem]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"{names[0]}{more}: {problem}"
+        yield f"not taken: {names[0]}{more} ({problem})"
 
 
 def _short(name: str) -> str:

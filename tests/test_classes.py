@@ -26,7 +26,7 @@ from grading.graded import flags_of
 from grading.intake import entries, owners
 from grading.marking import Result
 from grading.submissions import find
-from lab.base import files
+from lab.base import files, i18n
 from lab.base.source import parse
 from lab.config import LabError
 from lab.exercises import answer_cells
@@ -369,6 +369,24 @@ def test_a_further_notebook_counts_beside_the_lab_whatever_is_newer(tmp_path):
             assert marks["reading-sizes"].text == "My answer x." and marks["confound"].most == 1
 
 
+@pytest.mark.parametrize("problem", [entries.TOO_MUCH, entries.TOO_DEEP, entries.OF_OTHER_KIND])
+def test_what_is_not_taken_is_said_in_chinese_too(problem):
+    """A student reads it, in the feedback."""
+    files = [entries.File("a.zip", problem=problem), entries.File("b/x.zip", problem=problem)]
+    for some in (files, files[:1]):
+        (flag,) = submissions._problems(some)
+        assert "a.zip" in flag and not re.search("[a-z]{2,} [a-z]{2,}", i18n.sentence(flag, "zh"))
+
+
+def test_of_many_notebooks_some_are_looked_into_and_none_is_passed_over(tmp_path):
+    """To look into a thousand notebooks, each as large as may be, would take minutes."""
+    empty, lab = notebook("", "", ""), notebook("ann", "1", "c")
+    write(tmp_path, {f"ann/{i:03}.ipynb": empty for i in range(40)} | {"ann/005.ipynb": lab})
+    (one,) = find(tmp_path)
+    assert one.content == lab and one.flags[0].startswith("30 notebooks; taken is ann/005.ipynb")
+    assert one.flags[1:] == ("not taken: ann/030.ipynb and 9 more (no answers were found in it)",)
+
+
 def test_the_last_hand_in_with_an_answer_counts(tmp_path):
     contents = (
         notebook("", "", ""),
@@ -512,7 +530,7 @@ COSTLY = {
     "an edition of 300 letters": notebook("", "").replace(
         b'"extra"', b'"lab2": {"edition": "%s"}, "x"' % (b"a" * 300)
     ),
-    "a million lines": notebook("", "").replace(b"'a'", b"'a'" + b"\\n1" * 900_000),
+    "a million lines": notebook("", "").replace(b"'a'", b"'a'" + b"\\n1" * 450_000),
     "brackets": notebook("", "").replace(b"'a'", b"(" * 50_000),
     "minus signs": notebook("", "").replace(b"'a'", b"-" * 50_000 + b"1"),
     "a long chain": notebook("", "").replace(b"'a'", b"a" + b".b" * 20_000),
