@@ -47,9 +47,9 @@ from tools.teachers import student_edition
 GRADES = ROOT / "grades"
 NO_WALL = (
     "This system has no wall to run students' code behind. On Debian and Ubuntu install bubblewrap "
-    "(apt install bubblewrap libseccomp2); other Linux needs a kernel from 5.13 on, with Landlock. On Windows "
-    "grade inside of WSL2, on macOS in a virtual machine with Linux. With --unsafe their code runs "
-    "with your rights, and may delete your files."
+    "(apt install bubblewrap libseccomp2); other Linux needs libseccomp, and a kernel from 5.13 "
+    "on, with Landlock. On Windows grade inside of WSL2, on macOS in a virtual machine with Linux. "
+    "With --unsafe their code runs with your rights, and may delete your files."
 )
 
 
