@@ -38,7 +38,6 @@ function mine(place) { // who gives no name goes on with what there is
   const ones = rowsOf(place).filter(row => row.text === place.text);
   return ones.find(row => row.reader === reader) || ones.find(row => !row.reader || !reader);
 }
-
 // Points
 function wrong(value, most) { // what is wrong with points; "" if nothing
   if (value === "") return "";
@@ -188,11 +187,12 @@ find("#load").addEventListener("change", async ({ target }) => {
 });
 find("#names")?.addEventListener("change", event => document.body.classList.toggle("names", event.target.checked));
 find("#unread")?.addEventListener("change", choose);
-for (const article of articles) {
+articles.forEach((article, place) => { // an attribute of HTML holds less than JSON does
+  [article.dataset.student, article.dataset.text] = known.texts[article.dataset.exercise][place];
   fill(article);
   article.addEventListener("focusin", () => move(article));
   article.addEventListener("input", event => typed(article, event.target));
-}
+});
 addEventListener("hashchange", choose);
 addEventListener("beforeunload", event => { if (!keeps) event.preventDefault(); });
 move(current);

@@ -63,8 +63,13 @@ def main():
     return 0
 
 
+ODD = 'an "odd"\x1b, <name>'
+
+
 def read_before(one):
     """Give one student a reading of the present text, and one of an earlier text."""
+    if one.who == "1004":
+        return one._replace(who=ODD)
     if one.who != "1003":
         return one
     text = digest_of(one.result.marks["traps"].text)
@@ -142,7 +147,8 @@ def saves_and_loads(opened):
         ann = [row for row in rows if row["reader"] == "Ann"]
         assert [row["points"] for row in ann] == ["1.5", "2"] and ann[0]["comment"] == "<b>Why?</b>"
         kept = path.read_bytes()
-        assert len(readings.read(path)) == len(rows)  # as the grader takes them in
+        taken = readings.read(path)  # as the grader does
+        assert len(taken) == len(rows) and ODD in {one.student for one in taken}
     with opened("conclusion", "another") as page:
         assert "An earlier text had 2 points." in page.text_content("article[data-student='1003']")
         worse = kept.replace(b'"3.5"', b'"5.5"', 1) + b'"1","traps","0","-1","","","",""\n'
