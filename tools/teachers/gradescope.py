@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import shutil
 import sys
 import tempfile
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 import torch
 
 from grading import graded, key, marking, self_test, submissions
+from grading.answers import seed
 from grading.marking import Mark, Result
 from grading.sandbox import program
 from grading.submissions import Submission
@@ -92,7 +94,8 @@ def contents(visibility: str, unsafe: bool) -> dict[str, bytes]:
     solved = answer_cells.read(ROOT / "lab2.ipynb")
     cells = [{**cell, "outputs": []} for cell in solved["cells"] if _is_of_the_test(cell)]
     content["lab2.ipynb"] = json.dumps({**solved, "cells": cells}).encode()
-    options = {"present": present, "visibility": visibility, "unsafe": unsafe}
+    drawn = secrets.randbelow(seed.MOST)  # of the inputs, for all who hand in to this autograder
+    options = {"present": present, "visibility": visibility, "unsafe": unsafe, "seed": drawn}
     content[OPTIONS] = json.dumps(options).encode()
     return content | {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode()}
 
@@ -129,7 +132,7 @@ def run(root: Path) -> None:
         raise LabError(NO_WALL)
     self_test.check_wall(wall, keys[options["present"]])
     one = hand_in(root / "submission")
-    result = marking.mark(one, keys, options["present"], wall)
+    result = marking.mark(one, keys, options["present"], wall, options["seed"])
     result.flags[:0] = one.flags
     text = json.dumps(results(result, options["visibility"]), indent=1)
     files.write_atomically(root / "results" / "results.json", text.encode("ascii"))
