@@ -4,7 +4,6 @@ They are filled in with what stands outside: numbers of calls, a victim, files, 
 """
 
 import json
-import platform
 
 import pyseccomp
 
@@ -18,7 +17,6 @@ CALLS = (
     *("timer_create", "inotify_init1", "ptrace", "bpf", "perf_event_open", "setns", "mount"),
     *("msgget", "semget", "openat2", "open_by_handle_at"),
 )
-ARCHITECTURE = {"x86_64": "X86_64", "aarch64": "AARCH64"}
 NEWER = {"fchmodat2": 452}
 
 HEAD = """
@@ -146,9 +144,10 @@ got = sorted(set(got))
 
 def source(probe, **given):
     """Return the source of a probe, with what it needs to know of the outside."""
-    kind = getattr(pyseccomp.Arch, ARCHITECTURE[platform.machine()])
-    numbers = dict(NEWER)
-    for name in CALLS:
-        number = pyseccomp.resolve_syscall(kind, name)
-        numbers |= {name: number} if number >= 0 else {}
+    numbers = {name: number(name) for name in CALLS if number(name) >= 0} | NEWER
     return HEAD.format(given=json.dumps({"numbers": numbers, **given})) + probe
+
+
+def number(name):
+    """Return the number of a call of the system on this processor; below 0 if it has none."""
+    return pyseccomp.resolve_syscall(pyseccomp.system_arch(), name)

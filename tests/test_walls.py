@@ -17,7 +17,6 @@ import threading
 import time
 
 import probes
-import pyseccomp
 import pytest
 
 from grading.sandbox import program, scratch, trials
@@ -117,7 +116,7 @@ def life_of(pid):
     """Return what another program could change of one."""
     limits = [resource.prlimit(pid, kind) for kind in range(16)]
     how = os.sched_getscheduler(pid), os.sched_getaffinity(pid), os.getpriority(0, pid)
-    return limits, how, ctypes.CDLL(None).syscall(252, 1, pid)  # its priority with disks
+    return limits, how, ctypes.CDLL(None).syscall(probes.number("ioprio_get"), 1, pid)
 
 
 def test_no_other_program_is_touched(behind):
@@ -135,8 +134,9 @@ def test_no_other_program_is_touched(behind):
 
 def key_of_the_session(name):
     """Lay a key into this session's ring; return its number, -1 where the kernel has none."""
-    number = pyseccomp.resolve_syscall(pyseccomp.system_arch(), "add_key")
-    return ctypes.CDLL(None).syscall(number, b"user", name.encode(), b"CANARY", 6, -3)
+    return ctypes.CDLL(None).syscall(
+        probes.number("add_key"), b"user", name.encode(), b"CANARY", 6, -3
+    )
 
 
 def test_the_system_is_closed(behind):
@@ -361,7 +361,7 @@ def desktop(threads):
         os.close(writing)
 
 
-@pytest.mark.parametrize("wall", ["bwrap", "landlock"])
+@pytest.mark.parametrize("wall", [pytest.param("bwrap", marks=pytest.mark.long), "landlock"])
 def test_a_wall_stands_on_a_desktop(one_user, wall):
     if not stands(wall):
         pytest.skip(f"this system has no {wall}")
