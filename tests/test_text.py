@@ -181,7 +181,7 @@ def test_texts_without_a_word_that_glove_knows_get_random_vectors(tmp_path, caps
         vectors = utils.load_vectors(strange, tmp_path)
         assert vectors.matrix.shape == (4, 50) and not vectors.known.any()
         assert 0.4 < vectors.matrix[2:].std() < 1 and not vectors.matrix[:2].any()
-        assert "it knows 0 of 4 different words" in capsys.readouterr().out
+        assert "it knows 0.0% of the words" in capsys.readouterr().out
 
 
 VALUES = " ".join(["2.5"] * 50)

@@ -309,6 +309,7 @@ def test_a_file_without_a_line_of_names_is_told_and_can_be_read(
         (("fresh", "rotten"), (1, 0)),
         (("ham", "spam"), (0, 1)),
         (("neg", "okay"), (0, 1)),
+        (("fine", "neg"), (1, 0)),
     ],
 )
 def test_two_classes_are_made_of_labels(write, names, expected):
@@ -372,7 +373,7 @@ def test_texts_without_blanks_are_refused_at_once(write, monkeypatch, text, reme
 def test_chinese_texts_go_their_way(write, monkeypatch, tmp_path, capsys):
     """The package that cuts them is stood for: it is no part of the installation."""
     monkeypatch.setenv("LAB2_TOKENS", "zh")
-    lines = [f"{CHINESE}{chr(0x4E00 + i)},{i % 2}" for i in range(200)]
+    lines = [f"{CHINESE}{i},{i % 2}" for i in range(200)]
     monkeypatch.setenv("LAB2_REVIEWS", str(write("a.csv", "\n".join(["text,label", *lines]))))
     monkeypatch.setenv("LAB2_DATA", str(tmp_path))
     monkeypatch.setitem(sys.modules, "rjieba", None)
