@@ -5,7 +5,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lab.base import foreign
@@ -70,10 +70,18 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("tables") / "table.csv"
 
 
+def can_be_told(rows, form):
+    """Not if each line alone has as many fields as the head, though texts have several lines."""
+    lines = written(rows, form).removesuffix("\n").split("\n")
+    delimiter = FORMS[form][0]["delimiter"]
+    return len(lines) == len(rows) or any(line.count(delimiter) != 2 for line in lines)
+
+
 @settings(max_examples=150, deadline=None)
 @given(file=files(), data=st.data())
 def test_all_kinds_come_back_and_go_back(path, file, data):
     content, rows, form, encoding = file
+    assume(can_be_told(rows, form))
     path.write_bytes(content)
     table = foreign.read(path, "table")
     assert table.rows == rows
@@ -81,6 +89,7 @@ def test_all_kinds_come_back_and_go_back(path, file, data):
     assert foreign.write(table, table.rows) == content
     where = data.draw(st.integers(1, len(rows) - 1))
     rows[where][1] = data.draw(fields(form))
+    assume(can_be_told(rows, form))
     path.write_bytes(foreign.write(table, rows))
     assert foreign.read(path, "table").rows == rows
     lines = [content.splitlines(), path.read_bytes().splitlines()]
@@ -166,6 +175,11 @@ def test_stray_quotation_marks_swallow_no_row(path, first, length, delimiter):
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     table = foreign.read(path, "table")
     assert table.rows == [line.split(delimiter) for line in lines]
+
+
+def test_a_field_that_needs_its_marks_tells_that_others_enclose_too(path):
+    path.write_text('a;b;c\n1;2;3\n"w ;";"w\n ;";2\n', encoding="utf-8")
+    assert foreign.read(path, "table").rows[2] == ["w ;", "w\n ;", "2"]
 
 
 def test_rows_that_are_swallowed_among_quoted_ones_are_named(path):

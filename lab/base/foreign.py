@@ -185,16 +185,13 @@ def _records(text: str, delimiter: str, place: int) -> tuple[list[Record], str, 
     if '\\"' in text:
         kinds[ESCAPED] = list(_parse(text, delimiter, ESCAPED, place))
     fit = {quotes: _fit(records) for quotes, records in kinds.items()}
-    quotes = DOUBLED
-    if ESCAPED in kinds and _open(kinds[ESCAPED], ESCAPED) < _open(kinds[DOUBLED], DOUBLED):
-        quotes = ESCAPED if fit[ESCAPED] >= fit[DOUBLED] else DOUBLED
-    if NONE in kinds:
-        more = fit[NONE] - fit[quotes]
-        if delimiter in "\t|":
-            is_plain = more > 0 or (more == 0 and not _encloses(kinds[quotes], quotes))
-        else:  # marks enclose, unless each line says otherwise
-            is_plain = more > 0 and fit[NONE] == len(kinds[NONE])
-        quotes = NONE if is_plain else quotes
+    among = [kind for kind in (DOUBLED, ESCAPED) if kind in kinds]
+    quotes = max(among, key=lambda kind: (-_open(kinds[kind], kind), fit[kind]))
+    if NONE in kinds:  # commas and semicolons: marks enclose, unless each line says otherwise
+        each = fit[NONE] == sum(bool(record.raw) for record in kinds[NONE])
+        more = fit[NONE] - fit[quotes] + (delimiter in "\t|")
+        may_be = more > 0 and (each or delimiter in "\t|")
+        quotes = NONE if may_be and not _encloses(kinds[quotes], quotes, delimiter) else quotes
     *records, last = kinds[quotes] or [Record(1, 1, "", (), "")]
     return ([*records, last], "", quotes) if last.raw else (records, last.before, quotes)
 
@@ -211,15 +208,16 @@ def _open(records: Sequence[Record], quotes: str) -> int:
     return sum(not re.fullmatch(QUOTED[quotes], raw, re.DOTALL) for raw in raws)
 
 
-def _encloses(records: Sequence[Record], quotes: str) -> bool:
-    """Say whether quotation marks enclose fields: all of a column, or some with marks in them."""
+def _encloses(records: Sequence[Record], quotes: str, delimiter: str) -> bool:
+    """Say whether quotation marks enclose fields: all of a column, or some that need it."""
     rows = [record.raw for record in records[1:] if record.raw]
     if _open(records, quotes):
         return False
     columns = [[raw for raw in column if raw] for column in itertools.zip_longest(*rows)]
     if any(column and all(raw[0] == '"' for raw in column) for column in columns):
         return True
-    return any(raw[:1] == '"' and quotes in raw[1:-1] for row in rows for raw in row)
+    enclosed = [raw for row in rows for raw in row if raw[:1] == '"']
+    return any(quotes in r[1:-1] or (delimiter in r and "\n" not in r) for r in enclosed)
 
 
 def _refuse_open_marks(table: Table, where: str) -> bool:
