@@ -41,7 +41,7 @@ def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     path = tmp_path_factory.mktemp("gradescope") / "gradescope.zip"
-    gradescope.build(path)
+    gradescope.build(path, path.parent)
     return path.read_bytes()
 
 

@@ -5,6 +5,7 @@ exercise, and edits it a little; a copy is another's answer, renamed and edited.
 """
 
 import ast
+import functools
 import json
 import random
 
@@ -22,6 +23,7 @@ SOLVED = {name: source for name, source in mutants.solved_cells().items() if nam
 TEXTS = [name for name in SOLVED if ASKED[name].kind == "text"]
 
 
+@functools.cache
 def form(name, source):
     return similarity.form(source, ASKED[name].kind)
 
@@ -71,6 +73,8 @@ class _Edit(ast.NodeTransformer):
 
 
 def edited(source, generator, count):
+    if not count:
+        return source
     tree = ast.parse(source)
     for way in generator.choices(("exchange", "name the result", "print", "t()"), k=count):
         tree = ast.fix_missing_locations(_Edit(way, generator.randrange(3)).visit(tree))
@@ -96,7 +100,7 @@ def honest_class(count, generator):
         weights = [generator.uniform(1, 3) for _ in ones]
         for student in students:
             (source,) = generator.choices(ones, weights)
-            student[name] = edited(source, generator, generator.choice((0, 0, 1)))
+            student[name] = edited(source, generator, generator.choice((0, 0, 0, 1)))
     return students
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import secrets
 import shutil
 import sys
 import tempfile
@@ -80,8 +79,8 @@ exec "${PYTHON:-$root/venv/bin/python}" "$root/source/tools/teachers/gradescope.
 # ── The archive ─────────────────────────────────────────────────────────────────────────────────
 
 
-def contents(visibility: str, unsafe: bool) -> dict[str, bytes]:
-    """Return what the archive holds: path -> content. Raises LabError if a file is missing."""
+def contents(visibility: str, unsafe: bool, drawn: int) -> dict[str, bytes]:
+    """Return what the archive holds: path -> content; drawn: the seed of the course's inputs."""
     from tools.teachers import student_edition  # which the container does without
 
     paths = [path for pattern in FILES for path in sorted(ROOT.glob(pattern)) if path.is_file()]
@@ -94,7 +93,6 @@ def contents(visibility: str, unsafe: bool) -> dict[str, bytes]:
     solved = answer_cells.read(ROOT / "lab2.ipynb")
     cells = [{**cell, "outputs": []} for cell in solved["cells"] if _is_of_the_test(cell)]
     content["lab2.ipynb"] = json.dumps({**solved, "cells": cells}).encode()
-    drawn = secrets.randbelow(seed.MOST)  # of the inputs, for all who hand in to this autograder
     options = {"present": present, "visibility": visibility, "unsafe": unsafe, "seed": drawn}
     content[OPTIONS] = json.dumps(options).encode()
     return content | {"setup.sh": SETUP.encode(), "run_autograder": RUN.encode()}
@@ -105,15 +103,16 @@ def _is_of_the_test(cell: dict[str, Any]) -> bool:
     return answer_cells.exercise_metadata(cell).get("id") == self_test.NAME
 
 
-def build(path: Path, visibility: str = WHEN[0], unsafe: bool = False) -> None:
-    """Write the archive; the same files make the same bytes."""
+def build(path: Path, grades: Path, visibility: str = WHEN[0], unsafe: bool = False) -> None:
+    """Write the archive; the same files make the same bytes. grades: which has the course's seed"""
+    content = contents(visibility, unsafe, seed.of_course(grades))
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in sorted(contents(visibility, unsafe).items()):
+        for name, data in sorted(content.items()):
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 3
             entry.external_attr = (0o755 if name in ("setup.sh", "run_autograder") else 0o644) << 16
-            archive.writestr(entry, content)
+            archive.writestr(entry, data)
 
 
 # ── One hand-in ─────────────────────────────────────────────────────────────────────────────────
@@ -208,7 +207,7 @@ def main() -> None:
         run(options.run.resolve())
         return
     path = ROOT / "build" / "gradescope.zip"
-    build(path, options.visibility, options.unsafe)
+    build(path, ROOT / "grades", options.visibility, options.unsafe)
     print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB); see course/gradescope.md.")
 
 
