@@ -31,8 +31,13 @@ WORD = re.compile(r"[\u3400-\u9fff]|\w+")  # a Chinese character is one
 FEWEST, FEWEST_OF_CODE = 15, 30  # shingles of an answer; fewer say nothing
 LIKE = 0.4  # share of the unusual shingles: right forms that differ have 0.22, small edits 0.45
 FEWEST_SHARED = 8  # unusual shingles, to be called alike
-LONG, FEW, OFTEN = 30, 0.05, 3  # so long an answer, shared by such a part of the class, so often
-DIFFER, AGAINST = 20, 3.0  # unusual shingles that differ, and what that says against copying, bits
+LONG, FEW, OFTEN = (
+    30,
+    0.05,
+    3,
+)  # so long, shared by such a part of the class, so often, and bits > 0
+DIFFER, AGAINST = 20, 4.0  # unusual shingles that differ, and what that says against copying, bits
+MARGIN = 2.0  # bits
 PUBLISHED = 3  # answers in code, and half of those written, as the lab has them to the letter
 
 Forms = Mapping[str, str]  # exercise -> form of the answer
@@ -130,8 +135,9 @@ def find(
     }
     total = [sum(several, np.zeros((len(names),) * 2)) for several in zip(*judged.values())]
     _, texts, rare, bits = total if judged else np.zeros((4, 0, 0))
-    chance = math.log2(max(len(names), 2) ** 2 / 2)  # there are so many pairs; one has that
-    together = (texts > 0) | (rare >= OFTEN) | (bits >= chance)
+    # there are so many pairs that one has the first part by chance
+    chance = math.log2(max(len(names), 2) ** 2 / 2) + MARGIN
+    together = (texts > 0) | ((rare >= OFTEN) & (2 * bits >= chance)) | (bits >= chance)
     of_now = np.arange(len(names)) < len(forms)  # two of earlier years are nobody's business
     found = [*_published(forms, own)]
     for members, exercises in _groups(
