@@ -31,11 +31,6 @@ WORD = re.compile(r"[\u3400-\u9fff]|\w+")  # a Chinese character is one
 FEWEST, FEWEST_OF_CODE = 15, 30  # shingles of an answer; fewer say nothing
 LIKE = 0.4  # share of the unusual shingles: right forms that differ have 0.22, small edits 0.45
 FEWEST_SHARED = 8  # unusual shingles, to be called alike
-LONG, FEW, OFTEN = (
-    30,
-    0.05,
-    3,
-)  # so long, shared by such a part of the class, so often, and bits > 0
 DIFFER, AGAINST = 20, 4.0  # unusual shingles that differ, and what that says against copying, bits
 MARGIN = 2.0  # bits
 PUBLISHED = 3  # answers in code, and half of those written, as the lab has them to the letter
@@ -134,10 +129,10 @@ def find(
         for exercise in sorted({name for one in everybody for name in one})
     }
     total = [sum(several, np.zeros((len(names),) * 2)) for several in zip(*judged.values())]
-    _, texts, rare, bits = total if judged else np.zeros((4, 0, 0))
+    _, texts, bits = total if judged else np.zeros((3, 0, 0))
     # there are so many pairs that one has the first part by chance
     chance = math.log2(max(len(names), 2) ** 2 / 2) + MARGIN
-    together = (texts > 0) | ((rare >= OFTEN) & (2 * bits >= chance)) | (bits >= chance)
+    together = (texts > 0) | (bits >= chance)
     of_now = np.arange(len(names)) < len(forms)  # two of earlier years are nobody's business
     found = [*_published(forms, own)]
     for members, exercises in _groups(
@@ -154,7 +149,6 @@ class _Judged(NamedTuple):
 
     alike: np.ndarray
     text: np.ndarray  # alike, and a text: that is worth a look whatever the other answers are
-    rare: np.ndarray  # alike, long, and like few others
     bits: np.ndarray  # what it says for copying (> 0) or against it, as a logarithm of odds
 
 
@@ -179,8 +173,7 @@ def _judge(ones: Sequence[str], known: Sequence[str]) -> _Judged:
     several = np.maximum(several[:, None], several)
     differ = written[:, None] & written & ~alike & (np.maximum(size[:, None], size) >= DIFFER)
     bits = np.where(alike, np.log2(max(written.sum(), 2) / several), -AGAINST * differ)
-    rare = alike & (shared >= LONG) & (several <= FEW * written.sum())
-    return _Judged(alike, alike & is_text, rare, bits)
+    return _Judged(alike, alike & is_text, bits)
 
 
 def _shingles(one: str) -> np.ndarray:

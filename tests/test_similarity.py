@@ -159,7 +159,8 @@ def test_a_ring_is_listed_as_one(count, ring):
     first, *others = [one for one in found(students) if one.kind == "alike"]
     assert set(first.who) == {f"s{i}" for i in members}
     assert len(first.exercises) >= 6
-    assert all(set(one.who) & set(first.who) for one in others)  # one may write as they do
+    # of 11,175 honest pairs one may agree in so much by chance
+    assert len([one for one in others if not set(one.who) & set(first.who)]) <= 1
 
 
 def test_a_copy_of_an_earlier_year_is_listed():
