@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,23 +67,23 @@ def store(edition: str, language: str = i18n.ENGLISH) -> Path:
     return path
 
 
-def of_edition(edition: str) -> Key | None:
-    """Return the key of an edition; None if it is not known here."""
-    path = FOLDER / f"{edition}.json"
-    if not re.fullmatch("[0-9A-Za-z]{1,64}", edition) or not path.exists():
-        return None
-    return {name: Right(*parts) for name, parts in json.loads(path.read_text("utf-8")).items()}
+def stored() -> dict[str, Key]:
+    """Return the keys of all editions that are kept here, by edition."""
+    texts = {path.stem: path.read_text("utf-8") for path in sorted(FOLDER.glob("*.json"))}
+    return {
+        edition: {name: Right(*parts) for name, parts in json.loads(text).items()}
+        for edition, text in texts.items()
+    }
 
 
-def earlier(editions: Iterable[str]) -> dict[str, Key]:
+def earlier(editions: Sequence[str]) -> dict[str, Key]:
     """Return the keys of earlier editions that a teacher names. Raises LabError if one is unknown.
 
     No hand-in names its own: with last year's edition go last year's answers.
     """
-    keys = {}
+    known = stored() if editions else {}
     for edition in editions:
-        if (found := of_edition(edition)) is None:
-            known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.json"))) or "none"
-            raise LabError(f"{FOLDER} has no key of an edition {edition!r}; it has: {known}.")
-        keys[edition] = found
-    return keys
+        if edition not in known:
+            has = ", ".join(known) or "none"
+            raise LabError(f"{FOLDER} has no key of an edition {edition!r}; it has: {has}.")
+    return {edition: known[edition] for edition in editions}

@@ -12,10 +12,11 @@ import itertools
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from grading.graded import Graded, rows_of
+from grading import graded
+from grading.graded import Graded
 from grading.marking import Result
 from grading.submissions import Submission
 
@@ -52,66 +53,50 @@ def _digits(one: Submission) -> str:
 
 
 def rows_of_a_class(
-    submissions: Mapping[str, Submission], results: Mapping[str, Result | None],
-    by_hand: Mapping[str, dict[str, float]], roster: Path | None = None,
-) -> list[Graded]:  # fmt: skip
+    submissions: Mapping[str, Submission], results: Mapping[str, Result], roster: Path | None = None
+) -> list[Graded]:
     """Return a row for each submission, and one for each line of a class list that is missing.
 
-    results: None for what was never graded, and not asked for this time;  roster: a class list.
-    Raises LabError if it cannot be read.
+    roster: a class list. Raises LabError if it cannot be read.
     """
     rows, notes = [], defaultdict(list)
     for name, one in submissions.items():
-        result = results[name] or Result("review", {}, ["not graded yet"], {}, "", 0.0, one.sha256)
-        flags = [*dict.fromkeys([*one.flags, *result.flags])]
-        result = dataclasses.replace(result, flags=flags)
-        points = by_hand.get(name, {})
-        rows.append(Graded(name, one.student, one.file, result, points, one.number, one.who))
-    _note_shared(rows, [_same(one.student) for one in rows], "are of one name", notes)
-    _note_shared(rows, [one.number for one in rows], "have this number of the platform", notes)
-    _note_shared(rows, [_typed(one, "number") for one in rows], "give this student number", notes)
-    _note_copies(rows, [*submissions.values()], notes)
+        flags = [*dict.fromkeys([*one.flags, *results[name].flags])]
+        result = dataclasses.replace(results[name], flags=flags)
+        rows.append(Graded(name, one.student, one.file, result, {}, one.number, one.who))
+    for what, key_of in {
+        "are of one name": lambda one: _same(one.student),
+        "have this number of the platform": lambda one: one.number,
+        "give this student number": lambda one: _typed(one, "number"),
+        "are the same, byte for byte": lambda one: (
+            submissions[one.name].content and submissions[one.name].sha256
+        ),
+    }.items():
+        _note_shared(rows, key_of, what, notes)
     _note_what_is_anothers(rows, notes)
     missing = _missing(rows, roster, notes) if roster else []
-    return [*(_noted(one, notes[one.name]) for one in rows), *missing]
+    for one in rows:
+        if (notes[one.name] or one.result.flags) and one.result.status == "graded":
+            one.result.status = "review"
+    return [*(one._replace(notes=tuple(notes[one.name])) for one in rows), *missing]
 
 
 Notes = defaultdict[str, list[str]]  # name of a row -> what the teacher alone is told of it
 
 
-def _noted(one: Graded, notes: list[str]) -> Graded:
-    if (notes or one.result.flags) and one.result.status == "graded":
-        one.result.status = "review"
-    return one._replace(notes=tuple(notes))
-
-
-def _note_shared(rows: Sequence[Graded], keys: Sequence[str], what: str, notes: Notes) -> None:
-    """Note which rows have a key in common; "" is none."""
-    for key, ones in _by_key(rows, keys).items():
-        for one in ones if key and len(ones) > 1 else []:
-            notes[one.name].append(f"{len(ones)} hand-ins {what}: also {_others(ones, one)}")
-
-
-def _note_copies(rows: Sequence[Graded], submissions: Sequence[Submission], notes: Notes) -> None:
-    """Note which notebooks are the same, byte for byte."""
-    digests = [one.sha256 if one.content else "" for one in submissions]
-    for digest, ones in _by_key(rows, digests).items():
-        for one in ones if digest and len(ones) > 1 else []:
-            notes[one.name].append(f"is byte for byte the hand-in of {_others(ones, one)}")
-
-
-def _by_key(rows: Sequence[Graded], keys: Sequence[str]) -> dict[str, list[Graded]]:
-    found = defaultdict(list)
-    for one, key in zip(rows, keys, strict=True):
-        found[key].append(one)
-    return found
-
-
-def _others(ones: Sequence[Graded], but: Graded) -> str:
-    """Return the files of rows, but for one of them; of many the first."""
-    files = itertools.islice((one.file[:100] for one in ones if one is not but), 5)
-    more = f" and {len(ones) - 6} more" if len(ones) > 6 else ""
-    return ", ".join(files) + more
+def _note_shared(
+    rows: Sequence[Graded], key_of: Callable[[Graded], str | bytes | None], what: str, notes: Notes
+) -> None:
+    """Note which rows have a key in common, and name the files of some of them; "" is no key."""
+    groups = defaultdict(list)
+    for one in rows:
+        if key := key_of(one):
+            groups[key].append(one)
+    for ones in groups.values():
+        for one in ones if len(ones) > 1 else []:
+            others = ", ".join([other.file[:100] for other in ones[:6] if other is not one][:5])
+            more = f" and {len(ones) - 6} more" if len(ones) > 6 else ""
+            notes[one.name].append(f"{len(ones)} hand-ins {what}: also {others}{more}")
 
 
 def _typed(one: Graded, what: str) -> str:
@@ -146,38 +131,40 @@ def _note_what_is_anothers(rows: Sequence[Graded], notes: Notes) -> None:
 def _missing(rows: Sequence[Graded], roster: Path, notes: Notes) -> list[Graded]:
     """Return a row for each line of a class list by whom nothing was handed in.
 
-    A line is known by what no other line has. What was typed counts where platform and files tell
-    nothing, and a note says so.
+    A line is known by what no other line has; lines of one name are missing if there are more of
+    them than hand-ins of that name. What was typed counts where platform and files tell nothing,
+    and a note says so.
     """
-    lines = [line for line in rows_of(roster, "class list")[1:] if any(line)]
+    lines = [line for line in graded.rows_of(roster, "class list")[1:] if any(line)]
     keys = [_keys_of(line) for line in lines]
     counts = Counter(key for of_line in keys for key in of_line)
     place = {key: i for i, of_line in enumerate(keys) for key in of_line if counts[key] == 1}
     found = [{place[key] for key in _is_of(one) & place.keys()} for one in rows]
     present, typed = set().union(*found), set()
-    for one in (one for one, its_lines in zip(rows, found, strict=True) if not its_lines):
+    for one, its_lines in zip(rows, found, strict=True):
         hints = {_typed(one, what) for what in ("name", "number")} & place.keys()
-        for line in {place[key] for key in hints} - present:
+        for line in {place[key] for key in hints} - present if not its_lines else ():
             text = ", ".join(filter(None, lines[line]))[:100]
             notes[one.name].append(f"in the class list only by what was typed: {text}")
             typed.add(line)
-    present |= typed | _as_many(rows, keys, counts)
-    return [_nothing(line) for i, line in enumerate(lines) if i not in present]
-
-
-def _as_many(
-    rows: Sequence[Graded], keys: Sequence[set[str]], counts: Mapping[str, int]
-) -> set[int]:
-    """Return the lines of one name that are no more than the hand-ins of this name."""
     handed_in = Counter(key for one in rows for key in _is_of(one))
-    full = {key for key, count in counts.items() if 1 < count <= handed_in[key]}
-    return {i for i, of_line in enumerate(keys) if of_line & full}
-
-
-def _nothing(line: Sequence[str]) -> Graded:
-    text = ", ".join(filter(None, line))
-    result = Result("missing", {}, ["nothing handed in"], {}, "", 0.0, "")
-    return Graded("", text, "", result, {}, who=text)
+    as_many = {key for key, count in counts.items() if 1 < count <= handed_in[key]}
+    texts = [
+        ", ".join(filter(None, line))
+        for i, line in enumerate(lines)
+        if i not in present | typed and not keys[i] & as_many
+    ]
+    return [
+        Graded(
+            "",
+            text,
+            "",
+            Result("missing", {}, ["nothing handed in"], {}, "", 0.0, ""),
+            {},
+            who=text,
+        )
+        for text in texts
+    ]
 
 
 def _keys_of(line: Sequence[str]) -> set[str]:

@@ -212,7 +212,7 @@ def rows_of(found, roster=None):
     named = dict(zip(people.unique_names(found), found, strict=True))
     assert len(named) == len(found)
     results = {name: result_of(one) for name, one in named.items()}
-    return people.rows_of_a_class(named, results, {}, roster)
+    return people.rows_of_a_class(named, results, roster)
 
 
 def result_of(one):
@@ -427,7 +427,7 @@ def test_names_that_are_alike_stay_apart_whoever_else_is_there(tmp_path):
 
 
 def test_what_is_typed_gives_nobody_a_row_without_a_note(tmp_path):
-    """C1, C2: a friend's number, and a stranger with Anna's name and number."""
+    """A friend's number, and a stranger with Anna's name and number."""
     files = {"Anna A_1_assignsubmission_file_/x.ipynb": notebook("Anna A", "s1"),
              "Ben B_2_assignsubmission_file_/x.ipynb": notebook("Cleo C", "s3"),
              "zzz.ipynb": notebook("Anna A", "s1")}  # fmt: skip
@@ -548,7 +548,7 @@ def test_what_is_costly_to_read_is_read_or_said(tmp_path, kind):
     ann, ben = find(tmp_path)
     assert ann.content and ben.content and "2 notebooks" in ann.flags[0]
     whole = submissions.whole_of(ben)
-    assert whole.cells and len(whole.edition) < 65 and key.of_edition(whole.edition) is None
+    assert whole.cells and len(whole.edition) < 65 and whole.edition not in key.stored()
     for name, (one,) in answer_cells.find(whole.cells).items():
         value = answer_cells.value_of(one.source, answer_cells.ASKED[name].name)
         assert len(str(value)) < 100_000
@@ -688,9 +688,9 @@ def test_what_is_gone_is_flagged_no_more(tmp_path, monkeypatch):
     (one,) = find(tmp_path / "in")
     kept = marking.mark(one, {"": {}}, "", "none")
     assert [
-        row.result.flags[0][:11] for row in people.rows_of_a_class({"a": one}, {"a": kept}, {})
+        row.result.flags[0][:11] for row in people.rows_of_a_class({"a": one}, {"a": kept})
     ] == ["2 notebooks"]
     (tmp_path / "in" / "ann" / "copy.ipynb").unlink()
     (one,) = find(tmp_path / "in")
-    (row,) = people.rows_of_a_class({"a": one}, {"a": kept}, {})
+    (row,) = people.rows_of_a_class({"a": one}, {"a": kept})
     assert not [flag for flag in row.result.flags if "notebooks" in flag]

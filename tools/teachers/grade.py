@@ -78,7 +78,7 @@ def grade(
     named = dict(zip(people.unique_names(ones), ones, strict=True))
     chosen = _chosen(named, {only} - {""} if isinstance(only, str) else {*only})
     results = _results(named, chosen, bool(only), (keys, present), wall, where)
-    rows = people.rows_of_a_class(named, results, {}, roster)
+    rows = people.rows_of_a_class(named, results, roster)
     return _finish(rows, named, given, book, old, folder)
 
 
