@@ -42,7 +42,7 @@ def _file_name(one: Submission) -> str:
     name = raw.decode("utf-8", "ignore") or "nobody"
     if one.number and one.who == one.number and len(one.number) <= 20:
         return f"{name}-{one.number}"
-    plain = {f"{name}.ipynb": name, name: f"{name}_", "": name}
+    plain = {f"{name}.ipynb": name, name: f"{name}_"}
     if one.who in plain and not re.search(r"-[0-9a-f]+$", name):
         return plain[one.who]
     return f"{name}-{_digits(one)}"

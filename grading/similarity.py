@@ -52,29 +52,27 @@ class Alike(NamedTuple):
 def form(source: str, kind: str) -> str:
     """Return an answer as digits: what it is to the letter, and its shingles; "" if too short."""
     try:
-        parts = _words(source) if kind == "text" else [*_syntax(parse(source))]
-        whole = " ".join(parts) if kind == "text" else _plain(source)
+        if kind == "text":
+            parts = WORD.findall(source.casefold())
+            whole, sign, run, fewest = " ".join(parts), ":", RUN, FEWEST
+        else:
+            tree = _without_docstrings(parse(source))
+            parts = [*_syntax(tree)]
+            whole, sign, run, fewest = ast.unparse(tree), " ", RUN_OF_CODE, FEWEST_OF_CODE
     except UNREADABLE:
         return ""
-    run, fewest = (RUN, FEWEST) if kind == "text" else (RUN_OF_CODE, FEWEST_OF_CODE)
     shingles = {" ".join(parts[i : i + run]) for i in range(len(parts) - run + 1)}
     if len(shingles) < fewest:
         return ""
     hashes = (hashlib.blake2b(one.encode(), digest_size=4).hexdigest() for one in shingles)
-    return f"{digest(whole)}{':' if kind == 'text' else ' '}{''.join(sorted(hashes))}"
+    return f"{digest(whole)}{sign}{''.join(sorted(hashes))}"
 
 
-def _words(text: str) -> list[str]:
-    return WORD.findall(text.casefold())
-
-
-def _plain(source: str) -> str:
-    """Return code without comments, docstrings and layout."""
-    tree = parse(source)
+def _without_docstrings(tree: ast.AST) -> ast.AST:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return tree
 
 
 def _syntax(tree: ast.AST) -> Iterator[str]:
@@ -95,7 +93,7 @@ def _syntax(tree: ast.AST) -> Iterator[str]:
                 continue
             case ast.FunctionDef(_, _, body):  # its name and arguments are asked for
                 yield "def"
-                children = body[1:] if ast.get_docstring(node) is not None else body
+                children = body
             case ast.Attribute(value, name):
                 yield name
                 children = [value]
@@ -119,14 +117,14 @@ def find(
     forms: hand-in -> its forms;  own: those of the lab's answers;  given: of the empty cells;
     earlier: name of an earlier year's hand-in -> its forms
     """
-    names = [*forms, *(earlier or {})]
-    everybody = [*forms.values(), *(earlier or {}).values()]
+    everybody = {**forms, **(earlier or {})}
+    names = [*everybody]
     judged = {
         exercise: _judge(
-            [one.get(exercise, "") for one in everybody],
+            [one.get(exercise, "") for one in everybody.values()],
             [(known or {}).get(exercise, "") for known in (own, given)],
         )
-        for exercise in sorted({name for one in everybody for name in one})
+        for exercise in sorted({name for one in everybody.values() for name in one})
     }
     total = [sum(several, np.zeros((len(names),) * 2)) for several in zip(*judged.values())]
     _, texts, bits = total if judged else np.zeros((3, 0, 0))

@@ -46,9 +46,8 @@ class Submission(NamedTuple):
     def sha256(self) -> str:
         """The digest of the notebooks: what is graded once is known by it."""
         contents = [self.content or b"", *(one.content for one in self.others if one.content)]
-        digests = [hashlib.sha256(one) for one in contents]
-        parts = b"".join(one.digest() for one in digests)
-        return (digests[0] if len(digests) == 1 else hashlib.sha256(parts)).hexdigest()
+        digests = [hashlib.sha256(one).digest() for one in contents]
+        return (digests[0] if not digests[1:] else hashlib.sha256(b"".join(digests)).digest()).hex()
 
 
 def find(place: Path) -> list[Submission]:
@@ -56,8 +55,7 @@ def find(place: Path) -> list[Submission]:
 
     Raises LabError if the folder or archive cannot be read.
     """
-    found = entries.of_archive(place) if place.is_file() else entries.of_folder(place)
-    found = owners.without_wrapping(found)
+    found = owners.without_wrapping(entries.of(place))
     whose = owners.of([*found])
     groups: defaultdict[tuple[str, str], dict[str, list[File]]] = defaultdict(dict)
     for entry in sorted(found):
@@ -104,7 +102,7 @@ def _submission(who: str, found: dict[str, list[File]], whose: dict[str, Owner])
     if not notebooks:
         first = (told or [files[0][0]])[0]
         problem = first.problem if told or first.file in found else NONE
-        best, chosen, flags, further = Read(first._replace(problem=problem), -1), [], (), []
+        best, flags, further = Read(first._replace(problem=problem), -1), (), []
     else:
         count = NOTEBOOKS if len(notebooks) > 1 else 0  # one alone counts without a look
         read = [_read(*one) for one in notebooks[:count]]
@@ -218,10 +216,10 @@ def notebook_of(content: bytes | None) -> Notebook:
         metadata = notebook.get("metadata")
         lab = metadata.get("lab2") if isinstance(metadata, dict) else None
         lab = lab if isinstance(lab, dict) else {}
-        edition, language = str(lab.get("edition")), lab.get("language")
+        edition, language = str(lab.get("edition", "")), lab.get("language")
         return Notebook(
             cells,
-            edition if re.fullmatch("[0-9A-Za-z]{1,64}", edition) and "edition" in lab else "",
+            edition if re.fullmatch("[0-9A-Za-z]{1,64}", edition) else "",
             language if language in i18n.languages() else i18n.ENGLISH,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):

@@ -6,7 +6,7 @@ whatever goes wrong in it is a problem of its own, and nobody else's.
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import io
 import itertools
 import lzma
@@ -20,9 +20,9 @@ import unicodedata
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
 from lab.config import LabError
 
@@ -85,11 +85,20 @@ def _is_skipped(name: str) -> bool:
     return name in SKIPPED or name.startswith("._")
 
 
-def of_folder(folder: Path) -> dict[str, list[File]]:
-    """Return the files of each entry of a folder: name of the entry -> its files.
+def of(place: Path) -> dict[str, list[File]]:
+    """Return the files of each entry of a folder or an archive: name of the entry -> its files.
 
-    Raises LabError if the folder cannot be read.
+    What a system keeps there for itself is no entry. Raises LabError if it cannot be read.
     """
+    found = _of_archive(place) if place.is_file() else _of_folder(place)
+    return {
+        entry: files
+        for entry, files in found.items()
+        if not entry.startswith(".") or any(one.problem not in (NONE, OTHER) for one in files)
+    }
+
+
+def _of_folder(folder: Path) -> dict[str, list[File]]:
     found: dict[str, list[File]] = {}
     try:
         paths = sorted(folder.iterdir())
@@ -101,24 +110,22 @@ def of_folder(folder: Path) -> dict[str, list[File]]:
             entry += "~"
         if not _is_skipped(path.name):
             found[entry] = _all_of(entry, _in_folder(path, entry, Budget()))
-    return _without_hidden(found)
+    return found
 
 
-def of_archive(place: Path) -> dict[str, list[File]]:
-    """Return the files of each entry of an archive. Raises LabError if it cannot be read."""
-    members = defaultdict(list)
+def _of_archive(place: Path) -> dict[str, list[File]]:
+    groups = defaultdict(list)
     try:
         with zipfile.ZipFile(place) as archive:
-            for parts, member in _members(archive):
+            for parts, member in members(archive):
                 if not _is_skipped(parts[0]):
-                    members[parts[0]].append((parts, member))
-            found = {
+                    groups[parts[0]].append((parts, member))
+            return {
                 entry: _all_of(entry, _of_members(archive, ones, Budget(), 0))
-                for entry, ones in members.items()
+                for entry, ones in groups.items()
             }
     except UNREADABLE as error:
         raise LabError(f"The archive {place} cannot be read: {error}.") from None
-    return _without_hidden(found)
 
 
 def _all_of(entry: str, files: Iterator[File]) -> list[File]:
@@ -131,15 +138,6 @@ def _all_of(entry: str, files: Iterator[File]) -> list[File]:
         what = f"{type(error).__name__}: {error}"[:200]
         found.append(File(entry, None, 0.0, f"could not be graded: {what}"))
     return found
-
-
-def _without_hidden(found: dict[str, list[File]]) -> dict[str, list[File]]:
-    """Return the entries without those that a system keeps for itself."""
-    return {
-        entry: files
-        for entry, files in found.items()
-        if not entry.startswith(".") or any(one.problem not in (NONE, OTHER) for one in files)
-    }
 
 
 def _in_folder(path: Path, name: str, budget: Budget) -> Iterator[File]:
@@ -174,39 +172,42 @@ def _at(path: Path, name: str, state: os.stat_result, budget: Budget) -> Iterato
         yield File(name, problem=LINK)
     elif not stat.S_ISREG(state.st_mode):
         yield File(name, problem="it is neither a file nor a folder")
-    elif not _kind(name):
-        yield File(name, None, state.st_mtime, OTHER)
     else:
-        with path.open("rb") as stream:
-            yield from _of_stream(stream, name, state.st_mtime, budget, 0)
+        yield from _of_file(lambda: path.open("rb"), name, state.st_mtime, budget, 0)
 
 
 def _kind(name: str) -> str:
     """Return what a file is by its name: notebook, archive, other archive, perhaps or ""."""
     name = name.rpartition("/")[2]
     ending = PurePosixPath(name).suffix.lower()
-    if ending == ".zip" or ending in NOT_READ:
-        return "archive" if ending == ".zip" else "other archive"
+    if ending == ".zip":
+        return "archive"
+    if ending in NOT_READ:
+        return "other archive"
     if NOTEBOOK.search(name):
         return "" if ending in NO_NOTEBOOK else "notebook"
     return "perhaps" if ending in MAY_BE_ONE else ""
 
 
-def _of_stream(
-    stream: BinaryIO, name: str, seconds: float, budget: Budget, depth: int
+def _of_file(
+    opened: Callable[[], IO[bytes]], name: str, seconds: float, budget: Budget, depth: int
 ) -> Iterator[File]:
-    """Yield a file that is open, or the files in it if it is an archive."""
+    """Yield a file, or the files in it if it is an archive; it is opened only if it may count."""
     kind = _kind(name)
-    if kind == "perhaps":
-        budget.looks -= 1
-        kind = "notebook" if budget.looks >= 0 and _looks_like_one(stream.peek(4096)) else ""
-    if kind == "archive":
-        yield from _in_archive(stream, name, budget, depth)
-    elif kind == "notebook":
-        content, problem = budget.read(stream)
-        yield File(name, content, seconds, problem)
-    else:
-        yield File(name, None, seconds, OF_OTHER_KIND if kind else OTHER)
+    if not kind:
+        yield File(name, None, seconds, OTHER)
+        return
+    with opened() as stream:
+        if kind == "perhaps":
+            budget.looks -= 1
+            kind = "notebook" if budget.looks >= 0 and _looks_like_one(stream.peek(4096)) else ""
+        if kind == "archive":
+            yield from _in_archive(stream, name, budget, depth)
+        elif kind == "notebook":
+            content, problem = budget.read(stream)
+            yield File(name, content, seconds, problem)
+        else:
+            yield File(name, None, seconds, OF_OTHER_KIND if kind else OTHER)
 
 
 def _looks_like_one(start: bytes) -> bool:
@@ -225,39 +226,35 @@ def _in_archive(stream: BinaryIO, name: str, budget: Budget, depth: int) -> Iter
         if isinstance(stream, zipfile.ZipExtFile):
             content, problem = budget.read(stream)
             stream = io.BytesIO(content or b"")
+        elif os.fstat(stream.fileno()).st_size:
+            content, problem = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), ""
         else:
-            problem = "" if os.fstat(stream.fileno()).st_size else "it is empty"
-        problem = problem or _listed(stream, budget)
+            content, problem = None, "it is empty"
+        problem = problem or _listed(content, budget)
         yield File(name, problem=problem or NONE)
         if not problem:
             with zipfile.ZipFile(stream) as archive:
-                yield from _of_members(archive, _members(archive, name), budget, depth + 1)
+                yield from _of_members(archive, members(archive, name), budget, depth + 1)
     except UNREADABLE as error:
         yield File(name, problem=f"the archive cannot be read: {error}"[:200])
 
 
-def _listed(stream: BinaryIO, budget: Budget) -> str:
+def _listed(content: bytes | mmap.mmap, budget: Budget) -> str:
     """Return "" if an archive lists no more files than may be read; to list them takes memory."""
-    with contextlib.ExitStack() as stack:
-        if isinstance(stream, io.BytesIO):
-            content = stack.enter_context(stream.getbuffer())
-        else:
-            content = stack.enter_context(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-        heads = re.finditer(b"PK\x01\x02", content)
-        budget.members -= sum(1 for _ in itertools.islice(heads, budget.members + 1))
-        del heads  # which holds the memory
+    heads = re.finditer(b"PK\x01\x02", content)
+    budget.members -= sum(1 for _ in itertools.islice(heads, budget.members + 1))
     return TOO_MANY if budget.members < 0 else ""
 
 
 Members = Iterable[tuple[list[str], zipfile.ZipInfo]]
 
 
-def _members(archive: zipfile.ZipFile, name: str = "") -> Members:
+def members(archive: zipfile.ZipFile, name: str = "") -> Members:
     """Yield the members of an archive, each with the parts of its path; name: of the archive."""
-    names = [one.filename for one in archive.infolist() if not _tells_letters(one)]
-    utf8 = all(_is_utf8(name.encode("cp437")) for name in names)  # an archive is in one kind
     for member in archive.infolist():
-        path = _name_of(member, utf8)
+        path = member.filename
+        if not (member.flag_bits & 0x800 or path.isascii()):  # it does not tell its letters
+            path = _decoded(path.encode("cp437"), path)
         if member.create_system == 0:  # of Windows, where some programs write its own slashes
             path = path.replace("\\", "/")
         if parts := [part for part in path.split("/") if part not in ("", ".", "..")]:
@@ -265,26 +262,24 @@ def _members(archive: zipfile.ZipFile, name: str = "") -> Members:
 
 
 def _of_members(
-    archive: zipfile.ZipFile, members: Members, budget: Budget, depth: int
+    archive: zipfile.ZipFile, ones: Members, budget: Budget, depth: int
 ) -> Iterator[File]:
     """Yield the files that some members of an archive are, or that are in them."""
-    for parts, member in members:
+    for parts, member in ones:
         hidden = [i for i, part in enumerate(parts) if (i and part[0] == ".") or _is_skipped(part)]
         name, seconds = "/".join(parts[: hidden[0] if hidden else None]), _seconds(member)
         if hidden or member.is_dir():
             yield File(name, problem=NONE)  # there is this folder
         elif len(parts) > DEEPEST:
             yield File("/".join([*parts[:DEEPEST], "..."]), problem=TOO_DEEP)
-        elif (member.external_attr >> 16) & 0o170000 == 0o120000:
+        elif stat.S_ISLNK(member.external_attr >> 16):
             yield File(name, problem=LINK)
-        elif not _kind(name):
-            yield File(name, None, seconds, OTHER)
-        elif member.flag_bits & 1:
+        elif member.flag_bits & 1 and _kind(name):
             yield File(name, problem="the archive asks for a password")
         else:
             try:
-                with archive.open(member) as stream:
-                    yield from _of_stream(stream, name, seconds, budget, depth)
+                opened = functools.partial(archive.open, member)
+                yield from _of_file(opened, name, seconds, budget, depth)
             except UNREADABLE as error:
                 yield File(name, problem=f"it cannot be unpacked: {error}"[:200])
 
@@ -294,28 +289,6 @@ def _seconds(member: zipfile.ZipInfo) -> float:
         return time.mktime((*member.date_time, 0, 0, -1))  # archives tell local time
     except (OverflowError, ValueError):
         return 0.0
-
-
-def _name_of(member: zipfile.ZipInfo, utf8: bool) -> str:
-    """Return the path of a member; utf8: may the names that do not tell their letters be so?"""
-    if _tells_letters(member):
-        return member.filename
-    raw = member.filename.encode("cp437")
-    return raw.decode() if utf8 else _decoded(raw, member.filename)
-
-
-def _tells_letters(member: zipfile.ZipInfo) -> bool:
-    return bool(member.flag_bits & 0x800) or member.filename.isascii()
-
-
-def _is_utf8(raw: bytes) -> bool:
-    """Say whether a name is in UTF-8; two Chinese letters of Windows can look like odd signs."""
-    try:
-        letters = [letter for letter in raw.decode() if not letter.isascii()]
-    except UnicodeDecodeError:
-        return False
-    odd = any(unicodedata.category(letter) in ("Lm", "Mn", "Cn", "Sk") for letter in letters)
-    return not (odd and _chinese(raw))
 
 
 def _chinese(raw: bytes) -> str:
@@ -336,4 +309,12 @@ def _readable(name: str) -> str:
 
 
 def _decoded(raw: bytes, otherwise: str) -> str:
-    return raw.decode() if _is_utf8(raw) else _chinese(raw) or otherwise
+    """Return a name in UTF-8, or in Chinese letters of Windows, two of which can look like it."""
+    chinese = _chinese(raw)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return chinese or otherwise
+    letters = [letter for letter in text if not letter.isascii()]
+    odd = any(unicodedata.category(letter) in ("Lm", "Mn", "Cn", "Sk") for letter in letters)
+    return chinese if odd and chinese else text

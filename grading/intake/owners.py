@@ -38,18 +38,23 @@ class Owner(NamedTuple):
 def of(entries: Sequence[str]) -> dict[str, Owner]:
     """Return whose each entry is. What only looks like a platform's name gives no number."""
     names = {entry: unicodedata.normalize("NFC", entry.rpartition("/")[2]) for entry in entries}
-    owners = {entry: Owner(_stem(name)) for entry, name in names.items()}
     canvas = {entry: match for entry, name in names.items() if (match := _canvas(name))}
     files = Counter(match["file"] for match in canvas.values())
-    for entry, match in canvas.items():
-        if files[match["file"]] == 1:  # Canvas gives each file a number of its own
-            order = int(match["file"][:18])
-            owners[entry] = Owner(match["name"], match["number"], bool(match["late"]), order)
+    owners = {}
     for entry, name in names.items():
         if match := MOODLE.match(name):
-            name = match["name"][:LONGEST].strip() or "without a name"
-            owners[entry] = Owner(name, match["number"])
+            owners[entry] = Owner(_cut(match["name"]), match["number"])
+        elif (match := canvas.get(entry)) and files[match["file"]] == 1:  # each has its own there
+            order = int(match["file"][:18])
+            owners[entry] = Owner(match["name"], match["number"], bool(match["late"]), order)
+        else:
+            name = _cut(name)
+            owners[entry] = Owner(ENDINGS.sub("", name).strip() or name)
     return owners
+
+
+def _cut(name: str) -> str:
+    return name[:LONGEST].strip() or "without a name"
 
 
 def _canvas(name: str) -> re.Match[str] | None:
@@ -57,11 +62,6 @@ def _canvas(name: str) -> re.Match[str] | None:
     if not match or match["name"] != match["name"].lower() or NO_NAMES.fullmatch(match["name"]):
         return None
     return None if DATE.match(re.sub(r"\W", "_", f"{name[match.start('number') :]}_")) else match
-
-
-def _stem(name: str) -> str:
-    name = name[:LONGEST].strip() or "without a name"
-    return ENDINGS.sub("", name).strip() or name
 
 
 def group_of(entry: str, found: dict[str, list[File]], owners: dict[str, Owner]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-from grading.intake.entries import ARCHIVES, UNREADABLE
+from grading.intake.entries import ARCHIVES, UNREADABLE, members
 
 LARGEST = 30 << 20  # bytes of a report
 PDF = b"%PDF"
@@ -35,11 +35,11 @@ def read(place: Path, file: str) -> bytes | None:
 def _in_archive(stream: BinaryIO, parts: list[str], depth: int) -> bytes | None:
     """Return a file in an archive, or in an archive in it, so many deep."""
     with zipfile.ZipFile(stream) as archive:
-        names = {*archive.namelist()}
+        found = {"/".join(path): member for path, member in members(archive)}
         for end in range(1, len(parts) + 1):
-            if (name := "/".join(parts[:end])) in names:
-                with archive.open(name) as member:
-                    content = member.read(LARGEST + 1)
+            if member := found.get("/".join(parts[:end])):
+                with archive.open(member) as stream:
+                    content = stream.read(LARGEST + 1)
                 if end == len(parts):
                     return content
                 return _in_archive(io.BytesIO(content), parts[end:], depth - 1) if depth else None
