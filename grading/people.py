@@ -112,17 +112,16 @@ def _is_of(one: Graded) -> set[str]:
 
 def _note_what_is_anothers(rows: Sequence[Graded], notes: Notes) -> None:
     """Note who has typed the name or number of another row."""
-    owners = defaultdict(list)
+    owners: dict[str, Graded] = {}
     for one in rows:
         for key in _is_of(one):
-            owners[key].append(one)
-    for one in rows:
-        for what in ("name", "number"):
-            key = _typed(one, what)
-            others = [] if key in _is_of(one) else owners.get(key, [])
-            for other in others[:1]:
-                typed = one.result.student[what][:50]
-                notes[one.name].append(f"the {what} that is typed, {typed!r}, is of {other.file}")
+            owners.setdefault(key, one)
+    for one, what in itertools.product(rows, ("name", "number")):
+        key = _typed(one, what)
+        if key in owners and key not in _is_of(one):
+            typed = one.result.student[what][:50]
+            file = owners[key].file
+            notes[one.name].append(f"the {what} that is typed, {typed!r}, is of {file}")
 
 
 # ── The class list ──────────────────────────────────────────────────────────────────────────────
@@ -136,6 +135,7 @@ def _missing(rows: Sequence[Graded], roster: Path, notes: Notes) -> list[Graded]
     and a note says so.
     """
     lines = [line for line in graded.rows_of(roster, "class list")[1:] if any(line)]
+    told = [", ".join(filter(None, line)) for line in lines]
     keys = [_keys_of(line) for line in lines]
     counts = Counter(key for of_line in keys for key in of_line)
     place = {key: i for i, of_line in enumerate(keys) for key in of_line if counts[key] == 1}
@@ -144,27 +144,18 @@ def _missing(rows: Sequence[Graded], roster: Path, notes: Notes) -> list[Graded]
     for one, its_lines in zip(rows, found, strict=True):
         hints = {_typed(one, what) for what in ("name", "number")} & place.keys()
         for line in {place[key] for key in hints} - present if not its_lines else ():
-            text = ", ".join(filter(None, lines[line]))[:100]
-            notes[one.name].append(f"in the class list only by what was typed: {text}")
+            what = f"in the class list only by what was typed: {told[line][:100]}"
+            notes[one.name].append(what)
             typed.add(line)
     handed_in = Counter(key for one in rows for key in _is_of(one))
     as_many = {key for key, count in counts.items() if 1 < count <= handed_in[key]}
-    texts = [
-        ", ".join(filter(None, line))
-        for i, line in enumerate(lines)
-        if i not in present | typed and not keys[i] & as_many
-    ]
-    return [
-        Graded(
-            "",
-            text,
-            "",
-            Result("missing", {}, ["nothing handed in"], {}, "", 0.0, ""),
-            {},
-            who=text,
-        )
-        for text in texts
-    ]
+    here = present | typed | {i for i, of_line in enumerate(keys) if of_line & as_many}
+    return [_nothing(text) for i, text in enumerate(told) if i not in here]
+
+
+def _nothing(text: str) -> Graded:
+    result = Result("missing", {}, ["nothing handed in"], {}, "", 0.0, "")
+    return Graded("", text, "", result, {}, who=text)
 
 
 def _keys_of(line: Sequence[str]) -> set[str]:
