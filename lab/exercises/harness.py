@@ -110,13 +110,14 @@ class _Calls(TorchFunctionMode):
                     self.watching = True
                     threading.setprofile(self._look)
                     sys.setprofile(self._look)
-                return self.function(*arguments)
+                value = self.function(*arguments)
         finally:
             if free:
                 self.names |= {UNSEEN} if sys.getprofile() != self._look else set()
                 sys.setprofile(None)
                 threading.setprofile(of_threads)
                 self.watching = False
+        return here(value)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.names.add(getattr(func, "__name__", ""))
@@ -206,6 +207,22 @@ def unwritten(name: str) -> str:
 
 class Unusable(Exception):
     """What a student's function returned cannot be used further; says in words why."""
+
+
+def here(value: Any) -> Any:
+    """Return what may have been computed on a GPU with all its tensors on the CPU.
+
+    Raises Unusable for tensors without numbers, as those on the device meta are.
+    """
+    if isinstance(value, tuple | list):
+        brought = [here(one) for one in value]
+        same = all(one is other for one, other in zip(brought, value, strict=True))
+        return value if same else brought if isinstance(value, list) else tuple(brought)
+    if not isinstance(value, Tensor) or value.device.type == "cpu":
+        return value
+    if value.is_meta:
+        raise Unusable(f"it lies on {value.device}, expected is cpu: leave it where x is")
+    return value.cpu()
 
 
 NOTHING = "nothing came back; is there a return?"
