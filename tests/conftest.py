@@ -6,14 +6,15 @@ import os
 
 import nbformat
 import numpy as np
+import pretended_gpu
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, forget_the_gpu
 
 import utils
 from lab import config
 from lab.base import machine
-from lab.datasets import imdb
+from lab.datasets import imdb, token_stream
 from lab.exercises import answer_cells
 from lab.experiments.settings import Settings
 from tools.teachers import student_edition
@@ -54,11 +55,23 @@ def solved():
     return made
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cpu_alone():
+    """On a machine with a GPU the tests, and the processes that they start, use the CPU too.
+
+    There one process trains after another, and adds in another order. Tests of devices unset it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAB2_DEVICE", "cpu")
+        yield
+
+
 @pytest.fixture(autouse=True)
-def no_settings_of_the_reader(monkeypatch):
+def no_settings_of_the_reader(monkeypatch, cpu_alone):
     """Whatever LAB2_* variables the reader has set, the tests do not see them."""
     for name in [name for name in os.environ if name.startswith("LAB2_")]:
-        monkeypatch.delenv(name)
+        if name != "LAB2_DEVICE":
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +110,20 @@ def settings():
 
 
 @pytest.fixture
+def language_data(data):
+    streams = (token_stream.make_stream(data.train, 0), token_stream.make_stream(data.valid))
+    return token_stream.LanguageData(*streams, data.vectors, characters=1000, parts=2)
+
+
+@pytest.fixture
+def language_settings(settings):
+    def make(cell="GRU", **changes):
+        return settings(cell, **{"epochs": 6, "max_length": 5, "batch_size": 4, **changes})
+
+    return make
+
+
+@pytest.fixture
 def official(tmp_path):
     """Make a tiny folder in the official layout and return its `aclImdb`."""
 
@@ -121,6 +148,16 @@ def official(tmp_path):
 def small_profile():
     tiny = config.get_profile("tiny")
     return dataclasses.replace(tiny, train=None, valid=30, test=30, max_length=10, epochs=2)
+
+
+@pytest.fixture
+def a_gpu(monkeypatch):
+    """A pretended GPU, before anybody has chosen it."""
+    monkeypatch.delenv("LAB2_DEVICE")
+    monkeypatch.setattr(torch.backends.cudnn, "is_acceptable", lambda tensor: False)
+    with pretended_gpu.pretend():
+        yield torch.device("cuda")
+    forget_the_gpu()
 
 
 @pytest.fixture

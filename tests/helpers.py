@@ -9,7 +9,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 
-from lab.base import files
+from lab.base import files, machine
 from lab.base.hashing import CodeHash
 from lab.exercises import answer_cells
 from lab.experiments.run import Checkpoint, RunRecord
@@ -65,6 +65,14 @@ def stopped_after(epochs, train, data, record, device):
         patch.setattr(Checkpoint, "save_epoch", save_and_die)
         with pytest.raises(Killed):
             train(record.settings, data, record, device)
+
+
+def forget_the_gpu():
+    """Undo what `machine.prepare_torch` has set for all of a process with a GPU."""
+    torch.nn.modules.module._global_forward_pre_hooks.clear()
+    torch.nn.modules.module._global_forward_hooks.clear()
+    machine._spare_the_adaptive_softmax.cache_clear()
+    torch.use_deterministic_algorithms(False)
 
 
 def execute(notebook, folder=ROOT):

@@ -28,12 +28,6 @@ def stream(data):
     return token_stream.make_stream(data.train, seed=0)
 
 
-@pytest.fixture
-def language_data(data):
-    streams = (token_stream.make_stream(data.train, 0), token_stream.make_stream(data.valid))
-    return token_stream.LanguageData(*streams, data.vectors, characters=1000, parts=2)
-
-
 def model_of(lesson, settings, data, cell="GRU", **others):
     torch.manual_seed(0)
     model = lesson.LanguageModel(lesson.build_model(settings(cell, **others), data.vectors))
@@ -309,14 +303,6 @@ def test_surprise_is_the_probability_of_each_word(lesson, transfer, data, settin
 
 
 # ── runs ────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def language_settings(settings):
-    def make(cell="GRU", **changes):
-        return settings(cell, **{"epochs": 6, "max_length": 5, "batch_size": 4, **changes})
-
-    return make
 
 
 @pytest.mark.parametrize("cell", CELLS)

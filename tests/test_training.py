@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import CODE, ROOT, Killed, outcome, record_of, stopped_after, trained
+from helpers import CODE, ROOT, Killed, forget_the_gpu, outcome, record_of, stopped_after, trained
 
 import utils
 from lab.base import files, machine
@@ -516,10 +516,7 @@ def test_a_worker_with_a_gpu_computes_as_the_notebook_would(monkeypatch):
             layer(torch.zeros(2, 16), wrong)
         assert torch.are_deterministic_algorithms_enabled()
     finally:
-        torch.nn.modules.module._global_forward_pre_hooks.clear()
-        torch.nn.modules.module._global_forward_hooks.clear()
-        machine._spare_the_adaptive_softmax.cache_clear()
-        torch.use_deterministic_algorithms(False)
+        forget_the_gpu()
 
 
 def test_each_group_of_weights_falls_from_its_own_rate_also_when_continued(settings):
