@@ -539,6 +539,10 @@ WRONG = {
         ("to both biases", "+= amount", "+= amount\n        layer.bias_hh_l0[units : 2 * units] "
          "+= amount"),
         ("inside of torch.no_grad()", "with torch.no_grad():", "if True:"),
+        ("What it does equals a whole bias", "layer.bias_ih_l0[units : 2 * units] +=",
+         "layer.bias_ih_l0[:] ="),
+        ("in both biases", "layer.bias_ih_l0[units : 2 * units] +=",
+         "layer.bias_hh_l0 += amount\n        layer.bias_ih_l0 +="),
         ("requires_grad False", "    with torch", "    layer.bias_ih_l0.requires_grad_(False)\n"
          "    with torch"),
         ("", "units : 2 * units", "units : units + 1"),
@@ -561,6 +565,8 @@ WRONG = {
          "stack[-1].sum().backward()\nreturn stack.grad.norm(dim=(1, 2))"),
         ("not of the last", "h.sum().backward()", "sum(s.sum() for s in states).backward()"),
         ("a length for each review", ".grad.norm()", ".grad.norm(dim=1)"),
+        ("the mean of the reviews' lengths", ".grad.norm()", ".grad.norm(dim=1).mean()"),
+        ("the sum of the reviews' lengths", ".grad.norm()", ".grad.norm(dim=1).sum()"),
         ("before each step", "h = h.clone().requires_grad_()\nstates = []\nfor x_t in x:\n"
          "    states.append(h)\n    h = cell(x_t, h, *weights)\n"
          "return torch.stack([g.norm() for g in torch.autograd.grad(h.sum(), states)])"),
@@ -573,6 +579,13 @@ WRONG = {
     ),
     "mcnemar": (
         ("k is the smaller of two", "int(min(only_first, only_second))", "int(only_first)"),
+        ("the second network's", "int(min(only_first, only_second))", "int(only_second)"),
+        ("a one-sided p, and whose k is always the first", "k = int(only_first + only_second), "
+         "int(min(only_first, only_second))\n    return min(1.0, 2 * sum", "k = int(only_first + "
+         "only_second), int(only_first)\n    return (sum"),
+        ("above 1, and whose k is always the second", "k = int(only_first + only_second), "
+         "int(min(only_first, only_second))\n    return min(1.0, 2 * sum", "k = int(only_first + "
+         "only_second), int(only_second)\n    return (2 * sum"),
         ("two to its power overflows", "int(only_first + only_second)", "only_first + only_second"),
         ("one-sided", "2 * sum", "sum"),
         ("k itself belongs to the sum", "range(k + 1)", "range(k)"),
@@ -588,6 +601,13 @@ WRONG = {
         ("the first belief alone", "words[:, None]", "words[None]"),
         ("without those before", "states, _ = model.recurrent(model.embedding(words[None]))\n"
          "return torch.sigmoid(model.linear(states[0])).squeeze(1)"),
+        ("a number for each, such as", "states, _ = model.recurrent(model.embedding(words[:, "
+         "None]))", "return model.predict(words[:, None], len(words))"),
+        ("words[:, None] is one column", "states, _ = model.recurrent(model.embedding(words[:, "
+         "None]))", "return model.predict(words, torch.tensor([len(words)]))"),
+        ("model.embedding looks these up", "model.embedding(words[:, None])", "words[:, None]"),
+        ("a word at least", "return torch", "model.predict(words[:0, None], torch.tensor([0]))\n"
+         "        return torch"),
         ("the last belief alone", "model.linear(states[:, 0])).squeeze(1)",
          "model.linear(states[-1, 0]))"),
         ("nothing came back", "return torch", "torch"),

@@ -9,6 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from lab.config import LabError
 from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED
 from lab.notebooks import session
 
 
@@ -90,7 +91,9 @@ def test_after_a_restart_one_cell_brings_back_what_the_second_session_needs(
     answers = answer_cells.find(lab)
     lab[answers["rnn-cell"][0].place].source = "def rnn_cell(x):\n    return twice(x)"
     lab[answers["guess-perplexity"][0].place].source = "guess_perplexity = {"
+    lab[answers["weights"][0].place].source = "# Question weights\nanswer_weights = None"
     section = next(i for i, cell in enumerate(lab) if cell.id == "memory")
+    answers_above = answer_cells.find(lab[:section])
     lab.insert(section, nbformat.v4.new_code_cell(RESUME))
     edition = {"cells": [cell.id for cell in lab]}
     notebook = nbformat.v4.new_notebook(
@@ -101,9 +104,19 @@ def test_after_a_restart_one_cell_brings_back_what_the_second_session_needs(
     later = [lab[section], nbformat.v4.new_code_cell(AFTERWARDS)]
     lines = said(execute(nbformat.v4.new_notebook(cells=later))).splitlines()
     assert lines.pop(0).startswith("One moment: ")
-    assert lines[0].startswith("Back: ") and lines[0].endswith("answers. Go on below.")
+    in_code = [name for name in answers_above if ASKED[name].kind != "text"]
+    written = len(in_code) - 2  # one is empty, and one is lost
+    assert lines[0].startswith("Back: ") and lines[0].endswith(f"lab, {written} written answers.")
     assert lines[1] == "Not back, for they stop at an error: guess-perplexity."
-    assert lines[2:] == ["True __main__ True", "2 60.0 True True", "False False", "True"]
+    below = [ASKED[name] for name in answer_cells.find(lab[section:])]
+    count = sum(exercise.by_machine for exercise in below)
+    assert lines[2:5] == [
+        "Go on below.",
+        "Run section 7 before 8, 9, 10.",
+        f"check() does not count {count} answers that are written below until you run their cells "
+        "again: sections 6, 7, 8, 9.",
+    ]
+    assert lines[5:] == ["True __main__ True", "2 60.0 True True", "False False", "True"]
 
 
 def test_a_notebook_without_the_cell_is_told_so(tmp_path, monkeypatch):

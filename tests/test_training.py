@@ -24,6 +24,7 @@ from lab.experiments import loop
 from lab.experiments import sweep as sweep_module
 from lab.experiments.run import Checkpoint, RunRecord
 from lab.experiments.sweep import is_running, sweep
+from lab.notebooks import lesson as lesson_module
 
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals, and no fork")
 
@@ -289,6 +290,46 @@ def test_finished_runs_are_not_repeated(lesson, data, run_list, tmp_path):
         records = sweep(run_list, counting, data, CODE, tmp_path, workers=1)
         assert len(trained) == 3
     assert [record.settings for record in records] == run_list
+
+
+def shy_epoch(model, batches, optimizer, clip_norm=1.0):
+    """Train as the lesson does, with a tenth of the clipping norm."""
+    return _train_epoch(model, batches, optimizer, clip_norm / 10)
+
+
+def doubled_loss(model, batches):
+    loss, *others = _evaluate(model, batches)
+    return utils.Evaluation(2 * loss, *others)
+
+
+_train_epoch, _evaluate = lesson_module.train_epoch, lesson_module.evaluate
+OTHER_STEP = {  # what a reader may change after code_hash was made: name -> the new one
+    "train_epoch": shy_epoch,
+    "evaluate": doubled_loss,
+    "CELLS": {**lesson_module.CELLS, "GRU": lesson_module.LSTM},
+}
+
+
+@pytest.mark.parametrize("name", OTHER_STEP)
+def test_a_line_that_was_changed_after_the_code_was_noted_trains_anew(
+    lesson, data, settings, tmp_path, monkeypatch, capsys, name
+):
+    """Neither are old results shown for new code, nor are they lost when it is put back."""
+    runs = [settings(seed=seed) for seed in (0, 1)]
+
+    def outcomes():
+        records = sweep(runs, lesson.train_run, data, lesson.code_hash, tmp_path, workers=1)
+        return {r.name: r.result["valid_loss"] for r in records}, capsys.readouterr().out
+
+    before, said = outcomes()
+    assert "other code" not in said
+    with monkeypatch.context() as patch:
+        patch.setattr(lesson, name, OTHER_STEP[name])
+        changed, said = outcomes()
+    assert "by other code, are kept: 2." in said
+    assert not set(before) & set(changed)
+    assert not set(before.values()) & set(changed.values())
+    assert outcomes() == (before, "")
 
 
 def test_duplicate_in_the_run_list_is_refused(lesson, data, settings, tmp_path):

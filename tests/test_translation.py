@@ -240,8 +240,9 @@ def messages():
             scope = dict(names)
             exec(source, scope)
             yield from check.examine(name, scope, ASKED[name])[1][:-1]  # then the hint
-    for mistake in [mistake for task in TASKS.values() for mistake in task.known_mistakes]:
-        yield judge._sentence(f"What comes back equals {mistake}")
+    for task in TASKS.values():
+        for mistake in task.known_mistakes:
+            yield judge._sentence(task.equals + mistake)
 
 
 def test_all_that_the_checks_say_is_said_in_chinese(chinese, monkeypatch):

@@ -26,7 +26,6 @@ ANOTHER = (
 )
 BOTH = "torch.where computes both sides, and 0 times infinity is nan"
 NOT_FINITE = "what came back is not finite (nan or inf)"
-EQUALS = "What comes back equals "  # a known mistake
 LABS_OWN = re.compile(  # but for the finder of modules, which Python calls at any import
     r"lab\.(?:analysis|exercises\.solutions|models|notebooks)\.(?!__init__)(?:\w+\.)*(\w+)$"
 )
@@ -108,7 +107,7 @@ def judge(task: Task, attempts: Sequence[Attempt], seed: int, name: str = "it") 
     ]
     remark = _remark(task, cases, seed) if any(case.fault for case in cases) else ""
     tried = [case.fault and f"Tried with {case.example.label}: {case.fault}" for case in cases]
-    least = task.near.get(remark.removeprefix(EQUALS), 0.0)
+    least = task.near.get(remark.removeprefix(task.equals), 0.0)
     return Judgement([*map(_sentence, tried)], [_sentence(remark)] if remark else [], least)
 
 
@@ -141,7 +140,7 @@ def _remark(task: Task, cases: list[_Case], seed: int) -> str:
     for label, function in task.known_mistakes.items():
         others = _attempts(function, task, seed)
         if all(_alike(task, case, other, deep) for case, other in zip(cases, others, strict=True)):
-            return EQUALS + label
+            return task.equals + label
     wrong = [case for case in cases if case.fault]
     if all(case.example.trap and not _right_numbers(task, case) for case in wrong):
         return wrong[0].example.trap

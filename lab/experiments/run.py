@@ -108,6 +108,19 @@ class RunRecord:
         except (OSError, ValueError, AttributeError, KeyError):
             return None
 
+    def has_other_code(self) -> bool:
+        """Say whether a finished run differs from this one in nothing but its code."""
+        asked = self.asked | {"code": ""}
+        for path in self.folder.parent.glob(f"{self.name.rpartition('-')[0]}-*/result.json"):
+            try:
+                other = json.loads((path.parent / "settings.json").read_text(encoding="utf-8"))
+                same = {**other, "code": ""}.items() <= asked.items()  # an old one has fewer
+            except (OSError, ValueError, TypeError):
+                continue
+            if same and path.parent != self.folder:
+                return True
+        return False
+
     def _check(self, result: dict[str, Any]) -> str:
         """Return digits that change with any change of the outcome or the curve."""
         curve = (self.folder / "curve.csv").read_bytes()

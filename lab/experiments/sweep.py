@@ -24,7 +24,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from lab import config
-from lab.base import files, i18n, machine
+from lab.base import files, hashing, i18n, machine
 from lab.base.hashing import CodeHash
 from lab.config import LabError
 from lab.experiments import cluster
@@ -53,16 +53,24 @@ def sweep(
 
     train_run: the notebook's function that trains one network and finishes its record
     data:      what it reads; their `fingerprint` is 16 digits that change with them
-    code:      what `hashing.hash_code` says of it
+    code:      what `hashing.hash_code` says of it; it is asked again here, for a cell of the notebook
+               may have been changed since
     workers:   processes on this machine, by default one per core
 
     Raises LabError before anything starts if an entry is impossible or named twice, and at the end
     if runs failed or the sweep was stopped: what was finished by then stays.
     """
+    if code.reads is not None:  # hash_code has made it
+        code = hashing.hash_code(train_run)
     check_run_list(run_list, code)
     records = records_of(run_list, data, code, folder)
     # the longest runs start first, so that no worker is left alone with one at the end
     waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
+    if others := sum(record.has_other_code() for record in waiting):
+        i18n.tell(
+            f"Finished runs with the same settings, by other code, are kept: {others}. If you "
+            "changed a line that trains, put it back to use them again."
+        )
     workers = workers or machine.available_cores()
     try:
         with cluster.dask_client() as client, _progress_bar(waiting, len(records)):
@@ -96,9 +104,7 @@ def check_run_list(run_list: Sequence[Settings], code: CodeHash) -> None:
             if (value := getattr(entry, name)) not in known:
                 choices = ", ".join(known)
                 raise LabError(
-                    f"Run list, entry {entry.network!r}: no {name} {value!r}, only {choices}. "
-                    "If it is registered, note the code again: "
-                    "code_hash = hashing.hash_code(train_run)."
+                    f"Run list, entry {entry.network!r}: no {name} {value!r}, only {choices}."
                 )
         if code.reads is not None and (unread := entry.options() - code.reads):
             raise LabError(
@@ -280,6 +286,6 @@ def _progress(record: RunRecord) -> str:
     curve, value = record.curve, ""
     with contextlib.suppress(LookupError, ValueError):  # no epoch yet, or a damaged file
         value = f" loss {curve[-1]['valid_loss']:.2f}"
-        value = f" {curve[-1]['valid_accuracy']:.0%}"
+        value = f" accuracy {100 * curve[-1]['valid_accuracy']:.0f} %"
     epochs = record.settings.epochs
     return f"{record.settings.network} epoch {min(len(curve) + 1, epochs)}/{epochs}{value}"

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from lab.analysis import style
 from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
+from lab.exercises.catalogue import ASKED
 from lab.exercises.help import names
 from lab.notebooks import loader
 
+SECTION = re.compile(r"(?m)^## (\d+) ")
 HEAD = re.compile(r"(?m)^resume\(\)")  # of the cell from which one goes on
 STOPPED = "Stopped. Run the cell again; trainings that were finished before are not repeated."
 
@@ -48,7 +51,7 @@ def resume() -> None:
 
     Run again are, of the cells above it, as the notebook's file has them: those that give the names
     which are needed, the answers, and their checks. They show nothing, and train nothing. Where all
-    is there already, nothing happens.
+    is there already, nothing happens. Of what stands below, it says what is to be run.
     """
     shell = get_ipython()
     path = _notebook(shell)
@@ -75,9 +78,51 @@ def resume() -> None:
                 _run(shell, source)
             except Exception:  # whatever is wrong with an answer, the lab goes on without it
                 lost.append(answers.get(place, "check"))
-    i18n.tell(f"Back: {len(needed)} cells of the lab, {len(answers)} answers. Go on below.")
+    written = answer_cells.nonempty(cells[:here]).keys() - set(lost)
+    i18n.tell(f"Back: {len(needed)} cells of the lab, {len(written)} written answers.")
     if lost:
         i18n.tell(f"Not back, for they stop at an error: {', '.join(lost)}.")
+    i18n.tell("Go on below.", *_to_run(notebook["cells"], here, shell.user_ns), sep="\n")
+
+
+def _to_run(cells: Sequence[dict[str, Any]], here: int, known: dict[str, Any]) -> list[str]:
+    """Return in lines which sections below the cell of code `here` are to be run, and why."""
+    sections, sources, section = [], [], ""
+    for cell in cells:
+        source = answer_cells.source_of(cell)
+        if cell.get("cell_type") == "code":
+            sections.append(section)
+            sources.append(source)
+        elif found := SECTION.search(source):
+            section = found[1]
+    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    below = {
+        name: sections[one.place]
+        for name, one in answer_cells.nonempty(code).items()
+        if one.place > here and ASKED[name].by_machine and ASKED[name].name not in known
+    }
+    needs = _needs(sections[here + 1 :], sources[here + 1 :])
+    lines = [f"Run section {one} before {', '.join(others)}." for one, others in needs.items()]
+    if below:
+        where = ", ".join(dict.fromkeys(below.values()))
+        lines.append(
+            f"check() does not count {len(below)} answers that are written below until you run "
+            f"their cells again: sections {where}."
+        )
+    return lines
+
+
+def _needs(sections: Sequence[str], sources: Sequence[str]) -> dict[str, list[str]]:
+    """Return which later sections need each section's names: section -> others."""
+    giver: dict[str, str] = {}
+    needs: dict[str, list[str]] = {}
+    for section, source in zip(sections, sources, strict=True):
+        gives, reads = answer_cells.names(source)
+        for one in {giver.get(name, section) for name in reads} - {section}:
+            if section not in needs.setdefault(one, []):
+                needs[one].append(section)
+        giver |= dict.fromkeys(gives, section)
+    return needs
 
 
 def _notebook(shell: Any) -> Path:

@@ -32,6 +32,9 @@ def _gate_inputs(generator: Generator) -> list[Example]:
     return examples
 
 
+ALL_GATES = [0, 1, 2, 3]
+
+
 def _opens(blocks: list[int], layer: nn.LSTM, amount: float) -> None:
     """Open other gates."""
     with torch.no_grad():
@@ -39,9 +42,10 @@ def _opens(blocks: list[int], layer: nn.LSTM, amount: float) -> None:
             layer.bias_ih_l0.chunk(4)[block].add_(amount)
 
 
-def _sets(layer: nn.LSTM, amount: float) -> None:
+def _sets(blocks: list[int], layer: nn.LSTM, amount: float) -> None:
     with torch.no_grad():
-        layer.bias_ih_l0.chunk(4)[1].fill_(amount)
+        for block in blocks:
+            layer.bias_ih_l0.chunk(4)[block].fill_(amount)
 
 
 OPEN_GATE = Task(
@@ -51,14 +55,18 @@ OPEN_GATE = Task(
         "an amount added to the input gates, i": partial(_opens, [0]),
         "an amount added to the proposal, g": partial(_opens, [2]),
         "an amount added to the output gates, o": partial(_opens, [3]),
-        "an amount added to all four gates": partial(_opens, [0, 1, 2, 3]),
+        "an amount added to all four gates": partial(_opens, ALL_GATES),
+        "an amount added to all four gates, in both biases": partial(_opens, 2 * ALL_GATES),
         "an amount added twice: to both biases": partial(_opens, [1, 1]),
-        "a bias that is set to the amount: it must be added": _sets,
+        "a bias that is set to the amount: it must be added": partial(_sets, [1]),
+        "a whole bias that is set to the amount: it must be added, and to the forget gates alone":
+            partial(_sets, ALL_GATES),
         "no change: is it done in place, and is H layer.hidden_size?": partial(_opens, []),
     },
     harness.run_gate,
     parts=("the sum of both biases afterwards", "the new weight_ih_l0", "the new weight_hh_l0"),
-)
+    equals="What it does equals ",
+)  # fmt: skip
 
 
 def _gradient_inputs(generator: Generator) -> list[Example]:
@@ -84,6 +92,9 @@ def _by_step(
     return torch.stack(torch.autograd.grad(of, states)).norm(dim=axes)
 
 
+_of_each_review = partial(_by_step, lambda states: (states[-1].sum(), states[1:]), axes=2)
+
+
 def _of_copies(cell: Function, x: Tensor, h: Tensor, weights: Any) -> Tensor:
     """Return the lengths for a stacked copy of the states, on which no later state hangs."""
     lengths = torch.zeros(len(x))
@@ -107,7 +118,11 @@ GRADIENT_BY_STEP = Task(
         "the lengths for the state before each step":
             partial(_by_step, lambda states: (states[-1].sum(), states[:-1])),
         "a length for each review: one number a step is wanted, of all B x H":
-            partial(_by_step, lambda states: (states[-1].sum(), states[1:]), axes=2),
+            _of_each_review,
+        "the mean of the reviews' lengths: one length a step is wanted, of all B x H":
+            lambda *a: _of_each_review(*a).mean(1),
+        "the sum of the reviews' lengths: one length a step is wanted, of all B x H":
+            lambda *a: _of_each_review(*a).sum(1),
         "sums of the gradient's numbers: its length is wanted": _sums_by_step,
         "the squares of the lengths": lambda *a: gradient_by_step(*a) ** 2,
         "the lengths of the states, not of their gradients": lambda *a: unroll(*a).norm(dim=(1, 2)),
@@ -184,6 +199,17 @@ def _tail(count: Function, first: Any, second: Any) -> float:
     return count(int(only_first), int(only_second), len(first))
 
 
+def _k_of_one(which: str, k: Function) -> dict[str, Function]:
+    """Return the mistakes with a k that is not the smaller of two; k: (a, b) -> that k."""
+    always = f"whose k is always the {which} network's: k is the smaller of two numbers"
+    mistakes: dict[str, Function] = {
+        f"a p {always}": lambda a, b, _: min(1.0, 2 * _below(k(a, b), a + b)),
+        f"a p that can be above 1, and {always}": lambda a, b, _: 2 * _below(k(a, b), a + b),
+        f"a one-sided p, and {always}": lambda a, b, _: _below(k(a, b), a + b),
+    }
+    return {label: partial(_tail, count) for label, count in mistakes.items()}
+
+
 def _chi_square(less: int, first: Any, second: Any) -> float:
     a, b = (first & ~second).sum(), (second & ~first).sum()
     return stats.chi2.sf((abs(a - b) - less) ** 2 / np.float64(a + b), 1)
@@ -210,10 +236,8 @@ MCNEMAR = Task(
             partial(_tail, lambda a, b, _: min(1.0, 2 * _below(min(a, b) - 1, a + b))),
         "the p of all reviews: only those count on which the two differ":
             partial(_tail, lambda a, b, reviews: min(1.0, 2 * _below(min(a, b), reviews))),
-        "a p above 1: k is the smaller of two numbers":
-            partial(_tail, lambda a, b, _: 2 * _below(a, a + b)),
-        "a p whose k is always the first network's: k is the smaller of two numbers":
-            partial(_tail, lambda a, b, _: min(1.0, 2 * _below(a, a + b))),
+        **_k_of_one("first", lambda a, b: a),
+        **_k_of_one("second", lambda a, b: b),
         "1 where many reviews differ: n is an integer of NumPy, and two to its power overflows; "
         "write int(n)": _overflowing,
     },

@@ -41,6 +41,7 @@ class Task:
     forbidden:      of what is called in PyTorch, a pattern of names that would be the answer
     instead:        what to do then
     near:           the share of the points that is left to some of the known mistakes
+    equals:         how the sentence begins that names a known mistake
     """
 
     make_inputs: Callable[[Generator], list[Example]]
@@ -52,6 +53,7 @@ class Task:
     forbidden: str = ""
     instead: str = ""
     near: Mapping[str, float] = field(default_factory=dict)
+    equals: str = "What comes back equals "
 
     def forbids(self, name: str) -> bool:
         """Say whether what PyTorch has under a name would be the answer."""
