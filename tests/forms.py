@@ -601,7 +601,7 @@ WRONG = {
         ("the first belief alone", "words[:, None]", "words[None]"),
         ("without those before", "states, _ = model.recurrent(model.embedding(words[None]))\n"
          "return torch.sigmoid(model.linear(states[0])).squeeze(1)"),
-        ("a number for each, such as", "states, _ = model.recurrent(model.embedding(words[:, "
+        ("a number a review", "states, _ = model.recurrent(model.embedding(words[:, "
          "None]))", "return model.predict(words[:, None], len(words))"),
         ("words[:, None] is one column", "states, _ = model.recurrent(model.embedding(words[:, "
          "None]))", "return model.predict(words, torch.tensor([len(words)]))"),

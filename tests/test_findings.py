@@ -95,6 +95,14 @@ def test_the_readers_number_stands_beside_the_stored_ones(folder):
     assert nowhere["holds in"] == "" and nowhere["in this run"] == "not in this run"
 
 
+@pytest.mark.parametrize("values", [[-0.04], [-0.04, 0.8], [-0.04, -0.01, 0.0]])
+def test_no_number_is_minus_zero(values):
+    stored = pd.DataFrame({"finding": "own-gru", "seed": range(len(values)), "value": values})
+    assert "-0.0" not in findings._spread(stored, "own-gru")
+    shown = findings.table(config.get_profile("quick"), {"own-gru": values[0]})["here"].item()
+    assert str(shown) == "0.0"
+
+
 def test_the_closing_table_says_what_depends_on_size(folder):
     nine = [6] * 9 + [0]
     folder("quick", own_rate=nine, own_size=[9] * 10, linear_first=[3], recall_keep=[90])

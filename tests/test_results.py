@@ -14,6 +14,7 @@ from lab.config import LabError
 from lab.experiments import reference, results
 from lab.experiments.run import RunRecord
 from lab.experiments.sweep import sweep
+from lab.models import baselines
 
 
 @pytest.fixture
@@ -87,21 +88,42 @@ def test_table_stands_beside_the_starting_report(exported):
     runs_here, _ = results.load_results(exported[0])
     stored = pd.DataFrame({"network": ["RNN-256"] * 2, "test_accuracy": [0.7, 0.8]})
     table = tables.comparison_table(runs_here, stored)
-    assert table.loc["RNN-256", "reference %"] == 75.0
-    assert table.loc["RNN-256", "report's accuracy %"] == 69.76
-    assert table.loc["RNN-256", "report's loss"] == 0.584
-    assert math.isnan(table.loc["GRU-8", "report's loss"])
+    assert table.loc["RNN-256", "reference: accuracy %"] == 75.0
+    assert table.loc["RNN-256", "starting report: accuracy %"] == 69.76
+    assert table.loc["RNN-256", "starting report: loss"] == 0.584
+    assert math.isnan(table.loc["GRU-8", "starting report: loss"])
     assert len(tables.STARTING_REPORT) == 6
+
+
+@pytest.mark.parametrize("guessed", [0.0, 60.0, None])
+def test_a_prediction_stands_below_what_it_is_of_and_under_the_same_words(guessed):
+    lines = ["always the commoner label", baselines.AVERAGE, baselines.PAIRS, baselines.WEIGHTED]
+    accuracy = pd.DataFrame({"last 80 words": 0.7, "whole reviews": 0.8}, index=lines)
+    table = tables.baseline_table(accuracy, accuracy, guessed)
+    assert [line for line in table.index if line in lines] == lines
+    if guessed is not None:
+        row = table.iloc[list(table.index).index(baselines.AVERAGE) + 1]
+        assert row.name == "predicted: average of the vectors"
+        assert row.to_list() == [guessed, "", ""]
+    assert len(table) == 4 + (guessed is not None)
+
+
+@pytest.mark.parametrize("p, shown", [(0, "< 0.001"), (0.00099, "< 0.001"), (0.0011, "0.001")])
+def test_a_small_p_is_not_shown_as_zero(p, shown):
+    pair = {"points": -11.417, "low": -13.68, "high": -9.15, "detectable": 3.091, "p": p}
+    table = tables.pairs_table(pd.DataFrame([pair | {"supported": "yes"}], index=["a − b"]))
+    assert table.loc["a − b"].to_list() == [-11.4, -13.7, -9.2, 3.1, shown, "yes"]
 
 
 def test_runs_of_ones_own_are_a_small_table_and_each_shows_itself(exported):
     folder, records = exported
     runs, _ = results.load_results(folder)
     table = tables.run_table(runs)
-    columns = ["seed", "learning rate", "epochs", "best epoch", "accuracy %", "95 % interval"]
-    assert list(table) == [*columns, "training, s"] and list(table.index) == ["RNN-256", "GRU-8"]
+    columns = ["seed", "learning rate", "epochs", "best epoch", "test accuracy %"]
+    assert list(table) == [*columns, "95 % interval", "training, s"]
+    assert list(table.index) == ["RNN-256", "GRU-8"]
     right = 100 * runs["test_accuracy"][1]
-    assert table["accuracy %"]["GRU-8"] == round(right, 1)
+    assert table["test accuracy %"]["GRU-8"] == round(right, 1)
     shown = f"<GRU-8, seed 0, learning rate 0.02: {right:.1f} % of the test reviews right>"
     assert repr(records[1]) == shown
     (records[1].folder / "result.json").unlink()

@@ -463,10 +463,15 @@ def test_mcnemar_finds_differences_between_runs_of_one_network(population):
     answers = population.answers(np.random.default_rng(0), places, 20, 25_000)
     (p_values,) = statistics.compare_seeds(answers).values()
     assert len(p_values) == 190 and np.mean(np.array(p_values) < 0.05) > 0.3
-    figure = figures.plot_p_values({"own": {"GRU-256": p_values}}, guessed=5.0)
     below = sum(p < 0.05 for p in p_values)
-    assert figure.axes[0].get_title() == f"own: {below} of 190 below 0.05 (predicted: 10)"
-    plt.close(figure)
+    counted = f"{below} of 190 ({100 * below / 190:.0f} %) below 0.05"
+    both = {"default": {"GRU-256": p_values}, "own": {"GRU-256": p_values}}
+    for guess in (5.0, 0, None):  # it stands at what it is a prediction of, and in per cent
+        figure = figures.plot_p_values(both, {"own": guess})
+        predicted = "" if guess is None else f"\n★ predicted: {guess:g} %"
+        titles = [axis.get_title() for axis in figure.axes]
+        assert titles == [f"default: {counted}", f"own: {counted}{predicted}"]
+        plt.close(figure)
 
 
 def test_items_are_drawn_by_what_is_kept_and_what_it_took():

@@ -78,8 +78,10 @@ def plot_perplexity(
         axis.set(xlabel="words read (millions)", yscale="log")
         axis.yaxis.set(major_formatter="{x:,.0f}", minor_formatter="{x:,.0f}")
         if axis is figure.axes[0]:
-            style.mark_network_guesses(axis, words.iloc[-1], guessed)
-        axis.legend(fontsize=8)
+            end = words.iloc[-1]  # the stars stand behind it
+            style.mark_network_guesses(axis, 1.11 * end, guessed, apart=0.04 * end)
+    count = 6 if len(runs) > 1 else 3
+    style.legend_below(figure, figure.axes[0], ncols=count, fontsize=8)
     return figure
 
 
@@ -251,11 +253,13 @@ def plot_seeds(runs: dict[str, pd.DataFrame]) -> Figure:
 
 
 def plot_p_values(
-    tests: dict[str, dict[str, list[float]]], guessed: float | None = None, smallest: float = 1e-9
+    tests: dict[str, dict[str, list[float]]],
+    guessed: dict[str, float | None] | None = None,
+    smallest: float = 1e-9,
 ) -> Figure:
     """Plot p-values on a logarithmic axis, a row a network; those below `smallest` stand there.
 
-    tests: title -> network -> p-values; guessed: how many of the first panel's are below 0.05 (%)
+    tests: title -> network -> p-values; guessed: title -> how many are below 0.05 (%), shown there
     """
     figure, panels = style.panels_of_rows(tests, max(map(len, tests.values())))
     for axis, by_network in panels:
@@ -264,10 +268,11 @@ def plot_p_values(
             look = {"color": style.network_style(name)["color"], "markersize": 5, "alpha": 0.7}
             axis.plot(np.maximum(values, smallest), [row] * len(values), "o", **look)
         axis.axvline(0.05, color="k", linewidth=1)
-        below = sum(p < 0.05 for p in everything)
-        title = f"{axis.get_title()}: {below} of {len(everything)} below 0.05"
-        if guessed is not None and axis is figure.axes[0]:
-            title += f" (predicted: {guessed * len(everything) / 100:.0f})"
+        below, name = sum(p < 0.05 for p in everything), axis.get_title()
+        share = 100 * below / len(everything)
+        title = f"{name}: {below} of {len(everything)} ({share:.0f} %) below 0.05"
+        if (prediction := (guessed or {}).get(name)) is not None:
+            title += f"\n★ predicted: {prediction:.3g} %"
         style.name_rows(axis, [*by_network])
         axis.set(xscale="log", xlabel="McNemar's p", title=title)
     return figure

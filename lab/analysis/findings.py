@@ -194,7 +194,7 @@ def table(profile: Profile, values: dict[str, float]) -> pd.DataFrame:
     rows = {
         FINDINGS[name].claim: {
             "if": FINDINGS[name].bound,
-            "here": round(value, 1),
+            "here": round(value, 1) + 0.0,  # no -0.0
             "other seeds, same size": _spread(same_size, name),
             "holds in": _count(same_size, name),
             "full size": _spread(full_size, name),
@@ -239,8 +239,8 @@ def _spread(numbers: pd.DataFrame, name: str) -> str:
     if values.empty:
         return ""
     if len(values) == 1:
-        return f"{values.item():.1f} (one run)"
-    return f"{values.median():.1f} ({values.min():.1f} to {values.max():.1f})"
+        return f"{values.item():z.1f} (one run)"
+    return f"{values.median():z.1f} ({values.min():z.1f} to {values.max():z.1f})"
 
 
 def _count(numbers: pd.DataFrame, name: str) -> str:

@@ -29,9 +29,10 @@ def plot_recall(
         axis.axhline(12.5, **style.CHANCE)
         axis.axvline(trained, **style.TRAINED)
         axis.set(xlabel="tokens in a text", ylim=(-4, 104))
-        axis.legend(loc="best", fontsize=9)
-    longest = next(iter(regimes.values()))["length"].max()
-    style.mark_network_guesses(figure.axes[0], longest, guessed)
+    first, longest = figure.axes[0], next(iter(regimes.values()))["length"].max()
+    # the stars stand behind the last length, each by itself
+    style.mark_network_guesses(first, 1.13 * longest, guessed, apart=0.04 * longest)
+    style.legend_below(figure, first, ncols=6 if len(regimes) > 1 else 3, fontsize=9)
     return figure
 
 
@@ -51,7 +52,8 @@ def plot_items(
         right.plot(table["keep"], table["updates"], **look)
     left.axhline(12.5, **style.CHANCE)
     right.axhline(budget, color="grey", linestyle=":", label="the most there were")
-    style.mark_network_guesses(left, rows["keep"].max(), guessed)
+    most = rows["keep"].max()
+    style.mark_network_guesses(left, 1.1 * most, guessed, apart=0.03 * most)
     left.set(ylabel=f"right answers at {length} tokens (%)", ylim=(-4, 104))
     right.set(ylabel=f"updates until {length} were learnt", ylim=(0, None))
     for axis in (left, right):
@@ -70,10 +72,11 @@ def plot_carried(positions: dict[str, NDArray[Any]], trained: int) -> Figure:
         shades = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(rows)))
         order = np.argsort(rows[:, trained - 1])
         for colour, row in zip(shades, rows[order], strict=True):
-            axis.plot(np.arange(1, len(row) + 1), row, color=colour, linewidth=1.4)
+            label = style.label_once(axis, "a first token; dark to light: their order there")
+            axis.plot(np.arange(1, len(row) + 1), row, color=colour, linewidth=1.4, label=label)
         axis.axvline(trained, **style.TRAINED)
         axis.set_xlabel("tokens read")
-        axis.legend(loc="lower left", fontsize=8)
+    style.legend_below(figure, figure.axes[0], ncols=2, fontsize=9)
     return figure
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from lab.analysis import statistics
 from lab.config import Profile
 from lab.experiments.settings import Settings
+from lab.models import baselines
 
 # The report this lab began from: IMDB, 25,000 test reviews, one run each.
 STARTING_REPORT = {
@@ -51,12 +52,12 @@ def comparison_table(results: pd.DataFrame, reference_runs: pd.DataFrame) -> pd.
                 "network": run.network,
                 "weights": f"{run.parameters:,}",
                 "best epoch": run.best_epoch,
-                "loss": round(run.test_loss, 3),
-                "accuracy %": round(100 * run.test_accuracy, 1),
+                "test loss": round(run.test_loss, 3),
+                "test accuracy %": round(100 * run.test_accuracy, 1),
                 "95 % interval": f"{100 * low:.1f} to {100 * high:.1f}",
-                "reference %": round(reference.get(run.network, math.nan), 1),
-                "report's loss": loss,
-                "report's accuracy %": round(100 * accuracy, 2),
+                "reference: accuracy %": round(reference.get(run.network, math.nan), 1),
+                "starting report: loss": loss,
+                "starting report: accuracy %": round(100 * accuracy, 2),
                 "training, s": round(run.seconds),
             }
         )
@@ -76,7 +77,7 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
     if "perplexity" in whole:
         table["perplexity"] = results["perplexity"].round(1)
     if "test_accuracy" in whole:
-        table["accuracy %"] = (100 * results["test_accuracy"]).round(1)
+        table["test accuracy %"] = (100 * results["test_accuracy"]).round(1)
         pairs = zip(results["test_accuracy"], results["test_reviews"], strict=True)
         intervals = [statistics.accuracy_interval(*pair) for pair in pairs]
         table["95 % interval"] = [f"{100 * a:.1f} to {100 * b:.1f}" for a, b in intervals]
@@ -94,8 +95,10 @@ def baseline_table(
     """
     table = 100 * accuracy.join(reference.iloc[:, 0].rename("reference: last 400 words"))
     table = table.round(1)
-    if guessed is not None:
-        table.loc["predicted: average of the vectors", table.columns[0]] = guessed
+    if guessed is not None:  # below what it is a prediction of
+        row = pd.DataFrame({table.columns[0]: guessed}, index=["predicted: average of the vectors"])
+        place = table.index.get_loc(baselines.AVERAGE) + 1
+        table = pd.concat([table[:place], row, table[place:]])
     return table.rename_axis(index=None).astype(object).fillna("")
 
 
@@ -115,6 +118,12 @@ def show_comparison(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of `compare` as a page shows it: points with one digit, p with three."""
     points = dict.fromkeys(["points", "low", "high", "detectable"], 1)
     return table.round(points | dict.fromkeys(["p"], 3))
+
+
+def pairs_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `show_comparison` with p as text, so that a small one is not shown as zero."""
+    p = table["p"].map(lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}")
+    return show_comparison(table).assign(p=p)
 
 
 def ablation_table(results: pd.DataFrame) -> pd.DataFrame:

@@ -38,7 +38,8 @@ class ColouredText:
             f"<td style='text-align:left'>{self._spans(belief)}</td></tr>"
             for network, belief in self.beliefs.items()
         )
-        network, end, each = map(i18n.say, ("network", "end", "word by word"))
+        said = ("network", "end", "word by word (blue: good so far; orange: bad)")
+        network, end, each = map(i18n.say, said)
         left = "style='text-align:left'"
         head = f"<tr><th>{network}</th><th>{end}</th><th {left}>{each}</th></tr>"
         return f"<table>{head}{rows}</table>"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import reprlib
 import sys
 import textwrap
@@ -318,9 +319,14 @@ def _look_at_guess(name: str, value: Any, scope: dict[str, Any]) -> tuple[bool, 
         share = f"{_shown(value)} is read in per cent. If a share was meant: 0.8 is 80."
         return True, [f"{name}: {share}"]
     review = scope.get("my_review") if wanted is str else None  # the text that is judged
-    if isinstance(review, str) and value.strip().lower() not in review.lower():
+    if isinstance(review, str) and not _stands_in(value.strip(), review):
         return True, [f"{name}: {_shown(value)} does not stand in my_review."]
     return True, []
+
+
+def _stands_in(word: str, text: str) -> bool:
+    """Say whether a word, and not only a part of another one, stands in a text."""
+    return bool(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text, re.IGNORECASE))
 
 
 def _parts(value: Any) -> list[Any]:

@@ -64,12 +64,10 @@ IN_WORDS = {  # a piece of an error of PyTorch's -> what it means here
     "must match the size": "Axes are matched from the last one on, and [:, None] adds one: which "
     "shapes meet here, and did chunk or cat take the axis that you mean?",
     "doesn't match hidden": "A step is x[t]: time comes first",
-    "'lengths' argument should be": "How many words each review has is a tensor with a number for "
-    "each, such as torch.tensor([5])",
+    "'lengths' argument should be": "Lengths are a tensor, a number a review: torch.tensor([5])",
     "must have 2 dimensions, got 1": "A block has two axes, (T, B): words[:, None] is one column",
     "Cannot pack empty tensors": "A review has a word at least",
-    "does not match weight dtype": "Numbers of words are no vectors: model.embedding looks these "
-    "up",
+    "not match weight dtype": "Numbers of words are no vectors: model.embedding looks these up",
     "only one element tensors can be converted": "Python's math works on one number: "
     "take PyTorch's function, such as torch.tanh",
     "is out of bounds": "Places are counted from 0, so the last of n is at n - 1",

@@ -53,8 +53,8 @@ def sweep(
 
     train_run: the notebook's function that trains one network and finishes its record
     data:      what it reads; their `fingerprint` is 16 digits that change with them
-    code:      what `hashing.hash_code` says of it; it is asked again here, for a cell of the notebook
-               may have been changed since
+    code:      what `hashing.hash_code` says of it; asked again here, for a cell of the notebook may
+               have been changed since
     workers:   processes on this machine, by default one per core
 
     Raises LabError before anything starts if an entry is impossible or named twice, and at the end
