@@ -404,7 +404,7 @@ def test_a_word_is_one_of_the_review(notebook_kernel):
         'guess_word = "very good"\ncheck("guess-word")'
     )
     notebook_kernel.run('my_review = "Nothing wonderful."')
-    words = {"Wonderful": 2, "noTHing ": 2, "wonder": 3, "in": 3, "amazing": 3}
+    words = {"Wonderful": 2, "noTHing ": 2, "wonder": 3, "thing": 3, "amazing": 3}
     for word, lines in words.items():
         text = notebook_kernel.run(f'guess_word = "{word}"\ncheck("guess-word")')
         assert text.startswith("guess-word: recorded.\n") and text.count("\n") == lines

@@ -474,6 +474,41 @@ def test_mcnemar_finds_differences_between_runs_of_one_network(population):
         plt.close(figure)
 
 
+def recall_figure(guessed):
+    rows = [(n, k, 1.0) for n in guessed for k in (5, 100, 200)]
+    return recall.plot_recall(
+        {"mixed": pd.DataFrame(rows, columns=["network", "length", "share"])}, 100, guessed
+    )
+
+
+def items_figure(guessed):
+    rows = [(n, k, 100, 1.0, 9) for n in guessed for k in (1, 2, 4)]
+    table = pd.DataFrame(rows, columns=["network", "keep", "length", "share", "updates"])
+    return recall.plot_items(table, 100, 9, guessed)
+
+
+def perplexity_figure(guessed):
+    rows = [(f"{n}-256 LM", n, tokens, 5.0) for n in guessed for tokens in (1e6, 1e6)]
+    curves = pd.DataFrame(rows, columns=["network", "run", "tokens", "valid_loss"])
+    counting = pd.Series({"unigrams": 700.0})
+    return figures.plot_perplexity({"here": (curves, counting)}, guessed)
+
+
+@pytest.mark.parametrize("draw", [recall_figure, items_figure, perplexity_figure])
+@pytest.mark.parametrize("value", [50.0, 100.0])
+def test_equal_predictions_are_stars_side_by_side_behind_the_curves(draw, value):
+    figure = draw(dict.fromkeys(("RNN", "LSTM", "GRU"), value))
+    axis = figure.axes[0]
+    stars = [line for line in axis.lines if line.get_marker() == "*" and len(line.get_xdata())]
+    places = {tuple(star.get_xydata()[0]) for star in stars}
+    curves = [x for line in axis.lines if line.get_marker() == "o" for x in line.get_xdata()]
+    assert len(places) == 3 and min(x for x, _ in places) > max(curves)
+    legends = [axis.get_legend(), *figure.legends]
+    named = [text.get_text() for legend in legends if legend for text in legend.get_texts()]
+    assert "predicted" in named
+    plt.close(figure)
+
+
 def test_items_are_drawn_by_what_is_kept_and_what_it_took():
     rows = [(n, k, 100, s, u) for n, s, u in (("RNN", 0.3, 9), ("GRU", 1.0, 5)) for k in (1, 4)]
     table = pd.DataFrame(rows, columns=["network", "keep", "length", "share", "updates"])
