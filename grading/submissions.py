@@ -182,7 +182,7 @@ class Notebook(NamedTuple):
     cells: list[dict[str, Any]] | None = None
     edition: str = ""
     language: str = i18n.ENGLISH
-    problem: str = "it is no notebook"
+    problem: str = OTHER
 
 
 def whole_of(submission: Submission) -> Notebook:

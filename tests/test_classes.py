@@ -111,6 +111,13 @@ class Person(NamedTuple):
         return {path.partition("/")[0] for path in self.files}
 
 
+ODD = (
+    (".ipynb", b""), (".ipynb", b"{"), ("/", b""), (".rar", b"x"), (".pdf", b"%PDF"),
+    (".zip", zipped({})), (".zip", b"PK"), ("/._lab2.ipynb", b"x"), (".ipynb/", b""),
+    ("/.ipynb_checkpoints/lab2.ipynb", b"{}"), ("/readme.txt", b"hello"), (".json", b"[1]"),
+)  # fmt: skip
+
+
 class Maker:
     """Makes the students of one class."""
 
@@ -162,19 +169,13 @@ class Maker:
     def odd(self):
         """Nothing that can be graded; a row all the same."""
         stem = f"{self.names.pop()} {next(self.numbers)}"
-        files = self.random.choice((
-            {f"{stem}.ipynb": b""}, {f"{stem}.ipynb": b"{"}, {f"{stem}/": b""},
-            {f"{stem}.rar": b"x"},
-            {f"{stem}.pdf": b"%PDF"}, {f"{stem}.zip": zipped({})}, {f"{stem}.zip": b"PK"},
-            {f"{stem}/._lab2.ipynb": b"x"}, {f"{stem}/.ipynb_checkpoints/lab2.ipynb": b"{}"},
-            {f"{stem}.ipynb/": b""}, {f"{stem}/readme.txt": b"hello"}, {f"{stem}.json": b"[1]"},
-        ))  # fmt: skip
-        return Person(stem, "", files, ("", ""), 0)
+        ending, content = self.random.choice(ODD)
+        return Person(stem, "", {stem + ending: content}, ("", ""), 0)
 
-    def moodle(self, name="", number=""):
+    def moodle(self, name=""):
         """As Moodle packs it: in folders or flat, in several languages."""
         r, name = self.random, name or self.names.pop().title()
-        number, typed = number or str(next(self.numbers)), self.typed(name)
+        number, typed = str(next(self.numbers)), self.typed(name)
         shown = r.choice((name, name, f"Teilnehmer_in {number}", f"参与者 {number}"))
         start = f"{shown}_{number}_assignsubmission_file_"
         files = r.choice((
@@ -191,15 +192,14 @@ class Maker:
         r, name = self.random, self.names.pop()
         short, number, typed = name.replace(" ", ""), str(next(self.numbers)), self.typed(name)
         start = f"{short}_{r.choice(('', 'LATE_'))}{number}"
-        files = {f"{start}_{next(self.numbers)}_lab2.ipynb": notebook(*typed, extra=number)}
-        hand_ins = r.choice((1, 1, 2))
+        files, hand_ins = {"lab2.ipynb": notebook(*typed, extra=number)}, r.choice((1, 1, 2))
         if hand_ins == 2:
-            files[f"{start}_{next(self.numbers)}_lab2-1.ipynb"] = notebook(*typed, "b", number)
+            files["lab2-1.ipynb"] = notebook(*typed, "b", number)
         if r.random() < 0.5:
-            files[f"{start}_{next(self.numbers)}_report.pdf"] = b"%PDF"
+            files["report.pdf"] = b"%PDF"
         if r.random() < 0.3:
-            content = notebook("", "", further=True)
-            files[f"{start}_{next(self.numbers)}_gradients.ipynb"] = content
+            files["gradients.ipynb"] = notebook("", "", further=True)
+        files = {f"{start}_{next(self.numbers)}_{name}": files[name] for name in files}
         return Person(short, number, files, typed, hand_ins)
 
     def twin(self):
@@ -209,12 +209,13 @@ class Maker:
         one = self.random.choice(plain + named or [self.plain()])
         if one.number:
             return self.moodle(one.student)
-        content = notebook(*one.typed, extra="twin")
         taken = {entry for other in self.made for entry in other.entries}
-        forms = {f"{one.student}.ipynb": content}, {f"{one.student}/lab2.ipynb": content}
-        free = [files for files in forms if not {p.partition("/")[0] for p in files} & taken]
-        free = [] if f"{one.student}.pdf" in taken else free  # whose would it be?
-        return Person(one.student, "", free[0], one.typed) if free else self.odd()
+        forms = f"{one.student}.ipynb", f"{one.student}/lab2.ipynb"
+        free = [path for path in forms if path.partition("/")[0] not in taken]
+        if not free or f"{one.student}.pdf" in taken:  # whose would that be?
+            return self.odd()
+        files = {free[0]: notebook(*one.typed, extra="twin")}
+        return Person(one.student, "", files, one.typed)
 
     def whole(self):
         """The students of a class."""
