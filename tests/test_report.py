@@ -1,7 +1,9 @@
 """The report: from any notebook, whatever became of it, to a file that can be handed in."""
 
 import base64
+import functools
 import io
+import os
 import re
 import subprocess
 import sys
@@ -383,3 +385,100 @@ def test_a_pdf_that_another_program_holds_open_is_told(tmp_path, monkeypatch):
     with pytest.raises(LabError, match=r"Cannot write out\.pdf"):
         report.convert(path, pdf)
     assert pdf.read_bytes() == b"old" and not pdf.with_suffix(".html").exists()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "![p](@)",
+        '![p](@ "a title")',
+        "![p](<@>)",
+        "![p][one]\n\n[one]: @",
+        "![p][]\n\n[p]: <@> 'title'",
+        "<img src='@' width=3>",
+        '<img alt="x" src="@"/>',
+        "* a list ![](@)\n* more",
+        "words before\n![p](@)\nand behind",
+        "[![p](@)](https://python.org)",
+    ],
+)
+def test_a_picture_is_found_in_whatever_way_it_is_written(tmp_path, link):
+    """In a file, pasted (an attachment), and in its own address, also one of 300 kB."""
+    noise = np.random.default_rng(0).integers(0, 256, (320, 320, 3), dtype=np.uint8)
+    large = io.BytesIO()
+    plt.imsave(large, noise, format="png")
+    held = base64.b64encode(large.getvalue()).decode()
+    assert len(held) > 300_000
+    (tmp_path / "own.png").write_bytes(drawn())
+    cells = ["# T"]
+    for address in ("own.png", "attachment:a.png", f"data:image/png;base64,{held}"):
+        cell = nbformat.v4.new_markdown_cell(link.replace("@", address))
+        cell.attachments = {"a.png": {"image/png": png(300)}}
+        cells.append(cell)
+    pdf = report.convert(write(tmp_path, *cells), tmp_path / "out.pdf")
+    assert pdf.suffix == ".pdf" and "Picture" not in text_of(pdf)
+    assert sum(len(page.images) for page in pypdf.PdfReader(pdf).pages) == 3
+
+
+BAD = {
+    "cut.png": drawn()[:900],
+    "none.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><g></svg>",
+    "no.jpg": b"",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_picture_that_nobody_can_read_is_a_line_in_the_text(tmp_path, name, capsys):
+    (tmp_path / name).write_bytes(BAD[name])
+    (tmp_path / "good.png").write_bytes(drawn())
+    held = base64.b64encode(BAD[name]).decode()
+    kind = {"png": "image/png", "svg": "image/svg+xml", "jpg": "image/jpeg"}[name[-3:]]
+    data = BAD[name].decode() if "svg" in kind else held
+    cell = code("#| fig-cap: Mine.\nx", new_output("display_data", data={kind: data}))
+    text = f"# T\n\nBefore.\n\n![p]({name})\n\n![good](good.png)\n\n![q](data:{kind};base64,{held})"
+    pdf = report.convert(write(tmp_path, text, cell, "Behind."), tmp_path / "out.pdf")
+    assert pdf.suffix == ".pdf" and capsys.readouterr().err == ""
+    text = text_of(pdf)
+    assert text.count("(Picture that cannot be read:") == 3 and "Before. " in text
+    assert "Behind." in text and sum(len(page.images) for page in pypdf.PdfReader(pdf).pages) == 1
+
+
+def test_signs_without_a_font_are_named_with_their_script(tmp_path, monkeypatch, capsys):
+    compile_it = typst.compile
+    only_ours = functools.partial(compile_it, ignore_system_fonts=True)
+    monkeypatch.setattr(typst, "compile", only_ours)
+    text = "# T\n\nαβγ привет 好 한국어 → ⇒ \u0e01\u0e02 \u0f40 \U0001f44d\U0001f3fd"
+    report.convert(write(tmp_path, text), tmp_path / "out.pdf")
+    said = capsys.readouterr().err
+    assert "Thai: \u0e01 \u0e02" in said and "Tibetan: \u0f40" in said
+    assert "emoji: \U0001f3fd \U0001f44d" in said
+    assert not {*said} & {*"αβγприветた好한국어→"} and said.count("\n") == 1
+    report.convert(write(tmp_path, "# T\n\nαβγ привет 好 한국어"), tmp_path / "out.pdf")
+    assert capsys.readouterr().err == ""
+
+
+def test_an_author_s_name_needs_no_language_of_the_system(tmp_path):
+    program = [sys.executable, ROOT / "tools" / "students" / "report.py"]
+    program += [write(tmp_path, "# T"), tmp_path / "学.pdf", "--author", "学生 Ö"]
+    posix = {**os.environ, "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = subprocess.run(program, env=posix, capture_output=True)
+    assert run.returncode == 0 and "学生 Ö" in text_of(tmp_path / "学.pdf")
+
+
+def test_an_error_is_short_on_the_terminal(tmp_path, monkeypatch, capsys):
+    def fails(*arguments, **options):
+        raise OSError("File name too long: " + "x" * 300_000)
+
+    monkeypatch.setattr(typst, "compile", fails)
+    written = report.convert(write(tmp_path, "# T"), tmp_path / "out.pdf")
+    assert written.suffix == ".html" and len(capsys.readouterr().err) < 500
+
+
+def test_a_widget_is_named_and_its_picture_shown(tmp_path):
+    view = {report.WIDGET: {"model_id": "1"}, "text/plain": "LiveReview(children=(Text(), ))"}
+    text, figures = shown(tmp_path, view)
+    assert "LiveReview)" in text and "children" not in text and figures == 0
+    page = {"text/html": f"<div><img src='data:image/png;base64,{png()}' width=3></div>"}
+    assert shown(tmp_path, view | page)[1] == 1
+    bar = {**view, "text/plain": " 50%|#####     | 5/10"}
+    assert "5/10" in shown(tmp_path, bar)[0]

@@ -21,7 +21,6 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 import nbformat
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from nbformat.v4.rwbase import rejoin_lines
 
 from lab import config
 from lab.base import files, i18n
@@ -83,7 +82,7 @@ class Work:
         """Read a notebook. Raises LabError if it is none."""
         self.path, content = path, answer_cells.read(path)
         config.name_language(report.language_of(content))
-        self.notebook = _tidied(content)
+        self.notebook = report.tidied(content)
         nonempty = answer_cells.nonempty(self.notebook.cells)
         found = answer_cells.find(self.notebook.cells)
         self.answers = {name: ones[-1] for name, ones in found.items()} | nonempty
@@ -160,23 +159,6 @@ class Work:
 def _filled(name: str, ones: list[answer_cells.Answer]) -> list[answer_cells.Answer]:
     """Return those cells of an answer in which something is written."""
     return [one for one in ones if not answer_cells.is_empty(one.source, LAB[name], one.question)]
-
-
-def _tidied(content: dict[str, Any]) -> nbformat.NotebookNode:
-    """Return a notebook whose cells have all that nbformat expects, and texts in one piece."""
-    cells = []
-    for cell in content["cells"]:
-        exercise = answer_cells.exercise_metadata(cell)
-        tidy = {"id": str(cell.get("id", "")), "source": answer_cells.source_of(cell)}
-        tidy |= {"cell_type": "markdown", "metadata": {"exercise": exercise} if exercise else {}}
-        if isinstance(pictures := cell.get("attachments"), dict):
-            tidy["attachments"] = pictures
-        if cell.get("cell_type") == "code":
-            outputs = [o for o in cell.get("outputs") or [] if isinstance(o, dict)]
-            tidy |= {"cell_type": "code", "outputs": [o for o in outputs if "output_type" in o]}
-        cells.append(tidy)
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    return rejoin_lines(nbformat.from_dict(notebook))
 
 
 # ── The pages ───────────────────────────────────────────────────────────────────────────────────

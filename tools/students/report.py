@@ -12,18 +12,18 @@ a picture in the text the line in italics below it. The comment lines are not pr
 from __future__ import annotations
 
 import argparse
-import base64
 import datetime
-import io
+import json
+import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+import unicodedata
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 import nbformat
+from nbformat.v4.rwbase import rejoin_lines
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from any folder
 
@@ -31,18 +31,18 @@ from lab import config
 from lab.base import files, i18n
 from lab.config import ROOT, LabError
 from lab.exercises import answer_cells
+from tools.students import blocks, pictures
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-IMAGE_TAG = re.compile(r'<img\s+[^>]*?src="([^"]+)"[^>]*?/?>')
-# a picture, and the line in italics below it if there is one
-PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)(?:\s*\n\n\*(?!\*)([^\n]+)\*(?=\n|$))?")
+IMAGE_TAG = re.compile(r"""<img\s[^>]*?src=(?:"([^"]+)"|'([^']+)')[^>]*>""")
 BARE_EQUATION = re.compile(
     r"^\\begin\{(align|gather|equation)(\*?)\}.*?^\\end\{\1\2\}", re.M | re.S
 )
 CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
-# pictures that typst can draw, the best first: kind -> ending of its file
-PICTURES = {"image/png": "png", "image/svg+xml": "svg", "image/jpeg": "jpg"}
-PICTURES |= {"image/gif": "gif", "image/webp": "webp"}
+# kinds of pictures, the best first
+PICTURES = [f"image/{kind}" for kind in ("png", "svg+xml", "jpeg", "gif", "webp", "bmp")]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_NAME = re.compile(r"(\w+)\(")  # as Python shows one, with all that it holds
 # What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
 OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
 # a word on a coloured ground in a table, as widget.ColouredText writes it
@@ -56,10 +56,14 @@ COLUMNS = 12  # of a table, so that it stays on the page
 ROWS_TOGETHER = 20  # a table of so many rows stays on one page
 UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
 
-MARKDOWN = (
-    "markdown+tex_math_dollars-raw_tex-raw_html+lists_without_preceding_blankline"
-    "-yaml_metadata_block-citations-smart"
-)
+OUTPUT = {  # what each kind of output has
+    "stream": {"name": "stdout", "text": ""},
+    "error": {"ename": "", "evalue": "", "traceback": []},
+}
+SHOW: dict[str, Any] = {"data": {}, "metadata": {}}
+SHOWN = 200  # letters of an error's first line
+PLAIN = set(map(chr, range(0x180)))  # signs that each font has
+NO_FONT = re.compile('the text `"(.*?)"` could not be displayed')
 LINES, LINE_LENGTH = 120, 2000  # of an output that is printed; what is longer is cut
 
 STYLE = r"""
@@ -140,7 +144,15 @@ def write(
 
         with tempfile.TemporaryDirectory() as name:
             source = write_typst(content, folder, Path(name), show_code, block)
-            document = typst.compile(str(source), root=name, font_paths=[own_fonts()])
+            try:
+                document = typst.compile(str(source), root=name, font_paths=[own_fonts()])
+            except typst.TypstError:
+                if not pictures.replace_bad(
+                    source, lambda name: f"#{typst_string(bad_picture(name))}"
+                ):
+                    raise
+                document = typst.compile(str(source), root=name, font_paths=[own_fonts()])
+            warn_of_signs(source.read_text(encoding="utf-8"))
         files.write_atomically(pdf, document)
     except LabError:
         raise
@@ -148,7 +160,7 @@ def write(
         page = pdf.with_suffix(".html")
         write_page(content, folder, page, show_code)
         why = str(error).strip().splitlines() or [type(error).__name__]
-        print(f"No PDF: {why[0]}", file=sys.stderr)
+        print(f"No PDF: {why[0][:SHOWN]}", file=sys.stderr)
         print(
             "For the PDF, install what requirements.txt names and try again. Until then, open the "
             "page in a browser and print it.",
@@ -160,12 +172,41 @@ def write(
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Read a notebook. Raises LabError if there is none."""
+    if not path.exists():
+        raise LabError(f"There is no {path}. Run the notebook first, and save it.")
     try:
-        return nbformat.read(path, as_version=4)
-    except FileNotFoundError:
-        raise LabError(f"There is no {path}. Run the notebook first, and save it.") from None
-    except (ValueError, nbformat.ValidationError, AttributeError) as error:
+        return tidied(answer_cells.read(path))
+    except LabError as error:
         raise LabError(f"{path} is not a notebook.") from error
+
+
+def tidied(content: dict[str, Any]) -> nbformat.NotebookNode:
+    """Return a notebook whose cells have all that nbformat expects, and texts in one piece.
+
+    Halves of signs, which no file can hold, become question marks.
+    """
+    content = json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
+    cells = []
+    for cell in content["cells"]:
+        metadata = cell.get("metadata")
+        tidy = {"id": str(cell.get("id", "")), "source": answer_cells.source_of(cell)}
+        tidy |= {
+            "cell_type": "markdown",
+            "metadata": metadata if isinstance(metadata, dict) else {},
+        }
+        if isinstance(held := cell.get("attachments"), dict):
+            tidy["attachments"] = held
+        if cell.get("cell_type") == "code":
+            outputs = [o for o in cell.get("outputs") or [] if isinstance(o, dict)]
+            outputs = [
+                OUTPUT.get(o["output_type"], SHOW) | o for o in outputs if "output_type" in o
+            ]
+            tidy |= {"cell_type": "code", "outputs": outputs}
+            tidy["execution_count"] = cell.get("execution_count")
+        cells.append(tidy)
+    metadata = content.get("metadata")
+    notebook = {"cells": cells, "metadata": metadata if isinstance(metadata, dict) else {}}
+    return rejoin_lines(nbformat.from_dict(notebook | {"nbformat": 4, "nbformat_minor": 5}))
 
 
 def language_of(content: dict[str, Any]) -> str:
@@ -187,12 +228,14 @@ def write_typst(
     """Write the report as Typst, with its pictures, into the folder `build`; return its path."""
     import pypandoc
 
-    parts = "".join(markdown_parts(content, folder, build, show_code))
-    title = title_of(content)
-    parts = re.sub(rf"^# {re.escape(title)}$", "", parts, count=1, flags=re.M)
+    cells = [cell for cell in content.cells if cell.cell_type in ("markdown", "code")]
+    tree = blocks.read([cell_markdown(cell, build, show_code) for cell in cells], build)
+    title = blocks.title(tree) or "Report"
+    finder = blocks.Finder([cell.get("attachments", {}) for cell in cells], folder, build)
+    tree["blocks"] = finder.finished(tree["blocks"])
     # in lines so long, pandoc leaves the widths of a table's columns to Typst
     options = ["--wrap=none", "--columns=10000", "--shift-heading-level-by=-1"]
-    body = pypandoc.convert_text(parts, "typst", MARKDOWN, extra_args=options)
+    body = pypandoc.convert_text(json.dumps(tree), "typst", "json", extra_args=options)
     names = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
     names |= {"LANGUAGE": config.language(), "CONTENTS": i18n.say("Contents")}
     head = "".join(f"#let {word} = {typst_string(text)}\n" for word, text in names.items())
@@ -216,13 +259,6 @@ def write_page(content: nbformat.NotebookNode, folder: Path, page: Path, show_co
 # ── What stands on page one ─────────────────────────────────────────────────────────────────────
 
 
-def title_of(content: nbformat.NotebookNode) -> str:
-    """Return the first heading of the highest level in a notebook's text."""
-    texts = "\n\n".join(cell.source for cell in content.cells if cell.cell_type == "markdown")
-    found = re.search(r"^# (.+)$", texts, re.M)
-    return found[1].strip() if found else "Report"
-
-
 def notice(content: nbformat.NotebookNode) -> str:
     """Return a box, as Typst, that says if the notebook was not run to its end; else nothing."""
     code = [cell for cell in content.cells if cell.cell_type == "code"]
@@ -240,6 +276,36 @@ def notice(content: nbformat.NotebookNode) -> str:
     return f"#block({look})[#{typst_string(i18n.say(text))}]\n"
 
 
+def bad_picture(name: str) -> str:
+    """Return the line that stands for a picture that nobody can read."""
+    return i18n.say(f"(Picture that cannot be read: {name})")
+
+
+def warn_of_signs(source: str) -> None:
+    """Say which signs of a report in Typst no font here has: the page shows boxes for them."""
+    import typst
+
+    special = {sign for sign in source if unicodedata.category(sign)[0] in "LNPS"} - PLAIN
+    fonts = re.search(r'font: \(\n? *"Libertinus[^)]*\)', STYLE)[0]
+    probe = f"#set text({fonts})\n{' '.join(f'#{typst_string(sign)}' for sign in sorted(special))}"
+    try:  # a PDF of this kind may not have boxes
+        typst.compile(probe.encode(), font_paths=[own_fonts()], pdf_standards="a-2b")
+    except typst.TypstError as error:
+        found = set("".join(NO_FONT.findall(error.diagnostic))) & special
+    else:
+        return
+    kinds: dict[str, str] = {}
+    for sign in sorted(found):
+        name = unicodedata.name(sign, "").split(" ")[0].capitalize()
+        letter = unicodedata.category(sign)[0] == "L"
+        kind = name if letter else "emoji" if sign >= "\U0001f000" else "signs"
+        kinds[kind] = kinds.get(kind, "") + sign
+    named = "; ".join(f"{kind}: {' '.join(signs[:20])}" for kind, signs in kinds.items())
+    if named:
+        text = f"No font here has these signs, and the PDF shows boxes for them. {named}"
+        print(i18n.say(text), file=sys.stderr)
+
+
 def typst_string(text: str) -> str:
     """Return a text as a string of Typst, whatever is in it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
@@ -248,34 +314,15 @@ def typst_string(text: str) -> str:
 # ── Cells as Markdown ───────────────────────────────────────────────────────────────────────────
 
 
-def markdown_parts(
-    content: nbformat.NotebookNode, folder: Path, build: Path, show_code: bool
-) -> Iterator[str]:
-    """Yield the Markdown of each cell; pictures are written into the folder `build`."""
-    for cell in content.cells:
-        if cell.cell_type == "markdown":
-            yield "\n\n" + text_markdown(cell, folder, build) + "\n\n"
-        elif cell.cell_type == "code":
-            options = dict(CELL_OPTION.findall(cell.source))
-            source = CELL_OPTION.sub("", cell.source)
-            if show_code and source.strip():
-                yield fence(source, "python")
-            for output in cell.outputs:
-                yield output_markdown(output, build, options.get("fig-cap", ""))
-
-
-def text_markdown(cell: nbformat.NotebookNode, folder: Path, build: Path) -> str:
-    """Return the Markdown of a text cell: pictures copied, equations as pandoc likes."""
-
-    def picture(found: re.Match[str]) -> str:
-        alternative, path, caption = found.groups()
-        content, ending = find_picture(path, cell.get("attachments", {}), folder)
-        if not ending:
-            return f"(Picture not found: {path})"
-        return picture_markdown(content, ending, build, caption or alternative)
-
-    text = IMAGE_TAG.sub(r"![](\1)", cell.source)
-    return equations_marked(PICTURE.sub(picture, text))
+def cell_markdown(cell: nbformat.NotebookNode, build: Path, show_code: bool) -> str:
+    """Return the Markdown of a cell; pictures among its outputs are written into `build`."""
+    if cell.cell_type == "markdown":
+        return equations_marked(IMAGE_TAG.sub(r"![](<\1\2>)", cell.source))
+    options = dict(CELL_OPTION.findall(cell.source))
+    source = CELL_OPTION.sub("", cell.source)
+    parts = [fence(source, "python")] if show_code and source.strip() else []
+    parts += [output_markdown(o, build, options.get("fig-cap", "")) for o in cell.outputs]
+    return "".join(parts)
 
 
 def equations_marked(text: str) -> str:
@@ -283,40 +330,14 @@ def equations_marked(text: str) -> str:
     return BARE_EQUATION.sub(lambda found: f"$$\n{found[0]}\n$$", text)
 
 
-def find_picture(
-    path: str, attachments: dict[str, dict[str, str]], folder: Path
-) -> tuple[bytes, str]:
-    """Return a picture that a text names, and the ending of its file: "" if there is none."""
-    for kind, data in attachments.get(path.removeprefix("attachment:"), {}).items():
-        return decoded(kind, data), PICTURES.get(kind, "png")
-    for place in (folder / path, ROOT / path, folder / unquote(path), ROOT / unquote(path)):
-        if place.is_file():
-            return place.read_bytes(), place.suffix[1:]
-    return b"", ""
-
-
-def decoded(kind: str, data: str) -> bytes:
-    """Return a picture that a notebook holds: an SVG is text, the others are in base64."""
-    return data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
-
-
-def picture_markdown(content: bytes, ending: str, build: Path, caption: str) -> str:
-    """Write a picture into `build`; return its Markdown, as wide as its own size asks for."""
-    file = build / f"picture{len(list(build.iterdir()))}.{ending}"
-    file.write_bytes(content)
-    width = min(100, round(10 * inches(content, ending)))
+def picture_markdown(content: bytes, build: Path, caption: str) -> str:
+    """Return the Markdown of a picture, as wide as its own size asks for; a line if it is bad."""
+    picture = pictures.read(content)
+    if not picture:
+        return f"\n\n{bad_picture(caption)}\n\n"
+    name, width = picture.write(build)
     text = caption.replace("[", r"\[").replace("]", r"\]")
-    return f"\n\n![{text}]({file.name}){{width={width}%}}\n\n"
-
-
-def inches(content: bytes, ending: str) -> float:
-    """Return the width of a picture: an SVG says it itself, others have 100 points an inch."""
-    from PIL import Image
-
-    if ending.lower() != "svg":
-        return Image.open(io.BytesIO(content)).width / 100
-    width = re.search(rb'<svg[^>]*?\swidth="([\d.]+)(pt|px)?"', content)
-    return float(width[1]) / (72 if width[2] == b"pt" else 100) if width else 10.0
+    return f"\n\n![{text}]({name}){{width={width}%}}\n\n"
 
 
 def output_markdown(output: nbformat.NotebookNode, build: Path, caption: str = "") -> str:
@@ -330,12 +351,17 @@ def output_markdown(output: nbformat.NotebookNode, build: Path, caption: str = "
         return fence(f"{output.ename}: {output.evalue}")
     data = output.data
     if kind := next((kind for kind in PICTURES if kind in data), None):
-        return picture_markdown(decoded(kind, data[kind]), PICTURES[kind], build, caption)
+        return picture_markdown(pictures.bytes_of(kind, data[kind]), build, caption)
     if "text/markdown" in data:
         return f"\n\n{data['text/markdown']}\n\n"
     if "<table" in data.get("text/html", ""):
         return table_markdown(data["text/html"])
     text = data.get("text/plain", "")
+    held = [a or b for a, b in IMAGE_TAG.findall(data.get("text/html", ""))]
+    if held := [pictures.find(one, {}, build) for one in held if one.startswith("data:")]:
+        return "".join(picture_markdown(one or b"", build, caption) for one in held)
+    if WIDGET in data and (name := WIDGET_NAME.match(text)):
+        return f"\n\n{i18n.say(f'(A widget, to be used in the notebook: {name[1]})')}\n\n"
     return other_markdown(data) if OBJECT_NAME.match(text) or not text else fence(text)
 
 
@@ -354,7 +380,8 @@ def other_markdown(data: dict[str, str]) -> str:
     if re.search(r"\w", words):
         return fence(words)
     kinds = ", ".join(kind for kind in data if kind != "text/plain")
-    return f"\n\n(An output of a kind that cannot be printed: {kinds})\n\n" if kinds else ""
+    line = i18n.say(f"(An output of a kind that cannot be printed: {kinds})")
+    return f"\n\n{line}\n\n" if kinds else ""
 
 
 def table_markdown(html: str) -> str:
@@ -426,7 +453,9 @@ def main() -> None:
     parser.add_argument("--author", default="", help="stands below the title")
     parser.add_argument("--no-code", action="store_true", help="leave the code cells out")
     arguments = parser.parse_args()
-    block = TitleBlock(arguments.author, datetime.date.today().isoformat())
+    # where the system's language is not known, Python keeps the bytes of a name
+    author = os.fsencode(arguments.author).decode("utf-8", "replace")
+    block = TitleBlock(author, datetime.date.today().isoformat())
     written = convert(arguments.notebook, arguments.pdf, not arguments.no_code, block)
     print(f"Wrote {written}")
 
