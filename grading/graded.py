@@ -221,8 +221,3 @@ def kept(path: Path, sha256: str = "", grader: str = "") -> Result | None:
 def place_of(where: Path, who: str) -> Path:
     """Return where a hand-in's result is kept: no other hand-in can take its place."""
     return where / "kept" / f"{digest_of(who)}.json"
-
-
-def not_yet(sha256: str) -> Result:
-    """Return the result of what was never graded, and not asked for this time."""
-    return Result("review", {}, ["not graded yet"], {}, "", 0.0, sha256)

@@ -74,9 +74,9 @@ def rows_of(where, name="grades.csv"):
         return [*csv.DictReader(file)]
 
 
-def graded_rows(folder, where, *args, **options):
+def graded_rows(folder, where, *only, **options):
     """Grade, and return the rows of grades.csv by the beginning of `who`."""
-    grade.grade(folder, where, "none", *args, **options)
+    grade.grade(folder, where, "none", grade.Options(only, **options))
     return {row["who"].removesuffix(".ipynb"): row for row in rows_of(where)}
 
 
@@ -465,7 +465,7 @@ def test_a_class_list_of_any_form_says_who_is_missing(tmp_path, quick_pages):
     for encoding, delimiter in FORMS:
         text = "number,name\n2026001,王小明\n109,张三丰在这里等大家\n".replace(",", delimiter)
         roster.write_bytes(text.encode(encoding))
-        grade.grade(folder, tmp_path / "g", "none", roster=roster)
+        grade.grade(folder, tmp_path / "g", "none", grade.Options(roster=roster))
         rows = [r["student"] for r in rows_of(tmp_path / "g") if r["status"] == "missing"]
         assert len(rows) == 1 and "109" in rows[0], (encoding, delimiter)
 
@@ -483,9 +483,9 @@ def test_each_writing_keeps_what_was_there_and_undo_brings_it_back(tmp_path, qui
         hand_in(folder, "Ann_7_assignsubmission_file_lab2", texts=texts, machine=machine)
         given = [["7", "traps", digest_of("t"), points, "", "", "ada", f"2026-12-0{i + 1}"]]
         write_points(where / "points_read.csv", given)
-        grade.grade(folder, where, "none", book=gradebook.read(book))
+        graded_rows(folder, where, book=gradebook.read(book))
         states.append({name: (where / name).read_bytes() for name in tables})
-        grade.grade(folder, where, "none", book=gradebook.read(book))  # changes nothing
+        graded_rows(folder, where, book=gradebook.read(book))  # changes nothing
         assert states[-1] == {name: (where / name).read_bytes() for name in tables}
     assert len([*(where / "previous").iterdir()]) == 4  # one: the points before any grading
     for state in states[-2::-1]:

@@ -448,7 +448,7 @@ def classroom(tmp_path, edition, solved):
 
 def grade_and_read(folder, where, wall="none", roster=None):
     """Grade a folder, and return the rows of grades.csv by student."""
-    grade.grade(folder, where, wall, roster=roster)
+    grade.grade(folder, where, wall, grade.Options(roster=roster))
     text = (where / "grades.csv").read_text(encoding="utf-8")
     return {row["student"]: row for row in csv.DictReader(io.StringIO(text))}
 
@@ -496,13 +496,13 @@ def test_only_what_has_changed_is_graded_again(classroom, monkeypatch):
     (folder / "ben.ipynb").write_bytes((folder / "ben.ipynb").read_bytes() + b" ")
     grade.grade(folder, where, wall="none")
     assert seen == ["ben"]
-    grade.grade(folder, where, wall="none", only="anna")
+    grade.grade(folder, where, "none", grade.Options(["anna"]))
     assert seen == ["ben", "anna"]
     monkeypatch.setattr(graded, "digest", lambda *_: "another grader")
     grade.grade(folder, where, wall="none")
     assert sorted(seen[2:]) == ["anna", "anna_again", "ben", "broken"]
     with pytest.raises(LabError, match="No hand-in is called 'zoe'"):
-        grade.grade(folder, where, wall="none", only="zoe")
+        grade.grade(folder, where, "none", grade.Options(["zoe"]))
 
 
 def test_points_that_a_person_gave_are_taken_in(classroom):

@@ -15,13 +15,12 @@ from lab.base import files
 
 def write(
     everybody: Sequence[Graded], where: Path, hand_ins: Mapping[str, Submission],
-    course: str = "", earlier: Mapping[str, Forms] | None = None, place: Path | None = None,
+    earlier: Mapping[str, Forms] | None = None, place: Path | None = None,
 ) -> None:  # fmt: skip
     """Write the table and the pages; feedback of who is gone is removed.
 
-    hand_ins: name -> what was handed in. course: by which a browser knows points again that were
-    typed; by default that which the folder keeps. earlier: what `likeness.earlier` has. place: the
-    folder or archive of the hand-ins
+    hand_ins: name -> what was handed in. earlier: what `likeness.earlier` has. place: the folder
+    or archive of the hand-ins
     """
     own = [one for one in everybody if not one.partner]  # of a pair it is compared once
     alike = likeness.of_a_class(own, earlier or {})
@@ -39,7 +38,7 @@ def write(
     for path in (where / "feedback").glob("*"):
         if f"feedback/{path.name}" not in texts and path.suffix in (".md", ".html"):
             path.unlink()
-    reading.write(everybody, hand_ins, where, course or _course(where), place)
+    reading.write(everybody, hand_ins, where, _course(where), place)
 
 
 def _course(where: Path) -> str:

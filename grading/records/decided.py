@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from grading.graded import Graded, Override, Reading
 from grading.records import late, overrides, pairs, readings
+from grading.submissions import Submission
 
 READ = "points_read.csv"
 KEPT = "kept/points_read.csv"  # what of it is known; nothing is taken out of it
@@ -75,9 +76,28 @@ def times_of(where: Path, rows: Sequence[Graded], told: Mapping[str, datetime]) 
 class Time(NamedTuple):
     """When something was handed in."""
 
-    when: datetime | None
-    source: str
+    when: datetime | None = None
+    source: str = ""
     late: bool | None = None  # what the platform itself says
+
+
+def times(
+    rows: Sequence[Graded], hand_ins: Mapping[str, Submission], told: Mapping[str, Any]
+) -> dict[str, Time]:
+    """Return when each hand-in came, by `who`: by the platform's table, or else by its file.
+
+    told: see `times_of`. Where the platform marks some as late in their names, all others are not.
+    """
+    ones = {one.who: hand_ins[one.name] for one in rows if one.name}
+    marks = any(one.late for one in ones.values() if one.number)
+    return {
+        who: Time(datetime.fromisoformat(told[who][0]), "the platform's table")
+        if who in told
+        else Time(
+            late.moment(one.time), "its file's time", one.late if marks and one.number else None
+        )
+        for who, one in ones.items()
+    }
 
 
 def applied(

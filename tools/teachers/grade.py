@@ -12,9 +12,8 @@ import argparse
 import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from tqdm.contrib.concurrent import thread_map
 
@@ -23,20 +22,10 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 import torch
 
-from grading import (
-    gradebook,
-    graded,
-    key,
-    likeness,
-    marking,
-    people,
-    self_test,
-    submissions,
-)
+from grading import gradebook, graded, key, likeness, marking, people, self_test, submissions
 from grading.answers import checks, seed
 from grading.pages import handback, writing
 from grading.records import decided, history, readings, statistics
-from grading.records.late import moment
 from grading.sandbox import program
 from grading.sandbox.trials import Sandbox
 from grading.similarity import Forms
@@ -53,70 +42,77 @@ NO_WALL = (
 )
 
 
+class Options(NamedTuple):
+    """How a class is graded, beyond what is usual."""
+
+    only: Collection[str] = ()  # grade these, and take all others as they were
+    roster: Path | None = None  # a class list
+    book: gradebook.Book | None = None  # to be filled in
+    due: str = ""  # this and `late` as `records.late.rule` reads them
+    late: str = ""
+    editions: Sequence[str] = ()  # earlier ones, whose hand-ins have their own keys
+    earlier: Sequence[Path] = ()  # folders of earlier years, to compare answers with
+
+
 def grade(
-    folder: Path, where: Path, wall: str, only: Collection[str] = (), roster: Path | None = None,
-    book: gradebook.Book | None = None, due: str = "", late: str = "",
-    editions: Sequence[str] = (), earlier: Sequence[Path] = (),
-) -> list[graded.Graded]:  # fmt: skip
+    folder: Path, where: Path, wall: str, options: Options | None = None
+) -> list[graded.Graded]:
     """Grade submissions, and write tables and pages; return what came of each.
 
-    only: grade these, and take all others as they were;  due, late: as `records.late.rule` reads
-    them;  editions: earlier ones, whose hand-ins have their own keys;  earlier: folders of earlier
-    years, to compare answers with. Raises LabError if there are no submissions, the wall fails its
-    test, or a table is not as it must.
+    Raises LabError if there are no submissions, the wall fails its test, or a table is not as it
+    must.
     """
+    options = options or Options()
     if not folder.exists():
         raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
     ones = submissions.find(folder)
     if not ones:
         raise LabError(f"{folder} holds no notebooks, folders or archives.")
-    given = decided.read(where, due, late)  # whatever is wrong in a table is said before the work
-    if roster:
-        graded.rows_of(roster, "class list")
-    old = {name: forms for path in earlier for name, forms in likeness.earlier(path).items()}
-    keys, present = _keys(editions)
+    given = decided.read(where, options.due, options.late)  # faults are said before the work
+    if options.roster:
+        graded.rows_of(options.roster, "class list")
+    old = {n: forms for path in options.earlier for n, forms in likeness.earlier(path).items()}
     named = dict(zip(people.unique_names(ones), ones, strict=True))
-    chosen = _chosen(named, {only} - {""} if isinstance(only, str) else {*only})
-    results = _results(named, chosen, bool(only), (keys, present), wall, where)
-    rows = people.rows_of_a_class(named, results, roster)
-    return _finish(rows, named, given, book, old, folder)
+    results = _results(named, {*options.only}, _keys(options.editions), wall, where)
+    rows = people.rows_of_a_class(named, results, options.roster)
+    return _finish(rows, named, given, options.book, old, folder)
 
 
 def _results(
-    named: dict[str, submissions.Submission], chosen: set[str], again: bool,
+    named: dict[str, submissions.Submission], only: set[str],
     keys: tuple[dict[str, key.Key], str], wall: str, where: Path,
-) -> dict[str, marking.Result]:  # fmt: skip
-    """Return the results of all hand-ins: of those chosen as they are, of others what is kept.
+) -> dict[str, marking.Result | None]:  # fmt: skip
+    """Return the results of all hand-ins: of those that are meant as they are, of others as kept.
 
-    again: whether those chosen are graded although they are kept; keys: by edition, and the present
+    only: those that are graded, although they are kept; none: all. keys: by edition; the present
     """
-    drawn = seed.of_course(where)
+    chosen, drawn = _chosen(named, only), seed.of_course(where)
     grader = graded.digest(wall, drawn)
     places = {name: graded.place_of(where, one.who) for name, one in named.items()}
-    results = {n: graded.kept(places[n], one.sha256, grader) for n, one in named.items()}
+    fresh = {name: (named[name].sha256, grader) for name in chosen}
+    results = {name: graded.kept(path, *fresh.get(name, ())) for name, path in places.items()}
     now = {edition: checks.digests(one) for edition, one in keys[0].items()}
     same = {
         name for name, one in results.items()
         if one and (not one.marks or one.checks == now.get(one.edition, now[keys[1]]))
     }  # fmt: skip
-    waiting = [name for name in chosen if name not in same or again]
+    waiting = chosen if only else chosen - same
     cores = machine.available_cores()
     with Sandbox(wall, cores) as sandbox:
         self_test.check_wall(sandbox, keys[0][keys[1]])
 
         def mark(name: str) -> None:
-            before = None if again else results[name]
-            results[name] = marking.mark(named[name], *keys, sandbox, drawn, before)
-            if not results[name].failed:  # a second call tries that again
-                graded.keep(places[name], results[name], grader)
+            before = None if only else results[name]
+            result = marking.mark(named[name], *keys, sandbox, drawn, before)
+            if not result.failed:  # a second call tries that again
+                graded.keep(places[name], result, grader)
+            results[name] = result
 
-        thread_map(mark, waiting, max_workers=cores, desc="Grading", unit="hand-in")
-    for name in named.keys() - chosen:
-        results[name] = graded.kept(places[name]) or graded.not_yet(named[name].sha256)
-    if stale := [name for name, one in named.items() if results[name].sha256 != one.sha256]:
-        print(
-            f"{len(stale)} others have changed since, and keep their points until all are graded."
-        )
+        in_order = [name for name in named if name in waiting]
+        thread_map(mark, in_order, max_workers=cores, desc="Grading", unit="hand-in")
+    stale = sum(one is not None and one.sha256 != named[n].sha256 for n, one in results.items())
+    if stale:
+        print(f"{stale} others have changed since, and keep their points until all are graded.")
     return results
 
 
@@ -134,28 +130,25 @@ def _finish(
     book: gradebook.Book | None, earlier: Mapping[str, Forms], folder: Path,
 ) -> list[graded.Graded]:  # fmt: skip
     """Put on rows what persons decided, and write all tables and pages; return the rows."""
+    where = given.where
     told = gradebook.times(book, gradebook.match(book, rows)[0]) if book else {}
-    told = decided.times_of(given.where, rows, told)
-    everybody, points, notes = decided.applied(rows, given, _times(rows, named, told))
+    told = decided.times_of(where, rows, told)
+    everybody, points, notes = decided.applied(rows, given, decided.times(rows, named, told))
     if book:
         matched, flags = gradebook.match(book, everybody)
         everybody = [decided.noted(one, flags.get(one.name, ())) for one in everybody]
-    where = given.where
+    texts = dict.fromkeys((decided.KEPT, decided.READ), readings.table(points)) if points else {}
+    texts |= {decided.DEADLINE: json.dumps(given.deadline), decided.TIMES: json.dumps(told)}
+    texts["statistics.csv"] = statistics.table(statistics.of(everybody))
     with history.kept_before(where):
-        for name in (decided.KEPT, decided.READ) if points else ():
-            files.write_atomically(where / name, readings.table(points).encode())
-        for name, value in ((decided.DEADLINE, given.deadline), (decided.TIMES, told)):
-            if any(value) or (where / name).exists():
-                files.write_atomically(where / name, json.dumps(value).encode())
-        changes = history.changed(where, everybody)
-        writing.write(everybody, where, named, earlier=earlier, place=folder)
-        table = statistics.table(statistics.of(everybody))
-        files.write_atomically(where / "statistics.csv", table.encode("utf-8", "replace"))
+        for name, text in texts.items():
+            files.write_atomically(where / name, text.encode("utf-8", "replace"))
+        students = len({row[1] for row in history.changed(where, everybody)})
+        writing.write(everybody, where, named, earlier, folder)
         if book:
             content, count = gradebook.fill(book, matched)
             files.write_atomically(where / "gradebook.csv", content)
             notes.append(f"{count} rows of {where / 'gradebook.csv'} have points.")
-    students = len({row[1] for row in changes})
     notes += [f"Points of {students} students have changed: changes.csv."] if students else []
     print(*notes, sep="\n", end="\n" if notes else "")
     return everybody
@@ -165,25 +158,11 @@ def _give_back(everybody: list[graded.Graded], path: Path, platform: str) -> Non
     """Write the archive with feedback that a platform takes back. Raises LabError if it cannot."""
     content, left = handback.archive(everybody, platform)
     files.write_atomically(path, content)
-    count = sum(bool(one.name) for one in everybody) - len(left)
-    print(f"{path} has the feedback of {count} hand-ins.")
+    print(
+        f"{path} has the feedback of {sum(bool(o.name) for o in everybody) - len(left)} hand-ins."
+    )
     if left:
         print(f"Not in it, for the platform's number is missing or shared: {', '.join(left)}.")
-
-
-def _times(
-    rows: list[graded.Graded], named: dict[str, submissions.Submission], told: Mapping[str, Any]
-) -> dict[str, decided.Time]:
-    """Return when each hand-in came: by the platform's table, its LATE_ in names, or the file."""
-    late = {one.who: named[one.name].late for one in rows if one.name and one.number}
-    times = {}
-    for one in (one for one in rows if one.name):
-        when, source = moment(named[one.name].time), "its file's time"
-        if one.who in told:
-            when, source = datetime.fromisoformat(told[one.who][0]), "the platform's table"
-        says = late.get(one.who) if any(late.values()) and one.who not in told else None
-        times[one.who] = decided.Time(when, source, says)
-    return times
 
 
 def _keys(editions: Sequence[str] = ()) -> tuple[dict[str, key.Key], str]:
@@ -232,10 +211,11 @@ def main() -> None:
     if options.gradebook:
         columns = options.column, options.who, options.comment
         book = gradebook.read(options.gradebook, *columns)
-    everybody = grade(
-        options.submissions, options.out, wall, options.only, options.roster, book, options.due,
-        options.late, options.edition, options.earlier,
+    how = Options(
+        options.only, options.roster, book, options.due, options.late, options.edition,
+        options.earlier,
     )  # fmt: skip
+    everybody = grade(options.submissions, options.out, wall, how)
     if options.feedback:
         _give_back(everybody, options.out / f"feedback_{options.feedback}.zip", options.feedback)
     grades = options.out / "grades.csv"
