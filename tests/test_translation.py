@@ -455,7 +455,7 @@ def test_who_hands_in_chinese_is_answered_in_chinese(translated):
     read = Reading("li", "traps", digest_of(result.marks["traps"].text), 1.5, comment="原因呢？")
     changed = Override("li", "weights", 1, "算式是对的", "王")
     li = Graded("li", "李", "li.ipynb", result, {}, "", "li", (read,), (changed,))
-    li = li._replace(late=Late(2, 20, "2026-12-03T10:00:00", "Moodle"))
+    li = li._replace(late=Late(2, 20, "Moodle"))
     text = feedback.in_markdown(li)
     assert "满分 100 分" in text and "提示：" in text and "教师批阅" in text
     assert "迟交 2 天" in text and "评语：原因呢？" in text and "算式是对的" in text

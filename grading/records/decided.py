@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,11 +29,7 @@ class Decided(NamedTuple):
     overrides: list[Override]
     pairs: list[pairs.Pair]
     deadline: tuple[str, str]  # as the command line says it, now or before
-
-    @property
-    def rule(self) -> late.Rule | None:
-        """What the deadline means. Raises LabError if it is not understood."""
-        return late.rule(*self.deadline)
+    rule: late.Rule | None  # what the deadline means
 
 
 def read(where: Path, due: str = "", penalty: str = "") -> Decided:
@@ -43,9 +39,9 @@ def read(where: Path, due: str = "", penalty: str = "") -> Decided:
     deadline holds until another is said, or due is "none".
     """
     if not due and not penalty:
-        due, penalty = _json(where / DEADLINE) or ("", "")
+        due, penalty = stored(where / DEADLINE) or ("", "")
     deadline = ("", "") if due == "none" else (due, penalty)
-    late.rule(*deadline)
+    rule = late.rule(*deadline)
     files = sorted(where.glob("points_read*.csv"))
     return Decided(
         where,
@@ -54,10 +50,11 @@ def read(where: Path, due: str = "", penalty: str = "") -> Decided:
         overrides.read(where / "overrides.csv"),
         pairs.read(where / "pairs.csv"),
         deadline,
+        rule,
     )
 
 
-def _json(path: Path) -> Any:
+def stored(path: Path) -> Any:
     """Return what a file of ours holds; None if there is none, or it is damaged."""
     try:
         return json.loads(path.read_bytes())
@@ -68,7 +65,7 @@ def _json(path: Path) -> Any:
 def times_of(where: Path, rows: Sequence[Graded], told: Mapping[str, datetime]) -> dict[str, Any]:
     """Return what times.json keeps: what a platform's table tells now, or told of the same file."""
     digests = {one.who: one.result.sha256 for one in rows if one.name}
-    known = _json(where / TIMES) or {}
+    known = stored(where / TIMES) or {}
     known = {who: entry for who, entry in known.items() if entry[1] == digests.get(who)}
     return known | {who: [when.isoformat(), digests[who]] for who, when in told.items()}
 
@@ -90,14 +87,13 @@ def times(
     """
     ones = {one.who: hand_ins[one.name] for one in rows if one.name}
     marks = any(one.late for one in ones.values() if one.number)
-    return {
-        who: Time(datetime.fromisoformat(told[who][0]), "the platform's table")
-        if who in told
-        else Time(
-            late.moment(one.time), "its file's time", one.late if marks and one.number else None
-        )
-        for who, one in ones.items()
-    }
+    found = {}
+    for who, one in ones.items():
+        says = one.late if marks and one.number else None
+        found[who] = Time(late.moment(one.time), "its file's time", says)
+    for who in told.keys() & ones.keys():
+        found[who] = Time(datetime.fromisoformat(told[who][0]), "the platform's table")
+    return found
 
 
 def applied(
@@ -110,40 +106,37 @@ def applied(
     tied = readings.tied(given.found, everybody, given.where / READ)
     points = readings.merged(given.kept, tied)
     rows, notes = pairs.applied(everybody, given.pairs)
-    by_student: defaultdict[str, list[Reading]] = defaultdict(list)
+    read: defaultdict[str, list[Reading]] = defaultdict(list)
     for one in points:
-        by_student[one.student].append(one)
+        read[one.student].append(one)
     changed = overrides.by_who(given.overrides, rows)
     done = []
     for one in rows:
-        whose = [who for who in (one.who, one.partner) if who]
-        own = {o.exercise: o for who in whose[::-1] for o in changed.get(who, ())}
-        read = tuple(r for who in whose for r in by_student.get(who, ()))
         if one.name:
-            time = times.get(one.partner or one.who, Time(None, ""))
-            late_by = given.rule and late.judged(given.rule, *time)
-            when = time.when.isoformat(timespec="minutes") if time.when else ""
+            whose = (one.who, one.partner) if one.partner else (one.who,)
             one = one._replace(
-                readings=read, overrides=tuple(own.values()), late=late_by, time=when
+                readings=tuple(row for who in whose for row in read.get(who, ())),
+                overrides=tuple(ChainMap(*(changed.get(who, {}) for who in whose)).values()),
             )
-            done.append(_flagged(one, given.rule, time))
-        else:
-            done.append(one)
+            one = _in_time(one, given.rule, times.get(whose[-1], Time()))
+        done.append(one)
     present = {name for one in rows for name in (one.who, one.partner)}
-    for what, ones in (("points_read.csv", by_student), ("overrides.csv", changed)):
+    for what, ones in (("points_read.csv", read), ("overrides.csv", changed)):
         if strangers := sorted(ones.keys() - present):
             notes.append(f"{what} names who is not here: {', '.join(strangers[:10])}. They stay.")
     return done, points, notes
 
 
-def _flagged(one: Graded, rule: late.Rule | None, time: Time) -> Graded:
-    """Return a row with the points that count, and what the teacher must know of them."""
+def _in_time(one: Graded, rule: late.Rule | None, time: Time) -> Graded:
+    """Return a row with its time, the points that count, and what the teacher must know of both."""
     points, flags = readings.counted(one)
-    if one.late:
-        flags.append(f"{one.late.days} days late by {one.late.source}")
+    judged = rule and late.judged(rule, *time)
+    if judged:
+        flags.append(f"{judged.days} days late by {judged.source}")
     if rule and not time.when and one.result.marks:
         flags.append("when it was handed in is not known")
-    return noted(one._replace(by_hand=points), flags)
+    when = time.when.isoformat(timespec="minutes") if time.when else ""
+    return noted(one._replace(by_hand=points, late=judged, time=when), flags)
 
 
 def noted(one: Graded, flags: Sequence[str]) -> Graded:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grading.graded import Graded, as_csv, number, penalty_of, points_of, rows_of
-from grading.records.decided import DEADLINE, KEPT, READ, TIMES
+from grading.records.decided import DEADLINE, KEPT, READ, TIMES, stored
 from lab.base import files
 from lab.config import LabError
 
@@ -77,10 +77,7 @@ def changed(where: Path, everybody: Sequence[Graded]) -> list[tuple[str, ...]]:
 
     Why: resubmission, override, read (a person's points), late, or regrade.
     """
-    try:
-        old: State = json.loads((where / STATE).read_bytes())
-    except (OSError, ValueError):
-        old = {}
+    old: State = stored(where / STATE) or {}
     new = {one.who: _state(one) for one in everybody if one.who and one.name}
     time, rows = datetime.now().isoformat(timespec="seconds"), []
     for who, state in new.items():

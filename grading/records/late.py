@@ -53,14 +53,13 @@ def _local(moment: datetime) -> datetime:
 
 def read(text: str) -> datetime | None:
     """Return a time as Moodle writes it in English or Chinese, or ISO; None for any other text."""
-    if found := CHINESE.search(text):
-        *day, half, hour, minute = found.groups()
-        hour = int(hour) % 12 + 12 * (half == "下午") if half else int(hour)
-        parts = (*map(int, day), hour, int(minute))
-    elif not WRITTEN.fullmatch(text.strip()):
-        return None
+    text = text.strip()
     try:
-        return datetime(*parts) if found else _local(pd.to_datetime(text.strip()).to_pydatetime())
+        if found := CHINESE.search(text):
+            *day, half, hour, minute = found.groups()
+            hour = int(hour) % 12 + 12 * (half == "下午") if half else hour
+            return datetime(*map(int, (*day, hour, minute)))
+        return _local(pd.to_datetime(text).to_pydatetime()) if WRITTEN.fullmatch(text) else None
     except (ValueError, OverflowError):
         return None
 
@@ -86,5 +85,4 @@ def judged(
         return None
     days = max(1, math.ceil(over / timedelta(days=1) - GRACE / timedelta(days=1)))
     allowed = by.days is None or days <= by.days
-    time = when.isoformat(timespec="minutes") if when else ""
-    return Late(days, by.per_day * days if allowed else math.inf, time, source)
+    return Late(days, by.per_day * days if allowed else math.inf, source)

@@ -10,13 +10,12 @@ from grading.records import tables
 from lab.config import LabError
 from lab.exercises.catalogue import ASKED
 
-HEAD = Override._fields
 LATE = "late"  # the points that are taken for lateness, as if it were an exercise
 
 
 def read(path: Path) -> list[Override]:
     """Return the rows of a table of overrides. Raises LabError for the first that is not whole."""
-    return [_override(row) for row in tables.read(path, HEAD)]
+    return [_override(row) for row in tables.read(path, Override._fields)]
 
 
 def _override(row: tables.Row) -> Override:
@@ -32,25 +31,21 @@ def _override(row: tables.Row) -> Override:
 
 def by_who(
     overrides: Sequence[Override], everybody: Sequence[Graded]
-) -> dict[str, tuple[Override, ...]]:
-    """Return overrides by whose points they change; of two for one exercise the later counts.
+) -> dict[str, dict[str, Override]]:
+    """Return overrides by whose points they change, and exercise; of two the later counts.
 
     Who is nobody's name here keeps theirs under that name. Raises LabError if several may be
     meant, or no time tells which of two counts.
     """
-    ones, found = tables.named(everybody), {}
+    known, found = tables.named(everybody), {}
     for one in overrides:
-        fitting = ones.get(one.student, [])
-        if len(fitting) > 1:
-            who = ", ".join(f"{row.who} ({row.file})" for row in fitting)
-            raise LabError(f"overrides.csv: {one.student!r} may be {who}. Write the one you mean.")
-        of = found.setdefault(fitting[0].who if fitting else one.student, {})
+        row = tables.the_one(one.student, known, "overrides.csv")
+        of = found.setdefault(row.who if row else one.student, {})
         other = of.setdefault(one.exercise, one)
         if one.points != other.points and not (one.when and other.when and one.when != other.when):
             raise LabError(
                 f"overrides.csv gives {one.student!r} two numbers of points for {one.exercise}. "
                 "Write into `when` which is later, or take one away."
             )
-        if tables.later(one.when, other.when):
-            of[one.exercise] = one
-    return {who: tuple(of.values()) for who, of in found.items()}
+        of[one.exercise] = max(other, one, key=lambda row: tables.instant(row.when))
+    return found

@@ -37,29 +37,22 @@ def applied(everybody: Sequence[Graded], pairs: Sequence[Pair]) -> tuple[list[Gr
     """
     rows, notes = {id(one): one for one in everybody}, []
     for i, pair in enumerate(pairs):
-        ones = [_one(name, rows.values()) for name in pair]
+        known = tables.named(rows.values())
+        ones = [tables.the_one(name, known, "pairs.csv") for name in pair]
         there = [one is not None and one.result.status != "missing" for one in ones]
         if all(there):
             for one, other in (ones, ones[::-1]):
-                flag = f"pair with {other.who}: both handed in, each has their own points"
-                one.result.flags.append(flag)
+                said = "both handed in, each has their own points"
+                one.result.flags.append(f"pair with {other.who}: {said}")
         elif any(there):
             place = there.index(True)
-            one, partner = ones[place], ones[1 - place]
-            one.result.flags.append(f"pair with {pair[1 - place]}, who gets the same points")
-            new = _partner(one, pair[1 - place], partner, {row.name for row in rows.values()})
+            one, partner, who = ones[place], ones[1 - place], pair[1 - place]
+            one.result.flags.append(f"pair with {who}, who gets the same points")
+            new = _partner(one, who, partner, {row.name for row in rows.values()})
             rows[id(partner or new)] = new
         elif i or any(ones):  # which a line of heads is not
             notes.append(f"pairs.csv: neither {pair[0]} nor {pair[1]} handed in anything.")
     return [*rows.values()], notes
-
-
-def _one(name: str, rows: Sequence[Graded]) -> Graded | None:
-    fitting = tables.named(rows).get(name, [])
-    if len(fitting) > 1:
-        who = ", ".join(f"{row.who} ({row.file})" for row in fitting)
-        raise LabError(f"pairs.csv: {name!r} may be {who}. Write the one you mean.")
-    return fitting[0] if fitting else None
 
 
 def _partner(one: Graded, who: str, listed: Graded | None, taken: set[str]) -> Graded:

@@ -6,20 +6,19 @@ to another student or to another text, and a text that was changed is to be read
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from grading.graded import Graded, Reading, as_csv, digest_of, number, override_of
+from grading.graded import TEXTS, Graded, Reading, as_csv, digest_of, number, override_of
 from grading.records import tables
 from lab.config import LabError
-from lab.exercises.catalogue import ASKED
 
 HEAD = Reading._fields
 OLD_HEAD = ("name", "exercise", "points")  # of earlier pages; it names no text
 DIGEST = re.compile(r"[0-9a-f]{12}")
-READ = {name: e.points for name, e in ASKED.items() if e.kind in ("text", "free")}
 
 
 def read(path: Path) -> list[Reading]:
@@ -31,25 +30,21 @@ def read(path: Path) -> list[Reading]:
 
 
 def _reading(row: tables.Row) -> Reading:
-    exercise = row["exercise"]
-    if exercise not in READ:
+    exercise, text = row["exercise"], row.get("text", "")
+    if exercise not in TEXTS:
         raise row.wrong(f"there is no text {exercise!r} to read")
-    if "name" in row:
-        student, text = row["name"], ""
-    else:
-        student, text = row["student"], row["text"]
-        if not DIGEST.fullmatch(text):
-            raise row.wrong(
-                f"{text!r} are not the 12 digits of a text (perhaps a program for tables changed "
-                "them, so save it again where it comes from)"
-            )
+    if "text" in row and not DIGEST.fullmatch(text):
+        raise row.wrong(
+            f"{text!r} are not the 12 digits of a text (perhaps a program for tables changed "
+            "them, so save it again where it comes from)"
+        )
+    student = row["student"] if "student" in row else row["name"]
     if not student:
         raise row.wrong("it names no student")
     rest = {name: row.get(name, "") for name in ("criteria", "comment", "reader")}
     bare = not row["points"] and (rest["comment"] or rest["criteria"])
-    points = None if bare else tables.points(row, READ[exercise])
-    when = tables.moment(row) if "when" in row else ""
-    return Reading(student, exercise, text, points, **rest, when=when)
+    points = None if bare else tables.points(row, TEXTS[exercise])
+    return Reading(student, exercise, text, points, **rest, when=tables.moment(row))
 
 
 def tied(readings: Iterable[Reading], everybody: Sequence[Graded], path: Path) -> list[Reading]:
@@ -84,21 +79,14 @@ def merged(kept: Iterable[Reading], found: Iterable[Reading]) -> list[Reading]:
         for one in ones:
             groups[one.student, one.exercise, one.text, one.reader][place].append(one)
     result = []
-    for old, new in groups.values():
-        last = max((one.when for one in new), key=tables.instant, default="")
-        if new:
-            new += [one for one in old if one.when and last and tables.later(one.when, last)]
-        result += _latest(new or old)
+    for (*_, reader), (old, new) in groups.items():
+        last = max((tables.instant(one.when) for one in new if one.when), default=math.inf)
+        ones = [*new, *(one for one in old if tables.instant(one.when) > last)] or old
+        if reader and all(one.when for one in ones):
+            last = max(tables.instant(one.when) for one in ones)
+            ones = [one for one in ones if tables.instant(one.when) == last]
+        result += dict.fromkeys(ones)
     return result
-
-
-def _latest(ones: Sequence[Reading]) -> list[Reading]:
-    """Return the last of one reader's rows about one text; all that differ if no time decides."""
-    ones = list(dict.fromkeys(ones))
-    if ones[0].reader and all(one.when for one in ones):
-        last = max((one.when for one in ones), key=tables.instant)
-        ones = [one for one in ones if not tables.later(last, one.when)]
-    return ones
 
 
 def table(readings: Iterable[Reading]) -> str:
@@ -130,7 +118,6 @@ def counted(one: Graded) -> tuple[dict[str, float], list[str]]:
             flags.append(f"{name}: {number(max(values))} points were given, of {mark.most}")
         elif values:
             points[name] = values.pop()
-        elif ones and not values:
-            said = number(ones[-1].points)
-            flags.append(f"{name}: {said} points were given to an earlier text")
+        elif ones:
+            flags.append(f"{name}: {number(ones[-1].points)} points were given to an earlier text")
     return points, flags

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,17 +13,13 @@ from lab.base import foreign
 from lab.config import LabError
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
+WHOSE = ("student", "name")  # columns in which blanks count
 
 
 class Row(dict[str, str]):
     """Cells by their heads, and where they stand, for messages."""
 
     where: str
-
-    def stripped(self) -> Row:
-        """Return it without blanks around cells, except for whose it is, which stays as it is."""
-        self.update({k: v.strip() for k, v in self.items() if k not in ("student", "name")})
-        return self
 
     def wrong(self, why: str) -> LabError:
         """Return the error that says where it is, and why it is refused."""
@@ -54,14 +50,16 @@ def read(path: Path, *heads: Sequence[str]) -> list[Row]:
             cells.pop()
         if not any(cell.strip() for cell in cells):
             continue
-        row = Row(zip(head, cells, strict=False))
+        row = Row()
         row.where = f"{path.name}, line {record.first}"
         if len(cells) != len(head):
             raise row.wrong(
                 f"it has {len(cells)} cells, and must have {len(head)} (a cell with a comma needs "
                 "quotes around it, and points are written like 2.5)"
             )
-        rows.append(row.stripped())
+        named = zip(head, cells, strict=True)
+        row.update((name, cell if name in WHOSE else cell.strip()) for name, cell in named)
+        rows.append(row)
     if table.is_cut:
         raise rows[-1].wrong("it is cut off within quotation marks")
     return rows
@@ -77,20 +75,16 @@ def points(row: Row, most: float) -> float:
 
 def moment(row: Row) -> str:
     """Return the ISO time of a row, "" if there is none. Raises LabError if it is another."""
+    when = row.get("when", "")
     try:
-        instant(row["when"])
-        return row["when"]
+        instant(when)
     except (ValueError, OverflowError, OSError):
-        raise row.wrong(f"{row['when']!r} is no time like 2026-12-01T18:30") from None
-
-
-def later(one: str, other: str) -> bool:
-    """Return whether an ISO time is after another; where a zone is missing, it is the local one."""
-    return instant(one) > instant(other)
+        raise row.wrong(f"{when!r} is no time like 2026-12-01T18:30") from None
+    return when
 
 
 def instant(text: str) -> float:
-    """Return the seconds of an ISO time; of none, before all."""
+    """Return the seconds of an ISO time, local if it names no zone; of none, before all."""
     return datetime.fromisoformat(text).timestamp() if text else float("-inf")
 
 
@@ -104,3 +98,15 @@ def named(everybody: Iterable[Graded]) -> dict[str, list[Graded]]:
         for name in {one.name, one.student, one.number, shown, *listed} - {""}:
             found.setdefault(name, []).append(one)
     return found | {one.who: [one] for one in everybody if one.who}
+
+
+def the_one(name: str, known: Mapping[str, Sequence[Graded]], file: str) -> Graded | None:
+    """Return who is meant by a name, None if nobody is here. Raises LabError if several may be.
+
+    known: see `named`. file: where the name stands
+    """
+    fitting = known.get(name, ())
+    if len(fitting) > 1:
+        who = ", ".join(f"{row.who} ({row.file})" for row in fitting)
+        raise LabError(f"{file}: {name!r} may be {who}. Write the one you mean.")
+    return fitting[0] if fitting else None
