@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from grading.graded import Graded, final_of, plain
-from grading.pages import feedback
+from grading.pages import feedback, rendering
 from grading.records import late
 from lab.base import foreign
 from lab.config import LabError
@@ -38,6 +38,8 @@ class Book(NamedTuple):
 
     path: Path
     table: foreign.Table
+    head: list[str]  # in lower case
+    rows: list[list[str]]  # below the head, and as wide as that
     points: int  # the column that takes them
     comment: int  # -1: none
     people: list[int]  # columns that tell whose a row is
@@ -65,9 +67,11 @@ def read(path: Path, column: str = "", people: Collection[str] = (), comment: st
     points = head.index(names[0])
     said = head.index(comment or COMMENT) if comment or COMMENT in head else -1
     known = [i for i, name in enumerate(head) if name in people]
-    known = known or [i for i, name in enumerate(head) if name.casefold() in PEOPLE]
+    lower = [name.casefold() for name in head]
+    known = known or [i for i, name in enumerate(lower) if name in PEOPLE]
     known = known or [i for i in range(len(head)) if i not in (points, said)]
-    return Book(path, table, points, said, known)
+    rows = [[*row, *[""] * (len(head) - len(row))] for row in table.rows[1:]]
+    return Book(path, table, lower, rows, points, said, known)
 
 
 def match(
@@ -78,63 +82,55 @@ def match(
     A hand-in has one row at most, and a row one hand-in; where several fit, none is taken.
     """
     ones = [one for one in everybody if one.name]
-    numbers, column = _by_number(book, ones)
-    names = _by_text(book)
-    sure: defaultdict[int, list[Graded]] = defaultdict(list)
-    guessed: defaultdict[int, list[Graded]] = defaultdict(list)
+    numbers, names = _by_number(book, ones), _by_text(book)
+    claims: defaultdict[int, tuple[list[Graded], list[Graded]]] = defaultdict(lambda: ([], []))
     flags = {}
     for one in ones:
         if one.name in numbers:
-            sure[numbers[one.name]].append(one)
+            claims[numbers[one.name]][0].append(one)
             continue
         found = {row for key in _keys(one.student) for row in names.get(key, ())}
-        typed = set() if one.number else _typed(one, names)
-        places = found | typed
+        places = found if one.number else found | _typed(one, names)
         if len(places) != 1:
             several = "several rows of it may be theirs" if places else "it has no row of theirs"
             flags[one.name] = [f"gradebook: {several}"]
             continue
-        guessed[places.pop()].append(one)
-        if not one.number or column >= 0:
+        claims[places.pop()][1].append(one)
+        if numbers or not one.number:
             how = "the name alone" if one.number or found else "what was typed"
             flags[one.name] = [f"gradebook: its row was found by {how}"]
     matched = {}
-    for row, ones in [*sure.items(), *guessed.items()]:
-        if len(ones) == 1 and (ones is sure.get(row) or row not in sure):
-            matched[row] = ones[0]
-        else:
-            flags |= {one.name: ["gradebook: its row is that of another, too"] for one in ones}
+    for row, (sure, guessed) in claims.items():
+        best = sure or guessed
+        if len(best) == 1:
+            matched[row] = best[0]
+        others = [one for one in (*sure, *guessed) if one is not matched.get(row)]
+        flags |= {one.name: ["gradebook: its row is that of another, too"] for one in others}
     return matched, flags
 
 
-def _by_number(book: Book, ones: Sequence[Graded]) -> tuple[dict[str, int], int]:
-    """Return rows by the platform's number, and the column: the one in which most are found."""
-    head = [name.strip().casefold() for name in book.table.rows[0]]
-    columns = [i for i in book.people if head[i] in NUMBERS] or book.people
-    best: tuple[dict[str, int], int] = ({}, -1)
-    for column in columns:
+def _by_number(book: Book, ones: Sequence[Graded]) -> dict[str, int]:
+    """Return rows by hand-in: by the platform's number, in the column in which most are found."""
+    best: dict[str, int] = {}
+    for column in [i for i in book.people if book.head[i] in NUMBERS] or book.people:
         places = defaultdict(list)
-        for i, row in enumerate(book.table.rows[1:], 1):
-            cell = row[column].strip() if column < len(row) else ""
-            if found := NUMBERED.fullmatch(cell):
-                places[found[1]].append(i)
-            elif cell:
-                places[cell].append(i)
-        rows = {one.name: places.get(one.number.lstrip("0") or "0", []) for one in ones
-                if one.number}  # fmt: skip
+        for i, row in enumerate(book.rows, 1):
+            cell = row[column].strip()
+            found = NUMBERED.fullmatch(cell)
+            places[found[1] if found else cell].append(i)
+        rows = {o.name: places.get(o.number.lstrip("0") or "0", ()) for o in ones if o.number}
         sure = {name: found[0] for name, found in rows.items() if len(found) == 1}
-        if len(sure) > len(best[0]):
-            best = sure, column
+        best = max(best, sure, key=len)
     return best
 
 
 def _by_text(book: Book) -> dict[str, set[int]]:
     """Return the rows by each way of writing what tells whose they are, first and last name too."""
     found = defaultdict(set)
-    for i, row in enumerate(book.table.rows[1:], 1):
-        cells = [row[column] for column in book.people if column < len(row)]
-        pairs = [f"{a} {b}" for a, b in itertools.pairwise(cells)]
-        for key in {key for cell in (*cells, *pairs) for key in _keys(cell)}:
+    for i, row in enumerate(book.rows, 1):
+        cells = [row[column] for column in book.people]
+        pairs = map(" ".join, itertools.pairwise(cells))
+        for key in {key for text in (*cells, *pairs) for key in _keys(text)}:
             found[key].add(i)
     return found
 
@@ -156,13 +152,11 @@ def _keys(text: str) -> set[str]:
 
 def times(book: Book, matched: Mapping[int, Graded]) -> dict[str, datetime]:
     """Return when hand-ins came, as far as the table tells, by `who`."""
-    rows = book.table.rows
-    head = [name.strip().casefold() for name in rows[0]]
-    columns = [i for i in range(len(head)) if i not in (book.points, book.comment)]
-    told = [i for i in columns if head[i] == SUBMITTED] or [
-        i for i in columns if any(i < len(row) and late.read(row[i]) for row in rows[1:])
+    columns = [i for i in range(len(book.head)) if i not in (book.points, book.comment)]
+    told = [i for i in columns if book.head[i] == SUBMITTED] or [
+        i for i in columns if any(late.read(row[i]) for row in book.rows)
     ]
-    found = {one.who: late.read(rows[i][told[0]]) for i, one in matched.items() if told}
+    found = {one.who: late.read(book.rows[i - 1][told[0]]) for i, one in matched.items() if told}
     return {who: when for who, when in found.items() if when}
 
 
@@ -171,9 +165,9 @@ def fill(book: Book, matched: Mapping[int, Graded]) -> tuple[bytes, int]:
 
     Raises LabError if none has.
     """
-    rows = [[*row] for row in book.table.rows]
-    done, numbers = 0, [row[book.points] for row in rows[1:] if book.points < len(row)]
-    comma = book.table.delimiter == ";" and any(re.search(r"\d,\d", cell) for cell in numbers)
+    rows, done = [[*row] for row in book.table.rows], 0
+    commas = any(re.search(r"\d,\d", row[book.points]) for row in book.rows)
+    comma = book.table.delimiter == ";" and commas
     for i, one in matched.items():
         if (final := final_of(one)) is None:
             continue
@@ -196,5 +190,4 @@ def fill(book: Book, matched: Mapping[int, Graded]) -> tuple[bytes, int]:
 def comment(one: Graded) -> str:
     """Return a student's feedback in HTML that is nothing but text and `<br>`."""
     lines = [" ".join(plain(text).split()) for part in feedback.sections(one) for _, text in part]
-    text = "<br>".join(html.escape(line) for line in lines[1:] if line)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return rendering.clean("<br>".join(html.escape(line) for line in lines[1:] if line))
