@@ -10,6 +10,7 @@ import base64
 import re
 from typing import Any, NamedTuple
 
+from grading.graded import TEXTS
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
 
@@ -42,28 +43,23 @@ def of(cells: list[Cell]) -> dict[str, Evidence]:
     found = answer_cells.find(cells)
     places = sorted(one.place for ones in found.values() for one in ones)
     sections = {}
-    for name, ones in found.items():
-        end = ones[-1].place
+    for name in filter(TEXTS.get, found):
+        end = found[name][-1].place
         if ASKED[name].kind == "free":  # code may go on in other cells, up to the next answer
             end = next((place for place in places if place > end), len(cells)) - 1
-        if ASKED[name].kind in ("text", "free"):
-            sections[name] = _section(cells, found, end)
+        sections[name] = _section(cells, found, end)
     return {name: _evidence(name, sections) for name in sections}
 
 
 def _section(cells: list[Cell], found: dict[str, list[answer_cells.Answer]], end: int) -> Section:
     """Return the cells from the heading of a section to an answer in it."""
-    starts = [i for i, cell in enumerate(cells[:end]) if _is_heading(cell)]
-    start = starts[-1] if starts else 0
-    within = {
+    titles = [i for i, cell in enumerate(cells[:end]) if cell.get("cell_type") == "markdown"]
+    starts = (i for i in reversed(titles) if SECTION.search(answer_cells.source_of(cells[i])))
+    start = next(starts, 0)
+    answers = {
         name: one.source for name, ones in found.items() for one in ones if start <= one.place < end
     }
-    return Section(cells[start : end + 1], within)
-
-
-def _is_heading(cell: Cell) -> bool:
-    text = answer_cells.source_of(cell)
-    return cell.get("cell_type") == "markdown" and bool(SECTION.search(text))
+    return Section(cells[start : end + 1], answers)
 
 
 def _evidence(name: str, sections: dict[str, Section]) -> Evidence:
@@ -99,21 +95,19 @@ def _spoken_of(section: Section) -> Cell:
     return (drawn or said or [{}])[-1]
 
 
-def _outputs(cell: Cell) -> list[dict[str, Any]]:
+def _outputs(cell: Cell) -> list[tuple[Cell, Cell]]:
+    """Return the outputs of a cell, and the data of each."""
     outputs = cell.get("outputs")
-    return [one for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else []
-
-
-def _data(output: dict[str, Any]) -> dict[str, Any]:
-    data = output.get("data")
-    return data if isinstance(data, dict) else {}
+    ones = [one for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else []
+    data = [one.get("data") for one in ones]
+    return [(one, d if isinstance(d, dict) else {}) for one, d in zip(ones, data, strict=True)]
 
 
 def _pictures(cell: Cell) -> list[bytes]:
     """Return the pictures that a cell has drawn, as files."""
     found = []
-    for output in _outputs(cell):
-        text = _text(_data(output).get("image/png"))
+    for _, data in _outputs(cell):
+        text = _text(data.get("image/png"))
         if 0 < len(text) <= LARGEST * 4 // 3:
             try:
                 content = base64.b64decode(text)
@@ -126,8 +120,7 @@ def _pictures(cell: Cell) -> list[bytes]:
 def _output(cell: Cell) -> str:
     """Return what a cell has shown as text: what it printed, its tables, its error."""
     texts = []
-    for output in _outputs(cell):
-        data = _data(output)
+    for output, data in _outputs(cell):
         if "text/html" in data or output.get("output_type") == "execute_result":
             texts.append(_text(data.get("text/plain")))
         elif output.get("output_type") == "stream":

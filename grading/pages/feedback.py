@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from grading.graded import (
     MOST,
     Graded,
-    Reading,
     digest_of,
     final_of,
     number,
@@ -78,11 +77,7 @@ def _lines(one: Graded, name: str, mark: Mark) -> Iterator[str]:
         yield f"Points set by your teacher: {override.reason}"
     yield from mark.lines
     yield from (f"Hint: {step}" for step in hints.of(name).hints[-1:] if mark.lines)
-    yield from (f"Comment: {reading.comment}" for reading in _readings(one, name, mark))
-
-
-def _readings(one: Graded, name: str, mark: Mark) -> list[Reading]:
-    """Return what readers gave the text that was handed in last, where they wrote a comment."""
-    text = digest_of(mark.text)
-    ones = [reading for reading in one.readings if (reading.exercise, reading.text) == (name, text)]
-    return [reading for reading in ones if reading.comment.strip()]
+    text = digest_of(mark.text)  # the text that was handed in last
+    for reading in one.readings:
+        if (reading.exercise, reading.text) == (name, text) and reading.comment.strip():
+            yield f"Comment: {reading.comment}"

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from grading.graded import Graded, digest_of
+from grading.graded import TEXTS, Graded, digest_of
 from grading.intake import reports
 from grading.pages import evidence, rendering, rubric
 from grading.pages.evidence import Evidence
@@ -24,7 +24,6 @@ from lab.exercises.catalogue import ASKED
 
 FOLDER = "reading"
 SCRIPT = "reading.js"
-KINDS = ("text", "free")  # of exercises that a person reads
 
 
 class Text(NamedTuple):
@@ -51,52 +50,40 @@ def write(
     hand_ins: name -> what was handed in, where figures are taken from. course: known to the
     browser. place: the folder or archive of the hand-ins, where reports are taken from
     """
-    folder, written = where / FOLDER, set()
-    texts: dict[str, list[Text]] = {}
+    folder, guide = where / FOLDER, rubric.read()
+    found: dict[str, list[Text]] = {}
     for one in everybody:
         hand_in = hand_ins.get(one.name)
         report = _report(hand_in, place) if hand_in and place else b""
         for text in _texts_of(one, hand_in, report, course, folder):
-            texts.setdefault(text.exercise, []).append(text)
-            written.update(folder / file for file in (*text.pictures, text.report) if file)
-    names = [name for name in ASKED if name in texts]
-    known, guide = _known(everybody, texts, course), rubric.read()
-    for i, name in enumerate(names):
-        around = [*(names[i - 1 : i] or [""]), *(names[i + 1 : i + 2] or [""])]
-        page = _page(name, texts[name], around, known, guide)
-        written.add(_written(folder / f"{name}.html", page.encode("utf-8")))
-    index = rendering.page(
-        "reading_index", "To read", script=SCRIPT, rules=guide.rules, known=known,
-        exercises=[(name, ASKED[name], len(texts[name])) for name in names],
-    )  # fmt: skip
-    written.add(_written(folder / "index.html", index.encode("utf-8")))
+            found.setdefault(text.exercise, []).append(text)
+    texts = {n: sorted(found[n], key=lambda text: text.code) for n in ASKED if n in found}
+    known = _known(everybody, texts, course)
+    shared = {"script": SCRIPT, "rules": guide.rules, "known": known}
+    names = ["", *texts, ""]
+    pages = {
+        f"{name}.html": rendering.page(
+            "reading", f"{name}: {ASKED[name].title}", name=name, exercise=ASKED[name],
+            texts=texts[name], around=(before, after), entry=guide.of(name), **shared,
+        )
+        for before, name, after in zip(names, texts, names[2:], strict=False)
+    }  # fmt: skip
+    exercises = [(name, ASKED[name], len(several)) for name, several in texts.items()]
+    pages["index.html"] = rendering.page("reading_index", "To read", exercises=exercises, **shared)
+    for name, page in pages.items():
+        files.write_atomically(folder / name, page.encode("utf-8"))
+    beside = (file for ones in texts.values() for t in ones for file in (*t.pictures, t.report))
+    written = {folder / name for name in (*pages, *beside)}
     for path in [*folder.iterdir(), *folder.glob("*/*")]:
         if path.is_file() and path not in written:
             path.unlink()
-
-
-def _written(path: Path, content: bytes) -> Path:
-    """Write a file, and return its path."""
-    files.write_atomically(path, content)
-    return path
-
-
-def _page(
-    name: str, texts: Sequence[Text], around: Sequence[str], known: str, guide: rubric.Rubric
-) -> str:
-    entry = guide.of(name)
-    return rendering.page(
-        "reading", f"{name}: {ASKED[name].title}", script=SCRIPT, name=name, exercise=ASKED[name],
-        texts=sorted(texts, key=lambda text: text.code), around=around, known=known, entry=entry,
-        rules=guide.rules,
-    )  # fmt: skip
 
 
 def _texts_of(
     one: Graded, hand_in: Submission | None, report: bytes, course: str, folder: Path
 ) -> Iterator[Text]:
     """Yield the texts of a hand-in; write their pictures and the report."""
-    marks = {n: m for n, m in one.result.marks.items() if m.text and ASKED[n].kind in KINDS}
+    marks = {name: m for name, m in one.result.marks.items() if m.text and name in TEXTS}
     if not marks or one.partner:  # the text is read where it was handed in
         return
     beside = _evidence(hand_in) if hand_in else {}
@@ -139,18 +126,12 @@ def _beside(folder: Path, kind: str, content: bytes, ending: str) -> str:
 
 def _known(everybody: Sequence[Graded], texts: Mapping[str, Sequence[Text]], course: str) -> str:
     """Return what the script must know, as JSON: texts, most points, and what was given so far."""
-    rows = [reading._asdict() for one in everybody if not one.partner for reading in one.readings]
+    rows = [reading for one in everybody if not one.partner for reading in one.readings]
+    given = ["" if row.points is None else f"{row.points:g}" for row in rows]
     content: dict[str, Any] = {
         "course": course,
         "most": {name: ASKED[name].points for name in texts},
-        "texts": {
-            name: [[text.who, text.digest] for text in sorted(several, key=lambda one: one.code)]
-            for name, several in texts.items()
-        },
-        "rows": [{key: _as_text(value) for key, value in row.items()} for row in rows],
+        "texts": {n: [[text.who, text.digest] for text in ones] for n, ones in texts.items()},
+        "rows": [row._asdict() | {"points": p} for row, p in zip(rows, given, strict=True)],
     }
     return json.dumps(content).replace("<", "\\u003c")
-
-
-def _as_text(value: object) -> str:
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

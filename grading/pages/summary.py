@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from grading.graded import (
-    ASKED_BY_HAND,
-    Graded,
-    number,
-    penalty_of,
-    score_of,
-)
+from grading.graded import ASKED_BY_HAND, Graded, number, penalty_of, score_of
 from grading.pages import rendering
 from grading.records import agreement, statistics
 from grading.similarity import Alike
@@ -23,18 +16,6 @@ from lab.exercises.catalogue import ASKED
 
 BINS = 12  # of a histogram of predictions
 MANY = 8  # names in a cell
-
-
-class Histogram(NamedTuple):
-    """Predictions of a class: who was asked for what, and how they are spread."""
-
-    exercise: str
-    part: str
-    count: int
-    lowest: str
-    median: str
-    highest: str
-    bars: list[float]  # heights in per cent
 
 
 def in_html(everybody: Sequence[Graded], alike: Sequence[Alike] = ()) -> str:
@@ -46,10 +27,11 @@ def in_html(everybody: Sequence[Graded], alike: Sequence[Alike] = ()) -> str:
         states=Counter(one.result.status for one in everybody).most_common(),
         scores=_distribution([score_of(one) for one in ones]), exercises=_hardest(numbers, ones),
         mistakes=_mistakes(ones), challenge=_ranking(ones), late=_late(ones),
-        histograms=[one for each in numbers for one in _histograms(each)],
+        histograms=[*_histograms(numbers)],
         letters=[(one.exercise, _letters(one.letters)) for one in numbers if one.letters],
         agreement=[_agreed(one) for one in agreement.of(everybody)],
-        kinds=_kinds(everybody), flagged=_flagged(everybody),
+        kinds=_kinds(everybody),
+        flagged=[(o.student, o.file, "; ".join(_flags(o))) for o in everybody if _flags(o)],
         alike=[
             (one.kind, ", ".join(one.who), len(one.exercises), ", ".join(one.exercises))
             for one in alike
@@ -94,20 +76,20 @@ def _hardest(
     return [row for _, *row in sorted(rows)]
 
 
-def _histograms(one: statistics.Exercise) -> list[Histogram]:
-    """Return how predictions of numbers are spread, each part of a prediction for itself."""
-    return [
-        _histogram(one.exercise, part, values) for part, values in one.predictions.items() if values
-    ]
+def _histograms(
+    numbers: Sequence[statistics.Exercise],
+) -> Iterator[tuple[str, str, int, str, list[float], str, str]]:
+    """Yield how predicted numbers are spread: count, lowest, heights of bars, highest, median.
 
-
-def _histogram(exercise: str, part: str, values: Sequence[float]) -> Histogram:
-    """Return the spread of some values, sorted; a wide range is divided by its logarithm."""
-    scaled = np.log(values) if values[0] > 0 and values[-1] > 100 * values[0] else np.array(values)
-    counts, _ = np.histogram(scaled, bins=BINS)
-    bars = [100 * float(count) / max(counts) for count in counts]
-    low, middle, high = (number(float(x)) for x in (values[0], np.median(values), values[-1]))
-    return Histogram(exercise, part, len(values), low, middle, high, bars)
+    A wide range is divided by its logarithm.
+    """
+    for one in numbers:
+        for part, values in one.predictions.items():
+            wide = values[0] > 0 and values[-1] > 100 * values[0]
+            counts, _ = np.histogram(np.log(values) if wide else values, bins=BINS)
+            bars = [100 * float(count) / max(counts) for count in counts]
+            low, middle, high = (number(x) for x in (values[0], np.median(values), values[-1]))
+            yield one.exercise, part, len(values), low, bars, high, middle
 
 
 def _letters(letters: dict[str, int]) -> str:
@@ -143,10 +125,6 @@ def _agreed(one: agreement.Agreement) -> tuple[str, int, str, str, str]:
 
 def _flags(one: Graded) -> list[str]:
     return [*one.result.flags, *one.notes]
-
-
-def _flagged(everybody: Sequence[Graded]) -> list[tuple[str, str, str]]:
-    return [(one.student, one.file, "; ".join(_flags(one))) for one in everybody if _flags(one)]
 
 
 def _kinds(everybody: Sequence[Graded]) -> list[tuple[str, int, str]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -67,25 +66,27 @@ def _discrimination(name: str, known: Sequence[tuple[Graded, float]]) -> float |
     return float(np.corrcoef(points, others)[0, 1])
 
 
+def _value(text: str) -> object:
+    """Return the value that was written; what must be computed stays a text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
 def _predictions(name: str, values: Sequence[str]) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
-    for text in values:
-        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            value = ast.literal_eval(text)
-            if in_range(value, ASKED[name].key):
-                for part, number_ in (value if isinstance(value, dict) else {"": value}).items():
-                    found.setdefault(str(part), []).append(float(number_))
+    key, found = ASKED[name].key, defaultdict(list)
+    for value in map(_value, values):
+        if key is not str and in_range(value, key):  # a word has no place on an axis
+            for part, x in (value if isinstance(value, dict) else {"": value}).items():
+                found[str(part)].append(float(x))
     return {part: sorted(ones) for part, ones in found.items()}
 
 
 def _letters(name: str, values: Sequence[str]) -> dict[str, int]:
     """Return how often each letter was chosen; what is no letter counts as "other"."""
-    counts = Counter()
-    for text in values:
-        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            text = letter(ast.literal_eval(text))
-        counts[text if text in [*ASKED[name].key] else "other"] += 1
-    return dict(sorted(counts.items()))
+    said = [letter(value) for value in map(_value, values)]
+    return dict(sorted(Counter(x if x in [*ASKED[name].key] else "other" for x in said).items()))
 
 
 def table(exercises: Sequence[Exercise]) -> str:
