@@ -33,7 +33,7 @@ def in_markdown(one: Graded) -> str:
         "\n".join(f"{mark} {_in_line(text)}".lstrip() for mark, text in lines)
         for lines in sections(one)
     )
-    return "\n\n".join(parts) + "\n"
+    return rendering.clean("\n\n".join(parts) + "\n")
 
 
 def in_html(one: Graded) -> str:

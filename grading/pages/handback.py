@@ -13,7 +13,7 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from grading.graded import Graded
@@ -22,33 +22,31 @@ from lab.config import LabError
 
 WHEN = (1980, 1, 1, 0, 0, 0)  # of what is in an archive: the same feedback makes the same archive
 CANVAS = re.compile(r"[^/]*?_(?:LATE_)?(\d+)_(\d+)_[^/]+")
+File = tuple[str, str | bytes]  # its path, and what is in it
 
 
-def moodle(one: Graded) -> tuple[str, bytes] | None:
+def moodle(one: Graded) -> File | None:
     """Return path and content of a student's feedback; None of whom Moodle has given no number."""
     if not one.number:
         return None
     name = re.sub(r"[\W_]+", " ", one.student).strip() or "student"
     path = f"{name}_{one.number}_assignsubmission_file_/feedback.html"
-    return path, _bytes(feedback.in_html(one))
+    return path, feedback.in_html(one)
 
 
-def canvas(one: Graded) -> tuple[str, bytes] | None:
+def canvas(one: Graded) -> File | None:
     """Return name and content of a student's feedback; None of what is not named as by Canvas."""
     name = one.file.partition("/")[0]
     if not CANVAS.fullmatch(name):
         return None
     ending = PurePosixPath(name).suffix.lower()
     if ending == ".zip":
-        return name, _archive([("feedback.html", _bytes(feedback.in_html(one)))])
+        return name, _archive([("feedback.html", feedback.in_html(one))])
     text = feedback.in_markdown(one)
-    return name, _bytes(_notebook(text) if ending in (".ipynb", ".json") else text)
+    return name, _notebook(text) if ending in (".ipynb", ".json") else text
 
 
-PLATFORMS: dict[str, Callable[[Graded], tuple[str, bytes] | None]] = {
-    "moodle": moodle,
-    "canvas": canvas,
-}
+PLATFORMS = {"moodle": moodle, "canvas": canvas}
 
 
 def archive(everybody: Sequence[Graded], platform: str) -> tuple[bytes, list[str]]:
@@ -65,10 +63,10 @@ def archive(everybody: Sequence[Graded], platform: str) -> tuple[bytes, list[str
             f"No hand-in is named as {platform.capitalize()} names it, so that the feedback cannot "
             "go back. Grade the folder or archive as it was downloaded from there."
         )
-    return _archive([*chosen.values()]), [name for name in made if name not in chosen]
+    return _archive(chosen.values()), [name for name in made if name not in chosen]
 
 
-def _archive(files: Sequence[tuple[str, bytes]]) -> bytes:
+def _archive(files: Iterable[File]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as made:
         for path, one in files:
@@ -82,7 +80,3 @@ def _notebook(text: str) -> str:
     """Return a notebook with one cell of text."""
     cell = {"cell_type": "markdown", "id": "feedback", "metadata": {}, "source": text}
     return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "replace")

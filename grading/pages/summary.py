@@ -55,11 +55,8 @@ def _ranking(ones: Sequence[Graded]) -> list[tuple[str, str]]:
 
 def _late(ones: Sequence[Graded]) -> list[tuple[str, int, str, str]]:
     """Return who was late: by how many days, what it costs, by which time."""
-    rows = [(one.late.days, one) for one in ones if one.late and one.late.days]
-    return [
-        (one.student, days, number(penalty_of(one)), one.time)
-        for days, one in sorted(rows, key=lambda row: (-row[0], row[1].student))
-    ]
+    late = sorted((o for o in ones if o.late), key=lambda one: (-one.late.days, one.student))
+    return [(one.student, one.late.days, number(penalty_of(one)), one.time) for one in late]
 
 
 def _hardest(

@@ -79,10 +79,9 @@ def changed(where: Path, everybody: Sequence[Graded]) -> list[tuple[str, ...]]:
     """
     old: State = stored(where / STATE) or {}
     new = {one.who: _state(one) for one in everybody if one.who and one.name}
-    time, rows = datetime.now().isoformat(timespec="seconds"), []
-    for who, state in new.items():
-        if who in old:
-            rows += [(time, who, *row) for row in _differences(old[who], state)]
+    time = datetime.now().isoformat(timespec="seconds")
+    both = [(who, old[who], state) for who, state in new.items() if who in old]
+    rows = [(time, who, *row) for who, *states in both for row in _differences(*states)]
     if rows:
         _log(where, rows)
     content = json.dumps(old | new, indent=0, sort_keys=True).encode()
@@ -92,12 +91,11 @@ def changed(where: Path, everybody: Sequence[Graded]) -> list[tuple[str, ...]]:
 
 def _state(one: Graded) -> dict[str, Any]:
     names = {*one.result.marks, *(o.exercise for o in one.overrides)} - {"late"}
-    overrides = {o.exercise: [o.points, o.reason, o.who, o.when] for o in one.overrides}
     return {
         "sha256": one.result.sha256,
         "points": {name: points_of(one, name) for name in sorted(names)},
         "by_hand": sorted(n for n, m in one.result.marks.items() if m.points is None),
-        "overrides": overrides,
+        "overrides": {o.exercise: [o.points, o.reason, o.who, o.when] for o in one.overrides},
         "late": penalty_of(one),
     }
 
