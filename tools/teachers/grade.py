@@ -81,7 +81,7 @@ def grade(
 def _results(
     named: dict[str, submissions.Submission], only: set[str],
     keys: tuple[dict[str, key.Key], str], wall: str, where: Path,
-) -> dict[str, marking.Result | None]:  # fmt: skip
+) -> dict[str, marking.Result]:  # fmt: skip
     """Return the results of all hand-ins: of those that are meant as they are, of others as kept.
 
     only: those that are graded, although they are kept; none: all. keys: by edition; the present
@@ -110,8 +110,10 @@ def _results(
 
         in_order = [name for name in named if name in waiting]
         thread_map(mark, in_order, max_workers=cores, desc="Grading", unit="hand-in")
-    stale = sum(one is not None and one.sha256 != named[n].sha256 for n, one in results.items())
-    if stale:
+    for name, one in named.items():  # what was never graded, and is not asked for this time
+        never = marking.Result("review", {}, ["not graded yet"], {}, "", 0.0, one.sha256)
+        results[name] = results[name] or never
+    if stale := sum(results[name].sha256 != one.sha256 for name, one in named.items()):
         print(f"{stale} others have changed since, and keep their points until all are graded.")
     return results
 
@@ -207,10 +209,8 @@ def main() -> None:
     wall = program.find_wall() or ("none" if options.unsafe else "")
     if not wall:
         raise LabError(NO_WALL)
-    book = None
-    if options.gradebook:
-        columns = options.column, options.who, options.comment
-        book = gradebook.read(options.gradebook, *columns)
+    columns = options.column, options.who, options.comment
+    book = gradebook.read(options.gradebook, *columns) if options.gradebook else None
     how = Options(
         options.only, options.roster, book, options.due, options.late, options.edition,
         options.earlier,
