@@ -7,6 +7,7 @@ harm. Nothing is run, and only pictures of the kind that the lab draws are taken
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from typing import Any, NamedTuple
 
@@ -109,12 +110,9 @@ def _pictures(cell: Cell) -> list[bytes]:
     for _, data in _outputs(cell):
         text = _text(data.get("image/png"))
         if 0 < len(text) <= LARGEST * 4 // 3:
-            try:
-                content = base64.b64decode(text)
-            except ValueError:
-                continue
-            found += [content] if content.startswith(PNG) else []
-    return found
+            with contextlib.suppress(ValueError):
+                found.append(base64.b64decode(text))
+    return [content for content in found if content.startswith(PNG)]
 
 
 def _output(cell: Cell) -> str:
