@@ -21,17 +21,12 @@ from torch.utils._pytree import tree_leaves
 
 GPUS = 2
 CPU, NOBODY = torch.device("cpu"), None
-aten = torch.ops.aten
 COPIES = {"copy_", "_to_copy", "_copy_from"}
 INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index"}
 # kernels that take no number of the CPU, as sums and products do
 STRICT = ("gather", "scatter", "index_", "embedding", "mm", "cat", "stack", "_fused", "nll_loss")
 
 _labels = {}  # number of a storage -> a weak reference to it, its device
-
-
-class OtherDevice(RuntimeError):
-    """What CUDA would refuse."""
 
 
 def place_of(tensor):
@@ -71,26 +66,22 @@ def move(tensor, place):
     return tensor if place_of(tensor) == place else _Move.apply(tensor, place)
 
 
-# ── What Python calls ───────────────────────────────────────────────────────────────────────────
-
-
 class _Calls(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func in SEEN:
-            return SEEN[func](*args, **(kwargs or {}))
         kwargs = dict(kwargs or {})
+        if func in SEEN:
+            return SEEN[func](*args, **kwargs)
         wanted = kwargs.pop("device", None)
-        if wanted is None:
-            result = func(*args, **kwargs)
-            for tensor in _tensors(result):  # made here, and not by C++ for itself
-                if place_of(tensor) is NOBODY:
-                    put(tensor, CPU)
-            return result
-        if kwargs.get("generator") is not None and device(wanted) != CPU:
-            raise OtherDevice("Expected a 'cuda' device type for generator but found 'cpu'")
+        if wanted is not None and kwargs.get("generator") is not None and device(wanted) != CPU:
+            raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
         result = func(*args, **kwargs)
-        shared = args and isinstance(args[0], Tensor) and func in (torch.as_tensor, torch.asarray)
-        return move(result, device(wanted)) if shared else put(result, device(wanted))
+        if wanted is not None:
+            shared = args and result is args[0]  # as torch.as_tensor does
+            return move(result, device(wanted)) if shared else put(result, device(wanted))
+        for tensor in _tensors(result):  # made here, and not by C++ for itself
+            if place_of(tensor) is NOBODY:
+                put(tensor, CPU)
+        return result
 
 
 def _to(tensor, *args, **kwargs):
@@ -105,35 +96,20 @@ def _to(tensor, *args, **kwargs):
     return tensor
 
 
-def _here_alone(func):
-    def call(tensor, *args, **kwargs):
-        if place_of(tensor) != CPU:
-            raise TypeError("can't convert cuda:0 device type tensor to numpy.")
-        return func(tensor, *args, **kwargs)
-
-    return call
-
-
-def _set_gradient(tensor, gradient):
-    if gradient is not None and place_of(gradient) != place_of(tensor):
-        raise OtherDevice("assigned grad has data located on a different device")
-    Tensor.grad.__set__(tensor, gradient)
+def _numpy(tensor, *args, **kwargs):
+    if place_of(tensor) != CPU:
+        raise TypeError("can't convert cuda:0 device type tensor to numpy.")
+    return Tensor.numpy(tensor, *args, **kwargs)
 
 
 SEEN = {
     Tensor.device.__get__: place_of,
     Tensor.is_cuda.__get__: lambda x: place_of(x) != CPU,
-    Tensor.is_cpu.__get__: lambda x: place_of(x) == CPU,
-    Tensor.get_device: lambda x: -1 if place_of(x) == CPU else place_of(x).index,
     Tensor.cpu: lambda x: move(x, CPU),
-    Tensor.cuda: lambda x, name="cuda": move(x, device(name)),
     Tensor.to: _to,
-    Tensor.numpy: _here_alone(Tensor.numpy),
-    Tensor.__array__: _here_alone(Tensor.__array__),
-    Tensor.grad.__set__: _set_gradient,
+    Tensor.numpy: _numpy,
+    Tensor.__array__: lambda x, *types: _numpy(x).astype(*types or [_numpy(x).dtype], copy=False),
 }
-
-# ── What kernels get ────────────────────────────────────────────────────────────────────────────
 
 
 class _Kernels(TorchDispatchMode):
@@ -146,36 +122,30 @@ class _Kernels(TorchDispatchMode):
         name, places = func._schema.name.removeprefix("aten::"), set(known)
         if len(places) > 1 and not _allowed(name, args, tensors):
             what = ", ".join(f"{place_of(t)} {tuple(t.shape)}" for t in tensors)
-            raise OtherDevice(f"Expected all tensors to be on the same device: {name}({what})")
+            raise RuntimeError(f"Expected all tensors to be on the same device: {name}({what})")
         if places - {CPU} and kwargs.get("generator") is not None:
-            raise OtherDevice(f"{name}: a generator of the CPU for a tensor of the GPU")
+            raise RuntimeError(f"{name}: a generator of the CPU for a tensor of the GPU")
         if name == "_pack_padded_sequence" and place_of(args[1]) != CPU:
-            raise OtherDevice("'lengths' argument should be a 1D CPU int64 tensor")
+            raise RuntimeError("'lengths' argument should be a 1D CPU int64 tensor")
+        place = next(iter(places - {CPU}), CPU if places else NOBODY)
+        place = place_of(args[0]) if name in COPIES else place
         result = func(*args, **kwargs)
         given = {t.untyped_storage()._cdata for t in tensors}
         for tensor in _tensors(result):
             if tensor.untyped_storage()._cdata not in given:  # no view, and not in place
-                put(tensor, _of_result(name, args, places))
+                put(tensor, place)
         return result
-
-
-def _of_result(name, args, places):
-    if name in COPIES:
-        return place_of(args[0])
-    return next(iter(places - {CPU}), CPU if places else NOBODY)
 
 
 def _allowed(name, args, tensors):
     """Say whether a kernel takes tensors of several devices."""
     if name in COPIES or name == "_pack_padded_sequence":
         return True
-    if name in INDEXING:  # places may come from the CPU, values not
-        return (
-            place_of(args[0]) != CPU
-            and len({place_of(t) for t in _tensors([args[0], args[2:]])}) == 1
-        )
     there = {place_of(t) for t in tensors} - {CPU}
     here = [t for t in tensors if place_of(t) == CPU]
+    if name in INDEXING:  # places may come from the CPU, values not
+        here = [t for t in _tensors([args[0], args[2:]]) if place_of(t) == CPU and t.ndim]
+        return len(there) == 1 and not here
     written = name.endswith("_") and CPU in map(place_of, _tensors(args[:1]))
     numbers = all(t.ndim == 0 for t in here) and not any(word in name for word in STRICT)
     return len(there) == 1 and numbers and not written
@@ -190,8 +160,6 @@ def pretend():
     """Let this thread have GPUs, inside of this block."""
     with pytest.MonkeyPatch.context() as patch, _Kernels(), _Calls():
         patch.setattr(torch.cuda, "is_available", lambda: True)
-        patch.setattr(torch.cuda, "device_count", lambda: GPUS)
-        patch.setattr(torch.cuda, "current_device", lambda: 0)
         patch.setattr(torch.cuda, "get_device_name", lambda *_: "Pretended GPU")
         patch.setattr(torch.version, "cuda", "0.0")
         yield
