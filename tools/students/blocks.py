@@ -36,7 +36,9 @@ def read(parts: list[str], build: Path) -> Node:
         marked = f"```{{=part}}\n{number}\n```\n\n{text}\n"
         (build / f"{number}.md").write_text(marked, encoding="utf-8")
     names = [f"{number}.md" for number in range(len(parts))]  # short: a command has its limits
-    command = [pypandoc.get_pandoc_path(), "--file-scope", "-f", FORMAT, "-t", "json", *names]
+    # in lines so long, pandoc leaves the widths of a table's columns to Typst
+    options = ["--file-scope", "--columns=10000", "-f", FORMAT, "-t", "json"]
+    command = [pypandoc.get_pandoc_path(), *options, *names]
     done = subprocess.run(command, cwd=build, capture_output=True, check=True)
     return json.loads(done.stdout)
 

@@ -34,18 +34,19 @@ from tools.students import report
 FIGURES = {  # which figures a text reads: name of the file -> caption
     "reading-language": {"language": "Perplexity of three language models."},
     "reading-recall": {"recall": "Recall of the first token."},
-    "reading-recipes": {
-        "accuracy": "Accuracy of six networks, one recipe.",
-        "loss": "Loss of the same runs.",
-        "recipes": "Test accuracy under both recipes.",
-    },
+    "reading-recipes": {"recipes": "Test accuracy under both recipes."},
     "reading-differences": {
         "seeds": "Test accuracy of each seed.",
         "differences": "Differences of pairs, with 95 % intervals.",
     },
     "traps": {"my_review": "What the networks believe after each word of my review."},
 }
-TABLES = {"reading-recipes": "tables.comparison_table(", "traps": "beliefs_of"}  # in which cell
+SIX = {  # which stand before the recipes
+    "accuracy": "Accuracy of six networks, one recipe.",
+    "loss": "Loss of the same runs.",
+}
+COMPARED = "tables.comparison_table("
+TABLES = {"reading-differences": "tables.pairs_table(", "traps": "beliefs_of"}  # in which cell
 LISTS = {  # tables of runs, as the notebook names them -> what they are called here
     "language": "language model",
     "default": "default recipe",
@@ -99,12 +100,9 @@ class Work:
             f"The answer {name} cannot be read by Python (line {line})."
             for name, line in self.unreadable.items()
         ]
-        for cell in self.notebook.cells:
-            for output in cell.get("outputs", []):
-                if output.get("output_type") == "error":
-                    first = next(iter(cell.source.splitlines()), "")
-                    what = f"The notebook stopped at the cell {first!r}: {output.get('ename')}."
-                    return [*lines, what]
+        if stop := report.stopped_at(self.notebook):
+            _, section, reason = stop
+            lines.append(f"The notebook stopped in section {section}: {reason.rstrip('.')}.")
         return lines
 
     @property
@@ -114,6 +112,15 @@ class Work:
         value = answer_cells.value_of(about.source, "student") if about else None
         value = value if isinstance(value, dict) else {}
         return {key: str(value.get(key) or "") for key in ("name", "number")}
+
+    @property
+    def profile(self) -> str:
+        """The profile that the notebook's first table names, else the one that is set, or ""."""
+        tables = self.shown("text/plain", r"tables\.profile_table\(")
+        heads = [str(table.data["text/plain"]).split()[:1] for table in tables]
+        return next((head[0] for head in heads if head and head[0] in config.PROFILES), "") or (
+            config.variable("PROFILE") or ""
+        )
 
     def is_guess(self, name: str) -> bool:
         """Say whether a prediction is one, as far as can be told without running its cell."""
@@ -167,6 +174,7 @@ def _filled(name: str, ones: list[answer_cells.Answer]) -> list[answer_cells.Ans
 def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
     """Return the report as a notebook of texts and pictures; folder: of the tables of runs."""
     runs = all_runs(folder)
+    others = runs[runs["list"] != EXPERIMENT] if len(runs) else runs  # those stand beside it
     parts = [
         heading(1, "Recurrent networks: my report"),
         new_markdown_cell(overview(work, runs, folder)),
@@ -176,19 +184,29 @@ def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
     ]
     for name, exercise in LAB.items():
         if exercise.kind == "text" and name not in ("experiment-reading", "conclusion"):
+            if name == "reading-recipes":
+                parts.append(heading(3, "Six networks, one recipe"))
+                parts += [shown(work, figure, caption) for figure, caption in SIX.items()]
+                parts += tables_of(work, COMPARED)
             parts.append(heading(3, exercise.title))
             parts += [shown(work, figure, c) for figure, c in FIGURES.get(name, {}).items()]
             if name in TABLES:
-                tables = work.shown("text/html", re.escape(TABLES[name]))
-                parts += [new_code_cell("", outputs=[table]) for table in tables]
+                parts += tables_of(work, TABLES[name])
             parts.append(work.text(name))
             if name == "reading-language" and (texts := written(work)):
                 parts += [heading(3, "What my language models wrote"), new_markdown_cell(texts)]
     parts += [heading(2, "An experiment of my own"), *experiment(work, runs)]
     parts += [heading(2, LAB["conclusion"].title), work.text("conclusion")]
-    parts += [heading(2, "The runs behind this report"), new_markdown_cell(run_table(runs))]
+    parts += [heading(2, "The runs behind this report"), new_markdown_cell(run_table(others))]
     parts.append(new_markdown_cell(machines(runs)))
     return new_notebook(cells=parts)
+
+
+def tables_of(work: Work, pattern: str) -> list[nbformat.NotebookNode]:
+    """Return the tables that the cell with a pattern shows; of intervals, only the first."""
+    tables = work.shown("text/html", re.escape(pattern))
+    tables = tables[:1] if "pairs_table" in pattern else tables
+    return [new_code_cell("", outputs=[table]) for table in tables]
 
 
 def heading(level: int, text: str) -> nbformat.NotebookNode:
@@ -214,7 +232,7 @@ def overview(work: Work, runs: pd.DataFrame, folder: Path) -> str:
     unclear = [name for name in guesses if name not in work.missing and not work.is_guess(name)]
     made = len(guesses) - len(unclear) - len({*guesses} & {*work.missing})
     lines = [
-        f"Profile: {profile_of(runs)}",
+        f"Profile: {profile_of(runs, work.profile)}",
         f"Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
         "as the notebook's last checks told",
         f"Predictions made: {made} of {len(guesses)}",
@@ -249,11 +267,14 @@ def predictions(work: Work, folder: Path) -> str:
         value = answer_cells.value_of(answer.source, exercise.name) if answer else None
         outcome = table[table["id"] == name].set_index("part")["outcome"].to_dict()
         parts = value if isinstance(value, dict) else dict.fromkeys(outcome or [""], value)
-        for part in outcome or parts:
+        asked = [part for part in outcome or parts if parts.get(part) not in (None, "")]
+        numbers = [_number(values.get(part)) for part in asked for values in (parts, outcome)]
+        whole = all(number is None or number % 1 == 0 for number in numbers)
+        for part in asked:
             label = i18n.say(f"{exercise.title}{f': {part}' if part else ''}")
-            values = (_short(values.get(part)) for values in (parts, outcome))
+            values = (_short(values.get(part), whole) for values in (parts, outcome))
             rows.append(f"| {label} | {' | '.join(values)} |")
-    return "\n".join(rows)
+    return "\n".join(rows) if len(rows) > 2 else f"*{i18n.say('(none)')}*"
 
 
 def kept(name: str, columns: list[str], folder: Path) -> pd.DataFrame:
@@ -269,13 +290,25 @@ def row(*cells: Any) -> str:
     return f"| {' | '.join(i18n.say(str(cell)) for cell in cells)} |"
 
 
-def _short(value: Any) -> str:
-    """Return a value for a cell of a table: numbers with three digits."""
+def _number(value: Any) -> float | None:
     try:
-        return f"{float(value):.3g}" if float(value) < 1000 else f"{float(value):,.0f}"
+        return float(value)
     except (TypeError, ValueError, OverflowError):
-        text = "" if value is None else " ".join(str(value).split())[:60]
-        return text.replace("|", r"\|") or "–"
+        return None
+
+
+def _plain(value: float, places: int = 7) -> str:
+    """Return a small number without an exponent."""
+    return f"{value:.{places}f}".rstrip("0").rstrip(".")
+
+
+def _short(value: Any, whole: bool) -> str:
+    """Return a value for a cell of a table; numbers have one decimal, or none if all are whole."""
+    number = _number(value)
+    if number is not None:
+        return f"{number:.3g}" if 0 < abs(number) < 1 else f"{number:,.{0 if whole else 1}f}"
+    text = "" if value is None else " ".join(str(value).split())[:60]
+    return text.replace("|", r"\|") or "–"
 
 
 def written(work: Work) -> str:
@@ -321,22 +354,24 @@ def all_runs(folder: Path) -> pd.DataFrame:
     return pd.concat(tables).drop_duplicates(["list", "run"], ignore_index=True)
 
 
-def profile_of(runs: pd.DataFrame) -> str:
-    """Return by which profile the lab's six networks were trained, in words."""
-    if runs.empty:
-        return "no run is finished"
+def profile_of(runs: pd.DataFrame, named: str = "") -> str:
+    """Return by which profile the lab's six networks were trained, in words.
+
+    named: the profile that the notebook names, for a notebook that did not come so far
+    """
+    names: dict[str, list[str]] = {}
     profiles = reversed(config.PROFILES.values())  # of two with the same sizes, the first counts
     known = {tuple(getattr(p, size) for size in SIZES): p.name for p in profiles}
-    names = {}
-    for recipe in RECIPES:
+    for recipe in RECIPES if len(runs) else ():
         sizes = runs.loc[runs["list"] == recipe, list(SIZES)].itertuples(index=False, name=None)
         names[recipe] = sorted({known.get(size, "another") for size in sizes})
-    profiles = sorted({name for each in names.values() for name in each})
-    if len(profiles) > 1:  # one list is newer than the other
+    found = sorted({name for each in names.values() for name in each}) or [named]
+    if len(found) > 1:  # one list is newer than the other
         return "; ".join(f"{recipe}: {', '.join(each)}" for recipe, each in names.items() if each)
-    if profiles == ["quick"]:
-        return "quick (not course: the hour was not there)"
-    return profiles[0] if profiles else "only a part was run"
+    if not (profile := config.PROFILES.get(found[0])):
+        return found[0] or ("only a part was run" if len(runs) else "no run is finished")
+    reviews = f"{profile.train:,}" if profile.train else "all"
+    return f"{profile.name}: {reviews} reviews of {profile.max_length} words"
 
 
 def run_table(runs: pd.DataFrame) -> str:
@@ -347,7 +382,7 @@ def run_table(runs: pd.DataFrame) -> str:
         right, perplexity = run.get("test_accuracy"), run.get("perplexity")
         result = f"{100 * right:.1f} %" if pd.notna(right) else ""
         result = result or (f"perplexity {perplexity:.1f}" if pd.notna(perplexity) else "–")
-        values = (run["list"], run["network"], run["seed"], f"{run['learning_rate']:g}")
+        values = (run["list"], run["network"], run["seed"], _plain(run["learning_rate"]))
         more = (run["epochs"], run["max_length"], result, run["data"][:6], run["code"][:6])
         rows.append(row(*values, *more))
     return "\n".join(rows) if len(runs) else f"*{i18n.say('(none)')}*"

@@ -52,6 +52,8 @@ COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has
 LIST_SIGN = re.compile(r"(?<=\[)([-+=/]|\d+\.)(?=[ ~])")
 TABLE_ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
 TABLE_CELL = re.compile(r"<t[hd]\b.*?</t[hd]>", re.DOTALL)
+TABLE_HEAD = re.compile(r"<thead.*?</thead>", re.DOTALL)
+EMPTY_CELL = re.compile(r"<th[^>]*>\s*</th>")
 COLUMNS = 12  # of a table, so that it stays on the page
 ROWS_TOGETHER = 20  # a table of so many rows stays on one page
 UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
@@ -66,18 +68,19 @@ PLAIN = set(map(chr, range(0x180)))  # signs that each font has
 NO_FONT = re.compile('the text `"(.*?)"` could not be displayed')
 LINES, LINE_LENGTH = 120, 2000  # of an output that is printed; what is longer is cut
 
+FONTS = """("Libertinus Serif", "Noto Serif CJK SC", "Noto Sans CJK SC", "Microsoft YaHei",
+  "PingFang SC")"""
 STYLE = r"""
 #set document(title: TITLE, author: AUTHOR)
 #set page(paper: "a4", margin: (x: 18mm, y: 20mm), numbering: "1 / 1")
-#set text(size: 10.5pt, lang: LANGUAGE, font: (
-  "Libertinus Serif", "Noto Serif CJK SC", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC"))
+#set text(size: 10.5pt, lang: LANGUAGE, font: FONTS)
 #set par(justify: true)
-#show raw: set text(size: 8pt, font: (
+#show raw: set text(size: 7.7pt, font: (
   "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "Microsoft YaHei"))
 #show raw.where(block: true): it => block(
   fill: if it.lang == "python" { luma(245) } else { white },
   stroke: (left: if it.lang == "python" { 2pt + blue.lighten(50%) } else { 1pt + luma(200) }),
-  inset: (x: 8pt, y: 5pt), width: 100%, breakable: true, it)
+  inset: (x: 6pt, y: 5pt), width: 100%, breakable: true, it)
 #show raw.where(block: false): box
 #let bolder = if LANGUAGE == "zh" { 0.25pt } else { none }  // there is one weight of the font
 #show strong: set text(stroke: bolder)
@@ -96,8 +99,7 @@ STYLE = r"""
 #let horizontalrule = line(length: 100%, stroke: .5pt)
 #align(center)[
   #text(size: 22pt, weight: "bold")[#TITLE]
-  #v(2mm)
-  #text(size: 12pt)[#AUTHOR]
+  #if AUTHOR != "" [#v(2mm) #text(size: 12pt)[#AUTHOR]]
   #v(1mm)
   #DATE
 ]
@@ -233,12 +235,12 @@ def write_typst(
     title = blocks.title(tree) or "Report"
     finder = blocks.Finder([cell.get("attachments", {}) for cell in cells], folder, build)
     tree["blocks"] = finder.finished(tree["blocks"])
-    # in lines so long, pandoc leaves the widths of a table's columns to Typst
     options = ["--wrap=none", "--columns=10000", "--shift-heading-level-by=-1"]
     body = pypandoc.convert_text(json.dumps(tree), "typst", "json", extra_args=options)
     names = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
     names |= {"LANGUAGE": config.language(), "CONTENTS": i18n.say("Contents")}
     head = "".join(f"#let {word} = {typst_string(text)}\n" for word, text in names.items())
+    head += f"#let FONTS = {FONTS}\n"
     head += f"#let NOTICE = [{notice(content) if block.contents else ''}]\n"
     style = STYLE + (CONTENTS if block.contents else "")
     source = build / "report.typ"
@@ -264,16 +266,33 @@ def notice(content: nbformat.NotebookNode) -> str:
     code = [cell for cell in content.cells if cell.cell_type == "code"]
     run = [cell for cell in code if cell.get("execution_count")]
     text = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
-    errors = [(place, o) for place, cell in enumerate(code, 1) for o in cell.get("outputs", [])]
-    errors = [(place, output) for place, output in errors if output.output_type == "error"]
-    if errors:
-        place, error = errors[0]
-        stop = f"{error.ename}: {COLOUR_CODE.sub('', error.evalue)}".splitlines()[0]
-        text = f"This notebook stopped at an error, in code cell {place}: {stop}"
+    if stop := stopped_at(content):
+        place, _, reason = stop
+        text = f"This notebook stopped at an error, in code cell {place}: {reason}"
     elif len(run) == len(code):
         return ""
     look = 'fill: rgb("#FCE8DC"), stroke: 1pt + rgb("#D55E00"), inset: 8pt, width: 100%'
     return f"#block({look})[#{typst_string(i18n.say(text))}]\n"
+
+
+def stopped_at(content: nbformat.NotebookNode) -> tuple[int, str, str] | None:
+    """Return where a notebook stopped: number of the code cell, its section, the reason in a line.
+
+    What the lab itself raises is a sentence already; other errors are told with their names.
+    """
+    place, section = 0, ""
+    for cell in content.cells:
+        if cell.cell_type == "markdown":
+            section = [section, *re.findall(r"(?m)^#{2,3} +(.+)$", cell.source)][-1].strip()
+            continue
+        place += 1
+        for error in cell.get("outputs", []):
+            if error.output_type == "error":
+                said = COLOUR_CODE.sub("", str(error.evalue)).strip().splitlines()
+                known = error.ename in ("LabError", "Stopped") and said
+                parts = said[:1] if known else [error.ename, *said[:1]]
+                return place, section, ": ".join(filter(None, parts))[:SHOWN]
+    return None
 
 
 def bad_picture(name: str) -> str:
@@ -286,8 +305,8 @@ def warn_of_signs(source: str) -> None:
     import typst
 
     special = {sign for sign in source if unicodedata.category(sign)[0] in "LNPS"} - PLAIN
-    fonts = re.search(r'font: \(\n? *"Libertinus[^)]*\)', STYLE)[0]
-    probe = f"#set text({fonts})\n{' '.join(f'#{typst_string(sign)}' for sign in sorted(special))}"
+    words = " ".join(f"#{typst_string(sign)}" for sign in sorted(special))
+    probe = f"#set text(font: {FONTS})\n{words}"
     try:  # a PDF of this kind may not have boxes
         typst.compile(probe.encode(), font_paths=[own_fonts()], pdf_standards="a-2b")
     except typst.TypstError as error:
@@ -392,7 +411,7 @@ def table_markdown(html: str) -> str:
     import pypandoc
 
     html = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
-    html, note = narrowed(html)
+    html, note = narrowed(TABLE_HEAD.sub(in_one_row, html))
     html = COLOURED.sub(rf"{COLOUR}\1{WORD}\2{END}", html)
     table = pypandoc.convert_text(html, "typst", "html")
     table = LIST_SIGN.sub(r"\\\1", table)
@@ -400,6 +419,17 @@ def table_markdown(html: str) -> str:
     if html.count("<tr") <= ROWS_TOGETHER:
         table = f"#block(breakable: false, width: 100%)[\n{table}\n]"
     return f"\n\n```{{=typst}}\n{table}\n```\n\n{note}\n\n"
+
+
+def in_one_row(head: re.Match[str]) -> str:
+    """Return the head of a table; the name of its index stands in one row with its columns'."""
+    rows = [TABLE_CELL.findall(row) for row in TABLE_ROW.findall(head[0])]
+    if len(rows) != 2 or len(rows[0]) != len(rows[1]) or "span=" in head[0]:
+        return head[0]
+    pairs = [[cell for cell in pair if not EMPTY_CELL.match(cell)] for pair in zip(*rows)]
+    if any(len(pair) > 1 for pair in pairs):
+        return head[0]
+    return f"<thead><tr>{''.join(pair[0] if pair else '<th></th>' for pair in pairs)}</tr></thead>"
 
 
 def narrowed(html: str) -> tuple[str, str]:
