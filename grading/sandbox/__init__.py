@@ -10,5 +10,5 @@
     protocol   values on their way between the two sides, as JSON
 
 What runs behind the wall is copied there, file beside file, and imported by its bare name; so is
-the lab's harness, which calls a student's function.
+the lab's harness, which calls a student's function, and what it says of errors.
 """

@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from grading.sandbox import protocol, scratch
-from lab.exercises import harness
+from lab.exercises import errors, harness
 
 HERE = Path(__file__).resolve().parent
 BEHIND = (  # these files lie behind the wall, side by side
     *(HERE / f"{name}.py" for name in ("child", "cells", "protocol", "scratch")),
     *(HERE / f"{name}.py" for name in ("landlock", "calls")),
     Path(harness.__file__),
+    Path(errors.__file__),
 )
 VARIABLES = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1",
              "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip

@@ -3,6 +3,7 @@
     catalogue      every exercise, question, prediction and reading, with its points
     solutions      the lab's own answers, on which later cells stand
     harness        how a student's function is called
+    errors         what an error of PyTorch's means, in words
     tasks          inputs, right answers and known mistakes, a module a chapter
     judge          is a function right? (the grader asks it too)
     check          what a student calls in the notebook: check, hint, case, guess
