@@ -137,6 +137,21 @@ def test_a_form_renamed_and_edited_is_the_same_answer(name):
         assert judged.alike[0, 1] or size == 0 or len(unusual) < 20, source
 
 
+@pytest.mark.parametrize("name", forms.RIGHT)
+def test_docstrings_are_no_part_of_an_answer_and_statements_are(name):
+    def begun(source, line):
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                node.body[: ast.get_docstring(node) is not None] = ast.parse(line).body
+        return form(name, ast.unparse(tree))
+
+    for source in forms.right(SOLVED[name], name):
+        if one := form(name, source):
+            assert begun(source, "'What it does.'") == one
+            assert begun(source, "first = 7.5")[17:] not in ("", one[17:])
+
+
 @pytest.mark.parametrize("count", [5, 40])
 def test_an_honest_class_is_not_listed(count):
     assert found(honest_class(count, random.Random(count))) == []
