@@ -13,6 +13,7 @@ a student's code.
 from __future__ import annotations
 
 import functools
+import operator
 import re
 import sys
 import threading
@@ -37,15 +38,12 @@ except ModuleNotFoundError:  # behind the grader's wall the files lie side by si
 Function = Callable[..., Any]
 
 # One step of each cell, as PyTorch has it: (x, state, w_ih, w_hh, b_ih, b_hh) -> new state.
-CELLS: dict[str, Function] = {
-    "RNN": torch.rnn_tanh_cell,
-    "LSTM": torch.lstm_cell,
-    "GRU": torch.gru_cell,
-}
+CELLS = {"RNN": torch.rnn_tanh_cell, "LSTM": torch.lstm_cell, "GRU": torch.gru_cell}
 
 STUB = re.compile(r"Exercise ([a-z0-9-]+): not written yet")  # what an unwritten function raises
 # random numbers and filters of warnings are the process's, and the grader has many threads
 ONE_AT_A_TIME = threading.RLock()
+NOTHING = "nothing came back; is there a return?"
 CHANGED = "it changes what it is given, as += or x[0] = 1 can do; make something new instead"
 BACKWARD = "it calls backward itself; leave that to the training step, and return what is asked for"
 FROZEN = "it leaves weights with requires_grad False, and these would not learn any more"
@@ -121,11 +119,7 @@ def _place(file: str) -> str:
 
 
 def attempt(
-    run: Function,
-    function: Function,
-    arguments: tuple[Any, ...],
-    untouched: tuple[Any, ...],
-    seed: int = 0,
+    run: Function, function: Function, arguments: Any, untouched: Any, seed: int = 0
 ) -> Attempt:
     """Call a function with the arguments of an example, and return what came of it.
 
@@ -193,17 +187,14 @@ def here(value: Any) -> Any:
     Raises Unusable for tensors without numbers, as those on the device meta are.
     """
     if isinstance(value, tuple | list):
-        brought = [here(one) for one in value]
-        same = all(one is other for one, other in zip(brought, value, strict=True))
+        brought = [*map(here, value)]
+        same = all(map(operator.is_, brought, value))
         return value if same else brought if isinstance(value, list) else tuple(brought)
     if not isinstance(value, Tensor) or value.device.type == "cpu":
         return value
     if value.is_meta:
         raise Unusable(f"it lies on {value.device}, expected is cpu: leave it where x is")
     return value.cpu()
-
-
-NOTHING = "nothing came back; is there a return?"
 
 
 def kind(value: Any) -> str:
@@ -408,9 +399,8 @@ def run_pieces(function: Function, cell: str, weights: Any, vectors: Tensor, str
             raise Unusable(f"as loss, {kind(loss)} came back, expected is a tensor of one number")
         losses.append(loss)
     _check_learning([], model)
-    return torch.stack(losses), _gradients(
-        losses[-1], [*model.recurrent.parameters(), model.vectors]
-    )
+    leaves = [*model.recurrent.parameters(), model.vectors]
+    return torch.stack(losses), _gradients(losses[-1], leaves)
 
 
 def run_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> Any:
@@ -418,8 +408,8 @@ def run_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> 
     layer = _layer(nn.LSTM, weights)
     function(layer, amount)
     _check_learning(layer.parameters())
-    matrices = (layer.weight_ih_l0.detach(), layer.weight_hh_l0.detach())
-    return ((layer.bias_ih_l0 + layer.bias_hh_l0).detach(), *matrices)
+    weights = (layer.bias_ih_l0 + layer.bias_hh_l0, layer.weight_ih_l0, layer.weight_hh_l0)
+    return tuple(map(_detached, weights))
 
 
 def run_gradient(function: Function, cell: str, x: Tensor, h: Tensor, weights: Any) -> Any:
@@ -445,8 +435,7 @@ class _SmallClassifier(nn.Module):
         self.embedding = nn.Embedding.from_pretrained(vectors)
         self.recurrent = _layer(nn.GRU, weights)
         self.linear = nn.Linear(len(out), 1)
-        self.linear.weight.data.copy_(out)
-        self.linear.bias.data.copy_(bias)
+        self.linear.load_state_dict({"weight": out[None], "bias": bias.view(1)})
 
     def forward(self, text: Tensor, text_length: Tensor) -> Tensor:
         embedded = self.embedding(text)  # (T, B) -> (T, B, E)
