@@ -3,24 +3,31 @@
 import base64
 import functools
 import io
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
+import unicodedata
+from pathlib import Path
 from urllib.parse import quote
 
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
+import pandas as pd
 import pypdf
 import pytest
 import typst
 from helpers import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lab.analysis import widget
 from lab.base import files
 from lab.config import LabError
-from tools.students import report
+from tools.students import outputs, report
 
 new_output = nbformat.v4.new_output
 
@@ -53,6 +60,7 @@ p \sim \mathcal{N}(0, \sigma^2)
 """.strip().splitlines()
 
 
+@functools.cache
 def drawn(kind="png", width=400, height=300):
     """Return a picture, as a file holds it."""
     figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
@@ -197,7 +205,7 @@ def test_pictures_of_other_kinds_are_shown(tmp_path, kind):
     images = sum(len(page.images) for page in pypdf.PdfReader(tmp_path / "out.pdf").pages)
     assert images == (kind != "svg+xml")  # which is lines
     output = new_output("display_data", data={f"image/{kind}": data})
-    assert "{width=40%}" in report.output_markdown(output, tmp_path)  # 400 of 1,000 points
+    assert "{width=40%}" in outputs.output_markdown(output, tmp_path)  # 400 of 1,000 points
 
 
 def test_a_picture_in_two_kinds_is_shown_once(tmp_path):
@@ -230,7 +238,7 @@ def test_an_output_is_shown_in_some_form_or_mentioned(tmp_path, data, said):
 def test_what_is_only_a_name_is_left_out(tmp_path, text):
     data = {"text/plain": text} if text else {}
     output = new_output("display_data", data=data)
-    assert report.output_markdown(output, tmp_path) == ""
+    assert outputs.output_markdown(output, tmp_path) == ""
 
 
 def test_missing_pictures_are_said_and_attached_ones_shown(tmp_path):
@@ -475,10 +483,117 @@ def test_an_error_is_short_on_the_terminal(tmp_path, monkeypatch, capsys):
 
 
 def test_a_widget_is_named_and_its_picture_shown(tmp_path):
-    view = {report.WIDGET: {"model_id": "1"}, "text/plain": "LiveReview(children=(Text(), ))"}
+    view = {outputs.WIDGET: {"model_id": "1"}, "text/plain": "LiveReview(children=(Text(), ))"}
     text, figures = shown(tmp_path, view)
     assert "LiveReview)" in text and "children" not in text and figures == 0
     page = {"text/html": f"<div><img src='data:image/png;base64,{png()}' width=3></div>"}
     assert shown(tmp_path, view | page)[1] == 1
     bar = {**view, "text/plain": " 50%|#####     | 5/10"}
     assert "5/10" in shown(tmp_path, bar)[0]
+
+
+# Kinds of cells: what stands in one, with its own word W, and how many pictures it gives. The
+# pictures lie beside the notebook (own.png), in the cell (attachment:a.png), or in the address.
+TEXTS = {
+    "W behind.": 0,
+    "![W](own.png)": 1,
+    '![](<own.png> "W") W': 1,
+    "W ![x][r]\n\n[r]: attachment:a.png 'title'": 1,
+    "[r]: nowhere.png\n\nW ![x][r]": 0,
+    "* W\n* ![](attachment:a.png)": 1,
+    "> W <img src='own.png'>": 1,
+    "W ![x](data:image/png;base64,PNG)": 1,
+    "W ![x](data:image/png;base64,AAAA)": 0,
+    "W ![x](data:,no) ![](attachment:b.png) ![](https://nowhere/x.png)": 0,
+    "W [a](#nowhere) [b]() [c](other.ipynb) [d](data:text/plain,x)": 0,
+    "# W #hash": 0,
+    "## W {#a}\n\n[a](#a)": 0,
+    "W\n\n```python\nnever closed": 0,
+    "```\nW <img src='own.png'> $x$": 1,
+    "```\nW <img src='own.png'> $x$\n```": 0,
+    "| a | W |\n|---|---|\n| $x | 2 |": 0,
+    "W $\\frac{1$ \\begin{align} #let \\end": 0,
+    "**W**\n\n*asked*\n\n*": 0,
+    "W[^1] @someone <b>\n\n[^1]: note": 0,
+    "W \ud800 \x00 \x1b \u200f \U0001f44d\U0001f3fd \u0e01": 0,
+    "": 0,
+}
+SHOWN = {
+    "none": 0,
+    '{"output_type": "stream", "text": ["W", " \\u0000"]}': 0,
+    '{"output_type": "stream", "name": "stdout"}': 0,
+    '{"output_type": "error"}': 0,
+    '{"output_type": "error", "ename": "W", "evalue": "``` #x", "traceback": []}': 0,
+    '{"output_type": "display_data"}': 0,
+    '{"output_type": "display_data", "data": {"image/png": "PNG"}}': 1,
+    '{"output_type": "display_data", "data": {"image/png": ["PNG", "\\n"]}}': 1,
+    '{"output_type": "display_data", "data": {"image/png": "AAAA"}}': 0,
+    '{"output_type": "display_data", "data": {"image/svg+xml": "<svg W"}}': 0,
+    '{"output_type": "display_data", "data": {"text/markdown": "W ```\\n![x](own.png)"}}': 1,
+    '{"output_type": "display_data", "data": {"text/html": "<table><tr><td>W"}}': 0,
+    '{"output_type": "display_data", "data": {"text/latex": "$W"}}': 0,
+    '{"output_type": "update_display_data", "data": {"text/plain": "W"}}': 0,
+}
+
+
+@st.composite
+def notebooks(draw):
+    """Draw the cells of a notebook as JSON, the words in it, and the number of its pictures."""
+    cells, words, count = [], [], 0
+    for number in range(draw(st.integers(1, 12))):
+        word, kind = f"word{number}end", draw(st.sampled_from([*TEXTS, *SHOWN]))
+        held = kind.replace("W", word).replace("PNG", png(30))
+        count += (TEXTS | SHOWN)[kind]
+        words += [word] if "W" in kind and "<svg" not in kind else []
+        if kind in TEXTS:
+            pasted = {"a.png": {"image/png": png(30)}, "b.png": draw(st.sampled_from([{}, None]))}
+            cells.append({"cell_type": "markdown", "source": held, "attachments": pasted})
+        else:
+            cell = {"cell_type": "code", "source": [f"x = '{word}'\n", "#| fig-cap: [a] *b"]}
+            cells.append(cell if kind == "none" else cell | {"outputs": [json.loads(held)]})
+            words.append(word)
+    return cells, words, count
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(notebooks())
+def test_there_is_always_a_pdf_with_each_text_and_each_good_picture(made):
+    cells, words, count = made
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "own.png").write_bytes(drawn("png", 30))
+        (folder / "in.ipynb").write_text(json.dumps({"cells": cells}))
+        pdf = report.convert(folder / "in.ipynb", folder / "out.pdf")
+        assert pdf.suffix == ".pdf"
+        text = re.sub(r"[\s\u200b]", "", unicodedata.normalize("NFKC", text_of(pdf)))
+        assert [word for word in words if word not in text] == []
+        # one picture that stands in several places is one object of the file
+        source = Path(tempfile.mkdtemp(dir=folder))
+        content = report.read_notebook(folder / "in.ipynb")
+        typ = report.write_typst(content, folder, source, True, report.TitleBlock())
+        assert len(re.findall(r'image\("[^"]*\.png"', typ.read_text("utf-8"))) == count
+
+
+def test_the_name_of_an_index_stands_in_one_row_with_the_columns():
+    frame = pd.DataFrame({"a": [1], "b": [2]}, index=pd.Index(["x"], name="claim"))
+    head = outputs.TABLE_HEAD.sub(outputs.in_one_row, frame.to_html())
+    assert head.count("<tr") == 2 and re.findall(r"<th>(\w+)</th>", head) == [*"", "claim", *"abx"]
+    named = frame.rename_axis(columns="both").to_html()  # two names need two rows
+    assert outputs.TABLE_HEAD.sub(outputs.in_one_row, named) == named
+
+
+def test_code_of_a_hundred_signs_stands_in_one_line(tmp_path):
+    line = "x = " + "ab + " * 19 + "c"
+    assert len(line) == 100
+    pdf = report.convert(write(tmp_path, "# T", code(line)), tmp_path / "out.pdf")
+    assert line in "\n".join(p.extract_text() for p in pypdf.PdfReader(pdf).pages).split("\n")
+
+
+@pytest.mark.parametrize("lines", range(36, 52, 3))
+def test_a_heading_in_bold_keeps_with_its_text(tmp_path, lines):
+    filler = "# T\n\n" + "\n\n".join(["A paragraph."] * lines)
+    answer = "**Answer traps**\n\n*What is asked?*\n\nThe text."
+    pdf = report.convert(write(tmp_path, filler, answer), tmp_path / "out.pdf")
+    pages = [page.extract_text() for page in pypdf.PdfReader(pdf).pages]
+    (page,) = [page for page in pages if "Answer traps" in page]
+    assert "What is asked?" in page and "The text." in page

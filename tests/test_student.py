@@ -715,3 +715,36 @@ def test_the_teacher_reads_of_the_points_that_the_exercises_have():
     read = {n: e.points for n, e in LAB.items() if e.kind in ("text", "free")}
     given = {name: int(n) for name, n in re.findall(r"## `([a-z-]+)` · (\d+)", rubric)}
     assert given == read
+
+
+def test_a_report_says_where_the_notebook_stopped_and_of_which_profile_it_is(tmp_path):
+    notebook = answer_cells.read(ROOT / NOTEBOOK)
+    place = next(i for i, cell in enumerate(notebook["cells"]) if cell["id"] == "tuned-sweep")
+    said = "There is no run of the GRU. Run the cell above."
+    error = {"output_type": "error", "ename": "LabError", "evalue": said, "traceback": []}
+    notebook["cells"][place]["outputs"] = [error]
+    (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
+    work = my_report.Work(tmp_path / NOTEBOOK)
+    stop = f"The notebook stopped in section 7.2 A learning rate of its own: {said}"
+    assert work.stopped == [stop]
+    text = my_report.overview(work, pd.DataFrame(), tmp_path)  # nothing of section 7 is finished
+    assert "* Profile: quick: 5,000 reviews of 80 words" in text.splitlines()
+
+
+def test_numbers_of_a_prediction_have_one_form_and_what_was_not_asked_is_left_out(tmp_path):
+    table = pd.DataFrame({
+        "id": ["guess-recall", "guess-recall", "guess-recall", "guess-pairs"],
+        "part": ["RNN", "LSTM", "another", ""],
+        "outcome": [12.52, 99.4, 3.0, 29.0],
+    })  # fmt: skip
+    table.to_csv(tmp_path / "predictions.csv", index=False)
+    work = changed(tmp_path, guess_recall="guess_recall = {'RNN': 20, 'LSTM': 100}")
+    rows = my_report.predictions(work, tmp_path)
+    assert "RNN | 20.0 | 12.5 |" in rows and "LSTM | 100.0 | 99.4 |" in rows
+    assert "another" not in rows
+
+
+def test_rates_are_written_without_exponents(tmp_path):
+    runs = write_lists(tmp_path, runs_of("quick", ["default"]))
+    table = my_report.run_table(runs.assign(learning_rate=[3e-5, 1e-4]))
+    assert "| 0.00003 |" in table and "| 0.0001 |" in table

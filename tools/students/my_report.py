@@ -29,7 +29,7 @@ from lab.exercises import answer_cells
 from lab.exercises.catalogue import LAB, in_range
 from lab.experiments.results import TYPES
 from lab.notebooks import loader
-from tools.students import report
+from tools.students import outputs, report
 
 FIGURES = {  # which figures a text reads: name of the file -> caption
     "reading-language": {"language": "Perplexity of three language models."},
@@ -313,8 +313,8 @@ def _short(value: Any, whole: bool) -> str:
 
 def written(work: Work) -> str:
     """Return what the cells that let a language model write have printed, as quotations."""
-    outputs = [o for o in work.outputs(WRITE) if o.get("name") == "stdout"]
-    texts = re.split(r"\n\s*\n", "".join(str(output.get("text", "")) for output in outputs))
+    printed = [o for o in work.outputs(WRITE) if o.get("name") == "stdout"]
+    texts = re.split(r"\n\s*\n", "".join(str(output.get("text", "")) for output in printed))
     texts = [MARKS.sub(r"\\\g<0>", " ".join(text.split())) for text in texts if text.strip()]
     return "\n\n".join(f"> {text[:LONGEST]}" for text in texts[:MOST])
 
@@ -324,10 +324,10 @@ def experiment(work: Work, runs: pd.DataFrame) -> list[nbformat.NotebookNode]:
     parts = []
     if "experiment" not in work.missing:
         answer = work.answers["experiment"]
-        outputs = work.notebook.cells[answer.place].get("outputs", [])
+        made = work.notebook.cells[answer.place].get("outputs", [])
         code = "\n".join(answer.source.splitlines()[1:])
-        parts.append(new_markdown_cell(report.fence(code, "python")))
-        parts.append(new_code_cell("", outputs=outputs))
+        parts.append(new_markdown_cell(outputs.fence(code, "python")))
+        parts.append(new_code_cell("", outputs=made))
     if len(runs) and (runs["list"] == EXPERIMENT).any():
         parts.append(new_markdown_cell(run_table(runs[runs["list"] == EXPERIMENT])))
     return [*parts, work.text("experiment-reading")]

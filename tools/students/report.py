@@ -31,33 +31,9 @@ from lab import config
 from lab.base import files, i18n
 from lab.config import ROOT, LabError
 from lab.exercises import answer_cells
-from tools.students import blocks, pictures
+from tools.students import blocks, outputs, pictures
 
-COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-IMAGE_TAG = re.compile(r"""<img\s[^>]*?src=(?:"([^"]+)"|'([^']+)')[^>]*>""")
-BARE_EQUATION = re.compile(
-    r"^\\begin\{(align|gather|equation)(\*?)\}.*?^\\end\{\1\2\}", re.M | re.S
-)
 CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
-# kinds of pictures, the best first
-PICTURES = [f"image/{kind}" for kind in ("png", "svg+xml", "jpeg", "gif", "webp", "bmp")]
-WIDGET = "application/vnd.jupyter.widget-view+json"
-WIDGET_NAME = re.compile(r"(\w+)\(")  # as Python shows one, with all that it holds
-# What a cell shows only as <Figure size ...> or <Axes: ...> is shown as a picture already.
-OBJECT_NAME = re.compile(r"^\[?<(Figure|Axes|matplotlib|IPython|pandas)")
-# a word on a coloured ground in a table, as widget.ColouredText writes it
-COLOURED = re.compile(r"<span style='background:rgba\(([\d.,]+)\)[^>]*>(.*?)</span>", re.DOTALL)
-COLOUR, WORD, END = "\ue000", "\ue001", "\ue002"  # for private use: no text has them
-# what would be a list or a heading in Typst where a table's cell begins with it
-LIST_SIGN = re.compile(r"(?<=\[)([-+=/]|\d+\.)(?=[ ~])")
-TABLE_ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
-TABLE_CELL = re.compile(r"<t[hd]\b.*?</t[hd]>", re.DOTALL)
-TABLE_HEAD = re.compile(r"<thead.*?</thead>", re.DOTALL)
-EMPTY_CELL = re.compile(r"<th[^>]*>\s*</th>")
-COLUMNS = 12  # of a table, so that it stays on the page
-ROWS_TOGETHER = 20  # a table of so many rows stays on one page
-UNBROKEN = re.compile(r"\S{80}(?=\S)")  # without a place to break, a line would leave the page
-
 OUTPUT = {  # what each kind of output has
     "stream": {"name": "stdout", "text": ""},
     "error": {"ename": "", "evalue": "", "traceback": []},
@@ -66,8 +42,6 @@ SHOW: dict[str, Any] = {"data": {}, "metadata": {}}
 SHOWN = 200  # letters of an error's first line
 PLAIN = set(map(chr, range(0x180)))  # signs that each font has
 NO_FONT = re.compile('the text `"(.*?)"` could not be displayed')
-LINES, LINE_LENGTH = 120, 2000  # of an output that is printed; what is longer is cut
-
 FONTS = """("Libertinus Serif", "Noto Serif CJK SC", "Noto Sans CJK SC", "Microsoft YaHei",
   "PingFang SC")"""
 STYLE = r"""
@@ -149,13 +123,11 @@ def write(
             try:
                 document = typst.compile(str(source), root=name, font_paths=[own_fonts()])
             except typst.TypstError:
-                if not pictures.replace_bad(
-                    source, lambda name: f"#{typst_string(bad_picture(name))}"
-                ):
+                if not pictures.replace_bad(source, bad_picture):
                     raise
                 document = typst.compile(str(source), root=name, font_paths=[own_fonts()])
+            files.write_atomically(pdf, document)
             warn_of_signs(source.read_text(encoding="utf-8"))
-        files.write_atomically(pdf, document)
     except LabError:
         raise
     except Exception as error:  # whatever is wrong with the tools, the reader gets a file
@@ -197,13 +169,11 @@ def tidied(content: dict[str, Any]) -> nbformat.NotebookNode:
             "metadata": metadata if isinstance(metadata, dict) else {},
         }
         if isinstance(held := cell.get("attachments"), dict):
-            tidy["attachments"] = held
+            tidy["attachments"] = {k: one for k, one in held.items() if isinstance(one, dict)}
         if cell.get("cell_type") == "code":
-            outputs = [o for o in cell.get("outputs") or [] if isinstance(o, dict)]
-            outputs = [
-                OUTPUT.get(o["output_type"], SHOW) | o for o in outputs if "output_type" in o
-            ]
-            tidy |= {"cell_type": "code", "outputs": outputs}
+            found = [o for o in cell.get("outputs") or [] if isinstance(o, dict)]
+            found = [OUTPUT.get(o["output_type"], SHOW) | o for o in found if "output_type" in o]
+            tidy |= {"cell_type": "code", "outputs": found}
             tidy["execution_count"] = cell.get("execution_count")
         cells.append(tidy)
     metadata = content.get("metadata")
@@ -288,7 +258,7 @@ def stopped_at(content: nbformat.NotebookNode) -> tuple[int, str, str] | None:
         place += 1
         for error in cell.get("outputs", []):
             if error.output_type == "error":
-                said = COLOUR_CODE.sub("", str(error.evalue)).strip().splitlines()
+                said = outputs.COLOUR_CODE.sub("", str(error.evalue)).strip().splitlines()
                 known = error.ename in ("LabError", "Stopped") and said
                 parts = said[:1] if known else [error.ename, *said[:1]]
                 return place, section, ": ".join(filter(None, parts))[:SHOWN]
@@ -296,8 +266,8 @@ def stopped_at(content: nbformat.NotebookNode) -> tuple[int, str, str] | None:
 
 
 def bad_picture(name: str) -> str:
-    """Return the line that stands for a picture that nobody can read."""
-    return i18n.say(f"(Picture that cannot be read: {name})")
+    """Return the line, as Typst, that stands for a picture that Typst cannot draw."""
+    return f"#{typst_string(outputs.bad_picture(name))}"
 
 
 def warn_of_signs(source: str) -> None:
@@ -336,142 +306,12 @@ def typst_string(text: str) -> str:
 def cell_markdown(cell: nbformat.NotebookNode, build: Path, show_code: bool) -> str:
     """Return the Markdown of a cell; pictures among its outputs are written into `build`."""
     if cell.cell_type == "markdown":
-        return equations_marked(IMAGE_TAG.sub(r"![](<\1\2>)", cell.source))
+        return outputs.equations_marked(outputs.IMAGE_TAG.sub(r"![](<\1\2>)", cell.source))
     options = dict(CELL_OPTION.findall(cell.source))
     source = CELL_OPTION.sub("", cell.source)
-    parts = [fence(source, "python")] if show_code and source.strip() else []
-    parts += [output_markdown(o, build, options.get("fig-cap", "")) for o in cell.outputs]
+    parts = [outputs.fence(source, "python")] if show_code and source.strip() else []
+    parts += [outputs.output_markdown(o, build, options.get("fig-cap", "")) for o in cell.outputs]
     return "".join(parts)
-
-
-def equations_marked(text: str) -> str:
-    """Return a text with dollars around its LaTeX environments, as pandoc wants them."""
-    return BARE_EQUATION.sub(lambda found: f"$$\n{found[0]}\n$$", text)
-
-
-def picture_markdown(content: bytes, build: Path, caption: str) -> str:
-    """Return the Markdown of a picture, as wide as its own size asks for; a line if it is bad."""
-    picture = pictures.read(content)
-    if not picture:
-        return f"\n\n{bad_picture(caption)}\n\n"
-    name, width = picture.write(build)
-    text = caption.replace("[", r"\[").replace("]", r"\]")
-    return f"\n\n![{text}]({name}){{width={width}%}}\n\n"
-
-
-def output_markdown(output: nbformat.NotebookNode, build: Path, caption: str = "") -> str:
-    """Return the Markdown of one output: text as text, tables as tables, figures as pictures.
-
-    An output that can be shown in no form is mentioned.
-    """
-    if output.output_type == "stream":
-        return fence(output.text) if output.name == "stdout" else ""
-    if output.output_type == "error":
-        return fence(f"{output.ename}: {output.evalue}")
-    data = output.data
-    if kind := next((kind for kind in PICTURES if kind in data), None):
-        return picture_markdown(pictures.bytes_of(kind, data[kind]), build, caption)
-    if "text/markdown" in data:
-        return f"\n\n{data['text/markdown']}\n\n"
-    if "<table" in data.get("text/html", ""):
-        return table_markdown(data["text/html"])
-    text = data.get("text/plain", "")
-    held = [a or b for a, b in IMAGE_TAG.findall(data.get("text/html", ""))]
-    if held := [pictures.find(one, {}, build) for one in held if one.startswith("data:")]:
-        return "".join(picture_markdown(one or b"", build, caption) for one in held)
-    if WIDGET in data and (name := WIDGET_NAME.match(text)):
-        return f"\n\n{i18n.say(f'(A widget, to be used in the notebook: {name[1]})')}\n\n"
-    return other_markdown(data) if OBJECT_NAME.match(text) or not text else fence(text)
-
-
-def other_markdown(data: dict[str, str]) -> str:
-    """Return the Markdown of an output whose plain text is missing or no more than a name.
-
-    Its formula, or the words of its HTML, or a line that says of what kind it is. If there is
-    nothing but the name, that is nothing.
-    """
-    import pypandoc
-
-    if "text/latex" in data:
-        return f"\n\n{equations_marked(data['text/latex'])}\n\n"
-    options = ["--wrap=none", "--sandbox"]  # sandbox: pandoc would fetch what a frame names
-    words = pypandoc.convert_text(data.get("text/html", ""), "plain", "html", extra_args=options)
-    if re.search(r"\w", words):
-        return fence(words)
-    kinds = ", ".join(kind for kind in data if kind != "text/plain")
-    line = i18n.say(f"(An output of a kind that cannot be printed: {kinds})")
-    return f"\n\n{line}\n\n" if kinds else ""
-
-
-def table_markdown(html: str) -> str:
-    """Return an HTML table, such as a data frame's, as a block of Typst inside of Markdown.
-
-    Markdown itself has no cells that reach over several rows.
-    """
-    import pypandoc
-
-    html = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
-    html, note = narrowed(TABLE_HEAD.sub(in_one_row, html))
-    html = COLOURED.sub(rf"{COLOUR}\1{WORD}\2{END}", html)
-    table = pypandoc.convert_text(html, "typst", "html")
-    table = LIST_SIGN.sub(r"\\\1", table)
-    table = re.sub(f"{COLOUR}(.*?){WORD}(.*?){END}", highlighted, table, flags=re.DOTALL)
-    if html.count("<tr") <= ROWS_TOGETHER:
-        table = f"#block(breakable: false, width: 100%)[\n{table}\n]"
-    return f"\n\n```{{=typst}}\n{table}\n```\n\n{note}\n\n"
-
-
-def in_one_row(head: re.Match[str]) -> str:
-    """Return the head of a table; the name of its index stands in one row with its columns'."""
-    rows = [TABLE_CELL.findall(row) for row in TABLE_ROW.findall(head[0])]
-    if len(rows) != 2 or len(rows[0]) != len(rows[1]) or "span=" in head[0]:
-        return head[0]
-    pairs = [[cell for cell in pair if not EMPTY_CELL.match(cell)] for pair in zip(*rows)]
-    if any(len(pair) > 1 for pair in pairs):
-        return head[0]
-    return f"<thead><tr>{''.join(pair[0] if pair else '<th></th>' for pair in pairs)}</tr></thead>"
-
-
-def narrowed(html: str) -> tuple[str, str]:
-    """Return a table with as many columns as a page holds, and what to say of the others.
-
-    A long name may break at its underscores.
-    """
-    most = max((len(TABLE_CELL.findall(row)) for row in TABLE_ROW.findall(html)), default=0)
-    html = re.sub(r"(?<=\w)_(?=\w+</th>)", "_\u200b", html)
-    if most <= COLUMNS or re.search(r"(col|row)span", html):
-        return html, ""
-
-    def cut(row: re.Match[str]) -> str:
-        return f"<tr>{''.join(TABLE_CELL.findall(row[0])[:COLUMNS])}</tr>"
-
-    return TABLE_ROW.sub(cut, html), i18n.say(f"(The first {COLUMNS} columns.)")
-
-
-def highlighted(found: re.Match[str]) -> str:
-    """Return a word of a table on its colour, as Typst; the colour is red, green, blue, alpha."""
-    *rgb, alpha = found[1].split(",")
-    colour = f"rgb({', '.join(rgb)}, {100 * float(alpha):.0f}%)"
-    return f"#highlight(fill: {colour})[{found[2]}]"
-
-
-def fence(text: str, language: str = "") -> str:
-    """Return text as a code block, as a terminal would show it, fenced by enough backticks.
-
-    An output, which has no language, is cut if it is very long.
-    """
-    text = COLOUR_CODE.sub("", text)
-    lines = [line.rstrip("\r").split("\r")[-1] for line in text.rstrip().split("\n")]
-    if not language:
-        lines = [one[:LINE_LENGTH] + " ..." * (len(one) > LINE_LENGTH) for one in lines]
-        if len(lines) > LINES:
-            left_out = f"... ({len(lines) - LINES:,} lines left out) ..."
-            lines = [*lines[: LINES // 2], left_out, *lines[-LINES // 2 :]]
-    text = UNBROKEN.sub(lambda run: f"{run[0]}\u200b", "\n".join(lines))
-    if not text.strip():
-        return ""
-    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"\n\n{ticks}{language}\n{text}\n{ticks}\n\n"
 
 
 @config.ends_in_a_sentence()
