@@ -34,6 +34,7 @@ from lab.exercises import answer_cells
 from tools.students import blocks, outputs, pictures
 
 CELL_OPTION = re.compile(r"^#\| *([\w-]+): *(.*)\n?", re.M)
+DATA_ADDRESS = re.compile(r"data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=]{200,})")
 OUTPUT = {  # what each kind of output has
     "stream": {"name": "stdout", "text": ""},
     "error": {"ename": "", "evalue": "", "traceback": []},
@@ -303,10 +304,22 @@ def typst_string(text: str) -> str:
 # ── Cells as Markdown ───────────────────────────────────────────────────────────────────────────
 
 
+def shorter(found: re.Match[str], held: dict[str, dict[str, str]]) -> str:
+    """Return a short address for a picture that stands in its own; it goes to the attachments.
+
+    Pandoc reads some texts many times over, and such an address may have megabytes.
+    """
+    name = f"pasted-{len(held)}"
+    held[name] = {found[1]: found[2]}
+    return f"attachment:{name}"
+
+
 def cell_markdown(cell: nbformat.NotebookNode, build: Path, show_code: bool) -> str:
     """Return the Markdown of a cell; pictures among its outputs are written into `build`."""
     if cell.cell_type == "markdown":
-        return outputs.equations_marked(outputs.IMAGE_TAG.sub(r"![](<\1\2>)", cell.source))
+        held = cell.setdefault("attachments", {})
+        source = DATA_ADDRESS.sub(lambda found: shorter(found, held), cell.source)
+        return outputs.equations_marked(outputs.IMAGE_TAG.sub(r"![](<\1\2>)", source))
     options = dict(CELL_OPTION.findall(cell.source))
     source = CELL_OPTION.sub("", cell.source)
     parts = [outputs.fence(source, "python")] if show_code and source.strip() else []
