@@ -13,6 +13,7 @@ a student's code.
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 import re
 import sys
@@ -30,11 +31,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-try:
-    from lab.exercises.errors import IN_WORDS
-except ModuleNotFoundError:  # behind the grader's wall the files lie side by side
-    from errors import IN_WORDS
-
+# behind the grader's wall both files lie side by side, and have bare names
+IN_WORDS = importlib.import_module(f"{__package__}.errors".lstrip(".")).IN_WORDS
 Function = Callable[..., Any]
 
 # One step of each cell, as PyTorch has it: (x, state, w_ih, w_hh, b_ih, b_hh) -> new state.
