@@ -25,6 +25,9 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TEXTS = {n: e.points for n, e in ASKED.items() if e.kind in ("text", "free")}  # a person reads
 ASKED_BY_HAND = [name for name in LAB if name in TEXTS]
 MOST = sum(e.points for e in LAB.values())
+FOR_TEACHERS = re.compile(  # what a flag of a result says that is no business of the student's
+    r"check had said |.*; tried once more, alone$|it reaches for |pair with ", re.DOTALL
+)
 
 
 class Reading(NamedTuple):
@@ -88,6 +91,13 @@ def override_of(graded: Graded, exercise: str) -> Override | None:
     return next((one for one in graded.overrides if one.exercise == exercise), None)
 
 
+def readings_of(graded: Graded, exercise: str) -> list[Reading]:
+    """Return what persons gave the text of an exercise that was handed in last."""
+    mark = graded.result.marks.get(exercise)
+    text = digest_of(mark.text) if mark and mark.points is None else None
+    return [one for one in graded.readings if (one.exercise, one.text) == (exercise, text)]
+
+
 def points_of(graded: Graded, exercise: str) -> float | None:
     """Return the points of an answer; None where a person has still to read it."""
     if override := override_of(graded, exercise):
@@ -125,7 +135,13 @@ def flags_of(graded: Graded) -> list[str]:
 
 def told_of(graded: Graded) -> list[str]:
     """Return those of the flags that the student is told, too."""
-    return [*graded.result.flags, *_unread(graded)]
+    flags = graded.result.flags
+    return [*(flag for flag in flags if not _for_teachers(flag)), *_unread(graded)]
+
+
+def _for_teachers(flag: str) -> bool:
+    head, _, rest = flag.partition(": ")
+    return bool(FOR_TEACHERS.match(rest if head in ASKED else flag))
 
 
 def _unread(graded: Graded) -> list[str]:
@@ -141,8 +157,12 @@ def plain(text: str) -> str:
 
 
 def table(everybody: Sequence[Graded]) -> str:
-    """Return grades.csv: a row a submission, a column an exercise; what is not known is empty."""
-    exercises = [name for name in (*LAB, *FURTHER) if ASKED[name].points]
+    """Return grades.csv: a row a submission, a column an exercise; what is not known is empty.
+
+    Exercises of further notebooks have a column if anybody handed such a notebook in.
+    """
+    further = [n for n in FURTHER if any(n in one.result.marks for one in everybody)]
+    exercises = [name for name in (*LAB, *further) if ASKED[name].points]
     head = ["student", "who", "number", "name_typed", "number_typed", "file", "status"]
     head += ["score", "max", "percent", "penalty", "final", *exercises, "flags", "overrides"]
     rows = [[*head, "handed_in", "seconds", "sha256", "edition"]]

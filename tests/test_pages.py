@@ -12,12 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grading import submissions
-from grading.graded import Graded, Override, Reading, digest_of
+from grading.graded import Graded, Late, Override, Reading, digest_of, table
 from grading.intake import reports
 from grading.marking import Mark, Result
-from grading.pages import feedback, handback, reading, summary, writing
+from grading.pages import feedback, handback, reading, rubric, summary, writing
 from grading.records import agreement
 from lab.config import LabError
+from lab.exercises.catalogue import ASKED, FURTHER
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\n# [a](b) `c` **d** | $e$\x1b\ud800"
 
@@ -52,6 +53,69 @@ def test_a_student_is_told_what_persons_wrote_and_changed():
     assert "3.5 of 100 points" in told and "Right: weights" in told
 
 
+CRITERIA = {one.letter: one for one in rubric.read().of("conclusion").criteria}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.sampled_from([*CRITERIA])), st.sampled_from([-0.5, 0, 0.5]), st.booleans())
+def test_points_for_a_text_come_with_the_criteria_they_are_for(ticked, more, agreed):
+    points = sum(CRITERIA[letter].points for letter in ticked) + more
+    rows = [
+        Reading("a", "conclusion", digest_of("x"), points, "+".join(sorted(ticked)), "", "Ann"),
+        Reading("a", "conclusion", digest_of("x"), points if agreed else 9, "", "Why?", "Bo"),
+    ]
+    one = graded(conclusion=Mark(None, 5, text="x"))._replace(readings=tuple(rows))
+    if agreed:
+        one = one._replace(by_hand={"conclusion": points})
+    said = [text for section in feedback.sections(one) for _, text in section]
+    plain = {letter: re.sub("[*`]", "", one.text) for letter, one in CRITERIA.items()}
+    got = "Given in part for: " if more < 0 else "Given for: "
+    not_got = "Not given, or in part, for: " if more > 0 else "Not given for: "
+    expected = [
+        (got if letter in ticked else not_got) + text
+        for letter, text in plain.items()
+        if letter in ticked or points < 5
+    ]
+    assert [text for text in said if "iven" in text] == (expected if agreed else [])
+    assert ("Comment: Why?" in said) == agreed  # two who differ tell nothing before it is settled
+
+
+def test_a_teachers_points_stand_in_the_place_of_what_the_machine_found():
+    one = graded(perplexity=Mark(0, 3, ("Tried with 1: no.",), "no"))
+    assert "Tried with 1" in feedback.in_markdown(one) and "Hint:" in feedback.in_markdown(one)
+    changes = [
+        Override("a", "perplexity", 2, "the call was unfair", "Zoe"),
+        Override("a", "late", 1.5, "the train was late", "Zoe"),
+    ]
+    for late in (None, Late(2, 20)):
+        told = feedback.in_markdown(one._replace(overrides=tuple(changes), late=late))
+        assert "the call was unfair" in told and "Tried" not in told and "Hint" not in told
+        assert "set by your teacher: 1.5 (the train was late)" in told
+
+
+def test_flags_for_the_teacher_stand_in_the_table_and_not_on_the_students_page():
+    for_teachers = [
+        "rnn-cell: check had said 3 of 3 points, not 0",
+        "rnn-cell: a crash; tried once more, alone",
+        "rnn-cell: it reaches for sys",
+        "pair with 8, who gets the same points",
+        "pair with 8: both handed in, each has their own points",
+        "pair with Bo: b, who handed in for both",
+    ]
+    for_both = ["rnn-cell: 2 cells, the last one counts", "traps: its cell is gone"]
+    one = graded(weights=Mark(2, 2))
+    one.result.flags += for_teachers + for_both
+    told = [text for section in feedback.sections(one) for _, text in section]
+    assert [flag for flag in for_teachers + for_both if flag in told] == for_both
+    assert all(flag in table([one]) for flag in for_teachers + for_both)
+
+
+def test_columns_of_further_notebooks_stand_where_anybody_has_one():
+    name = next(name for name in FURTHER if ASKED[name].points)
+    assert name not in table([graded()]).splitlines()[0].split(",")
+    assert name in table([graded(), graded(**{name: Mark(1, 1)})]).splitlines()[0].split(",")
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=40))
 @example(EVIL)
@@ -62,7 +126,7 @@ def test_nothing_that_anybody_wrote_starts_anything_in_feedback(words):
     page = feedback.in_html(one)
     assert "default-src 'none'; script-src 'none';" in html.unescape(page)
     tags = set(re.findall(r"<(\w+)", page.partition("<body>")[2]))
-    assert tags <= {"h1", "h2", "p"}
+    assert tags <= {"h1", "h2", "p", "ul", "li"}
     for line in feedback.in_markdown(one).splitlines():
         assert line.count("<") == line.count(r"\<") and line.count("`") == line.count(r"\`")
 

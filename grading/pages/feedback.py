@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from grading.graded import (
     MOST,
     Graded,
-    digest_of,
+    Reading,
     final_of,
     number,
     override_of,
     penalty_of,
     plain,
     points_of,
+    readings_of,
     score_of,
     told_of,
 )
 from grading.marking import Mark
-from grading.pages import rendering
+from grading.pages import rendering, rubric
 from lab.base import i18n
 from lab.exercises.help import hints
 
@@ -57,6 +58,9 @@ def sections(one: Graded) -> list[Lines]:
     if one.late:
         late = f"{one.late.days} days late: {number(penalty_of(one))} points less."
         score.append(("", say(late)))
+    if late := override_of(one, "late"):
+        less = f"Taken for lateness, set by your teacher: {number(late.points)} ({late.reason})"
+        score.append(("", say(less)))
     told, right, waiting = [[title], [*score, *flags]], [], []
     for name, mark in one.result.marks.items():
         points, lines = points_of(one, name), [*_lines(one, name, mark)]
@@ -72,12 +76,36 @@ def sections(one: Graded) -> list[Lines]:
 
 
 def _lines(one: Graded, name: str, mark: Mark) -> Iterator[str]:
-    """Yield what is said of an exercise: by a person who set its points, by checks, by readers."""
-    if override := override_of(one, name):
+    """Yield what is said of an exercise: by a person who set its points, by checks, by readers.
+
+    A person's points stand in the place of what checks and criteria say. Where readers disagree,
+    nothing of theirs is told.
+    """
+    override, read = override_of(one, name), readings_of(one, name)
+    if override:
         yield f"Points set by your teacher: {override.reason}"
-    yield from mark.lines
-    yield from (f"Hint: {step}" for step in hints.of(name).hints[-1:] if mark.lines)
-    text = digest_of(mark.text)  # the text that was handed in last
-    for reading in one.readings:
-        if (reading.exercise, reading.text) == (name, text) and reading.comment.strip():
-            yield f"Comment: {reading.comment}"
+    else:
+        yield from mark.lines
+        yield from (f"Hint: {step}" for step in hints.of(name).hints[-1:] if mark.lines)
+    if len({reading.points for reading in read} - {None}) > 1:
+        return
+    yield from (f"Comment: {reading.comment}" for reading in read if reading.comment.strip())
+    if not override and name in one.by_hand:
+        yield from _reasons(name, mark.most, one.by_hand[name], read)
+
+
+def _reasons(name: str, most: float, points: float, read: Sequence[Reading]) -> Iterator[str]:
+    """Yield which criteria of the rubric a text has points for, and which not if some are lost."""
+    letters = next((one.criteria for one in read if one.criteria), "").split("+")
+    criteria = _rubric().of(name).criteria
+    total = sum(one.points for one in criteria if one.letter in letters)
+    given = "Given for: " if points >= total else "Given in part for: "
+    lost = "Not given for: " if points <= total else "Not given, or in part, for: "
+    for one in criteria:
+        if one.letter in letters or points < most:
+            yield (given if one.letter in letters else lost) + re.sub(r"[*`]", "", one.text)
+
+
+@functools.cache
+def _rubric() -> rubric.Rubric:
+    return rubric.read()

@@ -12,7 +12,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from grading.graded import TEXTS, Graded, Reading, as_csv, digest_of, number, override_of
+from grading.graded import (
+    TEXTS,
+    Graded,
+    Reading,
+    as_csv,
+    digest_of,
+    number,
+    override_of,
+    readings_of,
+)
 from grading.records import tables
 from lab.config import LabError
 
@@ -107,12 +116,11 @@ def counted(one: Graded) -> tuple[dict[str, float], list[str]]:
         if override_of(one, name):
             continue
         mark = one.result.marks.get(name)
-        text = digest_of(mark.text) if mark and mark.points is None else None
         ones = [r for r in one.readings if r.exercise == name and r.points is not None]
-        values = {r.points for r in ones if r.text == text}
+        present = [r for r in readings_of(one, name) if r.points is not None]
+        values = {r.points for r in present}
         if len(values) > 1:
-            said = ", ".join(f"{number(r.points)} by {r.reader or 'nobody named'}"
-                             for r in ones if r.text == text)  # fmt: skip
+            said = ", ".join(f"{number(r.points)} by {r.reader or 'nobody named'}" for r in present)
             flags.append(f"{name}: the readers disagree: {said}")
         elif values and max(values) > mark.most:
             flags.append(f"{name}: {number(max(values))} points were given, of {mark.most}")
