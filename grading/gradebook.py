@@ -82,7 +82,8 @@ def match(
     A hand-in has one row at most, and a row one hand-in; where several fit, none is taken.
     """
     ones = [one for one in everybody if one.name]
-    numbers, names = _by_number(book, ones), _by_text(book)
+    numbers, names = _by_number(book, ones), _by_text(book, book.people)
+    listed = _by_text(book, [i for i in book.people if book.head[i] not in NUMBERS])
     claims: defaultdict[int, tuple[list[Graded], list[Graded]]] = defaultdict(lambda: ([], []))
     flags = {}
     for one in ones:
@@ -90,6 +91,10 @@ def match(
             claims[numbers[one.name]][0].append(one)
             continue
         found = {row for key in _keys(one.student) for row in names.get(key, ())}
+        if one.listed and len(found) != 1 and not one.number:
+            ways = {key for way in one.listed.ways() for key in _keys(way)}
+            alone = [rows for key in ways if len(rows := listed.get(key, ())) == 1]
+            found = set().union(*alone) or found
         places = found if one.number else found | _typed(one, names)
         if len(places) != 1:
             several = "several rows of it may be theirs" if places else "it has no row of theirs"
@@ -124,11 +129,11 @@ def _by_number(book: Book, ones: Sequence[Graded]) -> dict[str, int]:
     return best
 
 
-def _by_text(book: Book) -> dict[str, set[int]]:
+def _by_text(book: Book, columns: Sequence[int]) -> dict[str, set[int]]:
     """Return the rows by each way of writing what tells whose they are, first and last name too."""
     found = defaultdict(set)
     for i, row in enumerate(book.rows, 1):
-        cells = [row[column] for column in book.people]
+        cells = [row[column] for column in columns]
         pairs = map(" ".join, itertools.pairwise(cells))
         for key in {key for text in (*cells, *pairs) for key in _keys(text)}:
             found[key].add(i)
@@ -148,6 +153,12 @@ def _keys(text: str) -> set[str]:
     """
     words = re.findall(r"\w+", text.casefold())
     return {"".join(words), " ".join(sorted(words))} - {""}
+
+
+def without_row(matched: Mapping[int, Graded], everybody: Sequence[Graded]) -> list[str]:
+    """Return who has points, and no row in the table that takes them."""
+    filled = {one.name for one in matched.values()}
+    return [o.student for o in everybody if final_of(o) is not None and o.name not in filled]
 
 
 def times(book: Book, matched: Mapping[int, Graded]) -> dict[str, datetime]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -62,6 +63,19 @@ class Late(NamedTuple):
     source: str = ""  # what tells the time
 
 
+class Listed(NamedTuple):
+    """A line of the class list."""
+
+    name: str
+    cells: tuple[str, ...]
+
+    def ways(self) -> list[str]:
+        """Return what the line may be called by: a cell, or two neighbours in either order."""
+        pairs = itertools.pairwise(self.cells)
+        names = [*self.cells, *(" ".join(one) for two in pairs for one in (two, two[::-1]))]
+        return [name for name in names if name.strip()]
+
+
 class Graded(NamedTuple):
     """A submission with its outcome."""
 
@@ -78,6 +92,7 @@ class Graded(NamedTuple):
     partner: str = ""  # whose hand-in it is, of a pair
     time: str = ""  # ISO time of the hand-in, as far as it is known
     notes: tuple[str, ...] = ()  # flags for the teacher alone: of others, of readers, of tables
+    listed: Listed | None = None  # their line of the class list, if one alone is theirs
 
 
 def digest_of(text: str) -> str:

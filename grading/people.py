@@ -16,10 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from grading import graded
-from grading.graded import Graded
+from grading.graded import Graded, Listed
 from grading.marking import Result
 from grading.submissions import Submission
 
+FIRST = ("first name", "firstname", "given name", "vorname", "名")
+LAST = ("last name", "lastname", "surname", "family name", "nachname", "姓")
+FULL = ("full name", "name", "student", "vollständiger name", "姓名", "全名", "学生")
 LONGEST = 80  # bytes of a name, so that a file may be called so
 
 
@@ -74,7 +77,7 @@ def rows_of_a_class(
     }.items():
         _note_shared(rows, key_of, what, notes)
     _note_what_is_anothers(rows, notes)
-    missing = _missing(rows, roster, notes) if roster else []
+    rows, missing = _listed(rows, roster, notes) if roster else (rows, [])
     for one in rows:
         if (notes[one.name] or one.result.flags) and one.result.status == "graded":
             one.result.status = "review"
@@ -127,14 +130,17 @@ def _note_what_is_anothers(rows: Sequence[Graded], notes: Notes) -> None:
 # ── The class list ──────────────────────────────────────────────────────────────────────────────
 
 
-def _missing(rows: Sequence[Graded], roster: Path, notes: Notes) -> list[Graded]:
-    """Return a row for each line of a class list by whom nothing was handed in.
+def _listed(
+    rows: Sequence[Graded], roster: Path, notes: Notes
+) -> tuple[list[Graded], list[Graded]]:
+    """Return the rows with their lines of a class list; and a row for each line that is missing.
 
     A line is known by what no other line has; lines of one name are missing if there are more of
     them than hand-ins of that name. What was typed counts where platform and files tell nothing,
     and a note says so.
     """
-    lines = [line for line in graded.rows_of(roster, "class list")[1:] if any(line)]
+    head, *lines = graded.rows_of(roster, "class list")
+    lines = [line for line in lines if any(line)]
     told = [", ".join(filter(None, line)) for line in lines]
     keys = [_keys_of(line) for line in lines]
     counts = Counter(key for of_line in keys for key in of_line)
@@ -150,12 +156,33 @@ def _missing(rows: Sequence[Graded], roster: Path, notes: Notes) -> list[Graded]
     handed_in = Counter(key for one in rows for key in _is_of(one))
     as_many = {key for key, count in counts.items() if 1 < count <= handed_in[key]}
     here = present | typed | {i for i, of_line in enumerate(keys) if of_line & as_many}
-    return [_nothing(text) for i, text in enumerate(told) if i not in here]
+    cells = [Listed(_name(head, line), tuple(line)) for line in lines]
+    known = [
+        one._replace(listed=cells[min(its)]) if len(its) == 1 else one
+        for one, its in zip(rows, found, strict=True)
+    ]
+    return known, [_nothing(told[i], cells[i]) for i in range(len(lines)) if i not in here]
 
 
-def _nothing(text: str) -> Graded:
+def _nothing(text: str, line: Listed) -> Graded:
     result = Result("missing", {}, ["nothing handed in"], {}, "", 0.0, "")
-    return Graded("", text, "", result, {}, who=text)
+    return Graded("", text, "", result, {}, who=text, listed=line)
+
+
+def _name(head: Sequence[str], line: Sequence[str]) -> str:
+    """Return a student's name in a line of a class list, as its heads or its words tell."""
+    named = {name.strip().casefold(): cell.strip() for name, cell in zip(head, line)}
+    first, last, full = (
+        next((cell for name, cell in named.items() if name in known and cell), "")
+        for known in (FIRST, LAST, FULL)
+    )
+    if first and (last or full):  # German lists have "Name", "Vorname"
+        return f"{first} {last or full}"
+    words = [i for i, cell in enumerate(line) if re.fullmatch(r"[^\d@]*[^\W\d_][^\d@]*", cell)]
+    two = words[1:2] == [words[0] + 1] if words else False
+    single = two and not any(" " in line[i].strip() for i in words[:2])
+    guess = " ".join(line[i].strip() for i in words[: 2 if single else 1])
+    return full or guess or ", ".join(filter(None, line))
 
 
 def _keys_of(line: Sequence[str]) -> set[str]:
@@ -163,9 +190,7 @@ def _keys_of(line: Sequence[str]) -> set[str]:
 
     Canvas makes doejane of "Doe, Jane"; Moodle calls its number "Participant 7".
     """
-    pairs = [pair for two in itertools.pairwise(line) for pair in (two, two[::-1])]
-    names = [*line, *map(" ".join, pairs)]
-    words = [_words(text) for text in names]
+    words = [_words(text) for text in Listed("", tuple(line)).ways()]
     forms = {form for ones in words for form in ("".join(ones), "".join(sorted(ones)))}
     numbers = {two[1] for two in words if len(two) == 2 and two[0].isalpha() and two[1].isdigit()}
     return (forms | numbers) - {""}

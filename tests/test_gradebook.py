@@ -8,6 +8,7 @@ import math
 import os
 import random
 import subprocess
+import zipfile
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from helpers import ROOT
 from grading import gradebook, graded, marking, self_test
 from grading.graded import digest_of
 from grading.marking import Mark, Result
-from grading.pages import writing
+from grading.pages import handback, writing
 from grading.records import decided, history, late, overrides, readings, statistics
 from grading.sandbox import program
 from lab.config import LabError
@@ -652,6 +653,80 @@ def test_both_of_a_pair_have_the_points(tmp_path, quick_pages):
         (where / "pairs.csv").write_text(text)
         with pytest.raises(LabError, match=r"^pairs\.csv, line \d "):
             graded_rows(folder, where)
+
+
+LISTS = {  # a class list -> what pairs.csv may call Zoe Zen
+    "number,name,mail\n8,Zoe Zen,z@x.org\n": ["8", "Zoe Zen", "z@x.org"],
+    "Vorname;Nachname;Matrikel\nZoe;Zen;8\n": ["Zoe Zen", "Zen Zoe", "8"],
+    "Name;Vorname;Mail\nZen;Zoe;z@x.org\n": ["Zoe Zen", "Zen Zoe", "z@x.org"],
+    "Surname,First name,ID number\nZen,Zoe,8\n": ["Zoe Zen", "8"],
+    "Nr,Wer,Gruppe 1\n8,Zoe Zen,B\n": ["8", "Zoe Zen"],
+    "Nr,Wer,Auch\n8,Zoe,Zen\n": ["8", "Zoe Zen"],
+}
+BOOKS = [
+    "Identifier,Full name,Email address,Grade\nParticipant 11,Ann,a@x.org,\n"
+    "Participant 12,Zoe Zen,z@x.org,\nParticipant 8,Bo,b@x.org,\n",
+    'Student,ID,SIS Login ID,Lab 2\nAnn,11,aa,\n"Zen, Zoe",12,zz,\nBo,8,bb,\n',
+]
+
+
+@pytest.mark.parametrize("book", BOOKS)
+@pytest.mark.parametrize(("text", "who"), [(text, n) for text, ones in LISTS.items() for n in ones])
+def test_a_partner_is_found_by_whatever_the_class_list_says(
+    tmp_path, capsys, quick_pages, book, text, who
+):
+    folder, where, roster = tmp_path / "in", tmp_path / "grades", tmp_path / "class.csv"
+    hand_in(folder, "Ann_11_assignsubmission_file_lab2")
+    hand_in(folder, "stranger")
+    roster.write_text(text, encoding="utf-8")
+    (tmp_path / "book.csv").write_text(book, encoding="utf-8")
+    where.mkdir()
+    (where / "pairs.csv").write_text(f"11,{who}\n", encoding="utf-8")
+    given = gradebook.read(tmp_path / "book.csv")
+    options = grade.Options(roster=roster, book=given)
+    everybody = grade.grade(folder, where, "none", options)
+    column = "Grade" if "Grade" in book else "Lab 2"
+    points = [one[column] for one in rows_of(where, "gradebook.csv")]
+    assert points == ["4", "4", ""]
+    assert f"Points, but no row in {given.path}: stranger." in capsys.readouterr().out
+    (zoe,) = [one for one in everybody if one.partner]
+    assert (zoe.student, zoe.number) == ("Zoe Zen", "")
+    content, left = handback.archive(everybody, "moodle")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["Ann_11_assignsubmission_file_/feedback.html"]
+    assert left == ["stranger", zoe.name]
+
+
+def test_a_partner_with_a_number_of_moodle_has_feedback_and_canvas_gives_it_to_who_handed_in(
+    tmp_path, quick_pages
+):
+    folder, where, roster = tmp_path / "in", tmp_path / "grades", tmp_path / "class.csv"
+    hand_in(folder, "Ann_11_assignsubmission_file_lab2")
+    hand_in(folder, "leebo_21_31_lab2")
+    roster.write_text("Identifier,Full name\nParticipant 12,Zoe Zen\nParticipant 22,Cy Fox\n")
+    where.mkdir()
+    (where / "pairs.csv").write_text("11,12\n21,Cy Fox\n")
+    everybody = grade.grade(folder, where, "none", grade.Options(roster=roster))
+    for platform, files in (("moodle", 4), ("canvas", 1)):
+        content, left = handback.archive(everybody, platform)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert len(archive.namelist()) == files, (platform, left)
+
+
+def test_a_name_of_pairs_that_nobody_has_makes_no_student(tmp_path, quick_pages):
+    folder, where, roster = tmp_path / "in", tmp_path / "grades", tmp_path / "class.csv"
+    hand_in(folder, "anna")
+    roster.write_text("number,name\n8,Zoe Zen\n")
+    where.mkdir()
+    for text, line in (("anna,Zoe Zem\n", 1), ("a,b\n\nZoe Zem,anna\n", 3)):
+        (where / "pairs.csv").write_text(text)
+        with pytest.raises(LabError, match=rf"line {line}: neither .* names 'Zoe Zem'"):
+            graded_rows(folder, where, roster=roster)
+        assert not (where / "grades.csv").exists()
+    (where / "pairs.csv").write_text("anna,Zoe Zen\n")
+    with pytest.raises(LabError, match="with --roster"):
+        graded_rows(folder, where)
+    assert len(graded_rows(folder, where, roster=roster)) == 2
 
 
 def test_statistics_are_those_of_the_class():

@@ -35,9 +35,12 @@ def moodle(one: Graded) -> File | None:
 
 
 def canvas(one: Graded) -> File | None:
-    """Return name and content of a student's feedback; None of what is not named as by Canvas."""
+    """Return name and content of a student's feedback; None of what is not named as by Canvas.
+
+    A partner's is not: the file is that of who handed in.
+    """
     name = one.file.partition("/")[0]
-    if not CANVAS.fullmatch(name):
+    if one.partner or not CANVAS.fullmatch(name):
         return None
     ending = PurePosixPath(name).suffix.lower()
     if ending == ".zip":

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from grading.graded import Graded, harmless
+from grading.graded import Graded, Listed, harmless
 from lab.base import foreign
 from lab.config import LabError
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
+PARTICIPANT = re.compile(r"(?:Participant |Teilnehmer/in ?|参与者 ?)(\d+)")  # Moodle's identifier
 WHOSE = ("student", "name")  # columns in which blanks count
 
 
@@ -93,11 +94,18 @@ def named(everybody: Iterable[Graded]) -> dict[str, list[Graded]]:
     everybody = list(everybody)
     found: dict[str, list[Graded]] = {}
     for one in everybody:
-        listed = one.student.split(", ") if one.result.status == "missing" else ()
+        listed = [way.strip() for way in one.listed.ways()] if one.listed else []
+        listed += [one.listed.name, platforms_number(one.listed)] if one.listed else []
         shown = harmless(one.who)  # as grades.csv has it
         for name in {one.name, one.student, one.number, shown, *listed} - {""}:
             found.setdefault(name, []).append(one)
     return found | {one.who: [one] for one in everybody if one.who}
+
+
+def platforms_number(line: Listed) -> str:
+    """Return the number of Moodle in a line of a class list; "" if it has none: others are not."""
+    found = (PARTICIPANT.fullmatch(cell.strip()) for cell in line.cells)
+    return next((match[1] for match in found if match), "")
 
 
 def the_one(name: str, known: Mapping[str, Sequence[Graded]], file: str) -> Graded | None:

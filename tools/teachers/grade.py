@@ -151,6 +151,8 @@ def _finish(
             content, count = gradebook.fill(book, matched)
             files.write_atomically(where / "gradebook.csv", content)
             notes.append(f"{count} rows of {where / 'gradebook.csv'} have points.")
+            if lost := gradebook.without_row(matched, everybody):
+                notes.append(f"Points, but no row in {book.path}: {'; '.join(lost)}.")
     notes += [f"Points of {students} students have changed: changes.csv."] if students else []
     print(*notes, sep="\n", end="\n" if notes else "")
     return everybody
