@@ -180,14 +180,15 @@ def fill(book: Book, matched: Mapping[int, Graded]) -> tuple[bytes, int]:
     commas = any(re.search(r"\d,\d", row[book.points]) for row in book.rows)
     comma = book.table.delimiter == ";" and commas
     for i, one in matched.items():
-        if (final := final_of(one)) is None:
+        final, row = final_of(one), rows[i]
+        if final is None and (one.result.status != "unreadable" or one.result.failed):
             continue
-        row = rows[i]
         row += [""] * (max(book.points, book.comment) + 1 - len(row))
-        row[book.points] = f"{final:.6g}".replace(".", "," if comma else ".")
-        if book.comment >= 0:
+        if book.comment >= 0:  # whose file cannot be read is told why, and keeps the mark
             row[book.comment] = comment(one)
-        done += 1
+        if final is not None:
+            row[book.points] = f"{final:.6g}".replace(".", "," if comma else ".")
+            done += 1
     if not done:
         head = ", ".join(book.table.rows[0][i] for i in book.people)
         why = "no hand-in that has a row was graded" if matched else (

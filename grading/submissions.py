@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from grading.intake import entries, owners
-from grading.intake.entries import NONE, OTHER, File
+from grading.intake.entries import CUT, DAMAGED, NONE, OTHER, File
 from grading.intake.owners import Owner
 from lab.base import i18n
 from lab.exercises import answer_cells
@@ -222,5 +222,16 @@ def notebook_of(content: bytes | None) -> Notebook:
             edition if re.fullmatch("[0-9A-Za-z]{1,64}", edition) else "",
             language if language in i18n.languages() else i18n.ENGLISH,
         )
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        damaged = entries.looks_like_one(content[:4096])
+        return Notebook(problem=(CUT if _is_cut(error) else DAMAGED) if damaged else OTHER)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
         return Notebook()
+
+
+def _is_cut(error: json.JSONDecodeError | UnicodeDecodeError) -> bool:
+    """Say whether JSON is wrong because it ends too early."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.reason == "unexpected end of data"
+    rest = error.doc[error.pos :].strip()  # nothing, or a piece of "false" or of "\u00e4"
+    return error.msg.startswith("Unterminated") or (len(rest) < 7 and not rest.endswith("}"))

@@ -16,7 +16,8 @@ from helpers import ROOT
 
 from grading import gradebook, graded, marking, self_test
 from grading.graded import digest_of
-from grading.marking import Mark, Result
+from grading.intake.entries import CUT
+from grading.marking import FAILED, Mark, Result
 from grading.pages import handback, writing
 from grading.records import decided, history, late, overrides, readings, statistics
 from grading.sandbox import program
@@ -411,6 +412,20 @@ def test_no_text_of_a_student_stops_or_scripts_a_table(tmp_path):
         assert count == 1 and "<img" not in comment and "\\" not in comment
         assert set(comment.replace("<br>", "")) & set("<>\x00\u202e\n\r") == set()
         assert "&lt;img src=x" in comment
+
+
+def test_whose_file_is_damaged_is_told_so_in_the_row_and_keeps_the_mark(tmp_path):
+    path = tmp_path / "book.csv"
+    path.write_text("Identifier,Grade,Feedback comments\n1,,\n2,5,\n3,,\n", encoding="utf-8")
+    ones = [row("a", "a", "1"), row("b", "b", "2"), row("c", "c", "3")]
+    for one, why in zip(ones[1:], (CUT, f"{FAILED} MemoryError"), strict=True):
+        one.result.marks.clear()
+        one.result.flags.append(why)
+        one.result.status = "unreadable"
+    content, count, _ = filled(path, ones)
+    _, damaged, failed = csv.DictReader(io.StringIO(content.decode()))
+    assert count == 1 and damaged["Grade"] == "5" and CUT in damaged["Feedback comments"]
+    assert not failed["Grade"] and not failed["Feedback comments"]  # it is the grader's fault
 
 
 def test_a_row_is_theirs_by_what_the_platform_says(tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from grading import submissions
 from grading.graded import Graded, Late, Override, Reading, digest_of, table
 from grading.intake import reports
+from grading.intake.entries import CUT, DAMAGED
 from grading.marking import Mark, Result
 from grading.pages import feedback, handback, reading, rubric, summary, writing
 from grading.records import agreement
@@ -131,6 +132,26 @@ def test_nothing_that_anybody_wrote_starts_anything_in_feedback(words):
         assert line.count("<") == line.count(r"\<") and line.count("`") == line.count(r"\`")
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_notebook_that_is_cut_off_anywhere_is_called_damaged(data):
+    """To the student: what was handed in is the lab, and only a part of it has arrived."""
+    cells = [{"source": 'é \\ "x" 中', "n": [-1.5, True, False, None]}] * 2
+    notebook = {"cells": cells, "metadata": {"a": {}}, "nbformat": 4}
+    ascii_only, indent = data.draw(st.booleans()), data.draw(st.sampled_from([None, 1]))
+    whole = json.dumps(notebook, indent=indent, ensure_ascii=ascii_only).encode()
+    assert submissions.notebook_of(whole + b"\n").cells == cells
+    part = whole[: data.draw(st.integers(10, len(whole) - 1))]
+    assert submissions.notebook_of(part).problem == CUT
+    at = data.draw(st.integers(10, len(whole) // 2))
+    damaged = submissions.notebook_of(whole[:at] + b"\x00\xff\x00" + whole[at:])
+    assert damaged.problem == DAMAGED and damaged.cells is None
+    result = Result("unreadable", {}, [CUT], {}, "", 0.0, "")
+    assert CUT in [
+        text for part in feedback.sections(graded()._replace(result=result)) for _, text in part
+    ]
+
+
 # ── Back to the platform ────────────────────────────────────────────────────────────────────────
 
 
@@ -204,6 +225,17 @@ def test_a_report_is_found_in_folders_and_archives_and_nowhere_else(tmp_path):
                          "di": b"", "ed": b""}  # fmt: skip
     for file in ("../class.zip", "ann", "bo.zip", "bo.zip/none.pdf", "", "ann/../../class.zip"):
         assert reports.read(folder, file) is None
+
+
+def test_an_override_settles_what_readers_gave(tmp_path):
+    everybody, hand_ins = reading_class.make(2)
+    change = Override(everybody[1].who, "traps", 1, "between the two", "Zoe")
+    reading.write(
+        [everybody[0], everybody[1]._replace(overrides=(change,))], hand_ins, tmp_path, "c"
+    )
+    page = (tmp_path / "reading" / "traps.html").read_text("utf-8")
+    known = json.loads(re.search(r'id="known">(.*?)</script>', page, re.DOTALL)[1])
+    assert known["settled"] == [[everybody[1].who, "traps"]]
 
 
 def test_reports_lie_beside_the_pages_under_names_that_tell_nothing(tmp_path):

@@ -19,6 +19,7 @@ from pypdf import PdfReader
 
 from grading import key, marking
 from grading.graded import Graded, Late, Override, Reading, digest_of
+from grading.intake.entries import CUT, DAMAGED, OTHER
 from grading.pages import feedback
 from grading.submissions import Submission
 from lab.analysis import style
@@ -461,7 +462,7 @@ def test_who_hands_in_chinese_is_answered_in_chinese(translated):
     assert "迟交 2 天" in text and "评语：原因呢？" in text and "算式是对的" in text
     assert left_in_english(text) == []
     assert 'lang="zh"' in feedback.in_html(li)
-    for problem in ("it is no notebook", "the archive asks for a password"):
+    for problem in (OTHER, CUT, DAMAGED, "the archive asks for a password"):
         broken = dataclasses.replace(result, status="unreadable", flags=[problem])
         assert left_in_english(feedback.in_markdown(li._replace(result=broken))) == []
 

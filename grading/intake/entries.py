@@ -37,6 +37,8 @@ ARCHIVES = 3  # archives in archives
 OF_OTHER_KIND = "an archive of a kind that is not read; ask for a .zip"
 NONE = "there is no notebook in it"
 OTHER = "it is no notebook"  # a file of another kind
+DAMAGED = "the file is damaged: hand it in again"
+CUT = "the file is damaged (it ends in the middle): hand it in again"
 LINK = "it is a link, which is not followed"
 TOO_MUCH = f"more than {BYTES >> 20} MB or {FILES:,} files, unpacked: the rest is not read"
 TOO_DEEP = f"folders more than {DEEPEST} deep, or archives more than {ARCHIVES}: it is not read"
@@ -200,7 +202,7 @@ def _of_file(
     with opened() as stream:
         if kind == "perhaps":
             budget.looks -= 1
-            kind = "notebook" if budget.looks >= 0 and _looks_like_one(stream.peek(4096)) else ""
+            kind = "notebook" if budget.looks >= 0 and looks_like_one(stream.peek(4096)) else ""
         if kind == "archive":
             yield from _in_archive(stream, name, budget, depth)
         elif kind == "notebook":
@@ -210,7 +212,7 @@ def _of_file(
             yield File(name, None, seconds, OF_OTHER_KIND if kind else OTHER)
 
 
-def _looks_like_one(start: bytes) -> bool:
+def looks_like_one(start: bytes) -> bool:
     """Say whether a file begins as a notebook does, whatever it is called."""
     start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     word = re.search(rb'"(?:cells|nbformat|worksheets)"', start[:4096])

@@ -132,6 +132,7 @@ def _known(everybody: Sequence[Graded], texts: Mapping[str, Sequence[Text]], cou
         "course": course,
         "most": {name: ASKED[name].points for name in texts},
         "texts": {n: [[text.who, text.digest] for text in ones] for n, ones in texts.items()},
+        "settled": [[one.who, o.exercise] for one in everybody for o in one.overrides],
         "rows": [row._asdict() | {"points": p} for row, p in zip(rows, given, strict=True)],
     }
     return json.dumps(content).replace("<", "\\u003c")

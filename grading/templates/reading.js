@@ -38,6 +38,12 @@ function mine(place) { // who gives no name goes on with what there is
   const ones = rowsOf(place).filter(row => row.text === place.text);
   return ones.find(row => row.reader === reader) || ones.find(row => !row.reader || !reader);
 }
+function differing(place) { // other points of the same text, for who has given points of their own
+  const own = mine(place), settled = known.settled.some(([student, exercise]) =>
+    student === place.student && exercise === place.exercise);
+  return !own?.points || settled ? [] : rowsOf(place).filter(row => row !== own &&
+    row.text === place.text && row.points !== "" && Number(row.points) !== Number(own.points));
+}
 // Points
 function wrong(value, most) { // what is wrong with points; "" if nothing
   if (value === "") return "";
@@ -70,13 +76,16 @@ function tell(article) { // say beside the fields of a text how things stand
   const [points] = fieldsOf(article), row = mine(article.dataset);
   const others = rowsOf(article.dataset).filter(one => one !== row && one.points !== "");
   const old = others.filter(one => one.text !== article.dataset.text).pop();
-  const also = others.filter(one => one.text === article.dataset.text).map(one => one.reader || "somebody");
+  const differ = differing(article.dataset), nameOf = one => one.reader || "somebody";
+  const also = others.filter(one => one.text === article.dataset.text && !differ.includes(one)).map(nameOf);
   const fault = wrong(points.value.trim(), Number(article.dataset.most));
   points.classList.toggle("wrong", fault !== "");
   find(".fault", article).textContent = fault;
-  find(".others", article).textContent = (also.length ? `Also read by ${also.join(", ")}. ` : "") +
+  find(".others", article).textContent =
+    differ.map(one => `${nameOf(one)} gave ${one.points}. `).join("") + (also.length ? `Also read by ${also.join(", ")}. ` : "") +
     (old ? `An earlier text had ${old.points} points. ${old.comment}` : "");
-  article.classList.toggle("read", Boolean(row?.points));
+  article.classList.toggle("read", Boolean(row?.points) && !differ.length);
+  article.classList.toggle("differ", differ.length > 0);
 }
 function fill(article) { // show what is kept of a text
   const [points, comment, boxes] = fieldsOf(article);
@@ -106,7 +115,8 @@ function progress() {
   const ours = share();
   for (const place of all("[data-progress]")) {
     const exercise = place.dataset.progress, texts = known.texts[exercise].filter((_, i) => ours(i));
-    const done = texts.filter(([student, text]) => mine({ student, exercise, text })?.points).length;
+    const done = texts.map(([student, text]) => ({ student, exercise, text }))
+      .filter(one => mine(one)?.points && !differing(one).length).length;
     Object.assign(find("progress", place), { max: texts.length || 1, value: done });
     find("output", place).textContent = `${done} of ${texts.length} read`;
   }

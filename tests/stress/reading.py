@@ -58,7 +58,7 @@ def main():
                 page.screenshot(path=shots / f"reading-{exercise}.png")
                 context.close()
 
-        for step in (opens_quickly, keeps_what_is_typed, saves_and_loads, shares):
+        for step in (opens_quickly, keeps_what_is_typed, saves_and_loads, differs, shares):
             step(opened)
     return 0
 
@@ -169,6 +169,26 @@ def saves_and_loads(opened):
         states = page.evaluate(STATES)
         assert states[0][0] == "3.5" and states[2][1:] == ['So it is, "perhaps",\nand no more.', 2]
     say("a saved file is taken in by another browser, but for points that are none")
+
+
+def differs(opened):
+    """Another's points are named after one's own, and a text with two stays open until settled."""
+    with opened("traps", "fourth") as page:
+        page.fill("#reader", "Di")
+        page.keyboard.press("Tab")
+        article = page.locator("article[data-student='1003']")
+        others, points = article.locator(".others"), article.locator(".points")
+        assert others.text_content().strip() == "Also read by Ann."
+        points.fill("2")
+        assert others.text_content().strip() == "Ann gave 1.5."
+        assert f"0 of {STUDENTS} read" in page.locator("nav").inner_text()
+        points.fill("1.5")
+        assert others.text_content().strip() == "Also read by Ann."
+        assert f"1 of {STUDENTS} read" in page.locator("nav").inner_text()
+        points.fill("2")
+        page.evaluate("known.settled.push(['1003', 'traps']); choose()")  # as by an override
+        assert f"1 of {STUDENTS} read" in page.locator("nav").inner_text()
+    say("another's points are named where two differ, and the text counts as open")
 
 
 def shares(opened):
