@@ -29,6 +29,7 @@ NUMBERS = ("identifier", "id")  # the platform's own numbers
 PEOPLE = {*NUMBERS, "full name", "first name", "last name", "surname", "email address", "email",
           "id number", "student", "sis user id", "sis login id", "username"}  # fmt: skip
 GRADE, COMMENT, SUBMITTED = "Grade", "Feedback comments", "last modified (submission)"
+CLOCK = re.compile(r"\b\d{4}\b.*?\b\d{1,2}[:.]\d\d\b")  # a year and a time of day
 OURS = re.compile(r"lab ?2(?!\d)", re.IGNORECASE)
 NUMBERED = re.compile(r"[^\d@]*?0*(\d+)\s*")  # "Participant 7", "参与者7", "7"
 
@@ -161,9 +162,19 @@ def without_row(matched: Mapping[int, Graded], everybody: Sequence[Graded]) -> l
     return [o.student for o in everybody if final_of(o) is not None and o.name not in filled]
 
 
+def unread_times(book: Book) -> list[str]:
+    """Return what the table tells as times, and nothing here can read, as in other languages."""
+    cells = (row[i] for row in book.rows for i in _told(book))
+    return [cell for cell in cells if CLOCK.search(cell) and not late.read(cell)]
+
+
+def _told(book: Book) -> list[int]:
+    return [i for i in range(len(book.head)) if i not in (book.points, book.comment)]
+
+
 def times(book: Book, matched: Mapping[int, Graded]) -> dict[str, datetime]:
     """Return when hand-ins came, as far as the table tells, by `who`."""
-    columns = [i for i in range(len(book.head)) if i not in (book.points, book.comment)]
+    columns = _told(book)
     told = [i for i in columns if book.head[i] == SUBMITTED] or [
         i for i in columns if any(late.read(row[i]) for row in book.rows)
     ]

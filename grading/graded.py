@@ -159,10 +159,21 @@ def _for_teachers(flag: str) -> bool:
     return bool(FOR_TEACHERS.match(rest if head in ASKED else flag))
 
 
-def _unread(graded: Graded) -> list[str]:
+def unread(graded: Graded) -> list[str]:
+    """Return the exercises whose texts are still to be read, or to be decided."""
     marks = graded.result.marks
-    points = sum(marks[n].most for n in LAB if n in marks and points_of(graded, n) is None)
-    return [f"{points} points are still to be read"] if points else []
+    return [n for n in LAB if n in marks and points_of(graded, n) is None]
+
+
+def _unread(graded: Graded) -> list[str]:
+    points = sum(graded.result.marks[name].most for name in unread(graded))
+    are = "is" if points == 1 else "are"
+    return [f"{plural(points, 'point')} {are} still to be read"] if points else []
+
+
+def plural(count: int, what: str) -> str:
+    """Return how many there are of something, as "1 day" and "2 days"."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def plain(text: str) -> str:

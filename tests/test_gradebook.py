@@ -18,7 +18,7 @@ from grading import gradebook, graded, marking, self_test
 from grading.graded import digest_of
 from grading.intake.entries import CUT
 from grading.marking import FAILED, Mark, Result
-from grading.pages import handback, writing
+from grading.pages import handback, summary, writing
 from grading.records import decided, history, late, overrides, readings, statistics
 from grading.sandbox import program
 from lab.config import LabError
@@ -630,7 +630,7 @@ def test_lateness_is_a_column_of_its_own(tmp_path, quick_pages):
     rows = graded_rows(folder, where, book=gradebook.read(book), **rule)
     told = {n: (rows[n]["score"], rows[n]["penalty"], rows[n]["final"]) for n in ("1", "2", "4")}
     assert told == {"1": ("4", "", "4"), "2": ("4", "1.5", "2.5"), "4": ("4", "4", "0")}
-    assert "1 days late by the platform's table" in rows["2"]["flags"]
+    assert "1 day late by the platform's table" in rows["2"]["flags"]
     assert "6 days late by its file's time" in rows["3"]["flags"]
     grades = [r["Grade"] for r in rows_of(where, "gradebook.csv")]
     assert grades == ["4", "2.5", "0", "0"]
@@ -777,6 +777,106 @@ def test_statistics_are_those_of_the_class():
     assert statistics.of([]) == [] and statistics.table([]).count("\n") == 1
 
 
+def test_points_that_go_out_before_all_is_read_are_said_to_be_so_far(tmp_path, capsys, quick_pages):
+    folder, where, book = tmp_path / "in", tmp_path / "grades", tmp_path / "book.csv"
+    numbers = [str(n) for n in range(11, 16)]
+    for n in numbers:
+        hand_in(folder, moodle(n), texts={"traps": n} if n != "15" else {})
+    text = "Identifier,Grade\n" + "".join(f"Participant {n},\n" for n in numbers)
+    book.write_text(text)
+    read = gradebook.read(book)
+
+    def given(n, points, reader):
+        return [n, "traps", digest_of(n), points, "", "", reader, "2026-12-01T10:00"]
+
+    rows = []
+    for unread, apart, more in (
+        (4, 0, []),
+        (3, 0, [given("11", 1, "ada")]),
+        (3, 1, [given("12", 1, "ada"), given("12", 2, "ben")]),
+        (0, 0, [given(n, 1, "ada") for n in ("13", "14")]),
+    ):
+        rows += more
+        write_points(where / "points_read.csv", rows)
+        if not unread:
+            (where / "overrides.csv").write_text(f"{OVERRIDES}12,traps,1,r,cleo,\n")
+        graded_rows(folder, where, book=read)
+        said = capsys.readouterr().out
+        whole = f"{unread} of 5 hand-ins are not read to the end, {apart} in conflict: their points"
+        assert (whole in said) == (unread > 0) and ("read to the end" in said) == (unread > 0)
+
+
+UNREAD = {
+    "Dienstag, 1. Dezember 2026, 20:00": True,
+    "01.12.2026 20:00": True,
+    "mardi 1 décembre 2026, 20:00": True,
+    "Вторник, 1 декабря 2026, 20:00": True,
+    "Tuesday, 1 December 2026, 8:00 PM": False,
+    "2026年12月1日 星期二 20:00": False,
+    "2026-12-01 20:00": False,
+    "-": False,
+    "": False,
+}
+
+
+@pytest.mark.parametrize(("text", "unread"), UNREAD.items())
+def test_times_of_a_table_that_nobody_can_read_are_said_once(
+    tmp_path, capsys, quick_pages, text, unread
+):
+    folder, where, book = tmp_path / "in", tmp_path / "grades", tmp_path / "book.csv"
+    for n in (11, 12):
+        hand_in(folder, moodle(n))
+    book.write_text("ID,Zuletzt geändert (Abgabe),Grade\n" + "".join(
+        f'Teilnehmer/in{n},"{text}",\n' for n in (11, 12)), encoding="utf-8")  # fmt: skip
+    graded_rows(folder, where, book=gradebook.read(book), due="2026-12-01T23:59")
+    said = capsys.readouterr().out
+    what = f"2 times like {text!r} cannot be read; the time of the file counts instead."
+    assert said.count(what) == unread and said.count("cannot be read") == unread
+
+
+def test_the_summary_counts_hand_ins_and_a_pair_once(tmp_path):
+    ones = [row("a", "Li Wei", "1", flags=["x"]), row("b", "Li Wei", "2", 1, flags=["x"])]
+    ones[0].result.status = "review"
+    both = row("c", "Bo", "3", 2, flags=["x"])
+    nothing = Result("missing", {}, [], {}, "", 0.0, "")
+    unread = Result("unreadable", {}, ["it is empty"], {}, "", 0.0, "")
+    ones += [both, both._replace(name="d", who="d", student="Cy", partner="c")]
+    ones += [graded.Graded("e", "E", "e.ipynb", unread, {}, "", "e")]
+    ones += [graded.Graded("", "Z", "", nothing, {}, "", "z")]
+    page = summary.in_html(ones)
+    assert "<h1>6 rows: 4 handed in, 1 partner of a pair, 1 missing</h1>" in page
+    assert "4 hand-ins: 3 graded (1 of them with the status review), 1 not." in page
+    assert '<td>x</td><td class="n">3</td>' in page  # two students of one name are two hand-ins
+    assert page.count('<td class="n">1</td>\n<td><div') + page.count(
+        '<td class="n">3</td>\n<td><div') == 1  # fmt: skip
+
+
+def test_control_c_ends_in_a_sentence_and_loses_nothing(tmp_path, monkeypatch, capsys, quick_pages):
+    folder, where = tmp_path / "in", tmp_path / "grades"
+    for name in ("anna", "ben", "cleo"):
+        hand_in(folder, name)
+    mark, done = marking.mark, []
+
+    def interrupted(one, *rest):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(one.student)
+        return mark(one, *rest)
+
+    monkeypatch.setattr(program, "find_wall", lambda: "none")
+    monkeypatch.setattr(grade.machine, "available_cores", lambda: 1)
+    monkeypatch.setattr("sys.argv", ["grade.py", str(folder), "--out", str(where)])
+    monkeypatch.setattr(marking, "mark", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        grade.main()
+    said = "Stopped. What is graded is kept; the same command goes on.\n"
+    assert ended.value.code == 130 and capsys.readouterr().err.endswith(said)
+    again = []
+    monkeypatch.setattr(marking, "mark", lambda one, *r: again.append(one.student) or mark(one, *r))
+    grade.main()
+    assert sorted(done + again) == ["anna", "ben", "cleo"] and len(rows_of(where)) == 3
+
+
 def test_the_program_grades_fills_and_goes_back(tmp_path, monkeypatch, capsys, quick_pages):
     """A table in which nobody is found costs no grades: it is said when they are written."""
     folder, where, book = tmp_path / "in", tmp_path / "grades", tmp_path / "book.csv"
@@ -796,7 +896,7 @@ def test_the_program_grades_fills_and_goes_back(tmp_path, monkeypatch, capsys, q
     book.write_bytes("标识符;成绩;反馈\r\n参与者201;;\r\n".encode("gb18030"))
     hand_in(folder, moodle(201), machine=3)
     said = main(folder, *named, "--due", "2026-12-01T12:00", "--late", "1 per day")
-    assert "1 rows of" in said and "Points of 1 students have changed: changes.csv." in said
+    assert "1 row of" in said and "Points of 1 student have changed: changes.csv." in said
     row = (where / "gradebook.csv").read_bytes().decode("gb18030").splitlines()[1]
     assert row.startswith("参与者201;") and "of 100 points so far.<br>" in row
     assert "as before the grading of 20" in main("--undo")

@@ -15,6 +15,7 @@ from grading.graded import (
     override_of,
     penalty_of,
     plain,
+    plural,
     points_of,
     readings_of,
     score_of,
@@ -56,7 +57,7 @@ def sections(one: Graded) -> list[Lines]:
         return [[title], [("", say("Not graded:")), *flags]]
     score = [("", say(f"{number(final_of(one))} of {MOST} points so far."))]
     if one.late:
-        late = f"{one.late.days} days late: {number(penalty_of(one))} points less."
+        late = f"{plural(one.late.days, 'day')} late, points taken off: {number(penalty_of(one))}."
         score.append(("", say(late)))
     if late := override_of(one, "late"):
         less = f"Taken for lateness, set by your teacher: {number(late.points)} ({late.reason})"

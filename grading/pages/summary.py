@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from grading.graded import ASKED_BY_HAND, Graded, number, penalty_of, score_of
+from grading.graded import ASKED_BY_HAND, Graded, number, penalty_of, plural, score_of
 from grading.pages import rendering
 from grading.records import agreement, statistics
 from grading.similarity import Alike
@@ -20,11 +20,11 @@ MANY = 8  # names in a cell
 
 def in_html(everybody: Sequence[Graded], alike: Sequence[Alike] = ()) -> str:
     """Return summary.html. alike: whose answers are, as `similarity.find` has it."""
-    ones = [one for one in everybody if score_of(one) is not None]
+    own = [one for one in everybody if one.name and not one.partner]  # a pair is one hand-in
+    ones = [one for one in own if score_of(one) is not None]
     numbers = statistics.of(everybody)
     return rendering.page(
-        "summary", "Summary", everybody=everybody, graded=ones,
-        states=Counter(one.result.status for one in everybody).most_common(),
+        "summary", "Summary", heading=_heading(everybody, own), states=_states(own, ones),
         scores=_distribution([score_of(one) for one in ones]), exercises=_hardest(numbers, ones),
         mistakes=_mistakes(ones), challenge=_ranking(ones), late=_late(ones),
         histograms=[*_histograms(numbers)],
@@ -37,6 +37,21 @@ def in_html(everybody: Sequence[Graded], alike: Sequence[Alike] = ()) -> str:
             for one in alike
         ],
     )  # fmt: skip
+
+
+def _heading(everybody: Sequence[Graded], own: Sequence[Graded]) -> str:
+    """Return how many rows of grades.csv are what."""
+    partners = sum(bool(one.partner) for one in everybody)
+    pairs = f", {plural(partners, 'partner')} of a pair" if partners else ""
+    missing = len(everybody) - len(own) - partners
+    return f"{plural(len(everybody), 'row')}: {len(own)} handed in{pairs}, {missing} missing"
+
+
+def _states(own: Sequence[Graded], ones: Sequence[Graded]) -> str:
+    """Return what became of the hand-ins: graded is what has points."""
+    look = sum(one.result.status == "review" for one in ones)
+    flagged = f" ({look} of them with the status review)" if look else ""
+    return f"{plural(len(own), 'hand-in')}: {len(ones)} graded{flagged}, {len(own) - len(ones)} not"
 
 
 def _distribution(scores: Sequence[float]) -> list[tuple[str, int, float]]:
@@ -126,12 +141,12 @@ def _flags(one: Graded) -> list[str]:
 
 def _kinds(everybody: Sequence[Graded]) -> list[tuple[str, int, str]]:
     """Return flags of one kind together: they differ in exercise, numbers and names alone."""
-    who: defaultdict[str, set[str]] = defaultdict(set)
+    who: defaultdict[str, dict[str, str]] = defaultdict(dict)  # kind -> hand-in -> student
     for one in everybody:
         for flag in _flags(one):
-            who[_kind(flag)].add(one.student)
+            who[_kind(flag)].setdefault(one.partner or one.who, one.student)
     rows = sorted(who.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [(kind, len(students), _some(students)) for kind, students in rows]
+    return [(kind, len(students), _some(students.values())) for kind, students in rows]
 
 
 def _kind(flag: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from grading.graded import Graded, Override, Reading
+from grading.graded import Graded, Override, Reading, plural
 from grading.records import late, overrides, pairs, readings
 from grading.submissions import Submission
 
@@ -132,7 +132,7 @@ def _in_time(one: Graded, rule: late.Rule | None, time: Time) -> Graded:
     points, flags = readings.counted(one)
     judged = rule and late.judged(rule, *time)
     if judged:
-        flags.append(f"{judged.days} days late by {judged.source}")
+        flags.append(f"{plural(judged.days, 'day')} late by {judged.source}")
     if rule and not time.when and one.result.marks:
         flags.append("when it was handed in is not known")
     when = time.when.isoformat(timespec="minutes") if time.when else ""

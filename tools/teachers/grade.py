@@ -24,6 +24,7 @@ import torch
 
 from grading import gradebook, graded, key, likeness, marking, people, self_test, submissions
 from grading.answers import checks, seed
+from grading.graded import plural
 from grading.pages import handback, writing
 from grading.records import decided, history, readings, statistics
 from grading.sandbox import program
@@ -114,7 +115,9 @@ def _results(
         never = marking.Result("review", {}, ["not graded yet"], {}, "", 0.0, one.sha256)
         results[name] = results[name] or never
     if stale := sum(results[name].sha256 != one.sha256 for name, one in named.items()):
-        print(f"{stale} others have changed since, and keep their points until all are graded.")
+        have, keep = ("has", "keeps its") if stale == 1 else ("have", "keep their")
+        others = plural(stale, "other hand-in")
+        print(f"{others} {have} changed since, and {keep} points until all are graded.")
     return results
 
 
@@ -123,7 +126,9 @@ def _chosen(named: dict[str, submissions.Submission], only: set[str]) -> set[str
     known = {name: {name, one.student, one.who} for name, one in named.items()}
     if strangers := only.difference(*known.values()):
         ones = ", ".join(map(repr, sorted(strangers)))
-        raise LabError(f"No hand-in is called {ones}. There are: {', '.join([*named][:10])}.")
+        more = f" and {len(named) - 10} more" if len(named) > 10 else ""
+        there = ", ".join([*named][:10])
+        raise LabError(f"No hand-in is called {ones}. There are: {there}{more}.")
     return {name for name in named if not only or known[name] & only}
 
 
@@ -137,6 +142,7 @@ def _finish(
     told = decided.times_of(where, rows, told)
     everybody, points, notes = decided.applied(rows, given, decided.times(rows, named, told))
     if book:
+        notes += _unread_times(book)
         matched, flags = gradebook.match(book, everybody)
         everybody = [decided.noted(one, flags.get(one.name, ())) for one in everybody]
     texts = dict.fromkeys((decided.KEPT, decided.READ), readings.table(points)) if points else {}
@@ -150,21 +156,44 @@ def _finish(
         if book:
             content, count = gradebook.fill(book, matched)
             files.write_atomically(where / "gradebook.csv", content)
-            notes.append(f"{count} rows of {where / 'gradebook.csv'} have points.")
+            have = f"{plural(count, 'row')} of {where / 'gradebook.csv'}"
+            notes.append(f"{have} {'has' if count == 1 else 'have'} points.")
             if lost := gradebook.without_row(matched, everybody):
                 notes.append(f"Points, but no row in {book.path}: {'; '.join(lost)}.")
-    notes += [f"Points of {students} students have changed: changes.csv."] if students else []
+            notes += _not_read(everybody)
+    if students:
+        notes.append(f"Points of {plural(students, 'student')} have changed: changes.csv.")
     print(*notes, sep="\n", end="\n" if notes else "")
     return everybody
+
+
+def _unread_times(book: gradebook.Book) -> list[str]:
+    """Return what is said of times in a platform's table that nobody here can read."""
+    if not (unread := gradebook.unread_times(book)):
+        return []
+    what = f"{plural(len(unread), 'time')} like {unread[0]!r}"
+    return [f"{book.path}: {what} cannot be read; the time of the file counts instead."]
+
+
+def _not_read(everybody: Sequence[graded.Graded]) -> list[str]:
+    """Return what is said where points go out before all texts are read."""
+    own = [one for one in everybody if one.result.marks and not one.partner]
+    waiting = [one for one in own if graded.unread(one)]
+    apart = sum(any("the readers disagree" in note for note in one.notes) for one in waiting)
+    if not waiting:
+        return []
+    return [
+        f"{len(waiting)} of {plural(len(own), 'hand-in')} are not read to the end, {apart} in "
+        "conflict: their points are those so far."
+    ]
 
 
 def _give_back(everybody: list[graded.Graded], path: Path, platform: str) -> None:
     """Write the archive with feedback that a platform takes back. Raises LabError if it cannot."""
     content, left = handback.archive(everybody, platform)
     files.write_atomically(path, content)
-    print(
-        f"{path} has the feedback of {sum(bool(o.name) for o in everybody) - len(left)} hand-ins."
-    )
+    count = sum(bool(one.name) for one in everybody) - len(left)
+    print(f"{path} has the feedback of {plural(count, 'student')}.")
     if left:
         print(f"Not in it, for the platform's number is missing or shared: {', '.join(left)}.")
 
@@ -178,8 +207,17 @@ def _keys(editions: Sequence[str] = ()) -> tuple[dict[str, key.Key], str]:
     return key.earlier(editions) | keys, next(iter(keys))
 
 
-@ends_in_a_sentence()
 def main() -> None:
+    """Grade as the command line says; Ctrl-C ends it with a sentence, and loses nothing."""
+    try:
+        _main()
+    except KeyboardInterrupt:
+        print("\nStopped. What is graded is kept; the same command goes on.", file=sys.stderr)
+        raise SystemExit(130) from None  # as a shell says of what Ctrl-C ended
+
+
+@ends_in_a_sentence()
+def _main() -> None:
     """Read the command line, and grade."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("submissions", type=Path, nargs="?")
@@ -221,7 +259,7 @@ def main() -> None:
     if options.feedback:
         _give_back(everybody, options.out / f"feedback_{options.feedback}.zip", options.feedback)
     grades = options.out / "grades.csv"
-    print(f"{len(everybody)} rows in {grades}; see summary.html and reading/index.html.")
+    print(f"{plural(len(everybody), 'row')} in {grades}; see summary.html and reading/index.html.")
 
 
 if __name__ == "__main__":
