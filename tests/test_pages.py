@@ -18,8 +18,10 @@ from grading.intake.entries import CUT, DAMAGED
 from grading.marking import Mark, Result
 from grading.pages import feedback, handback, reading, rubric, summary, writing
 from grading.records import agreement
+from lab.base import i18n
 from lab.config import LabError
 from lab.exercises.catalogue import ASKED, FURTHER
+from tools.teachers import translate
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\n# [a](b) `c` **d** | $e$\x1b\ud800"
 
@@ -69,16 +71,25 @@ def test_points_for_a_text_come_with_the_criteria_they_are_for(ticked, more, agr
     if agreed:
         one = one._replace(by_hand={"conclusion": points})
     said = [text for section in feedback.sections(one) for _, text in section]
-    plain = {letter: re.sub("[*`]", "", one.text) for letter, one in CRITERIA.items()}
     got = "Given in part for: " if more < 0 else "Given for: "
     not_got = "Not given, or in part, for: " if more > 0 else "Not given for: "
     expected = [
-        (got if letter in ticked else not_got) + text
-        for letter, text in plain.items()
+        (got if letter in ticked else not_got) + one.text
+        for letter, one in CRITERIA.items()
         if letter in ticked or points < 5
     ]
     assert [text for text in said if "iven" in text] == (expected if agreed else [])
     assert ("Comment: Why?" in said) == agreed  # two who differ tell nothing before it is settled
+
+
+def test_a_criterion_that_has_a_translation_is_told_in_it():
+    for name, entry in rubric.read().entries.items():
+        for one in entry.criteria:
+            if one.plain in translate.open_words("zh"):
+                continue
+            for head in ("Given for: ", "Not given, or in part, for: "):
+                said = i18n.sentence(head + one.plain, "zh")
+                assert not re.search("[a-z]{3} [a-z]|Given|given", said), (name, one.letter)
 
 
 def test_a_teachers_points_stand_in_the_place_of_what_the_machine_found():

@@ -104,7 +104,7 @@ def _reasons(name: str, most: float, points: float, read: Sequence[Reading]) -> 
     lost = "Not given for: " if points <= total else "Not given, or in part, for: "
     for one in criteria:
         if one.letter in letters or points < most:
-            yield (given if one.letter in letters else lost) + re.sub(r"[*`]", "", one.text)
+            yield (given if one.letter in letters else lost) + one.plain
 
 
 @functools.cache

@@ -18,6 +18,11 @@ class Criterion(NamedTuple):
     points: float
     text: str  # in Markdown
 
+    @property
+    def plain(self) -> str:
+        """The text without Markdown's marks: by it a translation is found."""
+        return re.sub(r"[*`]", "", self.text)
+
 
 class Entry(NamedTuple):
     """What the rubric says of an exercise."""

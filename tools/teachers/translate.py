@@ -4,9 +4,9 @@
 
 `translations/LANGUAGE/lab2.po` has an entry for each text cell, comment and docstring, under the id
 of its cell, keyed by the English text itself (the format of gettext: Poedit and Weblate open it);
-`words.po` has the hints, examples and titles. New and changed English texts are taken into both,
-and lab2.LANGUAGE.ipynb is written. A text without a translation stands there in English, with a
-line that says so, and its cell is named: who translates it runs this once more.
+`words.po` has hints, examples, titles and the rubric's criteria. New and changed English texts are
+taken into both, and lab2.LANGUAGE.ipynb is written. A text without a translation stands there in
+English, with a line that says so, and its cell is named: who translates it runs this once more.
 
 Code is the same in both. One cell is added, which says the language. Outputs are those of the
 notebook that stands there already, as long as their cell's code is the same; lines that a changed
@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import normalize, read_po, write_po
 
+from grading.pages import rubric
 from lab.base import files, i18n
 from lab.config import LabError, ends_in_a_sentence
 from lab.exercises import answer_cells
@@ -238,10 +239,12 @@ def write(known: Catalog, path: Path) -> None:
 
 
 def open_words(language: str) -> list[str]:
-    """Return the hints, examples and titles, which code shows, that have no translation."""
+    """Return the hints, examples, titles and criteria, which code shows, without a translation."""
     found = [OPEN, *(exercise.title for exercise in ASKED.values())]
     for one in hints.everything().values():
         found += [*one.hints, *one.how.split("\n")]
+    for entry in rubric.read().entries.values():
+        found += [one.plain for one in entry.criteria]
     english = [text for text in dict.fromkeys(found) if WORDS.search(text)]
     return [text for text in english if i18n.say(text, language) == text]
 
