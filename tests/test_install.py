@@ -39,7 +39,7 @@ def index(tmp_path):
 @pytest.fixture
 def linux_without_gpu(monkeypatch):
     monkeypatch.setattr(install.platform, "system", lambda: "Linux")
-    monkeypatch.setattr(install.doctor, "find_driver", lambda: None)
+    monkeypatch.setattr(install.environment, "nvidia_driver", lambda: None)
 
 
 def test_linux_without_a_gpu_takes_the_cpu_build(index, linux_without_gpu, monkeypatch, capsys):
@@ -71,7 +71,7 @@ def test_a_gpu_or_another_system_takes_the_package_index(monkeypatch):
     monkeypatch.setattr(install.platform, "system", lambda: "Darwin")
     assert install.torch_index("") == ""
     monkeypatch.setattr(install.platform, "system", lambda: "Linux")
-    monkeypatch.setattr(install.doctor, "find_driver", lambda: "a driver")
+    monkeypatch.setattr(install.environment, "nvidia_driver", lambda: "a driver")
     assert install.torch_index("") == ""
 
 

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import doctor
+from lab import environment
 
 CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
 PATIENCE = 5.0  # seconds for an index of PyTorch to answer
@@ -40,7 +41,7 @@ def torch_index(wanted: str) -> str:
     if wanted == "index":
         say("PyTorch: from the package index, as TORCH says.")
         return ""
-    if not wanted and (platform.system() != "Linux" or doctor.find_driver() is not None):
+    if not wanted and (platform.system() != "Linux" or environment.nvidia_driver() is not None):
         say("PyTorch: from the package index.")
         return ""
     index = wanted or CPU_BUILDS

@@ -122,7 +122,9 @@ def changed_questions(before: Cell, after: Cell) -> list[str]:
     languages = {answer_cells.edition_of(one).get("language", "") for one in (before, after)}
     if len(languages) > 1:
         return []
-    old, new = (answer_cells.questions(one["cells"]) for one in (before, after))
+    given = answer_cells.edition_of(before).get("cells")  # a text of the reader's asks nothing
+    cells = [cell for cell in before["cells"] if not given or cell.get("id") in given]
+    old, new = map(answer_cells.questions, (cells, after["cells"]))
     answered = answer_cells.nonempty(before["cells"])
     return [
         f"{name}: the question has changed, {where!r}. Your old answer is there; look at it."

@@ -265,6 +265,8 @@ def predictions(work: Work, folder: Path) -> str:
             continue
         answer = work.answers.get(name)
         value = answer_cells.value_of(answer.source, exercise.name) if answer else None
+        if value is None and name not in work.missing:
+            value = "?"  # something that Python cannot read
         outcome = table[table["id"] == name].set_index("part")["outcome"].to_dict()
         parts = value if isinstance(value, dict) else dict.fromkeys(outcome or [""], value)
         asked = [part for part in outcome or parts if parts.get(part) not in (None, "")]
