@@ -53,7 +53,7 @@ def read(path: Path, column: str = "", people: Collection[str] = (), comment: st
     people: those with numbers and names, by default those with English heads, else all; comment:
     that takes the feedback. Raises LabError if the table cannot be read, or has no such column.
     """
-    table = foreign.read(path, "gradebook", names=PEOPLE)
+    table = foreign.read(path, "gradebook", names=PEOPLE, is_western=True)
     head = [name.strip() for name in table.rows[0]]
     ours = [name for name in head if OURS.search(name)]
     names = [column or GRADE] if column or GRADE in head else ours

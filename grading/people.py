@@ -15,10 +15,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from grading import graded
 from grading.graded import Graded, Listed
 from grading.marking import Result
 from grading.submissions import Submission
+from lab.base import foreign
 
 FIRST = ("first name", "firstname", "given name", "vorname", "名")
 LAST = ("last name", "lastname", "surname", "family name", "nachname", "姓")
@@ -130,6 +130,11 @@ def _note_what_is_anothers(rows: Sequence[Graded], notes: Notes) -> None:
 # ── The class list ──────────────────────────────────────────────────────────────────────────────
 
 
+def class_list(path: Path) -> foreign.Table:
+    """Return a class list, perhaps as a western Excel saves it. Raises LabError if it is none."""
+    return foreign.read(path, "class list", is_western=True)
+
+
 def _listed(
     rows: Sequence[Graded], roster: Path, notes: Notes
 ) -> tuple[list[Graded], list[Graded]]:
@@ -139,7 +144,7 @@ def _listed(
     them than hand-ins of that name. What was typed counts where platform and files tell nothing,
     and a note says so.
     """
-    head, *lines = graded.rows_of(roster, "class list")
+    head, *lines = class_list(roster).rows
     lines = [line for line in lines if any(line)]
     told = [", ".join(filter(None, line)) for line in lines]
     keys = [_keys_of(line) for line in lines]

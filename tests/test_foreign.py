@@ -210,3 +210,36 @@ def test_any_bytes_are_read_and_come_back_or_are_refused(path, content, encoding
         assert len(str(error)) > 20
     else:
         assert foreign.write(table, table.rows) == content
+
+
+WESTERN = "Jörg Müller, Zoë Ångström, François Lefèvre, Íñigo Núñez, Søren, Groß, O’Neil – Œuvre"
+OTHERS = {
+    "cp1251": "Анна Иванова, Борис Петров",
+    "cp1253": "Άννα Παπαδοπούλου, Γιώργος",
+    "koi8_r": "Анна Иванова, Борис Петров",
+    "shift_jis": "山田太郎, 鈴木花子",
+    "euc_kr": "김철수, 이영희",
+    "cp1256": "محمد علي, فاطمة",
+}
+
+
+@pytest.mark.parametrize("words", [WESTERN, *WESTERN.split(", ")])
+def test_what_a_western_excel_saves_is_read_where_the_caller_allows_it(path, words):
+    path.write_bytes(f"name;number\r\n{words};7\r\n".encode("cp1252"))
+    if not words.isascii():
+        with pytest.raises(LabError, match="is not in utf-8"):
+            foreign.read(path, "class list")
+    table = foreign.read(path, "class list", is_western=True)
+    assert table.rows[1][0] == words and table.encoding == (
+        "utf-8" if words.isascii() else "cp1252"
+    )
+    assert foreign.write(table, table.rows) == path.read_bytes()
+
+
+@pytest.mark.parametrize("encoding", OTHERS)
+def test_letters_of_elsewhere_are_not_read_as_western(path, encoding):
+    path.write_bytes(f"name;number\r\n{OTHERS[encoding]};7\r\n".encode(encoding))
+    try:
+        assert foreign.read(path, "class list", is_western=True).encoding != "cp1252"
+    except LabError as error:
+        assert "is not in utf-8" in str(error)

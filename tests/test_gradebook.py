@@ -877,6 +877,56 @@ def test_control_c_ends_in_a_sentence_and_loses_nothing(tmp_path, monkeypatch, c
     assert sorted(done + again) == ["anna", "ben", "cleo"] and len(rows_of(where)) == 3
 
 
+def test_tables_and_grades_in_the_folder_are_no_hand_ins(tmp_path, capsys):
+    folder = tmp_path / "in"
+    where = folder / "grades"
+    hand_in(folder, "anna")
+    hand_in(where / "kept", "feedback")
+    (folder / "Class List.CSV").write_text("name\nanna\n")
+    (folder / "book.tsv").write_text("name\nanna\n")
+    (folder / "anna.csv").write_text("her own")  # beside her notebook: it belongs to it
+    (folder / "li_11_12_data.csv").write_text("of Canvas, which names who handed it in")
+    hand_in(folder / "ben", "data.csv")
+    for place, more in ((where, ["grades"]), (tmp_path / "grades", [])):
+        ones = {one.who for one in grade._handed_in(folder, place)}
+        assert ones == {"anna.ipynb", "ben", "11"} | ({"grades"} - {*more})
+        names = ", ".join(["Class List.CSV", "book.tsv", *more])
+        assert f"No hand-ins, and left out: {names}.\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("names", [[], ["a.csv"], ["a.csv", "b.pdf"], ["notes.txt", "x/y.py"]])
+def test_where_no_notebook_is_nothing_is_graded(tmp_path, names):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("a,b\n")
+        if "/" not in name and not name.endswith(".zip"):
+            with pytest.raises(LabError, match=r"is no folder and no \.zip\. Name the folder"):
+                grade.grade(folder / name, tmp_path / "grades", "none")
+    with pytest.raises(LabError, match=r"^There is no notebook in"):
+        grade.grade(folder, tmp_path / "grades", "none")
+    assert not (tmp_path / "grades").exists()
+
+
+def test_tables_of_a_german_excel_are_read_and_come_back(tmp_path, capsys, quick_pages):
+    folder, where = tmp_path / "in", tmp_path / "grades"
+    roster, book = tmp_path / "class.csv", tmp_path / "book.csv"
+    hand_in(folder, "Jörg Müßig")
+    roster.write_bytes("Nr;Name\r\n1;Jörg Müßig\r\n2;Änne Groß\r\n".encode("cp1252"))
+    head = "Nr;Vollständiger Name;Grade\r\n"
+    book.write_bytes(f"{head}1;Jörg Müßig;\r\n2;Änne Groß;\r\n".encode("cp1252"))
+    grade.grade(folder, where, "none", grade.Options(roster=roster, book=gradebook.read(book)))
+    said = capsys.readouterr().out
+    assert all(f"{path} is not in UTF-8, and is read as cp1252" in said for path in (roster, book))
+    filled = (where / "gradebook.csv").read_bytes().decode("cp1252")
+    assert filled == f"{head}1;Jörg Müßig;4\r\n2;Änne Groß;\r\n"
+    assert "2, Änne Groß" in {r["student"] for r in rows_of(where)}
+    (where / "overrides.csv").write_bytes(f"{OVERRIDES}x,traps,1,für,ä,\n".encode("cp1252"))
+    with pytest.raises(LabError, match="is not in utf-8"):  # one's own texts stay strict
+        grade.grade(folder, where, "none")
+
+
 def test_the_program_grades_fills_and_goes_back(tmp_path, monkeypatch, capsys, quick_pages):
     """A table in which nobody is found costs no grades: it is said when they are written."""
     folder, where, book = tmp_path / "in", tmp_path / "grades", tmp_path / "book.csv"

@@ -21,12 +21,13 @@ SUGGESTED = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp12
 
 
 def read_text(
-    path: Path, what: str, encoding: str = "", option: str = ""
+    path: Path, what: str, encoding: str = "", option: str = "", is_western: bool = False
 ) -> tuple[str, str, bytes]:
     """Return the text of a file, its encoding, and the mark that it begins with.
 
     what: it is, as "class list"; encoding: if it is known, else it is told from the file; option:
-    by which the reader can name it: then they are asked, where it is told from the letters only.
+    by which the reader can name it: then they are asked, where it is told from the letters only;
+    is_western: whether what is not in UTF-8 may be in cp1252, as Excel saves tables in the west.
     Raises LabError if the file cannot be read.
     """
     try:
@@ -50,6 +51,8 @@ def read_text(
     guess = _guess(content) if codec == "utf-8" else ""
     if guess == "gb18030" and not option and not mark:
         return content.decode(guess), guess, b""
+    if is_western and codec == "utf-8" and not mark and _is_western(content):
+        return content.decode("cp1252"), "cp1252", b""
     line = content[len(mark) : len(mark) + start].count(b"\n") + 1
     remedy = f"If it is in {guess}, set {option}={guess}; or save" if guess and option else "Save"
     seems = f"{codec} (it may be in {guess})" if guess and not option else codec
@@ -71,6 +74,21 @@ def _guess(content: bytes) -> str:
     found = charset_normalizer.from_bytes(content, cp_isolation=SUGGESTED).best()
     names = found.could_be_from_charset if found else ["cp1252"]
     return "cp1252" if "cp1252" in names else names[0]
+
+
+def _is_western(content: bytes) -> bool:
+    """Say whether a file may be in cp1252: words of it have more plain letters than others.
+
+    Cyrillic, Greek or Arabic letters would be words of accents alone, Asian ones signs in words.
+    """
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    words = [word for word in re.findall(r"\w+", text) if len(word) > 1 and not word.isascii()]
+    plain = all(2 * sum(map(str.isascii, word)) >= len(word) for word in words)
+    others = {sign for sign in text if not sign.isascii() and not sign.isalpha()}
+    return plain and others <= set("–—‘’“”„‚…€§°´·«»\u00a0")
 
 
 def _is_chinese(content: bytes) -> bool:

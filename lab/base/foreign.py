@@ -58,16 +58,17 @@ class Table:
 
 
 def read(
-    path: Path, what: str, encoding: str = "", option: str = "", names: Collection[str] = ()
-) -> Table:
+    path: Path, what: str, encoding: str = "", option: str = "", names: Collection[str] = (),
+    is_western: bool = False,
+) -> Table:  # fmt: skip
     """Return the table in a file.
 
     what: it is, as "class list"; encoding: if it is known, else it is told from the file; option:
     by which the reader can name it: then they are asked, where it is told from the letters only;
-    names: what columns may be called, in lower case. Raises LabError if the file cannot be read, or
-    a quotation mark swallows the rows after it.
+    names: what columns may be called, in lower case; is_western: see `encodings.read_text`. Raises
+    LabError if the file cannot be read, or a quotation mark swallows the rows after it.
     """
-    text, encoding, mark = encodings.read_text(path, what, encoding, option)
+    text, encoding, mark = encodings.read_text(path, what, encoding, option, is_western)
     start = NAMED.match(text)
     delimiter = start[1] if start else _delimiter(text, names, path.suffix.lower() == ".tsv")
     place = start.end() if start else 0

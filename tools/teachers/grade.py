@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -25,12 +26,13 @@ import torch
 from grading import gradebook, graded, key, likeness, marking, people, self_test, submissions
 from grading.answers import checks, seed
 from grading.graded import plural
+from grading.intake import entries
 from grading.pages import handback, writing
 from grading.records import decided, history, readings, statistics
 from grading.sandbox import program
 from grading.sandbox.trials import Sandbox
 from grading.similarity import Forms
-from lab.base import files, i18n, machine
+from lab.base import files, foreign, i18n, machine
 from lab.config import LabError, ends_in_a_sentence
 from tools.teachers import student_edition
 
@@ -64,19 +66,51 @@ def grade(
     must.
     """
     options = options or Options()
-    if not folder.exists():
-        raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
-    ones = submissions.find(folder)
-    if not ones:
-        raise LabError(f"{folder} holds no notebooks, folders or archives.")
+    ones = _handed_in(folder, where)
     given = decided.read(where, options.due, options.late)  # faults are said before the work
     if options.roster:
-        graded.rows_of(options.roster, "class list")
+        _say_encoding(options.roster, people.class_list(options.roster))
+    if options.book:
+        _say_encoding(options.book.path, options.book.table)
     old = {n: forms for path in options.earlier for n, forms in likeness.earlier(path).items()}
     named = dict(zip(people.unique_names(ones), ones, strict=True))
     results = _results(named, {*options.only}, _keys(options.editions), wall, where)
     rows = people.rows_of_a_class(named, results, options.roster)
     return _finish(rows, named, given, options.book, old, folder)
+
+
+def _handed_in(folder: Path, where: Path) -> list[submissions.Submission]:
+    """Return what was handed in: the teacher's tables and the folder of grades are not.
+
+    Raises LabError if there is no notebook.
+    """
+    if not folder.exists():
+        raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
+    if folder.is_file() and not zipfile.is_zipfile(folder) and folder.suffix.lower() != ".zip":
+        raise LabError(f"{folder} is no folder and no .zip. Name the folder with the hand-ins.")
+    found = submissions.find(folder)
+    left = [one for one in found if _is_teachers(one, folder, where)]
+    ones = [one for one in found if one not in left]
+    if all(one.problem in (entries.NONE, entries.OTHER) for one in ones):
+        raise LabError(f"There is no notebook in {folder}. Name the folder with the hand-ins.")
+    if left:
+        names = ", ".join(name for one in left for name in one.entries)
+        print(f"No hand-ins, and left out: {names}.")
+    return ones
+
+
+def _is_teachers(one: submissions.Submission, folder: Path, where: Path) -> bool:
+    """Say whether an entry of a folder is a table beside the hand-ins, or the folder of grades."""
+    if any((folder / entry).resolve() == where.resolve() for entry in one.entries):
+        return True
+    is_table = Path(one.file).suffix.lower() in (".csv", ".tsv") and one.entries == (one.file,)
+    return is_table and one.problem == entries.OTHER and not one.number
+
+
+def _say_encoding(path: Path, table: foreign.Table) -> None:
+    """Say it if a table of others is read as what a western Excel writes: others look alike."""
+    if table.encoding == "cp1252":
+        print(f"{path} is not in UTF-8, and is read as cp1252: look whether the names are right.")
 
 
 def _results(
