@@ -712,6 +712,14 @@ def test_a_partner_is_found_by_whatever_the_class_list_says(
     assert left == ["stranger", zoe.name]
 
 
+def test_a_partner_is_found_where_the_table_has_another_name(tmp_path):
+    path = tmp_path / "book.csv"
+    path.write_text("ID,Full name,Email,Grade\n8,Bo,b@x.org,\n12,Zoé,z@x.org,\n")
+    line = graded.Listed("Zoe Zen", ("8", "Zoe Zen", "z@x.org"))
+    content, count, _ = filled(path, [row("p", "Zoe Zen", listed=line, partner="a")])
+    assert count == 1 and content.decode().endswith("z@x.org,3\n")
+
+
 def test_a_partner_with_a_number_of_moodle_has_feedback_and_canvas_gives_it_to_who_handed_in(
     tmp_path, quick_pages
 ):
@@ -841,12 +849,15 @@ def test_the_summary_counts_hand_ins_and_a_pair_once(tmp_path):
     nothing = Result("missing", {}, [], {}, "", 0.0, "")
     unread = Result("unreadable", {}, ["it is empty"], {}, "", 0.0, "")
     ones += [both, both._replace(name="d", who="d", student="Cy", partner="c")]
+    ones[0].result.flags.append("y")
+    ones[1].result.flags.append("y")
     ones += [graded.Graded("e", "E", "e.ipynb", unread, {}, "", "e")]
     ones += [graded.Graded("", "Z", "", nothing, {}, "", "z")]
     page = summary.in_html(ones)
     assert "<h1>6 rows: 4 handed in, 1 partner of a pair, 1 missing</h1>" in page
     assert "4 hand-ins: 3 graded (1 of them with the status review), 1 not." in page
-    assert '<td>x</td><td class="n">3</td>' in page  # two students of one name are two hand-ins
+    assert '<td>y</td><td class="n">2</td>' in page  # two students of one name are two hand-ins
+    assert '<td>x</td><td class="n">3</td>' in page  # and a pair is one
     assert page.count('<td class="n">1</td>\n<td><div') + page.count(
         '<td class="n">3</td>\n<td><div') == 1  # fmt: skip
 
