@@ -520,7 +520,8 @@ def test_each_writing_keeps_what_was_there_and_undo_brings_it_back(tmp_path, qui
 
 
 def test_make_clean_touches_no_grades():
-    said = subprocess.run(["make", "-n", "clean"], cwd=ROOT, capture_output=True, text=True)
+    command = ["make", "--dry-run", "--no-print-directory", "clean"]  # the tests run below a make
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     deleted = {part for line in said.stdout.splitlines() for part in line.split()[2:]}
     assert deleted == {"build", ".venv"} and grade.GRADES == ROOT / "grades"
     assert "/grades/" in (ROOT / ".gitignore").read_text().splitlines()
