@@ -1,0 +1,115 @@
+"""Messages: data until they are shown, and then said in the reader's language by gettext.
+
+    _         marks a text where it is written: _("{done} of {all} runs finished", done=3, all=6)
+    say       a message, or a text of the catalogue, in one language
+    recognizer  what a message's texts look like, for who reads them again
+
+A message is its English text for everything that computes: it is compared, searched and stored as
+such. Where it is shown, by `print`, `str`, `format` or a figure, it is said in the language that
+LAB2_LANGUAGE names (as Django's `gettext_lazy`). So `", ".join(messages)` is English, and a list of
+them as a value of another message is not.
+
+Catalogues are `translations/LANGUAGE/LC_MESSAGES/lab.mo`, which tools/teachers/translate.py compiles
+from `lab.po`. Only the standard library is used: the doctor and the installer ask this too.
+"""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import re
+from collections.abc import Callable
+from typing import Any
+
+from lab import config
+
+ENGLISH = "en"
+FOLDER = config.ROOT / "translations"
+SLOT = re.compile(r"\{(\w+)[^{}]*\}")
+
+
+class Message(str):
+    """An English text that knows its template and values, and is shown in the reader's language.
+
+    values: name of a slot -> anything; messages, and lists of them, are said in their turn. A
+    template without values is taken as it stands, braces and all.
+    """
+
+    template: str
+    values: dict[str, Any]
+
+    def __new__(cls, template: str, /, **values: Any) -> Message:
+        message = super().__new__(cls, _filled(template, values, str.__str__))
+        message.template, message.values = template, values
+        return message
+
+    def __str__(self) -> str:
+        return say(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(say(self), spec)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.template,), self.values
+
+
+_ = Message
+
+
+def say(text: str, language: str | None = None) -> str:
+    """Return a message, or a text of the catalogue, in a language, by default the reader's.
+
+    What has no translation is English. Raises LabError if there is nothing in this language.
+    """
+    known = catalogue(language or config.language())
+    if isinstance(text, Message):
+        said = functools.partial(say, language=language)
+        return _filled(known(text.template), text.values, said)
+    return known(text)
+
+
+def _filled(template: str, values: dict[str, Any], said: Callable[[str], str]) -> str:
+    if not values:
+        return str.__str__(template)
+
+    def one(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return said(_LIST).join(str(one(part)) for part in value)
+        return said(value) if isinstance(value, Message) else value
+
+    return template.format(**{name: one(value) for name, value in values.items()})
+
+
+@functools.cache
+def catalogue(language: str) -> Callable[[str], str]:
+    """Return what looks a text up in a language. Raises LabError if there is nothing in it."""
+    if language == ENGLISH:
+        return str.__str__
+    if language not in languages():
+        raise config.LabError(
+            f"There is no translation into {language!r}. "
+            f"Set LAB2_LANGUAGE to one of: {', '.join(languages())}."
+        )
+    found = gettext.translation("lab", FOLDER, [language])
+    return lambda text: found.gettext(text) if text else ""
+
+
+def languages() -> list[str]:
+    """Return the languages that there are."""
+    return [ENGLISH, *sorted(path.parts[-3] for path in FOLDER.glob("*/LC_MESSAGES/lab.mo"))]
+
+
+def lesson(language: str) -> str:
+    """Return the name of the lab's notebook in a language."""
+    return "lab2.ipynb" if language == ENGLISH else f"lab2.{language}.ipynb"
+
+
+def recognizer(template: str, language: str | None = None) -> re.Pattern[str]:
+    """Return what a template's texts look like as they are shown; slot {name} is a group."""
+    parts = SLOT.split(say(template, language))
+    parts[::2] = map(re.escape, parts[::2])
+    parts[1::2] = [f"(?P<{name}>.+?)" for name in parts[1::2]]
+    return re.compile(f"^{''.join(parts)}$", re.MULTILINE)
+
+
+_LIST = _(", ")  # between the parts of a list
