@@ -1,6 +1,8 @@
-"""Models that the notebooks do not write themselves. The networks stand in the notebooks.
+"""Models that the notebooks do not write themselves. The lab's networks stand in the notebooks.
 
     initialization   how the weights of recurrent layers start
+    parallel         recurrences that need not be read step by step: scans, minGRU
+    attention        causal attention in the place of a recurrent layer
     baselines        linear models of a review's words
     ngrams           language models that count
 
