@@ -25,6 +25,7 @@ from grading.sandbox import protocol
 from grading.sandbox.trials import Answers, Reply, Sandbox, opened
 from grading.submissions import Submission, whole_of
 from lab.base import i18n
+from lab.base.messages import _
 from lab.exercises import answer_cells
 from lab.exercises.answer_cells import Answer, source_of
 from lab.exercises.catalogue import ASKED, LAB, in_range, letter
@@ -291,7 +292,8 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
     if answer_cells.is_computed(source, exercise.name):
         computed, fault = _computed(name, running)
         if fault and exercise.key is not str:  # a word is one, wherever it came from
-            return Mark(0, right.points, (f"{exercise.name}: {fault}.",), "no value")
+            line = _("{name}: {fault}", name=exercise.name, fault=fault)
+            return Mark(0, right.points, (line,), "no value")
         value = value if fault else computed
     if hasattr(value, "numel") or hasattr(value, "size"):
         value = value.item() if getattr(value, "ndim", 1) == 0 else None
@@ -318,12 +320,12 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
 def _computed(name: str, running: Answers) -> tuple[Any, str]:
     """Return the value that the name of an answer has when its cell has been run, or why not."""
     fault, (reply,) = running.try_out(name, [{"do": "value", "name": ASKED[name].name}])
-    if fault := fault or str(reply.get("error") or ""):
+    if fault := fault or reply.get("error") or "":
         return None, fault
     try:
         return protocol.decode(reply.get("value")), ""
     except protocol.Unclear as unclear:
-        return None, str(unclear)
+        return None, unclear.args[0]
 
 
 def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark:
@@ -336,7 +338,7 @@ def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark
     question = {"do": "call", "name": function, "run": task.run.__name__, "seed": seed}
     questions = [{**question, "arguments": protocol.encode(one.arguments)} for one in examples]
     fault, replies = running.try_out(name, questions)
-    lines = [f"When its cell is executed: {fault}."] if fault else []
+    lines = [_("When its cell is executed: {fault}", fault=fault)] if fault else []
     judgement = judge(task, [*map(_attempt, replies)], seed, function)
     if all(judgement.right):
         return Mark(points, points)
@@ -355,10 +357,10 @@ def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark
 
 def _attempt(reply: Reply) -> Attempt:
     """Return what came of one call, as the student's side tells it."""
-    error, used = str(reply.get("error") or "")[: protocol.LONGEST], reply.get("used")
+    error, used = reply.get("error") or "", reply.get("used")
     used = used[:1000] if isinstance(used, list) else []
     used = frozenset(one for one in used if isinstance(one, str))
     try:
         return Attempt(None if error else protocol.decode(reply.get("value")), error, used)
     except protocol.Unclear as unclear:
-        return Attempt(error=str(unclear))
+        return Attempt(error=unclear.args[0])

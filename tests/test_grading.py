@@ -133,6 +133,40 @@ def test_what_is_no_plain_value_is_refused(content):
         protocol.decode(content)
 
 
+@pytest.mark.parametrize(
+    ("template", "values"),
+    [
+        ("{x:999999999}", {"x": "a"}), ("{x:.999999999f}", {"x": 1.5}),  # a gigabyte of blanks
+        ("{x.__class__}", {"x": "a"}), ("{x[0]}", {"x": "a"}), ("{x:{x}}", {"x": "9"}),
+        ("{y}", {"x": "a"}), ("{0}", {"x": "a"}), ("{x:d}", {"x": "a"}), ("{x} {", {"x": "9"}),
+        (3, {}), ("a", [1]),
+    ],
+)  # fmt: skip
+def test_what_could_do_more_than_say_its_values_is_no_message(template, values):
+    words = {"message": template, "values": values}
+    assert protocol.from_line(json.dumps({"id": "a", "error": words}).encode(), "a") is None
+
+
+@pytest.mark.parametrize("words", [
+    {"message": "{x}" * 900, "values": {"x": "a" * 4000}}, "a" * 9999, ["a" * 9999], 10**3000,
+    {"message": "{x}" * 900, "values": {"x": {"message": "{x}" * 900, "values": {"x": "a" * 99}}}},
+])  # fmt: skip
+def test_what_is_said_through_the_wall_is_never_long(words):
+    answer = protocol.from_line(json.dumps({"id": "a", "error": words}).encode(), "a")
+    assert type(answer["error"]) is str and len(answer["error"]) == protocol.LONGEST
+
+
+def test_a_fault_comes_through_the_wall_as_a_message(wall):
+    trial = [program.cell("x", "\n1 / 0"), {"do": "value", "name": "x"}]
+    with contextlib.closing(program.Program(wall)) as behind:
+        behind.begin()
+        (first, second), _ = behind.try_out(trial)
+    said = first["error"]
+    assert said == "ZeroDivisionError in line 2 of the cell: division by zero"
+    assert said.values == {"error": "ZeroDivisionError", "line": 2, "text": "division by zero"}
+    assert second["error"].template == "{name} is not defined."
+
+
 def test_the_solved_lab_has_all_points_that_a_machine_gives(edition, solved, keys, wall):
     result = marked(filled(edition, solved), keys, wall)
     lost = {n: m for n, m in result.marks.items() if n in LAB and m.points not in (None, m.most)}

@@ -18,9 +18,10 @@ import time
 
 import probes
 import pytest
+from helpers import ROOT
 
-from grading.sandbox import program, scratch, trials
-from grading.sandbox.trials import DIED, Answers, Sandbox
+from grading.sandbox import faults, program, scratch, trials
+from grading.sandbox.trials import Answers, Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="grading needs Linux")
 NEWEST = 99
@@ -375,7 +376,8 @@ def test_a_wall_stands_on_a_desktop(one_user, wall):
 @pytest.fixture
 def watch(monkeypatch, tmp_path):
     """A watch whose clocks stand where a test sets them: passed, computed, kept waiting."""
-    monkeypatch.syspath_prepend(str(program.HERE))
+    for folder in (program.HERE, ROOT / "lab" / "base"):  # behind the wall files lie side by side
+        monkeypatch.syspath_prepend(str(folder))
     import child
 
     clocks = [0.0, 0.0, 0.0]
@@ -449,19 +451,19 @@ def test_what_ends_once_costs_nothing(monkeypatch):
 
 def test_what_ends_twice_costs_its_own_call(monkeypatch):
     one, fault, said, flags = tried(monkeypatch, (2, "a crash"), (1, "again"), (None, ""))
-    assert said == ["a", f"{DIED} again", "c", "d"] and not fault and len(flags) == 1
+    assert said == ["a", faults.ended("again"), "c", "d"] and not fault and len(flags) == 1
     assert one.asked[2] == ["rnn-cell", "c", "d"]
 
 
 def test_what_ends_everywhere_is_given_up(monkeypatch):
     _, fault, said, flags = tried(monkeypatch, (1, "loop"), (1, "loop"), (1, "loop"))
-    assert said == [f"{DIED} loop"] * 2 + [f"{DIED} not tried"] * 2
+    assert said == [faults.ended("loop")] * 2 + [faults.NOT_TRIED] * 2
     assert not fault and len(flags) == 1
 
 
 def test_a_cell_that_ends_the_program_is_tried_twice(monkeypatch):
     one, fault, said, flags = tried(monkeypatch, (0, "exit"), (0, "exit"))
-    assert fault == "exit" and said == [f"{DIED} exit"] + [f"{DIED} not tried"] * 3
+    assert fault == "exit" and said == [faults.ended("exit")] + [faults.NOT_TRIED] * 3
     assert len(one.asked) == 2 and len(flags) == 1
 
 

@@ -7,6 +7,7 @@
     calls      seccomp: which calls of the system are left, behind either wall
     landlock   the wall that a program puts on itself, where bubblewrap is missing
     scratch    the folder that a program may write to
+    faults     why a program is ended, in words
     protocol   values on their way between the two sides, as JSON
 
 What runs behind the wall is copied there, file beside file, and imported by its bare name; so is

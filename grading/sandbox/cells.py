@@ -13,6 +13,11 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+if __package__:
+    from grading.sandbox import faults
+else:  # behind the wall
+    import faults
+
 FIRST = "import math, numpy as np, torch, torch.nn.functional as F; from torch import nn"
 
 
@@ -61,7 +66,7 @@ class _Absent(ModuleType):
         return _Absent(f"{self.__name__}.{name}")
 
     def __call__(self, *_: Any, **__: Any) -> Any:
-        raise RuntimeError(f"{self.__name__} is the lab's, and is not there when it is graded")
+        raise RuntimeError(faults.absent(self.__name__))
 
 
 class _OfTheLab(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -160,6 +160,7 @@ def serve(limits: Limits, space: dict[str, Any]) -> None:
 
 def hand_on(reading: int, trial: dict[str, Any], watch: Watch) -> str:
     """Hand on what a trial says, line by line, until it has said all; or return why it does not."""
+    import faults
     import protocol
 
     rest, missing = b"", len(trial["questions"])
@@ -167,17 +168,17 @@ def hand_on(reading: int, trial: dict[str, Any], watch: Watch) -> str:
         line, newline, rest = rest.partition(b"\n")
         if newline:
             if "dead" in (protocol.from_line(line, trial["id"]) or {"dead": "it is none"}):
-                return "it wrote where only the lab writes"
+                return faults.FORGED
             write_all(line + b"\n")
             missing -= 1
             watch.begin()
             continue
         if len(line) > LONGEST:
-            return "it returned too much"
+            return faults.TOO_LARGE
         rest = line
         if select.select([reading], [], [], LOOK)[0]:
             if not (chunk := os.read(reading, 1 << 16)):
-                return "it ended the program: an exit, a crash, or too much memory"
+                return faults.ENDED
             rest += chunk
         if why := watch.fault():
             return why
@@ -216,6 +217,7 @@ class Watch:
         """Return in words what the trial takes too much of; "" if nothing."""
         if time.monotonic() - self.looked < LOOK:
             return ""
+        import faults
         import scratch
 
         self.looked, most = time.monotonic(), self.limits.seconds
@@ -223,13 +225,13 @@ class Watch:
             now - then for now, then in zip(self._taken(), self.start, strict=True)
         )
         if computed > most:
-            return f"it had not come to an end after {most} seconds of computing"
+            return faults.computed(most)
         if passed - computed - queued > most or passed > PATIENCE * most:
-            return f"it had not come to an end after {passed:.0f} seconds"
+            return faults.waited(passed)
         with contextlib.suppress(OSError):
             threads = self._read("status").partition("Threads:")[2].split()
             if int(threads[0]) > THREADS:
-                return "it started too many threads"
+                return faults.THREADS
         return scratch.fault(self.limits.folder)
 
 
@@ -282,6 +284,7 @@ def limit(megabytes: int) -> None:
 def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
     """Return what a question asks for."""
     import cells
+    import faults
     import harness
     import protocol
 
@@ -290,12 +293,12 @@ def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
         cells.execute(question, space)
         return {}
     if name not in space:
-        return {"error": f"{name} is not defined"}
+        return {"error": faults.undefined(name)}
     value = space[name]
     if question["do"] == "value":
         return {"value": protocol.encode(value)}
     if not callable(value):
-        return {"error": f"{name} is {harness.kind(value)}, and should be a function"}
+        return {"error": faults.no_function(name, harness.kind(value))}
     arguments, untouched = (protocol.decode(question["arguments"]) for _ in range(2))
     run = getattr(harness, question["run"])
     call = harness.attempt(run, value, arguments, untouched, question["seed"])
@@ -304,13 +307,15 @@ def answer(question: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
 
 def describe(error: BaseException, name: str) -> str:
     """Return an error in one line, with the line of the cell where it arose."""
+    import faults
+
     try:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame.lineno for frame in frames if frame.filename == name]
-        where = f" in line {own[-1]} of the cell" if own else ""
-        return f"{type(error).__name__}{where}: {' '.join(str(error).split())[:200]}"
+        kind, text = type(error).__name__[:100], faults.words_of(error)
+        return faults.in_cell(kind, own[-1], text) if own else f"{kind}: {text}"
     except BaseException:  # an error of the student's own that cannot even be told
-        return "an error without words"
+        return faults.WITHOUT_WORDS
 
 
 if __name__ == "__main__":

@@ -22,15 +22,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grading.sandbox import protocol, scratch
+from grading.sandbox import faults, protocol, scratch
+from lab.base import messages
 from lab.exercises import errors, harness
 
 HERE = Path(__file__).resolve().parent
 BEHIND = (  # these files lie behind the wall, side by side
-    *(HERE / f"{name}.py" for name in ("child", "cells", "protocol", "scratch")),
+    *(HERE / f"{name}.py" for name in ("child", "cells", "protocol", "scratch", "faults")),
     *(HERE / f"{name}.py" for name in ("landlock", "calls")),
     Path(harness.__file__),
     Path(errors.__file__),
+    Path(messages.__file__),
 )
 VARIABLES = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1",
              "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip
@@ -41,11 +43,10 @@ START = 120.0  # seconds until a program must be ready: PyTorch takes some on a 
 SECONDS = 5  # of computing, for one cell or question
 MEGABYTES = 900
 LONGEST = 9 << 20  # bytes of one answer
-ENDED = "it ended the program"
 
 
 class Dead(Exception):
-    """The program does not start, or has ended; says in words why."""
+    """The program does not start, or has ended; its argument says in words why."""
 
 
 def find_wall() -> str:
@@ -100,7 +101,7 @@ class Program:
         )  # fmt: skip
         self.buffer = b""
         if not self._is_ready():
-            raise Dead("the program behind the wall does not start")
+            raise Dead(faults.NOT_STARTED)
 
     def _command(self, wall: str, user: int) -> list[str]:
         child = [sys.executable, "-I", "-B"]
@@ -147,7 +148,7 @@ class Program:
             try:
                 reply = self._wait(name, START + 12 * SECONDS)  # it ends itself what takes long
             except Dead as dead:
-                return replies, str(dead)
+                return replies, dead.args[0]
             if "dead" in reply:
                 return replies, str(reply["dead"])
             replies.append(reply)
@@ -175,15 +176,15 @@ class Program:
                     del answer["id"]
                     return answer
                 if protocol.from_line(line, "ready") is not None:  # and no hand-in any more
-                    fault = ENDED
+                    fault = faults.ENDED
             if len(self.buffer) > LONGEST:
-                fault = "it returned too much"
+                fault = faults.TOO_LARGE
             elif time.monotonic() > deadline:
-                fault = "the program does not answer"
+                fault = faults.SILENT
             elif not fault and select.select([output], [], [], 1)[0]:
                 chunk = os.read(output, 1 << 20)
                 self.buffer += chunk
-                fault = "" if chunk else ENDED
+                fault = "" if chunk else faults.ENDED
         self.close()
         raise Dead(fault)
 

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
-from grading.sandbox import protocol
+from grading.sandbox import faults
 from grading.sandbox.program import Program, cell
 
-DIED = "the call was ended:"
 MOST_ENDED = 2  # calls of an answer; the others are not tried any more
 Reply = dict[str, Any]  # also a question; see `child.py`
 
@@ -115,17 +114,17 @@ class Answers:
             first = cell(name, self.sources[name], before)
             some, why = self._ask([first, *questions[len(replies) :]], alone=tries == 1)
             tries += bool(why) or tries == 1
-            fault = str(some[0].get("error") or "") if some else why
+            fault = some[0].get("error") or "" if some else why
             replies += some[1:]
             if why and tries == 1:
                 self.flags.append(f"{name}: {why}; tried once more, alone")
             elif why and before and not some:  # what it needs takes too long
                 before = []
             elif why:
-                replies.append({"error": f"{DIED} {why}"})
+                replies.append({"error": faults.ended(why)})
                 ended += 1 if some else MOST_ENDED
-        replies += [{"error": f"{DIED} not tried"}] * (len(questions) - len(replies))
-        return fault[: protocol.LONGEST], replies
+        replies += [{"error": faults.NOT_TRIED}] * (len(questions) - len(replies))
+        return fault, replies
 
     def _ask(self, questions: list[Reply], alone: bool) -> tuple[list[Reply], str]:
         """Ask in a copy of its own; return the replies, and why they end before the questions."""

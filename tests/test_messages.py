@@ -1,0 +1,31 @@
+"""Messages: said in a reader's language, compared in English, the same after a way through JSON."""
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.base.messages import SHOWS, Message, _, as_data, from_data
+
+PARTS = ("{a}", "{b:.2f}", "{c:,}", "{{", "}}", " of ", "文字", "\n", "{a}")
+VALUES = st.fixed_dictionaries(
+    {"a": st.recursive(st.text(max_size=5), st.lists, max_leaves=4), "b": st.floats(0, 9, allow_subnormal=False),
+     "c": st.integers()}
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=6).map("".join), VALUES, st.text(max_size=9))
+def test_a_message_is_the_same_after_a_way_through_json(template, values, alone):
+    inner = Message(alone)  # as it stands, whatever braces are in it
+    outer = Message(template, **values | {"a": [values["a"], inner]})
+    for one in (inner, outer, {"x": [inner, outer, None, 3, "plain"]}):
+        back = from_data(json.loads(json.dumps(as_data(one))))
+        assert back == one and as_data(back) == as_data(one)
+    assert isinstance(from_data(as_data(inner)), Message)
+
+
+def test_the_forms_of_slots_that_the_lab_uses_may_come_as_data():
+    for template in ("{done} of {all}", "{rate:.4g}", "{count:,}", "{word!r} {x:+.1f} {y:.0f}"):
+        assert SHOWS.fullmatch(template), template
+    assert from_data(as_data(_("{word!r}", word="a"))) == "'a'"
