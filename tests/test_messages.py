@@ -9,8 +9,8 @@ from lab.base.messages import SHOWS, Message, _, as_data, from_data
 
 PARTS = ("{a}", "{b:.2f}", "{c:,}", "{{", "}}", " of ", "文字", "\n", "{a}")
 VALUES = st.fixed_dictionaries(
-    {"a": st.recursive(st.text(max_size=5), st.lists, max_leaves=4), "b": st.floats(0, 9, allow_subnormal=False),
-     "c": st.integers()}
+    {"a": st.recursive(st.text(max_size=5), st.lists, max_leaves=4), "c": st.integers(),
+     "b": st.floats(0, 9, allow_subnormal=False)}
 )  # fmt: skip
 
 
