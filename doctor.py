@@ -2,9 +2,8 @@
 
     python doctor.py            the table, to paste into a question; ends with 1 if a check failed
 
-Standard library only (and `lab/config.py` and `lab/environment.py`, which keep to it too), written
-for Python 3.8 to 3.14, so that it runs and explains where nothing else does. It asks nothing of the
-network.
+Standard library only (and what it imports of `lab`, which keeps to it too), written for Python 3.8
+to 3.14, so that it runs and explains where nothing else does. It asks nothing of the network.
 
     ok     as it should be
     warn   the lab works, but something will be slow, missing or different
@@ -23,6 +22,7 @@ if __name__ == "__main__":  # a random.py beside it must not be taken for Python
     sys.path[:] = [*(one for one in sys.path if one != FOLDER), FOLDER]
 
 import ctypes
+import functools
 import json
 import platform
 import re
@@ -34,16 +34,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence
 
-from lab import config, environment
+from lab import config, environment, symptoms
+from lab.base.messages import ENGLISH, Message, _, say
 
 HERE = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))
-CUDA_BUILDS = ((13, 0), (12, 8), (12, 6))  # of the pinned torch, newest first
 PINS = ("requirements.txt", "requirements-develop.txt")  # no student has the second
 OWN = HERE / ".venv"  # the lab's environment, as README.md makes it
 OWN_PYTHON = r".venv\Scripts\python" if os.name == "nt" else ".venv/bin/python"  # as one types it
-APART = "Packages installed in one environment are not there in another, nor in its notebooks."
-NEW = "make a new environment in which all packages come from pip, as README.md says"
+APART = _("Packages installed in one environment are not there in another, nor in its notebooks.")
 
 
 class Line(NamedTuple):
@@ -77,34 +76,36 @@ def ask(script: str, argument: Any = None) -> tuple[list[Any], int, str]:
     return [json.loads(text) for text in re.findall("^doctor: (.+)", output, re.M)], code, errors
 
 
-def shorten(message: str, length: int = 160) -> str:
-    """Return a message on one line, without paths."""
-    text = re.sub(r"(/|[A-Za-z]:\\)[^\s'\"]*[/\\]", "…/", " ".join(message.split()))
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
 def not_the_labs_own() -> list[Line]:
     """Return what to say to a Python without packages, where the lab's own is there; or nothing."""
     python = OWN / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if installed("torch") or Path(sys.prefix).resolve() == OWN.resolve() or not python.exists():
         return []
-    found = f"running in {environment.kind_of_python()}, but the lab is installed in .venv"
-    fix = f"{OWN_PYTHON} doctor.py (and JupyterLab: {OWN_PYTHON} -m jupyter lab lab2.ipynb)"
-    return [Line("environment", "fail", found, APART, fix)]
+    here = environment.kind_of_python()
+    found = _("running in {here}, but the lab is installed in .venv", here=here)
+    fix = _(
+        "{python} doctor.py (and JupyterLab: {python} -m jupyter lab lab2.ipynb)", python=OWN_PYTHON
+    )
+    return [Line(_("environment"), "fail", found, APART, fix)]
 
 
 def check_python() -> list[Line]:
     """Is this a Python for which the pinned packages exist?"""
     bits = 8 * ctypes.sizeof(ctypes.c_void_p)
-    found = f"Python {platform.python_version()}, {bits}-bit, {environment.kind_of_python()}"
-    why = "The pinned packages are built for Python 3.11 to 3.13 in 64 bits; pip finds no others."
+    found = _(
+        "Python {version}, {bits}-bit, {kind}",
+        version=platform.python_version(), bits=bits, kind=environment.kind_of_python(),
+    )  # fmt: skip
+    why = _(
+        "The pinned packages are built for Python 3.11 to 3.13 in 64 bits; pip finds no others."
+    )
     fixes = {
-        "Windows": "Install Python 3.11 (64-bit) from python.org, then: py -3.11 -m venv .venv",
-        "Darwin": "brew install python@3.11, then install the lab with it (README.md)",
+        "Windows": _("Install Python 3.11 (64-bit) from python.org, then: py -3.11 -m venv .venv"),
+        "Darwin": _("brew install python@3.11, then install the lab with it (README.md)"),
     }
-    others = "Install Python 3.11, 3.12 or 3.13, then the lab with it (README.md)"
+    others = _("Install Python 3.11, 3.12 or 3.13, then the lab with it (README.md)")
     good = sys.version_info[:2] in PYTHONS and bits == 64
-    return [line("python", good, found, why, fixes.get(platform.system(), others))]
+    return [line(_("python"), good, found, why, fixes.get(platform.system(), others))]
 
 
 def check_terminal() -> list[Line]:
@@ -114,11 +115,15 @@ def check_terminal() -> list[Line]:
     good = Path(sys.prefix).resolve() in (Path(active).resolve(), HERE / ".venv")
     found = environment.kind_of_python()
     if not good:
-        found = f"running in {found}, but the terminal has activated {Path(active).name}"
-    fix = "In the terminal: deactivate, then activate the environment that you mean."
-    return [line("environment", good, found, APART, fix, "warn")]
+        other = Path(active).name
+        found = _(
+            "running in {here}, but the terminal has activated {other}", here=found, other=other
+        )
+    fix = _("In the terminal: deactivate, then activate the environment that you mean.")
+    return [line(_("environment"), good, found, APART, fix, "warn")]
 
 
+KERNEL = _("kernel")
 KERNELS = """
 from jupyter_client.kernelspec import KernelSpecManager
 kernels = KernelSpecManager().get_all_specs()
@@ -129,29 +134,35 @@ tell(kernels.get("python3", {}).get("resource_dir", ""))
 
 def check_kernel() -> list[Line]:
     """Does a kernel that Jupyter offers run this interpreter?"""
-    why = "Jupyter runs cells in the interpreter that the chosen kernel names, and in no other."
-    fix = (
+    why = _("Jupyter runs cells in the interpreter that the chosen kernel names, and in no other.")
+    fix = _(
         'python -m ipykernel install --user --name lab2 --display-name "Python (lab2)", '
         'then choose the kernel "Python (lab2)" in JupyterLab'
     )
     answers, code, errors = ask(KERNELS)
     if not answers:
         if code == environment.SLOW:
-            return [Line("kernel", "warn", TOO_SLOW, why, AGAIN)]
-        return [Line("kernel", "warn", f"no Jupyter: {explain(errors)[0]}", why, INSTALL)]
+            return [Line(KERNEL, "warn", TOO_SLOW, why, AGAIN)]
+        found = _("no Jupyter: {error}", error=symptoms.explain(errors, INSTALL)[0])
+        return [Line(KERNEL, "warn", found, why, INSTALL)]
     first, place = Path(answers[0].get("python3", "python")), answers[-1]
     if first.name != str(first) and not first.exists():  # it hides the environment's own
-        found = f"the kernel python3 in {place} runs a Python that is not there any more"
-        gone = "jupyter kernelspec remove python3; or unset JUPYTER_PATH, if that names the folder"
-        return [Line("kernel", "fail", found, why, gone)]
+        found = _(
+            "the kernel python3 in {folder} runs a Python that is not there any more", folder=place
+        )
+        gone = _(
+            "jupyter kernelspec remove python3; or unset JUPYTER_PATH, if that names the folder"
+        )
+        return [Line(KERNEL, "fail", found, why, gone)]
     # the folder decides, not what the file is a link to; a bare name is Jupyter's own interpreter
     here = Path(sys.executable).parent.resolve()
     for name, program in answers[0].items():
         if Path(program).name == program or Path(program).parent.resolve() == here:
-            return [line("kernel", True, f"kernel {name} runs this interpreter", why, "")]
-    others = ", ".join(sorted(answers[0])) or "none"
-    found = f"no kernel runs this interpreter; registered for others: {others}"
-    return [line("kernel", False, found, why, fix, "warn")]
+            found = _("kernel {name} runs this interpreter", name=name)
+            return [line(KERNEL, True, found, why, "")]
+    others = sorted(answers[0]) or _("none")
+    found = _("no kernel runs this interpreter; registered for others: {others}", others=others)
+    return [line(KERNEL, False, found, why, fix, "warn")]
 
 
 def read_pins(path: Path) -> dict[str, str]:
@@ -174,26 +185,37 @@ def install_command() -> str:
         return f"{OWN_PYTHON} tools/install.py"
     if environment.kind_of_python() == environment.SYSTEM and installed("torch") is None:
         new = "py" if os.name == "nt" else "python3"
-        return f"{new} -m venv .venv, then: {OWN_PYTHON} tools/install.py"
+        return _("{python} -m venv .venv, then: {own} tools/install.py", python=new, own=OWN_PYTHON)
     return "python tools/install.py"
 
 
 INSTALL = install_command()
 
 
+def _all_of(found: Sequence[Message]) -> Message:
+    """Return one message that says several."""
+    return functools.reduce(lambda one, other: _("{one}; {other}", one=one, other=other), found)
+
+
 def check_versions() -> list[Line]:
     """Are the pinned packages installed, in the pinned versions?"""
-    why = "Other versions may do other things; these were tested together."
+    why = _("Other versions may do other things; these were tested together.")
     paths = [HERE / name for name in PINS]
     pins = dict(pin for path in paths if path.exists() for pin in read_pins(path).items())
     versions = {name: installed(name) for name in pins}
     missing = [name for name, version in versions.items() if version is None]
-    problems = ["missing: " + ", ".join(missing)] if missing else []
+    problems = [_("missing: {names}", names=missing)] if missing else []
     for name, version in versions.items():
         if version not in (None, pins[name]):
-            problems.append(f"{name} {version} instead of {pins[name]}")
-    found = "; ".join(problems) or "all packages as pinned"
-    return [line("versions", not problems, found, why, INSTALL, "fail" if missing else "warn")]
+            wanted = pins[name]
+            problems.append(
+                _(
+                    "{name} {version} instead of {wanted}",
+                    **{"name": name, "version": version, "wanted": wanted},
+                )
+            )
+    found = _all_of(problems) if problems else _("all packages as pinned")
+    return [line(_("versions"), not problems, found, why, INSTALL, "fail" if missing else "warn")]
 
 
 IMPORTS = (  # in the order in which the notebook needs them
@@ -213,52 +235,12 @@ for name, code in json.loads(sys.argv[1]).items():
     exec(code, {{}})
 tell("all")
 """
-# (what stands in the message, what it means, the step that mends it)
-DIAGNOSES = (
-    (
-        r"OMP: Error #15|already initialized",
-        "two OpenMP libraries in one process, mostly torch from pip beside numpy from conda",
-        NEW,
-    ),
-    (
-        r"compiled using NumPy 1\.x|Numpy is not available|numpy\.core\.multiarray failed",
-        "a package built for NumPy 1 beside NumPy 2",
-        INSTALL,
-    ),
-    (
-        r"libtorchtext|undefined symbol|torch\.ops\.load_library|import name 'Field'|text\.legacy",
-        "a torchtext that was built for another torch or without the interface of 0.6.0",
-        "python -m pip install torchtext==0.6.0",
-    ),
-    (
-        r"DLL load failed|WinError 126|WinError 1114|vcruntime|msvcp140",
-        "a Windows library is missing, mostly Microsoft's Visual C++ runtime",
-        "winget install Microsoft.VCRedist.2015+.x64",
-    ),
-    (r"GLIBC", "this Linux is older than the packages", "use a newer system"),
-    (r"Can't find model|E050|E941", "a spaCy model is asked for; the lab needs none", INSTALL),
-    (r"No module named", "a package is missing", INSTALL),
-    (r"No space left", "the disk is full", f"free some space, then: {INSTALL}"),
-    (r"Cannot allocate memory|MemoryError|WinError 1455", "no memory left", "close other programs"),
-)
-
-
-def explain(errors: str) -> tuple[str, str]:
-    """Return what error output means, with the line that says so, and the step that mends it."""
-    for pattern, meaning, fix in DIAGNOSES:
-        lines = re.findall(f".*(?:{pattern}).*", errors)
-        if lines:
-            return f"{meaning}: {shorten(lines[-1])}", fix
-    last = (errors.strip() or "died without a word").splitlines()[-1]
-    return shorten(last), NEW
-
-
-TOO_SLOW = "no answer within two minutes: a slow disk, a virus scanner, or other programs"
-AGAIN = "Nothing is known to be wrong. Wait until the machine is quiet, and ask again."
+TOO_SLOW = _("no answer within two minutes: a slow disk, a virus scanner, or other programs")
+AGAIN = _("Nothing is known to be wrong. Wait until the machine is quiet, and ask again.")
 ENDS = {  # how a process ended, by its exit status; after 1, Python has said why
     1: "",
-    -9: " [killed by the system, mostly for its memory]",
-    **dict.fromkeys((-11, -6, 0xC0000005), " [crashed]"),
+    -9: _("killed by the system, mostly for its memory"),
+    **dict.fromkeys((-11, -6, 0xC0000005), _("crashed")),
 }
 
 
@@ -281,20 +263,25 @@ def try_all(trials: dict[str, str]) -> dict[str, tuple[str, int]]:
 
 def check_imports() -> list[Line]:
     """Can everything be imported, and does a plot work after a product of matrices?"""
-    why = "A package that crashes on import kills the kernel without a word; here it may say why."
+    why = _(
+        "A package that crashes on import kills the kernel without a word; here it may say why."
+    )
     # a missing package is the business of `versions`
     names = [name for name in IMPORTS if find_spec(name.split(".")[0])]
     trials = {f"import {name}": f"import {name}" for name in names}
-    failed = try_all({**trials, "plot after torch": PLOT})
+    failed = try_all({**trials, _("plot after torch"): PLOT})
     if not failed:
-        return [line("imports", True, f"{len(names)} packages, and a plot after torch", why, "")]
+        found = _("{count} packages, and a plot after torch", count=len(names))
+        return [line(_("imports"), True, found, why, "")]
     lines = []
     for name, (errors, code) in failed.items():
         if code == environment.SLOW:
             lines.append(Line(name, "warn", TOO_SLOW, why, AGAIN))
             continue
-        found, fix = explain(errors)
-        lines.append(Line(name, "fail", found + ENDS.get(code, f" [exit status {code}]"), why, fix))
+        found, fix = symptoms.explain(errors, INSTALL)
+        if end := ENDS.get(code, _("exit status {code}", code=code)):
+            found = _("{found} [{end}]", found=found, end=end)
+        lines.append(Line(name, "fail", found, why, fix))
     return lines
 
 
@@ -316,130 +303,122 @@ tell(facts)
 
 def check_torch() -> list[Line]:
     """Which torch is it, and does it fit the GPU, if there is one?"""
-    answers, code, _ = ask(TORCH)
-    why = "It does all the computing; the CPU build is enough for this lab."
+    answers, code, _errors = ask(TORCH)
+    why = _("It does all the computing; the CPU build is enough for this lab.")
     if not answers and code == environment.SLOW:
         return [Line("torch", "warn", TOO_SLOW, why, AGAIN)]
     if not answers:
-        return [Line("torch", "fail", "torch cannot be asked", why, INSTALL)]
+        return [Line("torch", "fail", _("torch cannot be asked"), why, INSTALL)]
     (facts,) = answers
     build = f"CUDA {facts['cuda']}" if facts["cuda"] else "CPU"
-    found = f"torch {facts['version']}, {build} build"
-    return [line("torch", True, found, why, ""), gpu_verdict(facts, environment.nvidia_driver())]
-
-
-def gpu_verdict(facts: dict[str, Any], driver: tuple[str, tuple[int, int] | None] | None) -> Line:
-    """Return one of the verdicts: no device; right; a CPU build; driver too old; device too old."""
-    why = "A GPU needs a driver, a torch built for CUDA, and the two must fit. A CPU needs nothing."
-    build, capability = facts["cuda"], facts.get("capability")
-    if driver is None and build:
-        return Line("gpu", "ok", "no NVIDIA device answers; this build computes on the CPU", why)
-    if driver is None:
-        return Line("gpu", "ok", "no NVIDIA device, so the CPU build is right", why)
-    device, newest = driver
-    if facts["works"]:
-        return Line("gpu", "ok", f"{device}, CUDA {build}: it computes", why)
-    fix = install_cuda(facts["version"], newest)
-    if not build:
-        found = "but torch is a CPU build"
-    elif newest and not capability and newest < tuple(map(int, build.split("."))):
-        found = f"driver too old: it supports CUDA {newest[0]}.{newest[1]}, torch needs {build}"
-        fix = fix.replace("python", "Install a newer NVIDIA driver, or: python", 1)
-    elif capability and "sm_{}{}".format(*capability) not in facts["architectures"]:
-        found = "compute capability {}.{}, for which this torch has no code".format(*capability)
-        fix = install_cuda(facts["version"], CUDA_BUILDS[-1])
-    else:
-        found = f"but it does not compute: {facts['error'] or 'torch sees no GPU'}"
-        fix = "Restart the machine, or install the driver anew. The CPU will do."
-    return Line("gpu", "warn", f"{device}, {found}", why, fix)
-
-
-def install_cuda(version: str, newest: tuple[int, int] | None) -> str:
-    """Return the command that installs a CUDA build of this torch which the driver supports."""
-    builds = [build for build in CUDA_BUILDS if newest is None or build <= newest]
-    if not builds:
-        return "Install a newer NVIDIA driver: the oldest CUDA build of this torch needs CUDA 12.6."
-    pip = f"python -m pip install --force-reinstall --no-cache-dir torch=={version.split('+')[0]}"
-    return pip + " --index-url https://download.pytorch.org/whl/cu{}{}".format(*builds[0])
+    found = _("torch {version}, {build} build", version=facts["version"], build=build)
+    status, device, fix = symptoms.gpu_verdict(facts, environment.nvidia_driver())
+    fits = _(
+        "A GPU needs a driver, a torch built for CUDA, and the two must fit. A CPU needs nothing."
+    )
+    return [line("torch", True, found, why, ""), Line("gpu", status, device, fits, fix)]
 
 
 def check_room() -> list[Line]:
     """Is there room for the environment, for temporary files and for data?"""
-    why = "pip unpacks in the folder of temporary files, which may be a small disk of its own."
+    why = _("pip unpacks in the folder of temporary files, which may be a small disk of its own.")
     packages = 0.5 if installed("torch") else 3  # GB; a CUDA build of torch needs 6 more
     data, out = map(environment.existing, (config.data_folder(), config.output_folder()))
     places = (
-        ("environment", sys.prefix, packages, ": python -m pip cache purge"),
-        ("temporary files", tempfile.gettempdir(), packages, ", or set TMPDIR (Windows: TEMP)"),
-        ("data", str(data), 1, ", or set LAB2_DATA to another folder"),
-        ("results", str(out), 0.2, ", or set LAB2_OUT to another folder"),
-    )
+        (_("room: environment"), sys.prefix, packages,
+         _("Free some space: python -m pip cache purge")),
+        (_("room: temporary files"), tempfile.gettempdir(), packages,
+         _("Free some space, or set TMPDIR (Windows: TEMP)")),
+        (_("room: data"), str(data), 1, _("Free some space, or set LAB2_DATA to another folder")),
+        (_("room: results"), str(out), 0.2,
+         _("Free some space, or set LAB2_OUT to another folder")),
+    )  # fmt: skip
     lines = []
     for name, place, needed, fix in places:
         free = shutil.disk_usage(place).free / 1e9
-        found = f"{free:.1f} GB free, {needed:g} needed"
-        lines.append(line(f"room: {name}", free >= needed, found, why, f"Free some space{fix}"))
+        found = _("{free:.1f} GB free, {needed:g} needed", free=free, needed=needed)
+        lines.append(line(name, free >= needed, found, why, fix))
     return lines
 
 
 def check_writing() -> list[Line]:
     """Can the lab write its results? (A data folder that cannot be written does no harm.)"""
-    why = "The lab keeps word numbers, runs, tables and figures."
+    name, why = _("results"), _("The lab keeps word numbers, runs, tables and figures.")
     try:
         with tempfile.TemporaryFile(dir=str(environment.existing(config.output_folder()))):
             pass
     except OSError as error:
-        found = f"nothing can be written there: {error.strerror}"
-        fix = "Move the lab to a folder of your own, or set LAB2_OUT to one."
-        return [Line("results", "fail", found, why, fix)]
-    return [line("results", True, "can be written", why, "")]
+        found = _("nothing can be written there: {error}", error=error.strerror)
+        fix = _("Move the lab to a folder of your own, or set LAB2_OUT to one.")
+        return [Line(name, "fail", found, why, fix)]
+    return [line(name, True, _("can be written"), why, "")]
 
 
 def check_files_in_the_way() -> list[Line]:
     """Does a file here, or on PYTHONPATH, have the name of a module that the lab needs?"""
-    why = "Python takes the first file of a name that it finds, and the lab gets the wrong one."
-    lines, names = [], ", ".join(environment.shadowing_files(HERE))
+    why = _("Python takes the first file of a name that it finds, and the lab gets the wrong one.")
+    lines, names = [], environment.shadowing_files(HERE)
     if names:
-        found = f"beside the notebook lies {names}, called like a module of Python or of a package"
-        lines.append(Line("names", "fail", found, why, f"Rename {names}."))
+        found = _(
+            "beside the notebook lies {names}, called like a module of Python or of a package",
+            names=names,
+        )
+        lines.append(Line(_("names"), "fail", found, why, _("Rename {names}.", names=names)))
     if environment.foreign_modules():
-        found = "PYTHONPATH names a folder with another lab, utils or doctor in it"
-        lines.append(Line("names", "fail", found, why, "Unset PYTHONPATH, and start Jupyter anew."))
+        found = _("PYTHONPATH names a folder with another lab, utils or doctor in it")
+        fix = _("Unset PYTHONPATH, and start Jupyter anew.")
+        lines.append(Line(_("names"), "fail", found, why, fix))
     return lines
 
 
 def check_settings() -> list[Line]:
     """Do the variables of the environment say what the lab can do, and which data does it take?"""
-    why = "The lab does what its LAB2_* variables say; README.md lists them."
+    why = _("The lab does what its LAB2_* variables say; README.md lists them.")
+    name = _("settings")
     wrong = environment.wrong_settings().items()
-    lines = [Line("settings", "fail", found, why, fix) for found, fix in wrong]
+    lines = [Line(name, "fail", found, why, fix) for found, fix in wrong]
     if not environment.workers_folder()[0]:
-        found = "the folder of temporary files has letters that joblib cannot write"
-        fix = "Set JOBLIB_TEMP_FOLDER to a folder in plain letters, such as C:\\Temp: it is faster."
-        lines.append(Line("processes", "warn", found, "One process at a time is slower.", fix))
+        found = _("the folder of temporary files has letters that joblib cannot write")
+        slow = _("One process at a time is slower.")
+        fix = _(
+            "Set JOBLIB_TEMP_FOLDER to a folder in plain letters, such as C:\\Temp: it is faster."
+        )
+        lines.append(Line(_("processes"), "warn", found, slow, fix))
     if os.environ.get("PYTHONSAFEPATH"):
-        found = "PYTHONSAFEPATH is set: Python does not look beside the notebook"
-        fix = "Unset it if a cell does not find the lab."
-        lines.append(Line("settings", "warn", found, why, fix))
-    lines = lines or [line("settings", True, f"profile {config.get_profile().name}", why, "")]
+        found = _("PYTHONSAFEPATH is set: Python does not look beside the notebook")
+        fix = _("Unset it if a cell does not find the lab.")
+        lines.append(Line(name, "warn", found, why, fix))
+    if not lines:
+        found = _("profile {profile}", profile=config.get_profile().name)
+        lines = [line(name, True, found, why, "")]
+    return [*lines, check_data()]
+
+
+def check_data() -> Line:
+    """Which reviews and vectors does the lab take, and does a file look like some and is none?"""
     own, (vectors, left) = config.own_texts(), environment.vector_files(config.data_folder())
     official = (config.data_folder() / "aclImdb").is_dir()
-    reviews = own.name if own else "aclImdb" if official else "of the package"
-    found = f"reviews: {reviews}; vectors: {vectors.name if vectors else 'of the package'}"
-    found += f"; not read: {', '.join(left)}" * bool(left)
-    fix = "A file of vectors is called glove.6B.100d.txt. Rename, unpack or remove it."
-    return [*lines, line("data", not left, found, "The lab takes these.", fix, "warn")]
+    package = _("of the package")
+    found = _(
+        "reviews: {reviews}; vectors: {vectors}",
+        reviews=own.name if own else "aclImdb" if official else package,
+        vectors=vectors.name if vectors else package,
+    )
+    if left:
+        found = _("{found}; not read: {names}", found=found, names=left)
+    fix = _("A file of vectors is called glove.6B.100d.txt. Rename, unpack or remove it.")
+    return line(_("data"), not left, found, _("The lab takes these."), fix, "warn")
 
 
 def check_memory() -> list[Line]:
     """How much memory does the machine have, or a container's share of it?"""
-    why = "A system without memory kills the kernel without a word."
-    fix = "Close other programs, or use a machine with more memory; the quick run needs 2 GB."
+    name, why = _("memory"), _("A system without memory kills the kernel without a word.")
+    fix = _("Close other programs, or use a machine with more memory; the quick run needs 2 GB.")
     if not hasattr(os, "sysconf"):  # Windows, which says so itself: WinError 1455
-        return [line("memory", True, "not known on this system", why, "")]
+        return [line(name, True, _("not known on this system"), why, "")]
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     total = min(total, environment.memory_limit() or total)
-    return [line("memory", total >= 4e9, f"{total / 1e9:.1f} GB", why, fix, "warn")]
+    return [line(name, total >= 4e9, f"{total / 1e9:.1f} GB", why, fix, "warn")]
 
 
 CHECKS = (
@@ -465,31 +444,51 @@ def run_check(check: Callable[[], list[Line]]) -> list[Line]:
         return check()
     except Exception as error:
         name = check.__name__.replace("check_", "")
-        found = shorten(f"the check itself failed: {error!r}")
-        return [Line(name, "warn", found, "The others still hold.", "Go on.")]
+        found = _("the check itself failed: {error}", error=symptoms.shorten(repr(error)))
+        return [Line(name, "warn", found, _("The others still hold."), _("Go on."))]
+
+
+def language() -> str:
+    """Return in which language to speak: the reader's; English where that cannot be shown."""
+    try:
+        wanted = config.language()
+        say(KERNEL, wanted).encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except Exception:  # no such catalogue, a damaged one, a console without its letters
+        return ENGLISH
+    return wanted
 
 
 def as_text(lines: Sequence[Line]) -> str:
     """Return the table as text without names of user and host, and without paths."""
-    rows = [f"lab2 doctor, {platform.system()} {platform.machine()}"]
-    for one in lines:
-        rows.append(f"{one.status:<5}{one.name}: {one.found}")
-        if one.fix:
-            rows += [f"     {one.why}", f"     -> {one.fix}"]
+    said = functools.partial(say, language=language())
+    rows = [said(_("lab2 doctor, {system}", system=f"{platform.system()} {platform.machine()}"))]
+    for name, status, found, why, fix in lines:
+        status = f"{status:<4}"
+        rows.append(said(_("{status} {name}: {found}", status=status, name=name, found=found)))
+        if fix:
+            rows += [f"     {said(why)}", f"     -> {said(fix)}"]
     text = "\n".join(rows)
     home = str(Path.home())
     private = {str(HERE): "lab", sys.prefix: "environment", home: "home", platform.node(): "host"}
     private[Path(home).name] = "user"
     for secret in sorted(filter(None, private), key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", private[secret], text)
+        # letters of Latin alone part words: a name stands in Chinese without blanks around it
+        text = re.sub(rf"(?a)(?<!\w){re.escape(secret)}(?!\w)", private[secret], text)
     return text
 
 
 def main() -> int:
     """Print the table; return 1 if a check failed."""
     lines = run_checks()
+    say_on_any_console()
     print(as_text(lines))
     return int(any(one.status == "fail" for one in lines))
+
+
+def say_on_any_console() -> None:
+    """Let what this console cannot show be printed as a question mark."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
     datasets      reviews, word vectors, token streams
     base          files, machine, language, digests of data and code
     environment   what surrounds the lab: folders, files in its way, limits
+    symptoms      what errors of packages and the state of a GPU mean, and what mends them
     config        settings, profiles, folders, every LAB2_* variable
 
 A room imports only from rooms below it; `notebooks` also what the notebooks import, `utils.py`

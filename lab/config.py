@@ -9,7 +9,7 @@ To add a profile, add one entry to PROFILES: nothing elsewhere asks for a profil
     LAB2_POSITIVE, LAB2_NEGATIVE    its labels that are 1, and those that are 0
     LAB2_TOKENS                     how texts are cut into words: "en", or "zh" for Chinese
     LAB2_DEVICE                     cpu leaves a GPU out; cuda:1 takes the second
-    LAB2_LANGUAGE                   in which results are shown
+    LAB2_LANGUAGE                   the reader's language, where the lesson's is not meant
     LAB2_HINTS                      "recorded": it is kept which hints were taken
     LAB2_DASK                       the address of the Dask scheduler that takes the runs
 """
@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -151,8 +153,28 @@ def tokens() -> str:
 
 
 def language() -> str:
-    """Return the language in which results are shown: LAB2_LANGUAGE, else English."""
-    return variable("LANGUAGE") or "en"
+    """Return the reader's language: LAB2_LANGUAGE, else that of the lesson in the lab's folder."""
+    return variable("LANGUAGE") or lesson_language(ROOT)
+
+
+@functools.lru_cache(None)
+def lesson_language(folder: Path) -> str:
+    """Return in which language a folder's lesson is, as lab2.ipynb says; else English.
+
+    Where there is no lab2.ipynb, the others called lab2 are asked, if they agree: a student may
+    have given it another name.
+    """
+    lessons = [*folder.glob("lab2.ipynb")] or [*folder.glob("lab2*.ipynb")]
+    found = set()
+    for path in lessons:
+        try:
+            metadata = json.loads(path.read_text(encoding="utf-8-sig"))["metadata"]
+            found.add(str(metadata["lab2"]["language"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            found.add("en")  # it does not say, or cannot be read
+    language = found.pop() if len(found) == 1 else "en"
+    known = {path.name for path in (ROOT / "translations").glob("*")}
+    return language if language in known else "en"
 
 
 def device() -> str:

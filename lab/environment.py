@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab import config
+from lab.base.messages import Message, _, languages
 
 MODULES = {"doctor", "utils", "conftest", "report", "migrate"}  # of the lab, in its folder
 USED = {
@@ -25,17 +26,17 @@ USED = {
 }
 VECTOR_FILE = re.compile(r"glove\.6B\.(\d+)d(?:\.subset)?\.txt(?:\.xz|\.gz)?$")
 DIMENSIONS = (100, 200, 300, 50)  # of vectors, the preferred first: the starting report used 100
-SYSTEM = "the system's own Python"
+SYSTEM = _("the system's own Python")
 SLOW, MISSING = 124, 127  # exit statuses of a program that took too long, or is not there
 
 
-def kind_of_python() -> str:
+def kind_of_python() -> Message:
     """Return in what kind of environment this Python is, and its folder's name."""
     folder = Path(sys.prefix)
     if (folder / "conda-meta").is_dir():
-        return f"conda environment {folder.name}"
+        return _("conda environment {name}", name=folder.name)
     if sys.prefix != sys.base_prefix:
-        return f"virtual environment {folder.name}"
+        return _("virtual environment {name}", name=folder.name)
     return SYSTEM
 
 
@@ -80,15 +81,19 @@ def vector_files(folder: Path) -> tuple[Path | None, list[str]]:
 
 def wrong_settings() -> dict[str, str]:
     """Return which LAB2_* variables the lab cannot follow, in words, each with the remedy."""
-    wrong = {}
+    wrong: dict[str, str] = {}
+    if (language := config.language()) not in languages():
+        known = [*languages()]
+        found = _("LAB2_LANGUAGE is {language}; there are {known}", language=language, known=known)
+        wrong[found] = _("Correct LAB2_LANGUAGE, or unset it.")
     for ask_for in (config.get_profile, config.device, config.tokens):
         try:
             ask_for()
         except config.LabError as error:
-            wrong[str(error)] = "Correct it, or unset it."
+            wrong[error.args[0]] = _("Correct it, or unset it.")
     if (own := config.own_texts()) and not own.is_file():
-        found = f"LAB2_REVIEWS names {own.name}, and there is no such file"
-        wrong[found] = "Correct LAB2_REVIEWS, or unset it."
+        found = _("LAB2_REVIEWS names {file}, and there is no such file", file=own.name)
+        wrong[found] = _("Correct LAB2_REVIEWS, or unset it.")
     return wrong
 
 
@@ -192,16 +197,17 @@ def run(command: Sequence[str], seconds: float, folder: Path) -> tuple[int, str,
 
 def nvidia_driver() -> tuple[str, tuple[int, int] | None] | None:
     """Return device and driver of NVIDIA in words, and the newest CUDA they support, if known."""
-    code, output, _ = run(["nvidia-smi"], 15, config.ROOT)
+    code, output, _errors = run(["nvidia-smi"], 15, config.ROOT)
     if code != 0:
         number = library_cuda()
         cuda = (number // 1000, number % 1000 // 10)
-        return ("NVIDIA device, driver of unknown version", cuda) if number else None
+        return (_("NVIDIA device, driver of unknown version"), cuda) if number else None
     names = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    device = run(names, 15, config.ROOT)[1].strip().split("\n")[0] or "NVIDIA device"
-    driver = "".join(re.findall(r"Driver Version: *([\d.]+)", output)) or "of unknown version"
+    device = run(names, 15, config.ROOT)[1].strip().split("\n")[0] or "NVIDIA"
+    driver = "".join(re.findall(r"Driver Version: *([\d.]+)", output)) or "?"
     newest = re.search(r"CUDA Version: *(\d+)\.(\d+)", output)
-    return f"{device}, driver {driver}", (int(newest[1]), int(newest[2])) if newest else None
+    named = _("{device}, driver {driver}", device=device, driver=driver)
+    return named, (int(newest[1]), int(newest[2])) if newest else None
 
 
 def library_cuda() -> int:

@@ -14,7 +14,7 @@ CODE = [ROOT / "utils.py", ROOT / "doctor.py", ROOT / "conftest.py", *ROOMS]
 @pytest.mark.parametrize(
     "file, above",
     [
-        ("doctor.py", r"lab\.(?!config|environment)|utils"),
+        ("doctor.py", r"lab\.(?!config|environment|symptoms|base\.messages)|utils"),
         ("utils.py", r"lab\.(notebooks|analysis|exercises)"),
     ],
 )
@@ -25,7 +25,7 @@ def test_what_stands_at_the_top_imports_only_from_rooms_below_it(file, above):
 
 
 def test_config_can_be_read_by_the_pythons_that_the_doctor_explains():
-    for name in ("__init__", "config", "environment"):
+    for name in ("__init__", "config", "environment", "symptoms", "base/__init__", "base/messages"):
         text = (ROOT / "lab" / f"{name}.py").read_text(encoding="utf-8")
         ast.parse(text, feature_version=(3, 8))
 

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import write_mo
 from helpers import ROOT, imports_of
 
 import doctor
-from lab import environment
+from lab import config, environment, symptoms
 
 INSTALL = doctor.INSTALL
 
@@ -30,19 +34,20 @@ def test_oldest_grammar_reads_it_and_it_needs_nothing():
     assert {name.split(".")[0] for name in names} <= {*sys.stdlib_module_names, "lab"}
 
 
+def copy_doctor(folder):
+    """Put the doctor into a folder, and what it needs of the lab, and nothing else."""
+    needed = ("doctor.py", "requirements.txt", "lab/__init__.py", "lab/config.py",
+              "lab/environment.py", "lab/symptoms.py", "lab/base/__init__.py",
+              "lab/base/messages.py", "translations/zh/LC_MESSAGES/lab.mo")  # fmt: skip
+    for file in needed:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
+
+
 @pytest.fixture
 def bare(tmp_path):
     """Let a Python without packages run the doctor of a student's folder; returns what came."""
-    files = (
-        "doctor.py",
-        "requirements.txt",
-        "lab/__init__.py",
-        "lab/config.py",
-        "lab/environment.py",
-    )
-    for file in files:
-        (tmp_path / "lab2" / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / file, tmp_path / "lab2" / file)
+    copy_doctor(tmp_path / "lab2")
     venv.create(tmp_path / "other", with_pip=False)
     python = tmp_path / "other" / ("Scripts" if os.name == "nt" else "bin") / "python"
 
@@ -122,7 +127,9 @@ def test_block_names_no_user_no_host_and_no_path(monkeypatch):
     text = doctor.as_text([doctor.Line("x", "fail", found, "for a reason", "do it")])
     assert "ada" not in text and str(doctor.HERE) not in text and sys.prefix not in text
     assert "for a reason" in text and "-> do it" in text
-    text = doctor.shorten("cannot open '/home/ada/env/lib/libtorch.so': C:\\Users\\ada\\x.dll " * 9)
+    text = symptoms.shorten(
+        "cannot open '/home/ada/env/lib/libtorch.so': C:\\Users\\ada\\x.dll " * 9
+    )
     assert "ada" not in text and "libtorch.so" in text and len(text) <= 160
     assert os.sep + "home" not in text
 
@@ -245,7 +252,7 @@ def stub(monkeypatch, tmp_path):
 TORCHTEXT = ("a torchtext that was built for another", "python -m pip install torchtext==0.6.0")
 POISONS = {
     "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.\\n"
-    "OMP: Hint This means that multiple copies": ("two OpenMP libraries", doctor.NEW),
+    "OMP: Hint This means that multiple copies": ("two OpenMP libraries", symptoms.NEW),
     "A module that was compiled using NumPy 1.x cannot be run in\\nNumPy 2.4.6": (
         "a package built for NumPy 1 beside NumPy 2",
         INSTALL,
@@ -264,7 +271,7 @@ POISONS = {
     "No module named 'six'": ("a package is missing", INSTALL),
     "[Errno 28] No space left on device": ("the disk is full", "free some space, then: " + INSTALL),
     "[WinError 1455] The paging file is too small": ("no memory left", "close other programs"),
-    "something that nobody has seen": ("ImportError", doctor.NEW),
+    "something that nobody has seen": ("ImportError", symptoms.NEW),
 }
 
 
@@ -345,7 +352,7 @@ def test_verdict_on_the_gpu(monkeypatch, facts, driver, status, found, fix):
 
     monkeypatch.setattr(environment, "run", run)
     monkeypatch.setattr(environment, "library_cuda", lambda: driver or 0)
-    line = doctor.gpu_verdict(facts, environment.nvidia_driver())
+    line = symptoms.gpu_verdict(facts, environment.nvidia_driver())
     assert line.status == status and found in line.found
     assert line.fix.startswith(fix) and bool(line.fix) == bool(fix)
 
@@ -405,9 +412,11 @@ def test_memory_that_cannot_be_known(monkeypatch):
     assert (line.status, line.found) == ("ok", "not known on this system")
 
 
+AS_TYPED = ("random.py", "gettext.py")  # faults in the way of what the doctor itself imports
 # a fault, made on purpose: the line of the table that it gives, and the step that mends it
 FAULTS = {
     "random.py": ("names", "beside the notebook lies random.py, called like", "Rename random.py."),
+    "gettext.py": ("names", "beside the notebook lies gettext.py", "Rename gettext.py."),
     "torch.py": ("names", "beside the notebook lies torch.py, called like", "Rename torch.py."),
     "seaborn.py": ("names", "lies seaborn.py", "Rename seaborn.py."),
     "torch/__init__.py": ("names", "beside the notebook lies torch, called", "Rename torch."),
@@ -428,16 +437,23 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_made_on_purpose_is_named_before_it_hurts(tmp_path, fault):
+@pytest.fixture
+def faulty(tmp_path):
+    """Let the doctor look at a folder with a fault; returns what came."""
+
+    def run(fault, **variables):
+        return with_fault(tmp_path, fault, variables)
+
+    return run
+
+
+def with_fault(tmp_path, fault, more):
     """The doctor is a program in a folder with the fault, and asks nothing that takes long."""
-    for name in ("doctor.py", "requirements.txt", "lab/__init__.py", "lab/config.py",
-                 "lab/environment.py"):  # fmt: skip
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
+    copy_doctor(tmp_path)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "utils.py").touch()
     variables = {n: v for n, v in os.environ.items() if not n.startswith(("LAB2_", "PYTHONPATH"))}
+    variables |= more
     if "=" not in fault:
         (tmp_path / fault).parent.mkdir(exist_ok=True)
         (tmp_path / fault).write_text("raise SystemExit('the wrong file')")
@@ -446,12 +462,104 @@ def test_a_fault_made_on_purpose_is_named_before_it_hurts(tmp_path, fault):
     quick = "doctor.run_checks.__defaults__ = ((doctor.check_settings,),); sys.exit(doctor.main())"
     script = f"import sys; sys.path.append(sys.argv[1]); import doctor; {quick}"
     command = [sys.executable, "-I", "-c", script, str(tmp_path)]
-    if fault == "random.py":  # as one types it: Python puts the folder first
+    if fault in AS_TYPED:  # Python puts the folder first
         command = [sys.executable, str(tmp_path / "doctor.py")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=variables)
+    coding = variables.get("PYTHONIOENCODING", "utf-8")
+    return subprocess.run(
+        command, cwd=tmp_path, capture_output=True, encoding=coding, env=variables
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_made_on_purpose_is_named_before_it_hurts(faulty, fault):
+    done = faulty(fault)
     name, found, fix = FAULTS[fault]
     assert name in done.stdout and found in done.stdout and f"-> {fix}" in done.stdout, done
     assert done.returncode == ("fail" in done.stdout) and "Traceback" not in done.stderr
+
+
+WORDS = ("doctor.py", "lab/environment.py", "lab/symptoms.py", "lab/config.py")
+STILL_ENGLISH = {"LAB2_PROFILE=Quick", "LAB2_DEVICE=gpu", "LAB2_TOKENS=chinese"}
+
+
+@pytest.fixture
+def mock(tmp_path):
+    """Put two languages into the doctor's folder in which each text stands in brackets."""
+    for language, brackets in {"xx": "«{}»", "yy": "【{}】"}.items():
+        catalogue = Catalog()
+        for file in WORDS:
+            for _, text, *_ in extract_from_file("python", ROOT / file, keywords={"_": None}):
+                catalogue.add(text, brackets.replace("{}", text))
+        target = tmp_path / "translations" / language / "LC_MESSAGES" / "lab.mo"
+        target.parent.mkdir(parents=True)
+        with target.open("wb") as file:
+            write_mo(file, catalogue)
+    return {"LAB2_LANGUAGE": "xx", "PYTHONIOENCODING": "utf-8"}
+
+
+def outside(text):
+    """Return what stands in no brackets."""
+    while (less := re.sub("«[^«»]*»", "", text)) != text:
+        text = less
+    return text
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - STILL_ENGLISH))
+def test_all_that_it_says_is_in_the_reader_s_language(faulty, mock, fault):
+    """But for commands: a part of each line that has no translation stands in no brackets."""
+    head, *rows = faulty(fault, **mock).stdout.splitlines()
+    assert len(rows) > 2 and outside(head) == ""
+    for row in rows:
+        if row.startswith("«"):
+            assert re.fullmatch("(ok|warn|fail) *: ", outside(row[1:-1])), row
+        else:
+            assert outside(row).strip() in ("", "->"), row
+
+
+@pytest.mark.parametrize("coding", ["ascii", "cp1252", "gbk"])
+def test_a_console_without_the_letters_of_the_language_hears_english(faulty, mock, coding):
+    done = faulty("random.py", **mock | {"LAB2_LANGUAGE": "yy", "PYTHONIOENCODING": coding})
+    assert done.returncode == 1 and done.stderr == "" and "random.py" in done.stdout
+    assert done.stdout.startswith("【" if coding == "gbk" else "lab2 doctor, ")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\xde\x12\x04\x95" + bytes(30)])
+def test_a_damaged_catalogue_hides_no_fault(faulty, mock, tmp_path, content):
+    next(tmp_path.rglob("xx/*/lab.mo")).write_bytes(content)
+    found = faulty("LAB2_PROFILE=Quick", **mock)
+    assert "Unknown profile 'Quick'" in found.stdout and found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "lessons, language",
+    [
+        ({"lab2.ipynb": None}, "en"),
+        ({"lab2.ipynb": "zh"}, "zh"),  # the student's edition in Chinese
+        ({"lab2.zh.ipynb": "zh"}, "zh"),
+        ({"lab2.ipynb": None, "lab2.zh.ipynb": "zh"}, "en"),
+        ({"lab2-张三.ipynb": "zh", "lab2 (1).ipynb": "zh"}, "zh"),
+        ({"lab2-a.ipynb": "zh", "lab2-b.ipynb": None}, "en"),
+        ({"lab2.ipynb": "no such"}, "en"),
+        ({"lab2.ipynb": "../zh/../zh"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_the_language_is_that_of_the_lesson_in_the_folder(tmp_path, monkeypatch, lessons, language):
+    for name, one in lessons.items():
+        content = {"cells": [], "metadata": {"lab2": {"language": one} if one else {}}}
+        (tmp_path / name).write_text(json.dumps(content))
+    assert config.lesson_language(tmp_path) == language
+    monkeypatch.setattr(config, "lesson_language", lambda _: "zh")
+    monkeypatch.delenv("LAB2_LANGUAGE", raising=False)
+    assert config.language() == "zh"
+    monkeypatch.setenv("LAB2_LANGUAGE", "en")
+    assert config.language() == "en"
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"metadata": {"lab2": 1}}'])
+def test_a_damaged_lesson_is_english(tmp_path, content):
+    (tmp_path / "lab2.ipynb").write_bytes(content)
+    assert config.lesson_language(tmp_path) == "en"
 
 
 def test_a_kernel_that_is_gone_hides_no_other(monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ LAB2_LANGUAGE names (as Django's `gettext_lazy`). So `", ".join(messages)` is En
 them as a value of another message is not.
 
 Catalogues are `translations/LANGUAGE/LC_MESSAGES/lab.mo`, compiled by tools/teachers/translate.py
-from `lab.po`. Only the standard library is used: the doctor and the installer ask this too.
+from `lab.po`. Only the standard library is used, of Python 3.8 on: the doctor asks this too.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _filled(template: str, values: dict[str, Any], said: Callable[[str], str]) -
         return str.__str__(template)
 
     def one(value: Any) -> Any:
-        if isinstance(value, list | tuple):
+        if isinstance(value, (list, tuple)):
             return said(_LIST).join(str(one(part)) for part in value)
         return said(value) if isinstance(value, Message) else value
 
@@ -94,7 +94,7 @@ def as_data(value: Any) -> Any:
         return {"message": value.template, "values": as_data(value.values)}
     if isinstance(value, dict):
         return {name: as_data(part) for name, part in value.items()}
-    return [*map(as_data, value)] if isinstance(value, list | tuple) else value
+    return [*map(as_data, value)] if isinstance(value, (list, tuple)) else value
 
 
 def from_data(data: Any) -> Any:
@@ -121,7 +121,7 @@ def from_data(data: Any) -> Any:
         raise ValueError("a value is missing, or is another") from error
 
 
-@functools.cache
+@functools.lru_cache(None)
 def catalogue(language: str) -> Callable[[str], str]:
     """Return what looks a text up in a language. Raises LabError if there is nothing in it."""
     if language == ENGLISH:
