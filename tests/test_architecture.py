@@ -28,6 +28,7 @@ def test_config_can_be_read_by_the_pythons_that_the_doctor_explains():
     for name in ("__init__", "config", "environment", "symptoms", "base/__init__", "base/messages"):
         text = (ROOT / "lab" / f"{name}.py").read_text(encoding="utf-8")
         ast.parse(text, feature_version=(3, 8))
+        assert not re.search(r"isinstance\([^()]*\|", text) and "functools.cache" not in text
 
 
 def test_rooms_are_small_and_say_what_is_in_them():

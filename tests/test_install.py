@@ -1,9 +1,11 @@
 """The installation: where PyTorch comes from, and what is said meanwhile; against a local index."""
 
 import functools
+import os
 import platform
 import sys
 import threading
+import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
@@ -92,6 +94,108 @@ def test_the_reader_has_the_last_word(index, monkeypatch, linux_without_gpu):
     assert install.torch_index(address) == address
     monkeypatch.setattr(install, "size_at", None)
     assert install.torch_index("index") == ""
+
+
+def silent(request):
+    """Answer nothing."""
+    time.sleep(6)
+
+
+def trickling(request):
+    """Give the index at once, and a wheel in small pieces that has no end."""
+    if request.path.endswith("/"):
+        page = b'<a href="/nothing-1.0-py3-none-any.whl">nothing-1.0-py3-none-any.whl</a>'
+        request.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" + page)
+        return
+    request.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    for _ in range(12):
+        request.wfile.write(bytes(900))
+        request.wfile.flush()
+        time.sleep(0.25)
+
+
+def empty(request):
+    """Say at once that there is nothing."""
+    request.send_error(404)
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    """Serve an index in one of these ways; pip asks it once, and waits for seconds only."""
+    servers = []
+
+    def make(answer):
+        class Handler(SimpleHTTPRequestHandler):
+            def do_GET(self):
+                answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(server := ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        settings = {"INDEX_URL": f"{address}/simple", "NO_INDEX": "", "EXTRA_INDEX_URL": "",
+                    "RETRIES": "0", "TIMEOUT": "4", "NO_CACHE_DIR": "1",
+                    "CONFIG_FILE": os.devnull}  # fmt: skip
+        for name, value in settings.items():
+            monkeypatch.setenv(f"PIP_{name}", value)
+        return address
+
+    yield make
+    for server in servers:
+        server.shutdown()
+
+
+PIP = [sys.executable, "-m", "pip", "install", "--dry-run", "--disable-pip-version-check"]
+
+
+@pytest.mark.parametrize("answer, slow", [(silent, 1), (trickling, 1), (empty, 0)])
+def test_an_index_from_which_little_comes_is_told(mirror, monkeypatch, capfd, answer, slow):
+    mirror(answer)
+    monkeypatch.setattr(install, "EVERY", 0.2)
+    monkeypatch.setattr(install, "LOOK", 1.5)
+    monkeypatch.setattr(install, "PAGE", 1000)  # a pip that is slow to start is not its index
+    monkeypatch.setattr(install, "SLOW", 5000)
+    assert install.watch([*PIP, "nothing==1.0"]) != 0
+    said = capfd.readouterr()
+    assert said.out.count("PIP_INDEX_URL") == slow if slow else "nothing" in said.err
+
+
+def test_nor_is_an_index_of_pytorch_waited_for(mirror, monkeypatch):
+    """One that sends a little now and then would never be timed out."""
+    ended, given_up = [], threading.Event()
+
+    def endless(request):
+        request.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not given_up.wait(0.1):
+            request.wfile.write(b" ")
+            request.wfile.flush()
+        ended.append(request.path)
+
+    address = mirror(endless)
+    monkeypatch.setattr(install, "LONGEST", 0.5)
+    assert install.size_at(address) is None and not ended
+    given_up.set()
+
+
+@pytest.mark.parametrize("rate", [0, 1e3, 9e4, 1.1e5, 1e7])
+@pytest.mark.parametrize("last", ["Collecting torch", "Installing collected packages: torch"])
+def test_what_is_slow(monkeypatch, tmp_path, rate, last):
+    """Looked at each ten seconds, told once at the most, and not while files are unpacked."""
+    clock, lines = [0.0], [last]
+    monkeypatch.setattr(install.time, "monotonic", lambda: clock[0])
+    arrivals = install.Arrivals(tmp_path, lines)
+    looks = []
+    for second in range(10, 200, 10):
+        clock[0] = second
+        with (tmp_path / "torch.whl").open("wb") as file:
+            file.truncate(int(rate * second))
+        looks.append(arrivals.is_slow())
+    assert sum(looks) == (rate < install.SLOW and last.startswith("Collecting"))
+    lines += ["Collecting numpy"] * 100  # many small pages are not slow
+    clock[0], arrivals.told = 230, False
+    assert not arrivals.is_slow()
 
 
 def test_long_waits_are_told(monkeypatch, capfd):
