@@ -145,6 +145,7 @@ def mirror(monkeypatch):
     yield make
     for server in servers:
         server.shutdown()
+        server.server_close()
 
 
 PIP = [sys.executable, "-m", "pip", "install", "--dry-run", "--disable-pip-version-check"]

@@ -25,6 +25,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,7 +84,7 @@ def size_at(index: str) -> int | None:
     answers: list[int] = []
 
     def ask() -> None:
-        with contextlib.suppress(OSError, ValueError, TypeError):
+        with contextlib.suppress(OSError, ValueError, TypeError, HTTPException):
             answers.extend(_sizes_at(index))
 
     asking = threading.Thread(target=ask, daemon=True)
