@@ -583,3 +583,33 @@ def test_what_is_slow_is_not_called_broken(monkeypatch, check):
 def test_a_temporary_folder_that_joblib_cannot_name_is_named(monkeypatch):
     monkeypatch.setattr(environment, "workers_folder", lambda: (False, None))
     assert "JOBLIB_TEMP_FOLDER" in doctor.check_settings()[0].fix
+
+
+@pytest.mark.parametrize(
+    "folder, found",
+    [
+        ("course/lab2-1", "lab2-1"),
+        ("course/lab2-1/further/deep", "lab2-1"),  # papermill from a folder in it
+        ("course/lab2-1/lab2-2", "lab2-2"),  # an archive that was unpacked in an older one
+        ("other", "lab2-3"),  # Colab, VS Code: the folder above is open
+        ("course", ""),  # two of them
+        ("elsewhere/else", ""),
+    ],
+)
+def test_the_first_cell_finds_the_lab_or_says_one_sentence(tmp_path, notebook, folder, found):
+    for lab in ("course/lab2-1", "course/lab2-0", "course/lab2-1/lab2-2", "other/lab2-3"):
+        (tmp_path / lab).mkdir(parents=True)
+        (tmp_path / lab / "doctor.py").write_text(
+            "from pathlib import Path\nas_text = str\n"
+            "def run_checks(): return Path().resolve().name\n"
+        )
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    cell = next(cell.source for cell in notebook.cells if cell.id == "doctor")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", cell], cwd=tmp_path / folder, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == found and bool(done.stderr) != bool(found)
+    if not found:
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("FileNotFoundError: The lab's files are not in ")
+        assert "During handling" not in done.stderr
