@@ -8,9 +8,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 try:
     from tools.students import my_report
 except ModuleNotFoundError as error:  # the system's Python, not the lab's
+    from lab.base.messages import _  # it needs no package
+
     sys.exit(
-        f"{error}. In this folder: .venv/bin/python report.py "
-        r"(Windows: .venv\Scripts\python report.py)."
+        str(
+            _(
+                "{error}. In this folder: .venv/bin/python report.py "
+                r"(Windows: .venv\Scripts\python report.py).",
+                error=error,
+            )
+        )
     )
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.base import i18n
-from tools.students import pictures
+from lab.base.messages import _
+from tools.students import outputs, pictures
 
 Node = dict[str, Any]
 NONE: list[Any] = ["", [], []]  # no name, no classes, no attributes
@@ -101,15 +101,16 @@ class Finder:
 
     def picture(self, image: Node) -> Node:
         """Return an image with its file and its width; a line of text if it cannot be had."""
-        _, caption, (address, _) = image["c"]
+        caption, address = image["c"][1], image["c"][2][0]
         if (self.build / address[:200]).is_file():  # the output of a cell
             return image
         content = pictures.find(address, self.attachments[self.part], self.folder)
         picture = pictures.read(content) if content is not None else None
         if picture is None:
             short = address[: pictures.SHOWN] + " ..." * (len(address) > pictures.SHOWN)
-            what = "Picture not found" if content is None else "Picture that cannot be read"
-            line = {"t": "Str", "c": i18n.say(f"({what}: {short})")}
+            gone = _("(Picture not found: {address})", address=short)
+            said = gone if content is None else outputs.bad_picture(short)
+            line = {"t": "Str", "c": str(said)}
             return {"t": "Span", "c": [NONE, [line, {"t": "Space"}, *caption]]}
         name, width = picture.write(self.build)
         return {"t": "Image", "c": [["", [], [["width", f"{width}%"]]], caption, [name, ""]]}

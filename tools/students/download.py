@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from an
 
 from lab import config
 from lab.base import files
+from lab.base.messages import _
 from lab.config import LabError
 
 
@@ -78,7 +79,7 @@ class ResumingDownloader(pooch.HTTPDownloader):
                 self.kwargs |= {"headers": headers, "hooks": hooks}
                 super().__call__(url, part, pooch)
 
-    def cut_to_fit(self, part: IO[bytes], have: int, response: Response, **_: object) -> None:
+    def cut_to_fit(self, part: IO[bytes], have: int, response: Response, **unused: object) -> None:
         """Keep what a response goes on from: `have` bytes, or none if it begins anew.
 
         Raises RequestException, and keeps the part, if the response is of another file.
@@ -88,7 +89,9 @@ class ResumingDownloader(pooch.HTTPDownloader):
         begin = have if response.status_code == 206 else 0
         size = begin + int(response.headers.get("Content-Length", 0))
         if size != self.size:
-            raise RequestException(f"offers {size:,} bytes, expected {self.size:,}")
+            raise RequestException(
+                _("offers {size:,} bytes, expected {expected:,}", size=size, expected=self.size)
+            )
         part.truncate(begin)
 
 
@@ -111,11 +114,18 @@ def download(source: Source, folder: Path) -> Path:
         if pooch.file_hash(archive) == source.sha256:
             return archive
         files.replace(archive, folder / f"{source.file}.wrong")
-        problems.append(f"what was there has another SHA-256, and is {source.file}.wrong now")
+        wrong = _("what was there has another SHA-256, and is {file}.wrong now", file=source.file)
+        problems.append(str(wrong))
     raise LabError(
-        "\n  ".join([f"{source.file} could not be downloaded:", *problems]) + "\nRun this again "
-        f"to go on where it stopped. Or get it with a browser from {source.urls[0]}, put it into "
-        f"{folder}, and run this again. The lab works without it, on the packaged data."
+        _(
+            "{file} could not be downloaded:\n  {problems}\nRun this again to go on where it "
+            "stopped. Or get it with a browser from {address}, put it into {folder}, and run this "
+            "again. The lab works without it, on the packaged data.",
+            file=source.file,
+            problems="\n  ".join(problems),
+            address=source.urls[0],
+            folder=folder,
+        )
     )
 
 
@@ -163,19 +173,27 @@ def obtain(source: Source, wanted: str, target: Path) -> None:
             with FileLock(folder / f"{source.file}.lock", timeout=0):
                 unpack(download(source, folder), wanted, target)
     except Timeout:
-        raise LabError(f"Another program is downloading {source.file}. Wait for its end.") from None
+        raise LabError(
+            _("Another program is downloading {file}. Wait for its end.", file=source.file)
+        ) from None
     except OSError as error:
         raise LabError(
-            f"Cannot write in {folder}: {error.strerror or error}. Make room, or name another "
-            "folder with LAB2_DATA, and run this again. What has been downloaded stays."
+            _(
+                "Cannot write in {folder}: {reason}. Make room, or name another folder with "
+                "LAB2_DATA, and run this again. What has been downloaded stays.",
+                folder=folder,
+                reason=error.strerror or error,
+            )
         ) from None
 
 
 @config.ends_in_a_sentence()
 def main() -> None:
     """Read the command line, and download and unpack what it names."""
-    parser = argparse.ArgumentParser(description="Download the official data.")
-    parser.add_argument("what", nargs="?", choices=("reviews", "vectors"), help="by default both")
+    parser = argparse.ArgumentParser(description=str(_("Download the official data.")))
+    parser.add_argument(
+        "what", nargs="?", choices=("reviews", "vectors"), help=str(_("by default both"))
+    )
     parser.add_argument("--dimensions", type=int, default=100, choices=(50, 100, 200, 300))
     parser.add_argument("--folder", type=Path, default=config.data_folder())
     options = parser.parse_args()
@@ -184,12 +202,13 @@ def main() -> None:
     try:
         if options.what != "vectors":
             obtain(REVIEWS, REVIEW_FILES, reviews)
-            print(f"Reviews: {reviews}")
+            print(_("Reviews: {folder}", folder=reviews))
         if options.what != "reviews":
             obtain(VECTORS, re.escape(vectors.name), vectors)
-            print(f"Vectors: {vectors}")
+            print(_("Vectors: {file}", file=vectors))
     except KeyboardInterrupt:
-        raise SystemExit("\nStopped. Run this again to go on where it stopped.") from None
+        stopped = _("Stopped. Run this again to go on where it stopped.")
+        raise SystemExit(f"\n{stopped}") from None
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 from lab import config
 from lab.base import files
+from lab.base.messages import Message, _
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
@@ -38,7 +39,7 @@ LAST = ("state.pt", "result.json")  # what says that a run has begun, and that i
 Cell = dict[str, Any]
 
 
-def migrate_notebook(old: Path, new: Path) -> list[str]:
+def migrate_notebook(old: Path, new: Path) -> list[Message]:
     """Put the answers of an old notebook into a new one; return what was done, in sentences.
 
     An answer that stands in the new notebook already is not overwritten. Raises LabError if one of
@@ -56,17 +57,31 @@ def migrate_notebook(old: Path, new: Path) -> list[str]:
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         files.write_atomically(new, text.encode("utf-8"))
     if inserted := len(own) - len(left):
-        messages.append(f"Cells of your own taken over, before the next answer: {inserted}.")
+        messages.append(
+            _("Cells of your own taken over, before the next answer: {number}.", number=inserted)
+        )
     if left:
         lines = [answer_cells.source_of(cell).strip().split("\n")[0][:50] for cell in left]
-        first = ", ".join(map(repr, lines))
-        messages.append(f"Cells of your own not taken over: {len(left)}: {first}. See {old}.")
+        messages.append(
+            _(
+                "Cells of your own not taken over: {number}: {lines}. See {notebook}.",
+                number=len(left),
+                lines=[*map(repr, lines)],
+                notebook=old,
+            )
+        )
     if changed := _changed(before["cells"], cells):
         messages.append(
-            f"Not taken over into {new.name}, as they hold no answer, but different: "
-            f"{', '.join(changed)}."
+            _(
+                "Not taken over into {notebook}, as they hold no answer, but different: {cells}.",
+                notebook=new.name,
+                cells=changed,
+            )
         )
-    return [f"{count} answers taken over into {new}.", *messages]
+    return [
+        _("{number} answers taken over into {notebook}.", number=count, notebook=new),
+        *messages,
+    ]
 
 
 def _unused_name(notebook: Path) -> Path:
@@ -81,13 +96,20 @@ def _unused_name(notebook: Path) -> Path:
 
 def insert_answers(
     old: Path, before: list[Cell], new: Path, cells: list[Cell]
-) -> tuple[int, list[str]]:
+) -> tuple[int, list[Message]]:
     """Put old answers into the new cells; return how many, and what else there is to say."""
     own, count, messages, stays = answer_cells.find(cells), 0, [], []
     for name, one in answer_cells.nonempty(before).items():
         exercise = ASKED[name]
         if name not in own:
-            messages.append(f"{name}: is no longer asked in {new.name}. The answer stays in {old}.")
+            messages.append(
+                _(
+                    "{name}: is no longer asked in {notebook}. The answer stays in {old}.",
+                    name=name,
+                    notebook=new.name,
+                    old=old,
+                )
+            )
             continue
         empty = own[name][0]
         if not answer_cells.is_empty(empty.source, exercise, empty.question):
@@ -100,21 +122,28 @@ def insert_answers(
             cells[empty.place]["attachments"] = pictures
         if exercise.kind != "text" and (line := answer_cells.unreadable(one.source)):
             messages.append(
-                f"{name}: Python cannot read your old answer (line {line} of its cell). It stands "
-                "in the new cell as comments; mend it there."
+                _(
+                    "{name}: Python cannot read your old answer (line {line} of its cell). It "
+                    "stands in the new cell as comments; mend it there.",
+                    name=name,
+                    line=line,
+                )
             )
             continue
         count += 1
         if answer_cells.asks_for_another(empty.source, one.source, exercise, one.question):
             messages.append(
-                f"{name}: asks for something else now. Your old answer is there; look at it."
+                _(
+                    "{name}: asks for something else now. Your old answer is there; look at it.",
+                    name=name,
+                )
             )
     if stays:
-        messages.append(f"Answered here already, and left as they are: {', '.join(stays)}.")
+        messages.append(_("Answered here already, and left as they are: {names}.", names=stays))
     return count, messages
 
 
-def changed_questions(before: Cell, after: Cell) -> list[str]:
+def changed_questions(before: Cell, after: Cell) -> list[Message]:
     """Say of which numbers, choices and predictions that were answered the question has changed.
 
     before, after: notebooks; in two languages all texts differ, and nothing is said
@@ -127,7 +156,11 @@ def changed_questions(before: Cell, after: Cell) -> list[str]:
     old, new = map(answer_cells.questions, (cells, after["cells"]))
     answered = answer_cells.nonempty(before["cells"])
     return [
-        f"{name}: the question has changed, {where!r}. Your old answer is there; look at it."
+        _(
+            "{name}: the question has changed, {where!r}. Your old answer is there; look at it.",
+            name=name,
+            where=where,
+        )
         for name, (where, text) in new.items()
         if name in answered and old.get(name, ("", text))[1] != text
     ]
@@ -165,7 +198,7 @@ def insert_own_cells(own: list[tuple[Cell, str]], cells: list[Cell]) -> list[Cel
     """Put a student's cells in front of the answers after them; return those that must stay."""
     known = {*dir(builtins), "display", "get_ipython"}
     at = {ones[0].place: name for name, ones in answer_cells.find(cells).items()}
-    left, result = [cell for cell, _ in own], []
+    left, result = [one[0] for one in own], []
     for place, cell in enumerate(cells):
         for one in [one for one, after in own if after == at.get(place)]:
             if _runs(one, known):
@@ -210,7 +243,7 @@ def _plain_code(cells: list[Cell]) -> dict[str, str]:
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def copy_runs(old: Path, new: Path, output: Path | None = None) -> list[str]:
+def copy_runs(old: Path, new: Path, output: Path | None = None) -> list[Message]:
     """Copy the finished runs, tables and figures of an old data folder that the new one lacks.
 
     output: the folder where the lab looks for these, if it is not the new data folder
@@ -227,7 +260,7 @@ def copy_runs(old: Path, new: Path, output: Path | None = None) -> list[str]:
         if path.parent not in runs and not target.exists():
             copy_whole(path, target)
             copied += 1
-    return [f"{copied} files of finished runs copied."] if copied else []
+    return [_("{number} files of finished runs copied.", number=copied)] if copied else []
 
 
 def _copy_run(run: Path, target: Path) -> int:
@@ -263,8 +296,13 @@ def copy_whole(path: Path, target: Path) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise LabError(
-            f"Cannot copy {path} to {target.parent}: {error.strerror or error}. Mend that, and run "
-            "this again: it goes on from here."
+            _(
+                "Cannot copy {path} to {folder}: {reason}. Mend that, and run this again: it goes "
+                "on from here.",
+                path=path,
+                folder=target.parent,
+                reason=error.strerror or error,
+            )
         ) from error
 
 
@@ -289,29 +327,33 @@ def _notebooks(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.ipynb")) if ".before" not in path.suffixes]
 
 
-def migrate_elective(old: Path, new: Path) -> list[str]:
+def migrate_elective(old: Path, new: Path) -> list[Message]:
     """As `migrate_notebook`; of a notebook in which there was nothing to take, nothing is said."""
     messages = migrate_notebook(old, new)
     return messages[messages[0].startswith("0 ") :]
 
 
-def stay_behind(old: Path) -> list[str]:
+def stay_behind(old: Path) -> list[Message]:
     """Say which notebooks in an old folder's further/ this edition does not have."""
     gone = {path.name: path for path in _notebooks(old / "further")}
     for path in _notebooks(ROOT / "further"):
         gone.pop(path.name, None)
-    return [f"{path} is no notebook of this edition. It stays there." for path in gone.values()]
+    return [
+        _("{path} is no notebook of this edition. It stays there.", path=path)
+        for path in gone.values()
+    ]
 
 
 def main() -> int:
     """Read the command line, and migrate; return the exit status."""
     if len(sys.argv) != 2:
-        print("Which folder? python migrate.py OLD-FOLDER", file=sys.stderr)
+        print(_("Which folder? python migrate.py OLD-FOLDER"), file=sys.stderr)
         return 1
     old = Path(sys.argv[1])
     first, *others = pairs_of(old)
     if first[0].resolve() == first[1].resolve():
-        print(f"{first[0]} is this folder's own notebook. Name the older one.", file=sys.stderr)
+        own = _("{path} is this folder's own notebook. Name the older one.", path=first[0])
+        print(own, file=sys.stderr)
         return 1
     inside = old if old.is_dir() else old.parent
     data = (inside.parent if inside.name == "further" else inside) / "data"
@@ -323,7 +365,7 @@ def main() -> int:
     )
 
 
-def _carry_out(step: Callable[..., list[str]], *arguments: Path) -> int:
+def _carry_out(step: Callable[..., list[Message]], *arguments: Path) -> int:
     """Print what a step says that it has done, or why it could not; return the exit status."""
     try:
         print("".join(f"{line}\n" for line in step(*arguments)), end="")

@@ -23,7 +23,8 @@ import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lab import config
-from lab.base import files, i18n
+from lab.base import files
+from lab.base.messages import Message, _, recognizer, say
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import LAB, in_range
@@ -32,47 +33,53 @@ from lab.notebooks import loader
 from tools.students import outputs, report
 
 FIGURES = {  # which figures a text reads: name of the file -> caption
-    "reading-language": {"language": "Perplexity of three language models."},
-    "reading-recall": {"recall": "Recall of the first token."},
-    "reading-recipes": {"recipes": "Test accuracy under both recipes."},
+    "reading-language": {"language": _("Perplexity of three language models.")},
+    "reading-recall": {"recall": _("Recall of the first token.")},
+    "reading-recipes": {"recipes": _("Test accuracy under both recipes.")},
     "reading-differences": {
-        "seeds": "Test accuracy of each seed.",
-        "differences": "Differences of pairs, with 95 % intervals.",
+        "seeds": _("Test accuracy of each seed."),
+        "differences": _("Differences of pairs, with 95 % intervals."),
     },
-    "traps": {"my_review": "What the networks believe after each word of my review."},
+    "traps": {"my_review": _("What the networks believe after each word of my review.")},
 }
 SIX = {  # which stand before the recipes
-    "accuracy": "Accuracy of six networks, one recipe.",
-    "loss": "Loss of the same runs.",
+    "accuracy": _("Accuracy of six networks, one recipe."),
+    "loss": _("Loss of the same runs."),
 }
 COMPARED = "tables.comparison_table("
 TABLES = {"reading-differences": "tables.pairs_table(", "traps": "beliefs_of"}  # in which cell
 LISTS = {  # tables of runs, as the notebook names them -> what they are called here
-    "language": "language model",
-    "default": "default recipe",
-    "tuned": "own learning rate",
-    "seeds": "own learning rate",
+    "language": _("language model"),
+    "default": _("default recipe"),
+    "tuned": _("own learning rate"),
+    "seeds": _("own learning rate"),
 }
-EXPERIMENT = "my experiment"  # any other table of runs
+FURTHER = _("further notebooks")
+EXPERIMENT = _("my experiment")  # any other table of runs
 WRITE = r"\bmine\.sample_words\("  # what lets a language model write, in a cell's code
 MARKS = re.compile(r"[\\`*_{}\[\]<>#|$^~@!&-]")  # what Markdown reads as more than a letter
+NONE = _("(none)")
+RUN_HEADS = (  # of a table of runs
+    *(_("list"), _("network"), _("seed"), _("rate"), _("epochs"), _("words"), _("result")),
+    *(_("data"), _("code")),
+)
 MOST, LONGEST = 12, 600  # of texts that were written; letters of one
-RECIPES = ("default recipe", "own learning rate")
+RECIPES = (LISTS["default"], LISTS["tuned"])
 SIZES = ("epochs", "max_length", "batch_size")  # by which a run's profile is known
 MACHINE = ("system", "instructions", "device", "python", "torch")
 # columns that a table of the lab's runs has
 RECORDED = {"run", "network", "seed", "learning_rate", "data", "code", *SIZES, *MACHINE}
 CHECKED = (  # what a check prints: exercise, points
-    "{0}: right, {1} of {2} points (tried with {3} inputs).",
-    "{0}: not yet, {1} of {2} points.",
+    "{name}: right, {points} of {most} points (tried with {number} inputs).",
+    "{name}: not yet, {points} of {most} points.",
 )
 FAILED = (  # and where it could try nothing: no points
-    "{0}: not started yet. If you have written it, run its cell again.",
-    "{0}: the line `raise NotImplementedError` is still there: delete it.",
-    "{0}: its cell defines {1}, and the name must be {2}.",
-    "{0}: Python cannot read line {1} of its cell. Mend it, and run the cell again.",
-    "{0}: {1} is not there. Run the cell above.",
-    "{0}: {1} is {2}, and should be a function.",
+    "{name}: not started yet. If you have written it, run its cell again.",
+    "{name}: the line `raise NotImplementedError` is still there: delete it.",
+    "{name}: its cell defines {nearest}, and the name must be {wanted}.",
+    "{name}: Python cannot read line {line} of its cell. Mend it, and run the cell again.",
+    "{name}: {wanted} is not there. Run the cell above.",
+    "{name}: {wanted} is {kind}, and should be a function.",
 )
 
 
@@ -94,15 +101,21 @@ class Work:
         self.unreadable = {name: line for name, line in lines.items() if line}
 
     @property
-    def stopped(self) -> list[str]:
+    def stopped(self) -> list[Message]:
         """Which answers Python cannot read, and where the notebook stopped at an error."""
         lines = [
-            f"The answer {name} cannot be read by Python (line {line})."
+            _("The answer {name} cannot be read by Python (line {line}).", name=name, line=line)
             for name, line in self.unreadable.items()
         ]
         if stop := report.stopped_at(self.notebook):
-            _, section, reason = stop
-            lines.append(f"The notebook stopped in section {section}: {reason.rstrip('.')}.")
+            section, reason = stop[1], stop[2].rstrip(".。")
+            lines.append(
+                _(
+                    "The notebook stopped in section {section}: {reason}.",
+                    section=section,
+                    reason=reason,
+                )
+            )
         return lines
 
     @property
@@ -132,7 +145,7 @@ class Work:
     def text(self, name: str) -> nbformat.NotebookNode:
         """Return the text of an answer, with its pictures; headings in it become lines in bold."""
         if name in self.missing:
-            return new_markdown_cell(f"*{i18n.say('(nothing written)')}*")
+            return new_markdown_cell(f"*{_('(nothing written)')}*")
         one = self.answers[name]
         text = answer_cells.text_of(one.source, one.question)
         pictures = self.notebook.cells[one.place].get("attachments", {})
@@ -156,10 +169,10 @@ class Work:
         printed = "\n".join(str(output.get("text", "")) for output in self.outputs())
         lines: list[tuple[int, str, str]] = []
         for sentence in (*CHECKED, *FAILED):
-            for found in i18n.recognizer(sentence).finditer(printed):
-                points = found["s1"] if sentence in CHECKED else "0"
-                lines.append((found.start(), found["s0"], points))
-        known = {name: float(points) for _, name, points in sorted(lines) if name in LAB}
+            for found in recognizer(sentence).finditer(printed):
+                points = found.groupdict().get("points", "0")
+                lines.append((found.start(), found["name"], points))
+        known = {name: float(points) for place, name, points in sorted(lines) if name in LAB}
         return known | dict.fromkeys(known.keys() & self.unreadable.keys(), 0.0)
 
 
@@ -176,16 +189,16 @@ def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
     runs = all_runs(folder)
     others = runs[runs["list"] != EXPERIMENT] if len(runs) else runs  # those stand beside it
     parts = [
-        heading(1, "Recurrent networks: my report"),
+        heading(1, _("Recurrent networks: my report")),
         new_markdown_cell(overview(work, runs, folder)),
-        heading(2, "Predictions, and what came of them"),
+        heading(2, _("Predictions, and what came of them")),
         new_markdown_cell(predictions(work, folder)),
-        heading(2, "What I see"),
+        heading(2, _("What I see")),
     ]
     for name, exercise in LAB.items():
         if exercise.kind == "text" and name not in ("experiment-reading", "conclusion"):
             if name == "reading-recipes":
-                parts.append(heading(3, "Six networks, one recipe"))
+                parts.append(heading(3, _("Six networks, one recipe")))
                 parts += [shown(work, figure, caption) for figure, caption in SIX.items()]
                 parts += tables_of(work, COMPARED)
             parts.append(heading(3, exercise.title))
@@ -194,10 +207,10 @@ def pages(work: Work, folder: Path) -> nbformat.NotebookNode:
                 parts += tables_of(work, TABLES[name])
             parts.append(work.text(name))
             if name == "reading-language" and (texts := written(work)):
-                parts += [heading(3, "What my language models wrote"), new_markdown_cell(texts)]
-    parts += [heading(2, "An experiment of my own"), *experiment(work, runs)]
+                parts += [heading(3, _("What my language models wrote")), new_markdown_cell(texts)]
+    parts += [heading(2, _("An experiment of my own")), *experiment(work, runs)]
     parts += [heading(2, LAB["conclusion"].title), work.text("conclusion")]
-    parts += [heading(2, "The runs behind this report"), new_markdown_cell(run_table(others))]
+    parts += [heading(2, _("The runs behind this report")), new_markdown_cell(run_table(others))]
     parts.append(new_markdown_cell(machines(runs)))
     return new_notebook(cells=parts)
 
@@ -211,16 +224,16 @@ def tables_of(work: Work, pattern: str) -> list[nbformat.NotebookNode]:
 
 def heading(level: int, text: str) -> nbformat.NotebookNode:
     """Return a heading in the language of the report."""
-    return new_markdown_cell(f"{'#' * level} {i18n.say(text)}")
+    return new_markdown_cell(f"{'#' * level} {say(text)}")
 
 
-def shown(work: Work, name: str, caption: str) -> nbformat.NotebookNode:
+def shown(work: Work, name: str, caption: Message) -> nbformat.NotebookNode:
     """Return a figure of the student's notebook, or a line that says that there is none."""
     pictures = work.shown("image/png", rf'"{name}"\s*\)')  # of the cell that saves it
     if not pictures:
-        gone = i18n.say(f"(Figure not there: {caption} Its cell was not run.)")
+        gone = _("(Figure not there: {caption} Its cell was not run.)", caption=caption)
         return new_markdown_cell(f"*{gone}*")
-    return new_code_cell(f"#| fig-cap: {i18n.say(caption)}\n", outputs=pictures[:1])
+    return new_code_cell(f"#| fig-cap: {caption}\n", outputs=pictures[:1])
 
 
 def overview(work: Work, runs: pd.DataFrame, folder: Path) -> str:
@@ -231,35 +244,46 @@ def overview(work: Work, runs: pd.DataFrame, folder: Path) -> str:
     guesses = [name for name, exercise in LAB.items() if exercise.kind == "guess"]
     unclear = [name for name in guesses if name not in work.missing and not work.is_guess(name)]
     made = len(guesses) - len(unclear) - len({*guesses} & {*work.missing})
+    most, filled = sum(e.points for e in code.values()), len(LAB) - len(work.missing)
     lines = [
-        f"Profile: {profile_of(runs, work.profile)}",
-        f"Exercises in code: {reached:.3g} of {sum(e.points for e in code.values())} points, "
-        "as the notebook's last checks told",
-        f"Predictions made: {made} of {len(guesses)}",
-        f"Cells filled: {len(LAB) - len(work.missing)} of {len(LAB)}",
+        _("Profile: {profile}", profile=profile_of(runs, work.profile)),
+        _(
+            "Exercises in code: {reached:.3g} of {most} points, as the notebook's last checks told",
+            reached=reached,
+            most=most,
+        ),
+        _("Predictions made: {number} of {all}", number=made, all=len(guesses)),
+        _("Cells filled: {number} of {all}", number=filled, all=len(LAB)),
     ]
     less = [f"{n} ({checked[n]:.3g}/{e.points})" for n, e in code.items()
             if n in checked and checked[n] < e.points and n not in work.missing]  # fmt: skip
     if less:
-        lines.append(f"Not yet right: {', '.join(less)}")
+        lines.append(_("Not yet right: {names}", names=less))
     if unclear:
-        lines.append(f"No prediction, as it is written: {', '.join(unclear)}")
-    lines.append(f"Still empty: {', '.join(work.missing) or 'nothing'}")
+        lines.append(_("No prediction, as it is written: {names}", names=unclear))
+    lines.append(still_empty(work.missing) if work.missing else _("Still empty: nothing"))
     hints = kept("hints", ["id", "hints"], folder)  # there only where they are recorded
     if len(hints):
-        each = ", ".join(f"{name} ({number})" for name, number in hints.to_numpy())
-        lines.append(f"Hints taken: {each}.")
+        each = [f"{name} ({number})" for name, number in hints.to_numpy()]
+        lines.append(_("Hints taken: {each}.", each=each))
     if work.twice:
-        twice = ", ".join(work.twice)
-        lines.append(f"Written in more than one cell, of which the last counts: {twice}")
-    stop = [f"* **{i18n.say(line)}**" for line in work.stopped]
-    return "\n".join([*stop, *(f"* {i18n.say(line)}" for line in lines)])
+        lines.append(
+            _("Written in more than one cell, of which the last counts: {names}", names=work.twice)
+        )
+    return "\n".join(
+        [*(f"* **{line}**" for line in work.stopped), *(f"* {line}" for line in lines)]
+    )
+
+
+def still_empty(names: list[str]) -> Message:
+    """Return the line that names the exercises without an answer."""
+    return _("Still empty: {names}", names=names)
 
 
 def predictions(work: Work, folder: Path) -> str:
     """Return a table of predictions and outcomes."""
     table = kept("predictions", ["id", "part", "outcome"], folder).fillna({"part": ""})
-    rows = [row("", "predicted", "came out"), "|---|---|---|"]
+    rows = [row("", _("predicted"), _("came out")), "|---|---|---|"]
     for name, exercise in LAB.items():
         if exercise.kind != "guess":
             continue
@@ -273,10 +297,12 @@ def predictions(work: Work, folder: Path) -> str:
         numbers = [_number(values.get(part)) for part in asked for values in (parts, outcome)]
         whole = all(number is None or number % 1 == 0 for number in numbers)
         for part in asked:
-            label = i18n.say(f"{exercise.title}{f': {part}' if part else ''}")
+            label = _(exercise.title)
+            if part:
+                label = _("{title}: {part}", title=label, part=_(part))
             values = (_short(values.get(part), whole) for values in (parts, outcome))
-            rows.append(f"| {label} | {' | '.join(values)} |")
-    return "\n".join(rows) if len(rows) > 2 else f"*{i18n.say('(none)')}*"
+            rows.append(row(label, *values))
+    return "\n".join(rows) if len(rows) > 2 else f"*{NONE}*"
 
 
 def kept(name: str, columns: list[str], folder: Path) -> pd.DataFrame:
@@ -288,8 +314,8 @@ def kept(name: str, columns: list[str], folder: Path) -> pd.DataFrame:
 
 
 def row(*cells: Any) -> str:
-    """Return a row of a table, in the language of the report."""
-    return f"| {' | '.join(i18n.say(str(cell)) for cell in cells)} |"
+    """Return a row of a table; cells may be messages."""
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _number(value: Any) -> float | None:
@@ -348,7 +374,7 @@ def all_runs(folder: Path) -> pd.DataFrame:
         except LabError:
             continue
         further = name.startswith(("ladder_", "ways", "transfer", "rates"))
-        other = "further notebooks" if further else EXPERIMENT
+        other = FURTHER if further else EXPERIMENT
         if set(table) >= RECORDED:  # a table of the student's own may have any form
             tables.append(table.assign(list=LISTS.get(name, other)))
     if not tables:
@@ -366,28 +392,31 @@ def profile_of(runs: pd.DataFrame, named: str = "") -> str:
     known = {tuple(getattr(p, size) for size in SIZES): p.name for p in profiles}
     for recipe in RECIPES if len(runs) else ():
         sizes = runs.loc[runs["list"] == recipe, list(SIZES)].itertuples(index=False, name=None)
-        names[recipe] = sorted({known.get(size, "another") for size in sizes})
+        names[recipe] = sorted({known.get(size, _("another")) for size in sizes})
     found = sorted({name for each in names.values() for name in each}) or [named]
     if len(found) > 1:  # one list is newer than the other
-        return "; ".join(f"{recipe}: {', '.join(each)}" for recipe, each in names.items() if each)
+        default, own = (each or ["–"] for each in names.values())
+        return _("default recipe: {default}; own learning rate: {own}", default=default, own=own)
     if not (profile := config.PROFILES.get(found[0])):
-        return found[0] or ("only a part was run" if len(runs) else "no run is finished")
-    reviews = f"{profile.train:,}" if profile.train else "all"
-    return f"{profile.name}: {reviews} reviews of {profile.max_length} words"
+        return found[0] or (_("only a part was run") if len(runs) else _("no run is finished"))
+    sizes = {"profile": profile.name, "reviews": profile.train, "words": profile.max_length}
+    if not profile.train:
+        return _("{profile}: all reviews of {words} words", **sizes)
+    return _("{profile}: {reviews:,} reviews of {words} words", **sizes)
 
 
 def run_table(runs: pd.DataFrame) -> str:
     """Return a table of runs: settings, data, code, result."""
-    head = ("list", "network", "seed", "rate", "epochs", "words", "result", "data", "code")
-    rows = [row(*head), "|" + "---|" * len(head)]
+    rows = [row(*RUN_HEADS), "|" + "---|" * len(RUN_HEADS)]
     for run in runs.to_dict("records"):
         right, perplexity = run.get("test_accuracy"), run.get("perplexity")
-        result = f"{100 * right:.1f} %" if pd.notna(right) else ""
-        result = result or (f"perplexity {perplexity:.1f}" if pd.notna(perplexity) else "–")
-        values = (run["list"], run["network"], run["seed"], _plain(run["learning_rate"]))
+        result = _("{share:.1f} %", share=100 * right) if pd.notna(right) else "–"
+        if result == "–" and pd.notna(perplexity):
+            result = _("perplexity {value:.1f}", value=perplexity)
+        values = (say(run["list"]), run["network"], run["seed"], _plain(run["learning_rate"]))
         more = (run["epochs"], run["max_length"], result, run["data"][:6], run["code"][:6])
         rows.append(row(*values, *more))
-    return "\n".join(rows) if len(runs) else f"*{i18n.say('(none)')}*"
+    return "\n".join(rows) if len(runs) else f"*{NONE}*"
 
 
 def machines(runs: pd.DataFrame) -> str:
@@ -399,24 +428,28 @@ def machines(runs: pd.DataFrame) -> str:
         f"{row.system}, {row.instructions}, {row.device}, Python {row.python}, PyTorch {row.torch}"
         for row in where.itertuples()
     )
-    return i18n.say(f"Machine: {machines}.")
+    return str(_("Machine: {machines}.", machines=machines))
 
 
 @config.ends_in_a_sentence()
 def main() -> None:
     """Read the command line and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=str(
+            _("Make your own report: your answers, predictions, figures and runs, as a PDF.")
+        )
+    )
     parser.add_argument("notebook", nargs="?", type=Path, default=ROOT / "lab2.ipynb")
     parser.add_argument("pdf", nargs="?", type=Path, default=Path("report.pdf"))
     arguments = parser.parse_args()
     work = Work(loader.renamed(arguments.notebook))
-    author = ", ".join(filter(None, work.student.values())) or "(no name in the notebook)"
+    author = ", ".join(filter(None, work.student.values())) or _("(no name in the notebook)")
     block = report.TitleBlock(author, contents=False)
     content = pages(work, config.output_folder())
     made = report.write(content, work.path.parent, arguments.pdf, False, block)
     if work.missing:
-        print(f"Still empty: {', '.join(work.missing)}")
-    print(f"Wrote {made}. Hand it in with {work.path.name}.")
+        print(still_empty(work.missing))
+    print(_("Wrote {file}. Hand it in with {notebook}.", file=made, notebook=work.path.name))
 
 
 if __name__ == "__main__":

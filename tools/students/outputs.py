@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from lab.base import i18n
+from lab.base.messages import Message, _
 from tools.students import pictures
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -73,7 +73,8 @@ def output_markdown(output: nbformat.NotebookNode, build: Path, caption: str = "
     if held := [pictures.find(one, {}, build) for one in held if one.startswith("data:")]:
         return "".join(picture_markdown(one or b"", build, caption) for one in held)
     if WIDGET in data and (name := WIDGET_NAME.match(text)):
-        return f"\n\n{i18n.say(f'(A widget, to be used in the notebook: {name[1]})')}\n\n"
+        named = _("(A widget, to be used in the notebook: {name})", name=name[1])
+        return f"\n\n{named}\n\n"
     return other_markdown(data) if OBJECT_NAME.match(text) or not text else fence(text)
 
 
@@ -92,7 +93,7 @@ def other_markdown(data: dict[str, str]) -> str:
     if re.search(r"\w", words):
         return fence(words)
     kinds = ", ".join(kind for kind in data if kind != "text/plain")
-    line = i18n.say(f"(An output of a kind that cannot be printed: {kinds})")
+    line = _("(An output of a kind that cannot be printed: {kinds})", kinds=kinds)
     return f"\n\n{line}\n\n" if kinds else ""
 
 
@@ -138,7 +139,7 @@ def narrowed(html: str) -> tuple[str, str]:
     def cut(row: re.Match[str]) -> str:
         return f"<tr>{''.join(TABLE_CELL.findall(row[0])[:COLUMNS])}</tr>"
 
-    return TABLE_ROW.sub(cut, html), i18n.say(f"(The first {COLUMNS} columns.)")
+    return TABLE_ROW.sub(cut, html), str(_("(The first {number} columns.)", number=COLUMNS))
 
 
 def highlighted(found: re.Match[str]) -> str:
@@ -158,8 +159,8 @@ def fence(text: str, language: str = "") -> str:
     if not language:
         lines = [one[:LINE_LENGTH] + " ..." * (len(one) > LINE_LENGTH) for one in lines]
         if len(lines) > LINES:
-            left_out = f"... ({len(lines) - LINES:,} lines left out) ..."
-            lines = [*lines[: LINES // 2], left_out, *lines[-LINES // 2 :]]
+            left_out = _("... ({number:,} lines left out) ...", number=len(lines) - LINES)
+            lines = [*lines[: LINES // 2], str(left_out), *lines[-LINES // 2 :]]
     text = UNBROKEN.sub(lambda run: f"{run[0]}\u200b", "\n".join(lines))
     if not text.strip():
         return ""
@@ -167,6 +168,6 @@ def fence(text: str, language: str = "") -> str:
     return f"\n\n{ticks}{language}\n{text}\n{ticks}\n\n"
 
 
-def bad_picture(name: str) -> str:
+def bad_picture(name: str) -> Message:
     """Return the line that stands for a picture that nobody can read."""
-    return i18n.say(f"(Picture that cannot be read: {name})")
+    return _("(Picture that cannot be read: {name})", name=name)

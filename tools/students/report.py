@@ -28,7 +28,8 @@ from nbformat.v4.rwbase import rejoin_lines
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from any folder
 
 from lab import config
-from lab.base import files, i18n
+from lab.base import files, messages
+from lab.base.messages import _
 from lab.config import ROOT, LabError
 from lab.exercises import answer_cells
 from tools.students import blocks, outputs, pictures
@@ -135,12 +136,12 @@ def write(
         page = pdf.with_suffix(".html")
         write_page(content, folder, page, show_code)
         why = str(error).strip().splitlines() or [type(error).__name__]
-        print(f"No PDF: {why[0][:SHOWN]}", file=sys.stderr)
-        print(
+        print(_("No PDF: {reason}", reason=why[0][:SHOWN]), file=sys.stderr)
+        advice = _(
             "For the PDF, install what requirements.txt names and try again. Until then, open the "
-            "page in a browser and print it.",
-            file=sys.stderr,
+            "page in a browser and print it."
         )
+        print(advice, file=sys.stderr)
         return page
     return pdf
 
@@ -148,11 +149,11 @@ def write(
 def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Read a notebook. Raises LabError if there is none."""
     if not path.exists():
-        raise LabError(f"There is no {path}. Run the notebook first, and save it.")
+        raise LabError(_("There is no {path}. Run the notebook first, and save it.", path=path))
     try:
         return tidied(answer_cells.read(path))
     except LabError as error:
-        raise LabError(f"{path} is not a notebook.") from error
+        raise LabError(_("{path} is not a notebook.", path=path)) from error
 
 
 def tidied(content: dict[str, Any]) -> nbformat.NotebookNode:
@@ -185,7 +186,7 @@ def tidied(content: dict[str, Any]) -> nbformat.NotebookNode:
 def language_of(content: dict[str, Any]) -> str:
     """Return the language of a notebook, as its metadata tell."""
     language = answer_cells.edition_of(content).get("language")
-    return language if language in i18n.languages() else i18n.ENGLISH
+    return language if language in messages.languages() else messages.ENGLISH
 
 
 def own_fonts() -> str:
@@ -203,13 +204,13 @@ def write_typst(
 
     cells = [cell for cell in content.cells if cell.cell_type in ("markdown", "code")]
     tree = blocks.read([cell_markdown(cell, build, show_code) for cell in cells], build)
-    title = blocks.title(tree) or "Report"
+    title = blocks.title(tree) or _("Report")
     finder = blocks.Finder([cell.get("attachments", {}) for cell in cells], folder, build)
     tree["blocks"] = finder.finished(tree["blocks"])
     options = ["--wrap=none", "--columns=10000", "--shift-heading-level-by=-1"]
     body = pypandoc.convert_text(json.dumps(tree), "typst", "json", extra_args=options)
     names = {"TITLE": title, "AUTHOR": block.author, "DATE": block.date}
-    names |= {"LANGUAGE": config.language(), "CONTENTS": i18n.say("Contents")}
+    names |= {"LANGUAGE": config.language(), "CONTENTS": _("Contents")}
     head = "".join(f"#let {word} = {typst_string(text)}\n" for word, text in names.items())
     head += f"#let FONTS = {FONTS}\n"
     head += f"#let NOTICE = [{notice(content) if block.contents else ''}]\n"
@@ -225,7 +226,7 @@ def write_page(content: nbformat.NotebookNode, folder: Path, page: Path, show_co
 
     exporter = HTMLExporter(embed_images=True, exclude_input=not show_code)
     where = next((f for f in (folder, ROOT) if (f / "figures").is_dir()), folder)
-    html, _ = exporter.from_notebook_node(content, {"metadata": {"path": str(where)}})
+    html = exporter.from_notebook_node(content, {"metadata": {"path": str(where)}})[0]
     page.write_text(html, encoding="utf-8")
 
 
@@ -236,14 +237,21 @@ def notice(content: nbformat.NotebookNode) -> str:
     """Return a box, as Typst, that says if the notebook was not run to its end; else nothing."""
     code = [cell for cell in content.cells if cell.cell_type == "code"]
     run = [cell for cell in code if cell.get("execution_count")]
-    text = f"Only {len(run)} of the {len(code)} code cells of this notebook were run."
+    text = _(
+        "Only {run} of the {all} code cells of this notebook were run.",
+        run=len(run),
+        all=len(code),
+    )
     if stop := stopped_at(content):
-        place, _, reason = stop
-        text = f"This notebook stopped at an error, in code cell {place}: {reason}"
+        text = _(
+            "This notebook stopped at an error, in code cell {place}: {reason}",
+            place=stop[0],
+            reason=stop[2],
+        )
     elif len(run) == len(code):
         return ""
     look = 'fill: rgb("#FCE8DC"), stroke: 1pt + rgb("#D55E00"), inset: 8pt, width: 100%'
-    return f"#block({look})[#{typst_string(i18n.say(text))}]\n"
+    return f"#block({look})[#{typst_string(text)}]\n"
 
 
 def stopped_at(content: nbformat.NotebookNode) -> tuple[int, str, str] | None:
@@ -284,21 +292,23 @@ def warn_of_signs(source: str) -> None:
         found = set("".join(NO_FONT.findall(error.diagnostic))) & special
     else:
         return
-    kinds: dict[str, str] = {}
+    kinds: dict[str, str] = {}  # a script's name, or a message -> its signs
     for sign in sorted(found):
         name = unicodedata.name(sign, "").split(" ")[0].capitalize()
         letter = unicodedata.category(sign)[0] == "L"
-        kind = name if letter else "emoji" if sign >= "\U0001f000" else "signs"
+        kind = name if letter else _("emoji") if sign >= "\U0001f000" else _("signs")
         kinds[kind] = kinds.get(kind, "") + sign
     named = "; ".join(f"{kind}: {' '.join(signs[:20])}" for kind, signs in kinds.items())
     if named:
-        text = f"No font here has these signs, and the PDF shows boxes for them. {named}"
-        print(i18n.say(text), file=sys.stderr)
+        text = _(
+            "No font here has these signs, and the PDF shows boxes for them. {signs}", signs=named
+        )
+        print(text, file=sys.stderr)
 
 
 def typst_string(text: str) -> str:
-    """Return a text as a string of Typst, whatever is in it."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+    """Return a text, as it is shown, as a string of Typst, whatever is in it."""
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
 
 
 # ── Cells as Markdown ───────────────────────────────────────────────────────────────────────────
@@ -330,17 +340,17 @@ def cell_markdown(cell: nbformat.NotebookNode, build: Path, show_code: bool) -> 
 @config.ends_in_a_sentence()
 def main() -> None:
     """Read the command line and write the report."""
-    parser = argparse.ArgumentParser(description="Turn an executed notebook into a PDF.")
+    parser = argparse.ArgumentParser(description=str(_("Turn an executed notebook into a PDF.")))
     parser.add_argument("notebook", nargs="?", type=Path, default=Path("build/lab2.ipynb"))
     parser.add_argument("pdf", nargs="?", type=Path, default=Path("build/report.pdf"))
-    parser.add_argument("--author", default="", help="stands below the title")
-    parser.add_argument("--no-code", action="store_true", help="leave the code cells out")
+    parser.add_argument("--author", default="", help=str(_("stands below the title")))
+    parser.add_argument("--no-code", action="store_true", help=str(_("leave the code cells out")))
     arguments = parser.parse_args()
     # where the system's language is not known, Python keeps the bytes of a name
     author = os.fsencode(arguments.author).decode("utf-8", "replace")
     block = TitleBlock(author, datetime.date.today().isoformat())
     written = convert(arguments.notebook, arguments.pdf, not arguments.no_code, block)
-    print(f"Wrote {written}")
+    print(_("Wrote {file}.", file=written))
 
 
 if __name__ == "__main__":
