@@ -3,13 +3,14 @@
 import ast
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
 from nbclient import NotebookClient
 
-from lab.base import files, machine
+from lab.base import files, machine, messages
 from lab.base.hashing import CodeHash
 from lab.exercises import answer_cells
 from lab.experiments.run import Checkpoint, RunRecord
@@ -97,3 +98,16 @@ def folder_with(edition, folder, **sources):
                 notebook["cells"][one.place]["source"] = sources[name]
         path.write_text(json.dumps(notebook), encoding="utf-8")
     return folder / NOTEBOOK
+
+
+def in_brackets(monkeypatch):
+    """Let the reader's language be one in which each of our texts stands in «brackets»."""
+    monkeypatch.setenv("LAB2_LANGUAGE", "en")  # what names another is put back afterwards
+    monkeypatch.setattr(messages, "catalogue", lambda language: "«{}»".format)
+
+
+def outside(text):
+    """Return what of a text stands in no «brackets», nested ones taken out together."""
+    while text != (text := re.sub("«[^«»]*»", " ", text)):
+        pass
+    return text

@@ -15,7 +15,7 @@ import nbformat
 import pandas as pd
 import pypdf
 import pytest
-from helpers import NOTEBOOK, ROOT, execute, folder_with, imports_of, said
+from helpers import NOTEBOOK, ROOT, execute, folder_with, imports_of, in_brackets, outside, said
 
 import doctor
 from lab import config
@@ -618,6 +618,69 @@ def test_the_system_s_python_is_told_which_one_to_take(tmp_path, edition, progra
     done = subprocess.run(bare, cwd=tmp_path / "student", capture_output=True, text=True)
     assert done.returncode == 1 and ".venv/bin/python " + program in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def words_outside(text, known):
+    """Return the words of a text that stand in no brackets and are none of those known."""
+    known = set(re.findall(r"[^\W\d_]+", " ".join(known)))
+    return [word for word in re.findall(r"[^\W\d_]{2,}", outside(text)) if word not in known]
+
+
+@pytest.mark.parametrize("much", [True, False])
+def test_all_words_of_a_report_are_messages(tmp_path, monkeypatch, capsys, much):
+    """much: of a notebook with runs, notes and figures; else of one that came nowhere."""
+    in_brackets(monkeypatch)
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
+    notebook = answer_cells.read(ROOT / NOTEBOOK)
+    known = [*LAB, "KeyboardInterrupt", "Figure", "wonderful"]  # an error, Typst, a prediction
+    for cell in notebook["cells"]:  # what it shows is not the report's
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [o for o in cell["outputs"] if much and "image/png" in str(o)]
+    for name, (one, *_) in answer_cells.find(notebook["cells"]).items():
+        if LAB[name].kind in ("text", "free", "about"):
+            text = "1" if LAB[name].kind == "free" else "*1?*\n\n12345." if much else ""
+            head = answer_cells.source_of(notebook["cells"][one.place]).split("\n")[0]
+            notebook["cells"][one.place]["source"] = f"{head}\n\n{text}"
+    if much:
+        lists = ["language", "default", "tuned", "ways", "my"]
+        runs = write_lists(tmp_path, runs_of("quick", lists))
+        (tmp_path / "hints.csv").write_text("id,hints\nunroll,2\ngru-cell,1\n")
+        known += [str(value) for value in runs.drop(columns="list").to_numpy().ravel()]
+        known += [part[:6] for part in known]
+        stop = nbformat.v4.new_output("error", ename="KeyboardInterrupt")
+        notebook["cells"][-1] = nbformat.v4.new_code_cell("x", outputs=[stop])
+        notebook["cells"] += [copy.deepcopy(notebook["cells"][one.place])]
+    (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
+    pdf = tmp_path / "1.pdf"
+    monkeypatch.setattr(sys, "argv", ["report.py", str(tmp_path / NOTEBOOK), str(pdf)])
+    my_report.main()
+    printed = "".join(capsys.readouterr())
+    assert printed.count("\n") == (1 if much else 2) and words_outside(printed, LAB) == []
+    text = "\n".join(page.extract_text() for page in pypdf.PdfReader(pdf).pages)
+    assert text.count("«") > 40 and words_outside(text, known) == []
+
+
+STUDENTS = [ROOT / "tools" / "students", ROOT / "course" / "student"]
+PROGRAMS = sorted(path for folder in STUDENTS for path in folder.glob("*.py"))
+NO_MESSAGES = {"STYLE", "CONTENTS", "FONTS", "FORMAT", "CHECKED", "FAILED"}  # Typst; what is read
+
+
+def is_no_text(node):
+    """Say whether a node of code is a docstring, a message, a pattern, or one of NO_MESSAGES."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in ("_", "re.compile")
+    if isinstance(node, ast.Assign):
+        return getattr(node.targets[0], "id", "") in NO_MESSAGES
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_all_that_a_student_s_programs_say_is_a_message(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {id(n) for top in ast.walk(tree) if is_no_text(top) for n in ast.walk(top)}
+    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in skipped]
+    texts = [n.value for n in nodes if isinstance(n.value, str) and "#" not in n.value]
+    assert [text for text in texts if re.search(r"[A-Za-z]{2,}[,.:;]? [a-z]{2,}", text)] == []
 
 
 # ── a corrected edition ─────────────────────────────────────────────────────────────────────────
