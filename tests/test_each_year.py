@@ -84,7 +84,7 @@ import json
 from grading import key
 from lab.exercises import answer_cells
 from lab.exercises.help import hints
-from tools.teachers import student_edition, translate
+from tools.teachers import student_edition
 keys = {language: key.present(language) for language in ("en", "zh")}
 zh = json.loads(student_edition.contents("zh")["lab2.ipynb"])
 text = {c["id"]: answer_cells.source_of(c) for c in zh["cells"]}["layers"]
@@ -99,8 +99,9 @@ print(json.dumps([
 def test_another_number_letter_and_hint_are_the_same_in_both_languages(copy):
     next_year(copy)
     said = python(copy, "tools/teachers/translate.py", "zh")
-    for name in ("layers", "language-model", HINT):
-        assert f"\n  {name}\n" in said
+    for place in ("lab2.ipynb:layers", "lab2.ipynb:language-model"):
+        assert f"\n  {place}: " in said
+    assert f"\n  lab/exercises/help/hints.toml: {HINT[:40]}" in said
     answers, hints, text, edition = json.loads(python(copy, "-c", STATE))
     assert answers == [236544, "a"] * 2 and hints == [HINT]
     assert "And `nn.GRU(50, 256)`, how many?" in text and "还没有中文译文" in text
