@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from grading.answers import checks
 from grading.marking import Mark, Result
-from lab.base import files, foreign, hashing
+from lab.base import files, foreign, hashing, messages
+from lab.base.messages import Message, _
 from lab.exercises.catalogue import ASKED, FURTHER, LAB
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -26,9 +27,6 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TEXTS = {n: e.points for n, e in ASKED.items() if e.kind in ("text", "free")}  # a person reads
 ASKED_BY_HAND = [name for name in LAB if name in TEXTS]
 MOST = sum(e.points for e in LAB.values())
-FOR_TEACHERS = re.compile(  # what a flag of a result says that is no business of the student's
-    r"check had said |.*; tried once more, alone$|it reaches for |pair with ", re.DOTALL
-)
 
 
 class Reading(NamedTuple):
@@ -148,15 +146,10 @@ def flags_of(graded: Graded) -> list[str]:
     return [*graded.result.flags, *graded.notes, *_unread(graded)]
 
 
-def told_of(graded: Graded) -> list[str]:
-    """Return those of the flags that the student is told, too."""
-    flags = graded.result.flags
-    return [*(flag for flag in flags if not _for_teachers(flag)), *_unread(graded)]
-
-
-def _for_teachers(flag: str) -> bool:
-    head, _, rest = flag.partition(": ")
-    return bool(FOR_TEACHERS.match(rest if head in ASKED else flag))
+def told_of(graded: Graded) -> list[Message]:
+    """Return those of the flags that the student is told, too: the messages among them."""
+    flags = [*graded.result.flags, *_unread(graded)]
+    return [flag for flag in flags if isinstance(flag, Message)]
 
 
 def unread(graded: Graded) -> list[str]:
@@ -165,10 +158,11 @@ def unread(graded: Graded) -> list[str]:
     return [n for n in LAB if n in marks and points_of(graded, n) is None]
 
 
-def _unread(graded: Graded) -> list[str]:
+def _unread(graded: Graded) -> list[Message]:
     points = sum(graded.result.marks[name].most for name in unread(graded))
-    are = "is" if points == 1 else "are"
-    return [f"{plural(points, 'point')} {are} still to be read"] if points else []
+    if points == 1:
+        return [_("1 point is still to be read")]
+    return [_("{points} points are still to be read", points=points)] if points else []
 
 
 def plural(count: int, what: str) -> str:
@@ -243,7 +237,8 @@ def digest(wall: str, seed: int) -> str:
 
 def keep(path: Path, result: Result, grader: str) -> None:
     """Keep a result, with the digits of the grader that made it."""
-    text = json.dumps({"grader": grader, "result": vars(result)}, indent=1)
+    content = {"grader": grader, "result": messages.as_data(vars(result))}
+    text = json.dumps(content, indent=1)
     files.write_atomically(path, text.encode("utf-8", "surrogatepass"))
 
 
@@ -251,7 +246,7 @@ def kept(path: Path, sha256: str = "", grader: str = "") -> Result | None:
     """Return a kept result, by default any; None if there is none of this hand-in and grader."""
     try:
         content = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
-        result = content["result"]
+        result = messages.from_data(content["result"])
         if (sha256, grader) not in (("", ""), (result["sha256"], content["grader"])):
             return None
         return Result(**{**result, "marks": {n: Mark(*m) for n, m in result["marks"].items()}})

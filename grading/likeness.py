@@ -9,7 +9,7 @@ from pathlib import Path
 from grading import graded, key, marking, similarity, submissions
 from grading.graded import Graded
 from grading.similarity import Alike, Forms
-from lab.base import i18n
+from lab.base.messages import languages
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
@@ -49,7 +49,7 @@ def _kept(folder: Path) -> dict[str, Forms]:
 
 def _handed_in(folder: Path) -> dict[str, Forms]:
     """Return the forms of the hand-ins in a folder; its questions may have been others."""
-    keys = {language: key.present(language) for language in i18n.languages()}
+    keys = {language: key.present(language) for language in languages()}
     found = {}
     for one in submissions.find(folder):
         notebook = submissions.whole_of(one)

@@ -55,7 +55,7 @@ class Result:
 
     status: str  # graded, review (a person should look), unreadable, missing
     marks: dict[str, Mark]
-    flags: list[str]
+    flags: list[str]  # messages, which the student is told too; plain ones: the teacher alone
     student: dict[str, str]
     edition: str
     seconds: float
@@ -89,7 +89,7 @@ def mark(
         with opened(wall) as sandbox:
             return _mark(submission, keys, present, sandbox, seed, before)
     except Exception as error:  # RecursionError, MemoryError, ValueError of a huge number, ...
-        flags = [f"{FAILED} {_in_words(error)}"]
+        flags = [_("could not be graded: {error}", error=_in_words(error))]
         return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
 
 
@@ -104,20 +104,22 @@ def _mark(
     old: Result | None,
 ) -> Result:  # fmt: skip
     start = time.monotonic()
-    flags = ["graded without a wall"] if sandbox.wall == "none" else []
+    flags = [_("graded without a wall")] if sandbox.wall == "none" else []
     cells, edition, language, problem = whole_of(submission)
     if cells is None:
         flags.insert(0, problem)
         return Result("unreadable", {}, flags, {}, "", 0.0, submission.sha256)
     if edition not in keys:
-        flags.append(f"edition {edition or 'unknown'}: graded by the present key")
+        known = edition or _("unknown")
+        flags.append(_("edition {edition}: graded by the present key", edition=known))
     key, notebook = keys.get(edition, keys[present]), Notebook(cells)
     chosen = {
         name: _chosen(name, ones, key[name], notebook, flags)
         for name, ones in answer_cells.find(cells).items()
         if name in key
     }
-    flags += [f"{name}: its cell is gone" for name in key if name in LAB and name not in chosen]
+    gone = [name for name in key if name in LAB and name not in chosen]
+    flags += [_("{name}: its cell is gone", name=name) for name in gone]
     sources = {name: _in_python(name, one.source, flags) for name, one in chosen.items()}
     before = functools.cache(lambda name: notebook.needed(name, chosen[name].place, sources[name]))
     digests = checks.digests(key)
@@ -149,7 +151,7 @@ def _in_python(name: str, source: str, flags: list[str]) -> str:
         return source
     python = as_python(source)
     if python.dropped:
-        flags.append(f"{name}: left out: {', '.join(python.dropped)}")
+        flags.append(_("{name}: left out: {parts}", name=name, parts=python.dropped))
     return python.source
 
 
@@ -207,13 +209,16 @@ def _chosen(
         giving = [one for one in filled if wanted in answer_cells.names(one.source)[0]]
         filled = giving or filled
     if len({one.source for one in filled}) > 1:
-        flags.append(f"{name}: {len(filled)} cells, the last one counts")
+        flags.append(_("{name}: {count} cells, the last one counts", name=name, count=len(filled)))
     chosen = (filled or ones)[-1]
     if wanted and (place := _own_cell(name, chosen, bool(filled), notebook)) is not None:
-        flags.append(f"{name}: a cell of the student's own below defines {wanted}, and counts")
+        flags.append(
+            _("{name}: a cell of the student's own below defines {answer}, and counts",
+              name=name, answer=wanted)
+        )  # fmt: skip
         return chosen._replace(source=source_of(notebook.cells[place]), kind="code", place=place)
     if chosen.kind != ("markdown" if ASKED[name].kind == "text" else "code"):
-        flags.append(f"{name}: the type of its cell was changed")
+        flags.append(_("{name}: the type of its cell was changed", name=name))
     return chosen
 
 

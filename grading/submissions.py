@@ -18,13 +18,17 @@ from typing import Any, NamedTuple
 from grading.intake import entries, owners
 from grading.intake.entries import CUT, DAMAGED, NONE, OTHER, File
 from grading.intake.owners import Owner
-from lab.base import i18n
+from lab.base.messages import ENGLISH, Message, _, languages
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
 
 PARTS = 5_000_000  # entries in a notebook's JSON
 CELLS, CODE = 10_000, 1_000_000  # of a notebook; characters in its cells of code
 NOTEBOOKS = 30  # of one hand-in that are looked into
+TOO_LONG = _(
+    "it has more than {cells:,} cells, or {code:,} characters of code: it is not read",
+    cells=CELLS, code=CODE,
+)  # fmt: skip
 
 
 class Submission(NamedTuple):
@@ -145,28 +149,33 @@ def _further(notebooks: list[Read], best: Read) -> list[Read]:
     return chosen
 
 
-def _flags(notebooks: list[Read], chosen: list[Read]) -> Iterator[str]:
+def _flags(notebooks: list[Read], chosen: list[Read]) -> Iterator[Message]:
     """Yield which notebooks do not count, of several hand-ins or of one."""
     best = chosen[0]
     left = [one for one in notebooks if not any(one is other for other in chosen)]
     spare = [one for one in left if one.is_lab == best.is_lab]
-    names = ", ".join(_short(one.file.file) for one in spare[:10])
-    taken = f"{_short(best.file.file)}, not {names}"
+    names = {"taken": _short(best.file.file), "others": [_short(o.file.file) for o in spare[:10]]}
     hand_ins = {one.entry for one in [best, *spare]}
     if len(hand_ins) > 1:
-        yield f"{len(hand_ins)} hand-ins by one student; the last one counts: {taken}"
+        yield _(
+            "{count} hand-ins by one student; the last one counts: {taken}, not {others}",
+            count=len(hand_ins), **names,
+        )  # fmt: skip
     elif spare:
-        yield f"{len(spare) + 1} notebooks; taken is {taken}"
+        yield _("{count} notebooks; taken is {taken}, not {others}", count=len(spare) + 1, **names)
     rest = [one.file for one in left if one.is_lab != best.is_lab]
-    yield from _problems([one._replace(problem="no answers were found in it") for one in rest])
+    yield from _problems([one._replace(problem=_("no answers were found in it")) for one in rest])
 
 
-def _problems(files: list[File]) -> Iterator[str]:
+def _problems(files: list[File]) -> Iterator[Message]:
     """Yield what could not be read beside the notebook, once for each reason."""
     for problem in dict.fromkeys(one.problem for one in files):
         names = [_short(one.file) for one in files if one.problem == problem]
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"not taken: {names[0]}{more} ({problem})"
+        why = {"file": names[0], "count": len(names) - 1, "problem": problem}
+        if len(names) == 1:
+            yield _("not taken: {file} ({problem})", **why)
+        else:
+            yield _("not taken: {file} and {count} more ({problem})", **why)
 
 
 def _short(name: str) -> str:
@@ -181,7 +190,7 @@ class Notebook(NamedTuple):
 
     cells: list[dict[str, Any]] | None = None
     edition: str = ""
-    language: str = i18n.ENGLISH
+    language: str = ENGLISH
     problem: str = OTHER
 
 
@@ -200,7 +209,9 @@ def notebook_of(content: bytes | None) -> Notebook:
     """Return a notebook in any state, of format 3 too. A cell that is no cell is left out."""
     try:
         if sum(map(content.count, (b"[", b"{", b","))) > PARTS:
-            return Notebook(problem=f"it has more than {PARTS:,} entries: it is not read")
+            return Notebook(
+                problem=_("it has more than {most:,} entries: it is not read", most=PARTS)
+            )
         notebook = json.loads(content, parse_int=float)  # UTF-8 or UTF-16; int: 4,300 digits
         if "cells" in notebook:
             cells = notebook["cells"]
@@ -211,8 +222,7 @@ def notebook_of(content: bytes | None) -> Notebook:
         cells = [{"source": c.get("input", ""), **c} for c in cells if isinstance(c, dict)]
         code = [answer_cells.source_of(c) for c in cells if c.get("cell_type") != "markdown"]
         if len(cells) > CELLS or sum(map(len, code)) > CODE:
-            what = f"{CELLS:,} cells, or {CODE:,} characters of code"
-            return Notebook(problem=f"it has more than {what}: it is not read")
+            return Notebook(problem=TOO_LONG)
         metadata = notebook.get("metadata")
         lab = metadata.get("lab2") if isinstance(metadata, dict) else None
         lab = lab if isinstance(lab, dict) else {}
@@ -220,7 +230,7 @@ def notebook_of(content: bytes | None) -> Notebook:
         return Notebook(
             cells,
             edition if re.fullmatch("[0-9A-Za-z]{1,64}", edition) else "",
-            language if language in i18n.languages() else i18n.ENGLISH,
+            language if language in languages() else ENGLISH,
         )
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         damaged = entries.looks_like_one(content[:4096])

@@ -19,6 +19,7 @@ from grading.marking import Mark, Result
 from grading.pages import feedback, handback, reading, rubric, summary, writing
 from grading.records import agreement
 from lab.base import i18n
+from lab.base.messages import _
 from lab.config import LabError
 from lab.exercises.catalogue import ASKED, FURTHER
 
@@ -111,10 +112,10 @@ def test_flags_for_the_teacher_stand_in_the_table_and_not_on_the_students_page()
         "pair with 8: both handed in, each has their own points",
         "pair with Bo: b, who handed in for both",
     ]
-    for_both = ["rnn-cell: 2 cells, the last one counts", "traps: its cell is gone"]
+    for_both = [_("rnn-cell: 2 cells, the last one counts"), _("traps: its cell is gone")]
     one = graded(weights=Mark(2, 2))
     one.result.flags += for_teachers + for_both
-    told = [text for section in feedback.sections(one) for _, text in section]
+    told = [text for section in feedback.sections(one) for _mark, text in section]
     assert [flag for flag in for_teachers + for_both if flag in told] == for_both
     assert all(flag in table([one]) for flag in for_teachers + for_both)
 

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple
 
+from lab.base.messages import _
 from lab.config import LabError
 
 LARGEST = 50 << 20  # bytes of a file that is read
@@ -34,15 +35,23 @@ LOOKS = 2_000  # files that may be notebooks in one entry, by what they are call
 DEEPEST = 40  # folders in folders
 ARCHIVES = 3  # archives in archives
 
-OF_OTHER_KIND = "an archive of a kind that is not read; ask for a .zip"
-NONE = "there is no notebook in it"
-OTHER = "it is no notebook"  # a file of another kind
-DAMAGED = "the file is damaged: hand it in again"
-CUT = "the file is damaged (it ends in the middle): hand it in again"
-LINK = "it is a link, which is not followed"
-TOO_MUCH = f"more than {BYTES >> 20} MB or {FILES:,} files, unpacked: the rest is not read"
-TOO_DEEP = f"folders more than {DEEPEST} deep, or archives more than {ARCHIVES}: it is not read"
-TOO_MANY = f"more than {MEMBERS:,} files: it is not read"
+OF_OTHER_KIND = _("an archive of a kind that is not read; ask for a .zip")
+NONE = _("there is no notebook in it")
+OTHER = _("it is no notebook")  # a file of another kind
+DAMAGED = _("the file is damaged: hand it in again")
+CUT = _("the file is damaged (it ends in the middle): hand it in again")
+LINK = _("it is a link, which is not followed")
+EMPTY = _("it is empty")
+TOO_LARGE = _("it has more than {size} MB", size=LARGEST >> 20)
+TOO_MUCH = _(
+    "more than {size} MB or {files:,} files, unpacked: the rest is not read",
+    size=BYTES >> 20, files=FILES,
+)  # fmt: skip
+TOO_DEEP = _(
+    "folders more than {deepest} deep, or archives more than {archives}: it is not read",
+    deepest=DEEPEST, archives=ARCHIVES,
+)  # fmt: skip
+TOO_MANY = _("more than {files:,} files: it is not read", files=MEMBERS)
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", "__pycache__", ".venv", "venv", ".git", ".DS_Store",
            "Thumbs.db", "desktop.ini"}  # fmt: skip
 NOTEBOOK = re.compile(r"\.ipynb(?:\W|$)", re.IGNORECASE)  # browsers and copies add to it
@@ -79,8 +88,8 @@ class Budget:
         content = stream.read(most + 1)  # what it claims to be large does not matter
         self.files, self.bytes = self.files - 1, self.bytes - len(content)
         if len(content) > most:
-            return None, f"it has more than {LARGEST >> 20} MB" if most == LARGEST else TOO_MUCH
-        return (content, "") if content else (None, "it is empty")
+            return None, TOO_LARGE if most == LARGEST else TOO_MUCH
+        return (content, "") if content else (None, EMPTY)
 
 
 def _is_skipped(name: str) -> bool:
@@ -138,7 +147,7 @@ def _all_of(entry: str, files: Iterator[File]) -> list[File]:
             found.append(one)
     except Exception as error:
         what = f"{type(error).__name__}: {error}"[:200]
-        found.append(File(entry, None, 0.0, f"could not be graded: {what}"))
+        found.append(File(entry, problem=_("could not be graded: {error}", error=what)))
     return found
 
 
@@ -155,7 +164,7 @@ def _in_folder(path: Path, name: str, budget: Budget) -> Iterator[File]:
             too_deep = name.count("/") >= DEEPEST
             inner = [] if too_deep else sorted(path.iterdir(), reverse=True)
         except OSError as error:
-            yield File(name, problem=f"it cannot be read: {error.strerror}")
+            yield File(name, problem=_("it cannot be read: {error}", error=error.strerror))
             continue
         budget.members -= len(inner)
         many = budget.members < 0
@@ -173,7 +182,7 @@ def _at(path: Path, name: str, state: os.stat_result, budget: Budget) -> Iterato
     if stat.S_ISLNK(state.st_mode):
         yield File(name, problem=LINK)
     elif not stat.S_ISREG(state.st_mode):
-        yield File(name, problem="it is neither a file nor a folder")
+        yield File(name, problem=_("it is neither a file nor a folder"))
     else:
         yield from _of_file(lambda: path.open("rb"), name, state.st_mtime, budget, 0)
 
@@ -231,14 +240,15 @@ def _in_archive(stream: BinaryIO, name: str, budget: Budget, depth: int) -> Iter
         elif os.fstat(stream.fileno()).st_size:
             content, problem = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), ""
         else:
-            content, problem = None, "it is empty"
+            content, problem = None, EMPTY
         problem = problem or _listed(content, budget)
         yield File(name, problem=problem or NONE)
         if not problem:
             with zipfile.ZipFile(stream) as archive:
                 yield from _of_members(archive, members(archive, name), budget, depth + 1)
     except UNREADABLE as error:
-        yield File(name, problem=f"the archive cannot be read: {error}"[:200])
+        what = str(error)[:200]
+        yield File(name, problem=_("the archive cannot be read: {error}", error=what))
 
 
 def _listed(content: bytes | mmap.mmap, budget: Budget) -> str:
@@ -277,13 +287,14 @@ def _of_members(
         elif stat.S_ISLNK(member.external_attr >> 16):
             yield File(name, problem=LINK)
         elif member.flag_bits & 1 and _kind(name):
-            yield File(name, problem="the archive asks for a password")
+            yield File(name, problem=_("the archive asks for a password"))
         else:
             try:
                 opened = functools.partial(archive.open, member)
                 yield from _of_file(opened, name, seconds, budget, depth)
             except UNREADABLE as error:
-                yield File(name, problem=f"it cannot be unpacked: {error}"[:200])
+                what = str(error)[:200]
+                yield File(name, problem=_("it cannot be unpacked: {error}", error=what))
 
 
 def _seconds(member: zipfile.ZipInfo) -> float:

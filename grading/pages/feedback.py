@@ -15,7 +15,6 @@ from grading.graded import (
     override_of,
     penalty_of,
     plain,
-    plural,
     points_of,
     readings_of,
     score_of,
@@ -23,7 +22,7 @@ from grading.graded import (
 )
 from grading.marking import Mark
 from grading.pages import rendering, rubric
-from lab.base import i18n
+from lab.base.messages import Message, _, say
 from lab.exercises.help import hints
 
 Lines = list[tuple[str, str]]  # (what Markdown writes before a line, its text)
@@ -50,19 +49,20 @@ def _in_line(text: str) -> str:
 
 def sections(one: Graded) -> list[Lines]:
     """Return the sections of the feedback, each a list of lines, in the student's language."""
-    say = functools.partial(i18n.sentence, language=one.result.language)
+    language = one.result.language
+    return [
+        [(mark, say(text, language) if isinstance(text, Message) else text) for mark, text in lines]
+        for lines in _sections(one)
+    ]
+
+
+def _sections(one: Graded) -> list[Lines]:
+    """Return them as messages; what somebody wrote, and what Python says, are plain texts."""
     title = ("#", one.student)
-    flags = [("*", say(flag)) for flag in told_of(one)]
+    flags = [("*", flag) for flag in told_of(one)]
     if score_of(one) is None:
-        return [[title], [("", say("Not graded:")), *flags]]
-    score = [("", say(f"{number(final_of(one))} of {MOST} points so far."))]
-    if one.late:
-        late = f"{plural(one.late.days, 'day')} late, points taken off: {number(penalty_of(one))}."
-        score.append(("", say(late)))
-    if late := override_of(one, "late"):
-        less = f"Taken for lateness, set by your teacher: {number(late.points)} ({late.reason})"
-        score.append(("", say(less)))
-    told, right, waiting = [[title], [*score, *flags]], [], []
+        return [[title], [("", _("Not graded:")), *flags]]
+    told, right, waiting = [[title], [*_score(one), *flags]], [], []
     for name, mark in one.result.marks.items():
         points, lines = points_of(one, name), [*_lines(one, name, mark)]
         if points == mark.most:
@@ -70,10 +70,33 @@ def sections(one: Graded) -> list[Lines]:
         if points is None and not lines:
             waiting.append(name)
         elif points is None or points < mark.most or lines:
-            got = "to be read" if points is None else f"{number(points)} of {mark.most} points"
-            told.append([("##", f"{name}: {say(got)}"), *(("*", say(line)) for line in lines)])
-    read = [[("", say(f"Still to be read: {', '.join(waiting)}."))]] if waiting else []
-    return [*told, *read, [("", say(f"Right: {', '.join(right) or 'nothing yet'}."))]]
+            told.append([("##", _heading(name, points, mark)), *(("*", line) for line in lines)])
+    read = [[("", _("Still to be read: {names}.", names=waiting))]] if waiting else []
+    good = _("Right: {names}.", names=right) if right else _("Right: nothing yet.")
+    return [*told, *read, [("", good)]]
+
+
+def _score(one: Graded) -> Iterator[tuple[str, Message]]:
+    """Yield the points, and what is taken of them."""
+    yield "", _("{points} of {most} points so far.", points=number(final_of(one)), most=MOST)
+    if one.late:
+        taken = number(penalty_of(one))
+        if one.late.days == 1:
+            yield "", _("1 day late, points taken off: {points}.", points=taken)
+        else:
+            days = one.late.days
+            yield "", _("{days} days late, points taken off: {points}.", days=days, points=taken)
+    if late := override_of(one, "late"):
+        yield "", _(
+            "Taken for lateness, set by your teacher: {points} ({reason})",
+            points=number(late.points), reason=late.reason,
+        )  # fmt: skip
+
+
+def _heading(name: str, points: float | None, mark: Mark) -> Message:
+    if points is None:
+        return _("{name}: to be read", name=name)
+    return _("{name}: {points} of {most} points", name=name, points=number(points), most=mark.most)
 
 
 def _lines(one: Graded, name: str, mark: Mark) -> Iterator[str]:
@@ -84,27 +107,34 @@ def _lines(one: Graded, name: str, mark: Mark) -> Iterator[str]:
     """
     override, read = override_of(one, name), readings_of(one, name)
     if override:
-        yield f"Points set by your teacher: {override.reason}"
+        yield _("Points set by your teacher: {reason}", reason=override.reason)
     else:
         yield from mark.lines
-        yield from (f"Hint: {step}" for step in hints.of(name).hints[-1:] if mark.lines)
+        steps = hints.of(name).hints[-1:] if mark.lines else ()
+        yield from (_("Hint: {hint}", hint=_(step)) for step in steps)
     if len({reading.points for reading in read} - {None}) > 1:
         return
-    yield from (f"Comment: {reading.comment}" for reading in read if reading.comment.strip())
+    comments = (reading.comment for reading in read if reading.comment.strip())
+    yield from (_("Comment: {comment}", comment=comment) for comment in comments)
     if not override and name in one.by_hand:
         yield from _reasons(name, mark.most, one.by_hand[name], read)
 
 
-def _reasons(name: str, most: float, points: float, read: Sequence[Reading]) -> Iterator[str]:
+def _reasons(name: str, most: float, points: float, read: Sequence[Reading]) -> Iterator[Message]:
     """Yield which criteria of the rubric a text has points for, and which not if some are lost."""
     letters = next((one.criteria for one in read if one.criteria), "").split("+")
     criteria = _rubric().of(name).criteria
     total = sum(one.points for one in criteria if one.letter in letters)
-    given = "Given for: " if points >= total else "Given in part for: "
-    lost = "Not given for: " if points <= total else "Not given, or in part, for: "
     for one in criteria:
-        if one.letter in letters or points < most:
-            yield (given if one.letter in letters else lost) + one.plain
+        what = _(one.plain)
+        if one.letter in letters and points >= total:
+            yield _("Given for: {what}", what=what)
+        elif one.letter in letters:
+            yield _("Given in part for: {what}", what=what)
+        elif points < most and points <= total:
+            yield _("Not given for: {what}", what=what)
+        elif points < most:
+            yield _("Not given, or in part, for: {what}", what=what)
 
 
 @functools.cache

@@ -16,13 +16,13 @@ import mistune
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from grading.graded import CONTROL
-from lab.base import i18n
+from lab.base.messages import ENGLISH
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def page(
-    template: str, title: str, language: str = i18n.ENGLISH, script: str = "", **values: Any
+    template: str, title: str, language: str = ENGLISH, script: str = "", **values: Any
 ) -> str:
     """Return a page made from a template. script: a file of the templates that the page runs."""
     source = (TEMPLATES / script).read_text(encoding="utf-8") if script else ""

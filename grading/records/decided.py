@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import ChainMap, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,8 @@ from grading.submissions import Submission
 READ = "points_read.csv"
 KEPT = "kept/points_read.csv"  # what of it is known; nothing is taken out of it
 DEADLINE = "kept/deadline.json"  # as it was said last: [due, penalty]
-TIMES = "kept/times.json"  # by the platform's table: who -> [ISO time, digest of the hand-in]
+TIMES = "kept/times.json"  # who -> [ISO time, digest of the hand-in, and the rest of a `Time`]
+BY_TABLE, BY_FILE = "the platform's table", "its file's time"
 
 
 class Decided(NamedTuple):
@@ -62,14 +63,6 @@ def stored(path: Path) -> Any:
         return None
 
 
-def times_of(where: Path, rows: Sequence[Graded], told: Mapping[str, datetime]) -> dict[str, Any]:
-    """Return what times.json keeps: what a platform's table tells now, or told of the same file."""
-    digests = {one.who: one.result.sha256 for one in rows if one.name}
-    known = stored(where / TIMES) or {}
-    known = {who: entry for who, entry in known.items() if entry[1] == digests.get(who)}
-    return known | {who: [when.isoformat(), digests[who]] for who, when in told.items()}
-
-
 class Time(NamedTuple):
     """When something was handed in."""
 
@@ -79,21 +72,34 @@ class Time(NamedTuple):
 
 
 def times(
-    rows: Sequence[Graded], hand_ins: Mapping[str, Submission], told: Mapping[str, Any]
-) -> dict[str, Time]:
+    where: Path, rows: Sequence[Graded], hand_ins: Mapping[str, Submission],
+    told: Mapping[str, datetime], only: Collection[str],
+) -> dict[str, Time]:  # fmt: skip
     """Return when each hand-in came, by `who`: by the platform's table, or else by its file.
 
-    told: see `times_of`. Where the platform marks some as late in their names, all others are not.
+    What the table told of the same file counts on. told: what it tells now, by `who`. only: names
+    of those that are graded; of all others the time that is kept counts, for their points do too.
+    Where the platform marks some as late in their names, all others are not.
     """
-    ones = {one.who: hand_ins[one.name] for one in rows if one.name}
-    marks = any(one.late for one in ones.values() if one.number)
-    found = {}
-    for who, one in ones.items():
-        says = one.late if marks and one.number else None
-        found[who] = Time(late.moment(one.time), "its file's time", says)
-    for who in told.keys() & ones.keys():
-        found[who] = Time(datetime.fromisoformat(told[who][0]), "the platform's table")
+    known, found = stored(where / TIMES) or {}, {}
+    ones = {one.who: (one, hand_ins[one.name]) for one in rows if one.name}
+    marks = any(hand_in.late for _, hand_in in ones.values() if hand_in.number)
+    for who, (row, hand_in) in ones.items():
+        says = hand_in.late if marks and hand_in.number else None
+        found[who] = Time(late.moment(hand_in.time), BY_FILE, says)
+        when, digest, source, says = (*known.get(who, ("", "")), BY_TABLE, None)[:4]
+        if digest == row.result.sha256 and (source == BY_TABLE or row.name not in only):
+            found[who] = Time(datetime.fromisoformat(when) if when else None, source, says)
+        if who in told and (hand_in.sha256 == row.result.sha256 or row.name in only):
+            found[who] = Time(told[who], BY_TABLE)
     return found
+
+
+def times_as_json(times: Mapping[str, Time], rows: Sequence[Graded]) -> str:
+    """Return times.json: the time of each hand-in, with the digest of what was graded."""
+    digests = {one.who: one.result.sha256 for one in rows if one.name}
+    texts = {who: one.when.isoformat() if one.when else "" for who, one in times.items()}
+    return json.dumps({who: [texts[who], digests[who], *one[1:]] for who, one in times.items()})
 
 
 def applied(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,15 +47,15 @@ def applied(everybody: Sequence[Graded], pairs: Sequence[Pair]) -> tuple[list[Gr
     If both handed in, each keeps their own, flagged. Raises LabError if a name may be several, or
     the partner of a hand-in is nobody whom hand-ins or the class list name.
     """
-    rows, notes = {id(one): one for one in everybody}, []
+    rows, notes = [*everybody], []
     for i, (line, pair) in enumerate(pairs):
-        known = tables.named(rows.values())
+        known, places = tables.named(rows), {id(one): at for at, one in enumerate(rows)}
         ones = [tables.the_one(name, known, "pairs.csv") for name in pair]
         there = [one is not None and one.result.status != "missing" for one in ones]
         if all(there):
             for one, other in (ones, ones[::-1]):
-                said = "both handed in, each has their own points"
-                one.result.flags.append(f"pair with {other.who}: {said}")
+                said = f"pair with {other.who}: both handed in, each has their own points"
+                rows[places[id(one)]] = _noted(one, said)
         elif any(there):
             place = there.index(True)
             one, partner, who = ones[place], ones[1 - place], pair[1 - place]
@@ -65,13 +64,13 @@ def applied(everybody: Sequence[Graded], pairs: Sequence[Pair]) -> tuple[list[Gr
                     f"pairs.csv, line {line}: neither a hand-in nor the class list names {who!r}. "
                     "Write who it is as the class list does, and name that with --roster."
                 )
-            one.result.flags.append(f"pair with {who}, who gets the same points")
-            new = _partner(one, who, partner, {row.name for row in rows.values()})
-            rows[id(partner)] = new
+            taken = {row.name for row in rows}
+            rows[places[id(partner)]] = _partner(one, who, partner, taken)
+            rows[places[id(one)]] = _noted(one, f"pair with {who}, who gets the same points")
         elif i or any(ones):  # which a line of heads is not
             names = f"neither {pair[0]} nor {pair[1]}"
             notes.append(f"pairs.csv, line {line}: {names} handed in anything.")
-    return [*rows.values()], notes
+    return rows, notes
 
 
 def _partner(one: Graded, who: str, missing: Graded, taken: set[str]) -> Graded:
@@ -79,9 +78,12 @@ def _partner(one: Graded, who: str, missing: Graded, taken: set[str]) -> Graded:
     name = stem = re.sub(r"[^\w-]+", "_", who).strip("_")[:60] or "partner"
     while name in taken:
         name = f"{stem}-with-{one.name}" if name == stem else f"{name}-2"
-    flags = [*one.result.flags[:-1], f"pair with {one.who}, who handed in for both"]
     return one._replace(
         name=name, student=missing.listed.name, who=who, partner=one.who, listed=missing.listed,
-        number=tables.platforms_number(missing.listed), notes=(),
-        result=dataclasses.replace(one.result, flags=flags),
+        number=tables.platforms_number(missing.listed),
+        notes=(f"pair with {one.who}, who handed in for both",),
     )  # fmt: skip
+
+
+def _noted(one: Graded, note: str) -> Graded:
+    return one._replace(notes=(*one.notes, note))

@@ -94,7 +94,9 @@ def as_data(value: Any) -> Any:
         return {"message": value.template, "values": as_data(value.values)}
     if isinstance(value, dict):
         return {name: as_data(part) for name, part in value.items()}
-    return [*map(as_data, value)] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return [*map(as_data, value)]
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
 
 
 def from_data(data: Any) -> Any:

@@ -32,7 +32,8 @@ from grading.records import decided, history, readings, statistics
 from grading.sandbox import program
 from grading.sandbox.trials import Sandbox
 from grading.similarity import Forms
-from lab.base import files, foreign, i18n, machine
+from lab.base import files, foreign, machine
+from lab.base.messages import _, languages
 from lab.config import LabError, ends_in_a_sentence
 from tools.teachers import student_edition
 
@@ -74,9 +75,10 @@ def grade(
         _say_encoding(options.book.path, options.book.table)
     old = {n: forms for path in options.earlier for n, forms in likeness.earlier(path).items()}
     named = dict(zip(people.unique_names(ones), ones, strict=True))
-    results = _results(named, {*options.only}, _keys(options.editions), wall, where)
+    chosen, once_more = _chosen(named, {*options.only}), bool(options.only)
+    results = _results(named, chosen, once_more, _keys(options.editions), wall, where)
     rows = people.rows_of_a_class(named, results, options.roster)
-    return _finish(rows, named, given, options.book, old, folder)
+    return _finish(rows, named, given, options.book, old, folder, chosen)
 
 
 def _handed_in(folder: Path, where: Path) -> list[submissions.Submission]:
@@ -114,14 +116,14 @@ def _say_encoding(path: Path, table: foreign.Table) -> None:
 
 
 def _results(
-    named: dict[str, submissions.Submission], only: set[str],
+    named: dict[str, submissions.Submission], chosen: set[str], once_more: bool,
     keys: tuple[dict[str, key.Key], str], wall: str, where: Path,
 ) -> dict[str, marking.Result]:  # fmt: skip
     """Return the results of all hand-ins: of those that are meant as they are, of others as kept.
 
-    only: those that are graded, although they are kept; none: all. keys: by edition; the present
+    once_more: they are graded although they are kept. keys: by edition; the present one
     """
-    chosen, drawn = _chosen(named, only), seed.of_course(where)
+    drawn = seed.of_course(where)
     grader = graded.digest(wall, drawn)
     places = {name: graded.place_of(where, one.who) for name, one in named.items()}
     fresh = {name: (named[name].sha256, grader) for name in chosen}
@@ -131,13 +133,13 @@ def _results(
         name for name, one in results.items()
         if one and (not one.marks or one.checks == now.get(one.edition, now[keys[1]]))
     }  # fmt: skip
-    waiting = chosen if only else chosen - same
+    waiting = chosen if once_more else chosen - same
     cores = machine.available_cores()
     with Sandbox(wall, cores) as sandbox:
         self_test.check_wall(sandbox, keys[0][keys[1]])
 
         def mark(name: str) -> None:
-            before = None if only else results[name]
+            before = None if once_more else results[name]
             result = marking.mark(named[name], *keys, sandbox, drawn, before)
             if not result.failed:  # a second call tries that again
                 graded.keep(places[name], result, grader)
@@ -146,7 +148,7 @@ def _results(
         in_order = [name for name in named if name in waiting]
         thread_map(mark, in_order, max_workers=cores, desc="Grading", unit="hand-in")
     for name, one in named.items():  # what was never graded, and is not asked for this time
-        never = marking.Result("review", {}, ["not graded yet"], {}, "", 0.0, one.sha256)
+        never = marking.Result("review", {}, [_("not graded yet")], {}, "", 0.0, one.sha256)
         results[name] = results[name] or never
     if stale := sum(results[name].sha256 != one.sha256 for name, one in named.items()):
         have, keep = ("has", "keeps its") if stale == 1 else ("have", "keep their")
@@ -168,19 +170,22 @@ def _chosen(named: dict[str, submissions.Submission], only: set[str]) -> set[str
 
 def _finish(
     rows: list[graded.Graded], named: dict[str, submissions.Submission], given: decided.Decided,
-    book: gradebook.Book | None, earlier: Mapping[str, Forms], folder: Path,
+    book: gradebook.Book | None, earlier: Mapping[str, Forms], folder: Path, chosen: set[str],
 ) -> list[graded.Graded]:  # fmt: skip
     """Put on rows what persons decided, and write all tables and pages; return the rows."""
     where = given.where
     told = gradebook.times(book, gradebook.match(book, rows)[0]) if book else {}
-    told = decided.times_of(where, rows, told)
-    everybody, points, notes = decided.applied(rows, given, decided.times(rows, named, told))
+    times = decided.times(where, rows, named, told, chosen)
+    everybody, points, notes = decided.applied(rows, given, times)
     if book:
         notes += _unread_times(book)
         matched, flags = gradebook.match(book, everybody)
         everybody = [decided.noted(one, flags.get(one.name, ())) for one in everybody]
     texts = dict.fromkeys((decided.KEPT, decided.READ), readings.table(points)) if points else {}
-    texts |= {decided.DEADLINE: json.dumps(given.deadline), decided.TIMES: json.dumps(told)}
+    texts |= {
+        decided.DEADLINE: json.dumps(given.deadline),
+        decided.TIMES: decided.times_as_json(times, rows),
+    }
     texts["statistics.csv"] = statistics.table(statistics.of(everybody))
     with history.kept_before(where):
         for name, text in texts.items():
@@ -236,7 +241,7 @@ def _keys(editions: Sequence[str] = ()) -> tuple[dict[str, key.Key], str]:
     """Return the key of each present edition, and of those named; and the present English one."""
     keys = {
         student_edition.edition_of(student_edition.contents(language)): key.present(language)
-        for language in i18n.languages()
+        for language in languages()
     }
     return key.earlier(editions) | keys, next(iter(keys))
 
