@@ -648,6 +648,38 @@ def test_lateness_is_a_column_of_its_own(tmp_path, quick_pages):
     assert (rows["4"]["penalty"], rows["4"]["final"]) == ("", "4")
 
 
+@pytest.mark.parametrize("machine", [3, 2])  # the same again, or another
+@pytest.mark.parametrize("by_table", [False, True])
+def test_whose_hand_in_is_not_meant_keeps_the_time_that_was_kept(
+    tmp_path, quick_pages, machine, by_table
+):
+    """Their points are those of what was graded; so is its time, whatever lies there by now."""
+    folder, where, book = tmp_path / "in", tmp_path / "grades", tmp_path / "book.csv"
+    names = {n: f"S{n}_{n}_assignsubmission_file_lab2" for n in "12"}
+    rule = {"due": "2026-12-01T23:59", "late": "0.5 per day"}
+
+    def come(n, day, machine=3):
+        hand_in(folder, names[n], machine=machine)
+        moment = datetime(2026, 12, day, 20).timestamp()
+        os.utime(folder / f"{names[n]}.ipynb", (moment, moment))
+        book.write_text("Identifier,Full name,Last modified (submission),Grade\n" + "".join(
+            f'Participant {i},S{i},"{day} December 2026, 8:00 PM",\n' for i in names))  # fmt: skip
+
+    def rows(*only):
+        table = {"book": gradebook.read(book)} if by_table else {}
+        found = graded_rows(folder, where, *only, **rule, **table)
+        return {n: row | {"flags": ""} for n, row in found.items()}
+
+    come("1", 2), come("2", 2)
+    before = rows()["2"]
+    come("2", 5, machine)
+    if by_table and machine == 3:  # the platform knows when this very file came
+        assert rows("1")["2"]["penalty"] == "2"
+    else:
+        assert before["penalty"] == "0.5" and rows("1")["2"] == rows("1")["2"] == before
+    assert rows()["2"]["penalty"] == "2" == rows("1")["2"]["penalty"]
+
+
 def test_both_of_a_pair_have_the_points(tmp_path, quick_pages):
     folder, where, roster = tmp_path / "in", tmp_path / "grades", tmp_path / "class.csv"
     for name in ("1_anna", "2_ben", "3_cleo"):

@@ -42,7 +42,6 @@ DAMAGED = _("the file is damaged: hand it in again")
 CUT = _("the file is damaged (it ends in the middle): hand it in again")
 LINK = _("it is a link, which is not followed")
 EMPTY = _("it is empty")
-TOO_LARGE = _("it has more than {size} MB", size=LARGEST >> 20)
 TOO_MUCH = _(
     "more than {size} MB or {files:,} files, unpacked: the rest is not read",
     size=BYTES >> 20, files=FILES,
@@ -88,7 +87,8 @@ class Budget:
         content = stream.read(most + 1)  # what it claims to be large does not matter
         self.files, self.bytes = self.files - 1, self.bytes - len(content)
         if len(content) > most:
-            return None, TOO_LARGE if most == LARGEST else TOO_MUCH
+            whole = _("it has more than {size} MB", size=LARGEST >> 20)
+            return None, whole if most == LARGEST else TOO_MUCH
         return (content, "") if content else (None, EMPTY)
 
 
