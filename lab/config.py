@@ -116,8 +116,15 @@ def get_profile(name: str | None = None) -> Profile:
     """
     name = name or variable("PROFILE") or "quick"
     if name not in PROFILES:
-        known = ", ".join(PROFILES)
-        raise LabError(f"Unknown profile {name!r}. Set LAB2_PROFILE to one of: {known}.")
+        from lab.base.messages import _  # it asks for the language here
+
+        raise LabError(
+            _(
+                "Unknown profile {name!r}. Set LAB2_PROFILE to one of: {known}.",
+                name=name,
+                known=list(PROFILES),
+            )
+        )
     return PROFILES[name]
 
 
@@ -148,7 +155,11 @@ def tokens() -> str:
     """
     kind = variable("TOKENS") or "en"
     if kind not in ("en", "zh"):
-        raise LabError(f"LAB2_TOKENS={kind} is not known. Set it to zh, for Chinese, or to en.")
+        from lab.base.messages import _
+
+        raise LabError(
+            _("LAB2_TOKENS={kind} is not known. Set it to zh, for Chinese, or to en.", kind=kind)
+        )
     return kind
 
 
@@ -184,7 +195,11 @@ def device() -> str:
     """
     name = variable("DEVICE") or ""
     if not re.fullmatch(r"(cpu|cuda(:\d+)?)?", name):
-        raise LabError(f"LAB2_DEVICE is {name!r}. Set it to cpu, cuda or cuda:1, or unset it.")
+        from lab.base.messages import _
+
+        raise LabError(
+            _("LAB2_DEVICE is {name!r}. Set it to cpu, cuda or cuda:1, or unset it.", name=name)
+        )
     return name
 
 

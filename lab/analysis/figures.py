@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lab.analysis import style
 from lab.analysis.style import BLUE
+from lab.base.messages import _, say
 
 # ── 1. While networks learn ─────────────────────────────────────────────────────────────────────
 
@@ -32,17 +33,19 @@ def plot_curves(
     """
     figure, axes = style.grid(len(curves), 2, 5, 2.8, sharey=True)
     for row, (where, table) in zip(axes, curves.items(), strict=True):
-        for axis, (part, title) in zip(row, {"train": "training", "valid": "validation"}.items()):
+        for axis, part in zip(row, ("train", "valid")):
             _plot_curves(axis, table, f"{part}_{quantity}")
-            axis.set(title=f"{where}: {title}")
-        row[0].set_ylabel("accuracy (%)" if quantity == "accuracy" else "loss (nats per review)")
+        row[0].set_title(_("{where}: training", where=_(where)))
+        row[1].set_title(_("{where}: validation", where=_(where)))
+        loss = quantity == "loss"
+        row[0].set_ylabel(_("loss (nats per review)") if loss else _("accuracy (%)"))
     first, epochs = axes[0, 1], next(iter(curves.values()))["epoch"].max()
     if guessed:  # of the test, so they stand behind the last epoch
         style.mark_network_guesses(
-            first, 1.35 * epochs, guessed, apart=0.05 * epochs, label="predicted (test)"
+            first, 1.35 * epochs, guessed, apart=0.05 * epochs, label=_("predicted (test)")
         )
         below = {"transform": first.get_xaxis_transform(), "ha": "center", "va": "top"}
-        first.text(1.22 * epochs, -0.06, "test", **below)
+        first.text(1.22 * epochs, -0.06, _("test"), **below)
     count = len(first.get_legend_handles_labels()[1])
     style.legend_below(figure, first, ncols=count if count < 8 else 4)
     return figure
@@ -51,12 +54,12 @@ def plot_curves(
 def _plot_curves(axis: Axes, curves: pd.DataFrame, column: str) -> None:
     """Plot a column over epochs, a line a run, with the level of chance."""
     accuracy = column.endswith("accuracy")
-    for (network, _), rows in curves.groupby(["network", "seed"], sort=False):
+    for (network, _seed), rows in curves.groupby(["network", "seed"], sort=False):
         look = style.network_style(network) | {"marker": "o", "markersize": 4}
         values = (100 if accuracy else 1) * rows[column]
         axis.plot(rows["epoch"], values, label=style.label_once(axis, network), **look)
     axis.axhline(50 if accuracy else math.log(2), **style.CHANCE)
-    axis.set(xlabel="epoch", xticks=sorted(curves["epoch"].unique()))
+    axis.set(xlabel=_("epoch"), xticks=sorted(curves["epoch"].unique()))
 
 
 def plot_perplexity(
@@ -66,16 +69,16 @@ def plot_perplexity(
 
     runs: where -> their curves, and the perplexities of models that count
     """
-    figure, panels = style.panels(runs, 5.2, 3.5, "perplexity")
+    figure, panels = style.panels(runs, 5.2, 3.5, _("perplexity"))
     for axis, (curves, counting) in panels:
         for network, rows in curves.groupby("network", sort=False):
             look = style.network_style(network.removesuffix(" LM")) | {"markersize": 4}
-            for _, run in rows.groupby("run", sort=False):
+            for _name, run in rows.groupby("run", sort=False):
                 words, perplexity = run["tokens"].cumsum() / 1e6, np.exp(run["valid_loss"])
                 axis.plot(words, perplexity, "o", label=style.label_once(axis, network), **look)
         for (name, value), dashes in zip(counting.items(), ("-", "--"), strict=False):
-            axis.axhline(value, color="black", linewidth=0.9, linestyle=dashes, label=name)
-        axis.set(xlabel="words read (millions)", yscale="log")
+            axis.axhline(value, color="black", linewidth=0.9, linestyle=dashes, label=say(name))
+        axis.set(xlabel=_("words read (millions)"), yscale="log")
         axis.yaxis.set(major_formatter="{x:,.0f}", minor_formatter="{x:,.0f}")
         if axis is figure.axes[0]:
             end = words.iloc[-1]  # the stars stand behind it
@@ -102,9 +105,9 @@ def plot_gap(curves: dict[str, pd.DataFrame]) -> Figure:
             place = {"xytext": (8, -3), "textcoords": "offset points", "fontsize": 9}
             axis.annotate(f"{train - valid:+.1f}", (max(train, valid), row), **place)
         style.name_rows(axis, table["network"])
-        axis.set_xlabel("accuracy after the last epoch (%)")
+        axis.set_xlabel(_("accuracy after the last epoch (%)"))
         axis.margins(x=0.2)  # room for the last number
-    for name, fill in {"training": "white", "validation": "#333333"}.items():
+    for name, fill in ((_("training"), "white"), (_("validation"), "#333333")):
         axis.plot([], [], "o", color="#333333", markerfacecolor=fill, label=name)
     style.legend_below(figure, axis, ncols=4, fontsize=9)
     return figure
@@ -118,17 +121,17 @@ def plot_gradients(kinds: dict[str, pd.DataFrame]) -> Figure:
 
     kinds: title -> the table of `bands` with the columns network and state (h, or an LSTM's c)
     """
-    width, ylabel = 3.4 + 1 / len(kinds), "gradient, relative to the last word's"
+    width, ylabel = 3.4 + 1 / len(kinds), _("gradient, relative to the last word's")
     figure, panels = style.panels(kinds, width, 3.6, ylabel, sharey=True)
     for axis, table in panels:
         for (network, state), rows in table.groupby(["network", "state"], sort=False):
             look = style.network_style(network) | ({"linestyle": "-."} if state == "c" else {})
-            label = f"{network}, $c_t$" if state == "c" else network
+            label = f"{say(network)}, $c_t$" if state == "c" else say(network)
             band = {"color": look["color"]} | style.BAND
             axis.fill_between(rows["distance"], rows["low"], rows["high"], **band)
             positive = rows[rows["median"] > 0]
             axis.plot(positive["distance"], positive["median"], label=label, **look)
-        axis.set(xlabel="words before the end", yscale="log", ylim=(1e-12, 1e2))
+        axis.set(xlabel=_("words before the end"), yscale="log", ylim=(1e-12, 1e2))
         axis.legend(fontsize=8, loc="lower left")
     return figure
 
@@ -146,17 +149,17 @@ def plot_reading(words: Sequence[str], readings: dict[str, dict[str, Any]]) -> F
     for column, (network, reading) in zip(axes.T, readings.items(), strict=True):
         column[0].plot(step, reading["belief"], **style.network_style(network))
         column[0].axhline(0.5, color="black", linewidth=0.8)
-        column[0].set(title=network, ylim=(0, 1))
+        column[0].set(title=say(network), ylim=(0, 1))
         _plot_gates(column[1], reading["gates"])
         largest = np.abs(reading["evidence"]).max()
         _plot_units(column[2], reading["evidence"], "cividis", -largest, largest)
         for name, values in list(reading["gates"].items())[:1]:
             _plot_units(column[3], values[:, reading["units"]], "Greys_r", 0, 1)
-            column[3].set_ylabel(f"the same units: {name}")
+            column[3].set_ylabel(_("the same units: {gate}", gate=_(name)))
         column[3].set_xticks(step, words, rotation=90, fontsize=7, parse_math=False)
-    axes[0, 0].set_ylabel("probability of good")
-    axes[1, 0].set_ylabel("gates of all units")
-    axes[2, 0].set_ylabel("units: added to the logit")
+    axes[0, 0].set_ylabel(_("probability of good"))
+    axes[1, 0].set_ylabel(_("gates of all units"))
+    axes[2, 0].set_ylabel(_("units: added to the logit"))
     return figure
 
 
@@ -167,7 +170,7 @@ def _plot_gates(axis: Axes, gates: dict[str, NDArray[Any]]) -> None:
         step = np.arange(len(values))
         middle = np.quantile(values, [0.25, 0.75], axis=1)
         axis.fill_between(step, *middle, color=colour, **style.BAND)
-        axis.plot(step, values.mean(1), dashes, color=colour, label=name)
+        axis.plot(step, values.mean(1), dashes, color=colour, label=say(name))
     axis.set_ylim(0, 1.22)  # room for the legend
     axis.set_yticks([0, 0.5, 1])
     if gates:
@@ -195,9 +198,9 @@ def plot_surprise(words: Sequence[str], surprises: dict[str, NDArray[Any]]) -> F
     place = np.arange(len(words))
     for (network, nats), marker in zip(surprises.items(), "osD^v"):
         look = style.network_style(network.removesuffix(" LM")) | {"marker": marker}
-        axis.plot(place, np.exp(nats), label=network, linewidth=1.4, markersize=5, **look)
+        axis.plot(place, np.exp(nats), label=say(network), linewidth=1.4, markersize=5, **look)
     axis.set_yscale("log", subs=[2, 5])
-    axis.set(ylabel="perplexity of the word", xlim=(-0.5, len(words) - 0.5))
+    axis.set(ylabel=_("perplexity of the word"), xlim=(-0.5, len(words) - 0.5))
     axis.set_xticks(place, words, rotation=45, ha="right", parse_math=False)
     axis.yaxis.set(major_formatter="{x:,.0f}", minor_formatter="{x:,.0f}")
     axis.legend(fontsize=9)
@@ -215,17 +218,19 @@ def plot_beliefs(
     figure, axis = plt.subplots(figsize=(10, 3.1), layout="constrained")
     step, marker = np.arange(1, len(words) + 1), "." if len(words) == 1 else ""
     for network, belief in beliefs.items():
-        axis.plot(step, belief, label=network, marker=marker, **style.network_style(network))
+        axis.plot(step, belief, label=say(network), marker=marker, **style.network_style(network))
     for place, word in enumerate(words, 1):
         if word == (guessed or "").lower():
             axis.axvline(place, color="black", linestyle=":", linewidth=1.2, label="_predicted")
-            axis.text(place, 0.02, " predicted", fontsize=8, rotation=90, ha="right", va="bottom")
+            said = _("predicted")
+            look = {"fontsize": 8, "rotation": 90, "ha": "right", "va": "bottom"}
+            axis.text(place, 0.02, f" {said}", **look)
     axis.axhline(0.5, color="black", linewidth=0.8)
-    axis.set(ylim=(0, 1), ylabel="probability of good")
+    axis.set(ylim=(0, 1), ylabel=_("probability of good"))
     if len(words) <= 80:
         axis.set_xticks(step, words, rotation=90, fontsize=8, parse_math=False)
     else:
-        axis.set_xlabel("words read")
+        axis.set_xlabel(_("words read"))
     axis.legend(frameon=False, ncols=len(beliefs), fontsize=8, loc="upper center", handlelength=3)
     return figure
 
@@ -248,7 +253,7 @@ def plot_seeds(runs: dict[str, pd.DataFrame]) -> Figure:
             axis.plot(accuracy, [row] * len(accuracy), "o", color=colour, markersize=4)
             axis.plot(mean, row, "|", color=colour, markersize=18, markeredgewidth=3)
         style.name_rows(axis, names)
-        axis.set_xlabel("test accuracy (%)")
+        axis.set_xlabel(_("test accuracy (%)"))
     return figure
 
 
@@ -262,19 +267,24 @@ def plot_p_values(
     tests: title -> network -> p-values; guessed: title -> how many are below 0.05 (%), shown there
     """
     figure, panels = style.panels_of_rows(tests, max(map(len, tests.values())))
-    for axis, by_network in panels:
+    for name, (axis, by_network) in zip(tests, panels, strict=True):
         everything = [p for values in by_network.values() for p in values]
-        for row, (name, values) in enumerate(by_network.items()):
-            look = {"color": style.network_style(name)["color"], "markersize": 5, "alpha": 0.7}
+        for row, (network, values) in enumerate(by_network.items()):
+            look = {"color": style.network_style(network)["color"], "markersize": 5, "alpha": 0.7}
             axis.plot(np.maximum(values, smallest), [row] * len(values), "o", **look)
         axis.axvline(0.05, color="k", linewidth=1)
-        below, name = sum(p < 0.05 for p in everything), axis.get_title()
-        share = 100 * below / len(everything)
-        title = f"{name}: {below} of {len(everything)} ({share:.0f} %) below 0.05"
+        below = sum(p < 0.05 for p in everything)
+        title = _(
+            "{name}: {below} of {all} ({share:.0f} %) below 0.05",
+            name=_(name),
+            below=below,
+            all=len(everything),
+            share=100 * below / len(everything),
+        )
         if (prediction := (guessed or {}).get(name)) is not None:
-            title += f"\n★ predicted: {prediction:.3g} %"
+            title = _("{title}\n★ predicted: {share:.3g} %", title=title, share=prediction)
         style.name_rows(axis, [*by_network])
-        axis.set(xscale="log", xlabel="McNemar's p", title=title)
+        axis.set(xscale="log", xlabel=_("McNemar's p"), title=title)
     return figure
 
 
@@ -282,14 +292,14 @@ def plot_differences(tables: dict[str, pd.DataFrame]) -> Figure:
     """Plot the rows of `compare`: difference and interval in points; filled if it is supported."""
     figure, panels = style.panels_of_rows(tables, max(map(len, tables.values())))
     for axis, table in panels:
-        for row, (_, pair) in enumerate(table.iterrows()):
+        for row, (_name, pair) in enumerate(table.iterrows()):
             axis.plot([pair["low"], pair["high"]], [row, row], color=BLUE)
             fill = BLUE if pair["supported"] == "yes" else "white"
             axis.plot(pair["points"], row, "o", color=BLUE, markerfacecolor=fill)
         axis.axvline(0, color="black", linewidth=0.8)
         axis.locator_params(axis="x", nbins=6)  # else labels such as −12.5 touch
         style.name_rows(axis, table.index)
-        axis.set_xlabel("points (95 % interval)")
+        axis.set_xlabel(_("points (95 % interval)"))
     return figure
 
 
@@ -309,7 +319,7 @@ def plot_ablation(places: dict[str, tuple[dict[str, pd.DataFrame], dict[str, flo
             _plot_steps(axis, table, steps, network, numbers=len(tables) == 1)
         style.mark_baselines(axis, baselines)
         style.name_rows(axis, steps, top=-0.7)
-        axis.set_xlabel("test accuracy (%), 95 % interval")
+        axis.set_xlabel(_("test accuracy (%), 95 % interval"))
         axis.tick_params(labelleft=axis is figure.axes[0])
     style.legend_below(figure, axis, ncols=4, fontsize=9)  # the last panel has all there is
     return figure
@@ -322,7 +332,7 @@ def _plot_steps(
     rows, accuracy = steps.get_indexer(table.index), table["accuracy"]
     marker = "s" if network.startswith("GRU") else "o"
     colour = style.network_style(network)["color"]
-    look = {"fmt": marker, "color": colour, "markersize": 7, "label": network}
+    look = {"fmt": marker, "color": colour, "markersize": 7, "label": say(network)}
     axis.errorbar(accuracy, rows, xerr=[accuracy - table["low"], table["high"] - accuracy], **look)
     aside = (rows > 0) & ~table.index.str.startswith("+")
     axis.plot(accuracy[aside], rows[aside], marker, color="white", markersize=4, zorder=4)
@@ -354,12 +364,12 @@ def plot_recipes(
         for place, (recipe, table) in enumerate(by_recipe.items()):
             fill = BLUE if place == last else "white"
             rows = table["network"].map(networks.index) + 0.32 * (place - last / 2)
-            look = {"color": BLUE, "label": recipe, "markersize": 6, "markerfacecolor": fill}
+            look = {"color": BLUE, "label": say(recipe), "markersize": 6, "markerfacecolor": fill}
             axis.plot(100 * table["test_accuracy"], rows, "o", **look)
-        axis.plot(known.values(), known.keys(), "x", color="black", label="starting report")
+        axis.plot(known.values(), known.keys(), "x", color="black", label=_("starting report"))
         style.mark_baselines(axis, 100 * baselines.iloc[1:, 0])
         style.name_rows(axis, networks)
-        axis.set_xlabel("test accuracy (%)")
+        axis.set_xlabel(_("test accuracy (%)"))
     first = figure.axes[0]
     if guessed is not None and network in networks:
         style.mark_guesses(first, [(guessed, networks.index(network), "white")])
@@ -377,17 +387,17 @@ def plot_labels(transfer: dict[str, pd.DataFrame]) -> Figure:
     for axis, rows in panels:
         for start, runs, look in style.starts(rows):
             mean = 100 * runs.groupby("labels")["test_accuracy"].mean()
-            axis.plot(mean.index, mean, label=start, **look | {"marker": ""})
+            axis.plot(mean.index, mean, label=say(start), **look | {"marker": ""})
             points = look | {"linestyle": "", "markersize": 5}
             axis.plot(runs["labels"], 100 * runs["test_accuracy"], **points)
         axis.axhline(50, color="black", linewidth=0.8)
-        axis.set(xscale="log", xlabel="labelled training reviews")
+        axis.set(xscale="log", xlabel=_("labelled training reviews"))
         ticks = sorted(rows["labels"].unique())
         axis.set_xticks(ticks, map("{:,}".format, ticks))
         axis.minorticks_off()
         axis.margins(x=0.12)  # room for the numbers at both ends
         axis.legend(fontsize=8, handlelength=3)
-    figure.supylabel("test accuracy (%)", fontsize=10)
+    figure.supylabel(_("test accuracy (%)"), fontsize=10)
     return figure
 
 
@@ -400,45 +410,47 @@ def plot_few_labels(curves: dict[str, pd.DataFrame]) -> Figure:
     figure, panels = style.panels_of_networks(curves, sharey=False)
     for axis, rows in panels:
         for start, runs, look in style.starts(rows):
-            for _, run in runs.groupby("run"):
+            for _name, run in runs.groupby("run"):
                 label = style.label_once(axis, start)
                 axis.plot(run["update"], run["valid_loss"], label=label, markersize=4, **look)
         best = rows.loc[rows.groupby("run")["valid_loss"].idxmin()]
-        axis.plot(best["update"], best["valid_loss"], "k*", markersize=11, label="kept", zorder=4)
-        axis.axhline(math.log(2), color="black", linewidth=0.8, label="chance level")
+        axis.plot(
+            best["update"], best["valid_loss"], "k*", markersize=11, label=_("kept"), zorder=4
+        )
+        axis.axhline(math.log(2), color="black", linewidth=0.8, label=_("chance level"))
         low, high = axis.get_ylim()
-        axis.set(xlabel="updates", ylim=(low, high + 0.3 * (high - low)))  # room for the legend
+        axis.set(xlabel=_("updates"), ylim=(low, high + 0.3 * (high - low)))  # room for the legend
         axis.legend(fontsize=8, handlelength=3, ncols=2, loc="upper left")
-    figure.supylabel("validation loss (nats per review)", fontsize=10)
+    figure.supylabel(_("validation loss (nats per review)"), fontsize=10)
     return figure
 
 
 def plot_reliability(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
     """Plot `reliability`: where -> network -> its table."""
-    figure, panels = style.panels(tables, 4.8, 4.4, "share of good reviews", sharey=True)
+    figure, panels = style.panels(tables, 4.8, 4.4, _("share of good reviews"), sharey=True)
     markers = style.markers(tables)
     for axis, by_network in panels:
-        axis.plot([0, 1], [0, 1], color="black", linewidth=0.8, label="calibrated")
+        axis.plot([0, 1], [0, 1], color="black", linewidth=0.8, label=_("calibrated"))
         for network, table in by_network.items():
             spread = [table["good"] - table["low"], table["high"] - table["good"]]
             look = style.network_style(network) | {"marker": markers[network], "elinewidth": 0.8}
-            axis.errorbar(table["probability"], table["good"], spread, label=network, **look)
-        axis.set(xlabel="what the network says", xlim=(0, 1), ylim=(0, 1))
+            axis.errorbar(table["probability"], table["good"], spread, label=say(network), **look)
+        axis.set(xlabel=_("what the network says"), xlim=(0, 1), ylim=(0, 1))
         axis.legend(handlelength=3, fontsize=9)
     return figure
 
 
 def plot_lengths(tables: dict[str, dict[str, pd.DataFrame]]) -> Figure:
     """Plot `accuracy_by_length`, where -> network -> its table, over each part's median length."""
-    figure, panels = style.panels(tables, 5.2, 3.8, "test accuracy (%)")
+    figure, panels = style.panels(tables, 5.2, 3.8, _("test accuracy (%)"))
     markers = style.markers(tables)
     for axis, by_network in panels:
         for network, table in by_network.items():
             look, tokens = style.network_style(network), table["tokens"]
             low, high, colour = 100 * table["low"], 100 * table["high"], look["color"]
             axis.fill_between(tokens, low, high, color=colour, **style.BAND)
-            axis.plot(tokens, 100 * table["accuracy"], markers[network], label=network, **look)
-        axis.set(xlabel="tokens of a review", xscale="log")
+            axis.plot(tokens, 100 * table["accuracy"], markers[network], label=say(network), **look)
+        axis.set(xlabel=_("tokens of a review"), xscale="log")
         ticks = tokens.round(-1).astype(int)  # they are the same for all
         axis.set_xticks(ticks, map("{:,}".format, ticks))
         axis.minorticks_off()

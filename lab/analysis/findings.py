@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lab.base import files
+from lab.base.messages import Message, _
 from lab.config import LabError, Profile
 from lab.experiments import reference
 from lab.models import baselines
@@ -24,10 +25,10 @@ GATED = ("LSTM-256", "GRU-256")
 
 
 class Finding(NamedTuple):
-    """A claim, the unit of its number, and from what number on, or up to which, it holds."""
+    """A claim, its bound in words, and from what number on, or up to which, it holds."""
 
-    claim: str
-    unit: str
+    claim: Message
+    words: Message
     least: float = -math.inf
     most: float = math.inf
 
@@ -36,63 +37,98 @@ class Finding(NamedTuple):
         return self.least <= value <= self.most
 
     @property
-    def bound(self) -> str:
-        """The bound in words."""
-        if self.most == math.inf:
-            return f"at least {self.least:g} {self.unit}"
-        return f"at most {self.most:g} {self.unit}"
+    def bound(self) -> Message:
+        """The bound in words, with its number."""
+        return _(self.words, number=self.least if self.most == math.inf else self.most)
 
 
 FINDINGS = {
-    "lm-unigrams": Finding("Every language model is better than unigrams", "% below", least=0),
-    "lm-gated": Finding("LSTM and GRU predict better than the plain RNN", "% below", least=0),
-    "lm-trigrams": Finding("LSTM and GRU pass the trigrams", "% below", least=0),
+    "lm-unigrams": Finding(
+        _("Every language model is better than unigrams"), _("at least {number:g} % below"), least=0
+    ),
+    "lm-gated": Finding(
+        _("LSTM and GRU predict better than the plain RNN"),
+        _("at least {number:g} % below"),
+        least=0,
+    ),
+    "lm-trigrams": Finding(
+        _("LSTM and GRU pass the trigrams"), _("at least {number:g} % below"), least=0
+    ),
     "recall-keep": Finding(
-        "Recall, one length at a time: LSTM and GRU tell the first token at every length",
-        "% right",
+        _("Recall, one length at a time: LSTM and GRU tell the first token at every length"),
+        _("at least {number:g} % right"),
         least=80,
     ),
     "recall-turn": Finding(
-        "Recall, one length at a time: the plain RNN does not tell it at half its length or less",
-        "% right",
+        _(
+            "Recall, one length at a time: the plain RNN does not tell it at half its length or "
+            "less"
+        ),
+        _("at most {number:g} % right"),
         most=50,
     ),
     "recall-probe": Finding(
-        "Yet a linear layer of its own reads it there in the plain RNN's state", "% right", least=80
+        _("Yet a linear layer of its own reads it there in the plain RNN's state"),
+        _("at least {number:g} % right"),
+        least=80,
     ),
     "recall-mixed": Finding(
-        "Recall, lengths mixed: all three cells tell it at every length", "% right", least=90
+        _("Recall, lengths mixed: all three cells tell it at every length"),
+        _("at least {number:g} % right"),
+        least=90,
     ),
     "recall-items": Finding(
-        "Recall of four tokens: LSTM and GRU tell more of them than the plain RNN",
-        "points more",
+        _("Recall of four tokens: LSTM and GRU tell more of them than the plain RNN"),
+        _("at least {number:g} points more"),
         least=30,
     ),
     "recall-gate": Finding(
-        "Recall of 50 at once, 300 updates: the open forget gate learns more than the half-open",
-        "points more",
+        _("Recall of 50 at once, 300 updates: the open forget gate learns more than the half-open"),
+        _("at least {number:g} points more"),
         least=50,
     ),
     "default-gated": Finding(
-        "Default recipe: LSTM and GRU lead every plain RNN", "points", least=0
+        _("Default recipe: LSTM and GRU lead every plain RNN"),
+        _("at least {number:g} points"),
+        least=0,
     ),
     "default-size": Finding(
-        "Default recipe: the RNN-1024 is far behind the RNN-256", "points", least=5
+        _("Default recipe: the RNN-1024 is far behind the RNN-256"),
+        _("at least {number:g} points"),
+        least=5,
     ),
-    "own-rate": Finding("A learning rate of its own rescues the RNN-1024", "points", least=5),
-    "own-gru": Finding("A learning rate of its own gains the GRU something", "points", least=0),
+    "own-rate": Finding(
+        _("A learning rate of its own rescues the RNN-1024"),
+        _("at least {number:g} points"),
+        least=5,
+    ),
+    "own-gru": Finding(
+        _("A learning rate of its own gains the GRU something"),
+        _("at least {number:g} points"),
+        least=0,
+    ),
     "own-size": Finding(
-        "Own learning rates: the RNN-1024 is near the RNN-256", "points behind", most=5
+        _("Own learning rates: the RNN-1024 is near the RNN-256"),
+        _("at most {number:g} points behind"),
+        most=5,
     ),
-    "own-layers": Finding("Own learning rates: a second layer gains little", "points", most=3),
+    "own-layers": Finding(
+        _("Own learning rates: a second layer gains little"), _("at most {number:g} points"), most=3
+    ),
     "own-gated": Finding(
-        "Own learning rates: LSTM and GRU lead every plain RNN", "points", least=0
+        _("Own learning rates: LSTM and GRU lead every plain RNN"),
+        _("at least {number:g} points"),
+        least=0,
     ),
     "own-average": Finding(
-        "Own learning rates: LSTM and GRU pass the average of the vectors", "points", least=0
+        _("Own learning rates: LSTM and GRU pass the average of the vectors"),
+        _("at least {number:g} points"),
+        least=0,
     ),
     "linear-first": Finding(
-        "The weighted pairs of words keep up with the best of the six", "points behind", most=2
+        _("The weighted pairs of words keep up with the best of the six"),
+        _("at most {number:g} points behind"),
+        most=2,
     ),
 }
 
@@ -192,13 +228,15 @@ def table(profile: Profile, values: dict[str, float]) -> pd.DataFrame:
     """
     same_size, full_size = reference_values(profile.name), full_size_values()
     rows = {
-        FINDINGS[name].claim: {
-            "if": FINDINGS[name].bound,
+        str(FINDINGS[name].claim): {
+            "if": str(FINDINGS[name].bound),
             "here": round(value, 1) + 0.0,  # no -0.0
             "other seeds, same size": _spread(same_size, name),
             "holds in": _count(same_size, name),
             "full size": _spread(full_size, name),
-            "in this run": "holds here" if FINDINGS[name].holds(value) else "not in this run",
+            "in this run": str(
+                _("holds here") if FINDINGS[name].holds(value) else _("not in this run")
+            ),
         }
         for name, value in values.items()
     }
@@ -216,17 +254,19 @@ def closing_table() -> pd.DataFrame:
         row = {profile: _count(numbers, name) for profile, numbers in profiles.items()}
         shares = {p: _values(n, name).map(finding.holds).mean() for p, n in profiles.items()}
         holds = {profile: share >= 0.9 for profile, share in shares.items() if row[profile]}
-        rows[finding.claim] = row | {"": _verdict(holds)}
+        rows[str(finding.claim)] = row | {"": _verdict(holds)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
 
 
 def _verdict(holds: dict[str, bool]) -> str:
     """Return in words in which profiles a finding holds."""
     if not holds:
-        return "not measured"
+        return str(_("not measured"))
     if len(set(holds.values())) == 2:
-        return "depends on size"
-    return ("holds" if all(holds.values()) else "fails") + " in both" * (len(holds) == 2)
+        return str(_("depends on size"))
+    if len(holds) == 2:
+        return str(_("holds in both") if all(holds.values()) else _("fails in both"))
+    return str(_("holds") if all(holds.values()) else _("fails"))
 
 
 def _values(numbers: pd.DataFrame, name: str) -> pd.Series:
@@ -239,11 +279,19 @@ def _spread(numbers: pd.DataFrame, name: str) -> str:
     if values.empty:
         return ""
     if len(values) == 1:
-        return f"{values.item():z.1f} (one run)"
-    return f"{values.median():z.1f} ({values.min():z.1f} to {values.max():z.1f})"
+        return str(_("{value:z.1f} (one run)", value=values.item()))
+    return str(
+        _(
+            "{median:z.1f} ({low:z.1f} to {high:z.1f})",
+            median=values.median(),
+            low=values.min(),
+            high=values.max(),
+        )
+    )
 
 
 def _count(numbers: pd.DataFrame, name: str) -> str:
     """Return in how many of the stored runs a finding holds."""
     values = _values(numbers, name)
-    return f"{values.map(FINDINGS[name].holds).sum()} of {len(values)}" if len(values) else ""
+    held = values.map(FINDINGS[name].holds).sum()
+    return str(_("{held} of {all}", held=held, all=len(values))) if len(values) else ""

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lab.analysis import style
+from lab.base.messages import _, say
 
 
 def plot_recall(
@@ -21,14 +22,14 @@ def plot_recall(
     regimes: how lengths were drawn in training -> network (RNN, LSTM, GRU), length, share
     trained: the length at the end of training
     """
-    figure, panels = style.panels(regimes, 4.6, 3.2, "right answers (%)", sharey=True)
+    figure, panels = style.panels(regimes, 4.6, 3.2, _("right answers (%)"), sharey=True)
     for axis, shares in panels:
         for network, rows in shares.groupby("network", sort=False):
             look = style.network_style(f"{network}-256") | {"marker": "o", "markersize": 5}
-            axis.plot(rows["length"], 100 * rows["share"], label=network, **look)
+            axis.plot(rows["length"], 100 * rows["share"], label=say(network), **look)
         axis.axhline(12.5, **style.CHANCE)
         axis.axvline(trained, **style.TRAINED)
-        axis.set(xlabel="tokens in a text", ylim=(-4, 104))
+        axis.set(xlabel=_("tokens in a text"), ylim=(-4, 104))
     first, longest = figure.axes[0], next(iter(regimes.values()))["length"].max()
     # the stars stand behind the last length, each by itself
     style.mark_network_guesses(first, 1.13 * longest, guessed, apart=0.04 * longest)
@@ -48,16 +49,16 @@ def plot_items(
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.2), layout="constrained")
     for network, table in rows.groupby("network", sort=False):
         look = style.network_style(f"{network}-256") | {"marker": "o", "markersize": 5}
-        left.plot(table["keep"], 100 * table["share"], label=network, **look)
+        left.plot(table["keep"], 100 * table["share"], label=say(network), **look)
         right.plot(table["keep"], table["updates"], **look)
     left.axhline(12.5, **style.CHANCE)
-    right.axhline(budget, color="grey", linestyle=":", label="the most there were")
+    right.axhline(budget, color="grey", linestyle=":", label=_("the most there were"))
     most = rows["keep"].max()
     style.mark_network_guesses(left, 1.1 * most, guessed, apart=0.03 * most)
-    left.set(ylabel=f"right answers at {length} tokens (%)", ylim=(-4, 104))
-    right.set(ylabel=f"updates until {length} were learnt", ylim=(0, None))
+    left.set(ylabel=_("right answers at {length} tokens (%)", length=length), ylim=(-4, 104))
+    right.set(ylabel=_("updates until {length} were learnt", length=length), ylim=(0, None))
     for axis in (left, right):
-        axis.set(xlabel="tokens to keep", xticks=sorted(rows["keep"].unique()))
+        axis.set(xlabel=_("tokens to keep"), xticks=sorted(rows["keep"].unique()))
         axis.legend(loc="best", fontsize=9)
     return figure
 
@@ -67,15 +68,15 @@ def plot_carried(positions: dict[str, NDArray[Any]], trained: int) -> Figure:
 
     positions: network -> a number for each first token and step (kinds, T)
     """
-    figure, panels = style.panels(positions, 5.2, 3.3, "carried, along one direction")
+    figure, panels = style.panels(positions, 5.2, 3.3, _("carried, along one direction"))
     for axis, rows in panels:
         shades = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(rows)))
         order = np.argsort(rows[:, trained - 1])
         for colour, row in zip(shades, rows[order], strict=True):
-            label = style.label_once(axis, "a first token; dark to light: their order there")
+            label = style.label_once(axis, _("a first token; dark to light: their order there"))
             axis.plot(np.arange(1, len(row) + 1), row, color=colour, linewidth=1.4, label=label)
         axis.axvline(trained, **style.TRAINED)
-        axis.set_xlabel("tokens read")
+        axis.set_xlabel(_("tokens read"))
     style.legend_below(figure, figure.axes[0], ncols=2, fontsize=9)
     return figure
 
@@ -91,15 +92,15 @@ def plot_gate_starts(shares: pd.DataFrame, guessed: dict[str, float] | None = No
     colours, starts = {}, shares.groupby("gate", sort=False)
     for (start, rows), colour, dashes in zip(starts, shades, (":", "--", "-", "-."), strict=True):
         colours[start], share = colour, 100 * rows["share"]
-        axis.plot(rows["update"], share, dashes, color=colour, label=start)
+        axis.plot(rows["update"], share, dashes, color=colour, label=say(start))
     if guessed is not None:
         end = shares["update"].max()
         marks = [(end, guessed[start], c) for start, c in colours.items() if start in guessed]
         style.mark_guesses(axis, marks)
     axis.axhline(12.5, **style.CHANCE)
-    axis.set(xlabel="update", ylabel="right answers (%), running mean", ylim=(-4, 104))
+    axis.set(xlabel=_("update"), ylabel=_("right answers (%), running mean"), ylim=(-4, 104))
     # beside the panel: the stars stand at its right edge, anywhere from 0 to 100
-    axis.legend(title="f at the start", fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.legend(title=_("f at the start"), fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -113,8 +114,8 @@ def plot_explosion(norms: dict[float, Any]) -> Figure:
     for (factor, norm), colour in zip(norms.items(), shades, strict=True):
         relative = np.asarray(norm)[::-1] / norm[-1].item()
         axis.semilogy(relative, color=colour, label=f"{factor:g}")
-    axis.set(xlabel="steps before the end", ylabel="gradient, relative to the last")
-    axis.legend(title="matrix times", fontsize=9)
+    axis.set(xlabel=_("steps before the end"), ylabel=_("gradient, relative to the last"))
+    axis.legend(title=_("matrix times"), fontsize=9)
     return figure
 
 

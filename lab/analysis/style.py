@@ -17,11 +17,11 @@ from IPython.display import display
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from lab import config
-from lab.base import files, i18n
+from lab.base import files
+from lab.base.messages import ENGLISH, _, clauses, say
 
 # Colour-blind safe (Okabe and Ito 2008); the dashes tell the networks apart in grey print too.
 NETWORK_STYLE = {
@@ -36,14 +36,28 @@ OTHER_STYLE = ("#CC79A7", "solid")  # of a network that is none of the six: rose
 BLUE = "#0072B2"  # of points that belong to no network
 # of what the reader predicted: a star
 GUESS_STYLE = {"linestyle": "", "marker": "*", "markersize": 13, "markeredgecolor": "black"}
-CHANCE = {"color": "black", "linewidth": 0.9, "label": "chance level", "zorder": 1}
-TRAINED = {"color": "black", "linewidth": 1.2, "linestyle": ":", "label": "trained to here"}
+CHANCE = {"color": "black", "linewidth": 0.9, "label": _("chance level"), "zorder": 1}
+TRAINED = {"color": "black", "linewidth": 1.2, "linestyle": ":", "label": _("trained to here")}
 BAND = {"alpha": 0.15, "linewidth": 0}  # of what lies between two curves
 START_STYLE = {  # where a classifier's weights come from: solid and filled, or dotted and hollow
     "pretrained": {"linestyle": "-"},
     "scratch": {"linestyle": ":", "markerfacecolor": "white"},
 }
 
+# what notebooks and stored results call what is drawn: such names are data, and said where they are
+DRAWN = (
+    *(_("here"), _("reference"), _("official test"), _("quick, stored"), _("default recipe")),
+    *(_("own learning rate"), _("one length at a time"), _("lengths mixed")),
+    *(_("RNN, one length at a time"), _("RNN, lengths mixed"), _("LSTM, one length at a time")),
+    *(_("PyTorch's start"), _("orthogonal; LSTM: f at 0.73"), _("trained (reference)")),
+    *(_("pretrained"), _("scratch"), _("last state"), _("both ways"), _("short way only")),
+    *(_("forget f"), _("input i"), _("output o"), _("update z"), _("reset r"), _("chrono")),
+    *(_("+ orthogonal start"), _("+ own learning rate"), _("+ falling rate")),
+    *(_("+ pooled readout"), _("+ the default rate again"), _("+ embedding dropout 0.5")),
+    *(_("+ output dropout 0.3"), _("+ two directions"), _("+ twice the epochs")),
+    *(_("vectors frozen"), _("vectors random"), _("half as many words")),
+    *(_("twice as many words"), _("the last state alone"), _("the first words, not the last")),
+)
 
 # ── 1. Theme ────────────────────────────────────────────────────────────────────────────────────
 
@@ -55,12 +69,11 @@ def use_theme() -> None:
     plt.rcdefaults()  # a matplotlibrc of the reader's may ask for LaTeX
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.95)
     plt.rcParams.update({"figure.dpi": 100, "savefig.dpi": 150, "lines.linewidth": 2.2})
-    if config.language() != i18n.ENGLISH:
+    if config.language() != ENGLISH:
         from noto_cjk_sans_otc import FONT_PATH
 
         font_manager.fontManager.addfont(FONT_PATH)
         plt.rcParams["font.family"] = ["sans-serif", "Noto Sans CJK SC"]
-        i18n.show_tables()
 
 
 def network_style(network: str) -> dict[str, Any]:
@@ -78,33 +91,35 @@ def save_figure(figure: Figure, name: str) -> None:
     It goes to `figures/<name>.png` in the output folder. The description is the alternative text of
     the picture in the notebook's file and in pages made of it.
     """
-    buffer, figure = io.BytesIO(), say(figure)
+    buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Description": describe(figure)})
     files.write_atomically(config.output_folder() / "figures" / f"{name}.png", buffer.getvalue())
     display(figure, metadata={"image/png": {"alt": describe(figure)}})
     plt.close(figure)
 
 
-def say(figure: Figure) -> Figure:
-    """Put all texts of a figure into the reader's language; return it."""
-    for text in figure.findobj(Text):
-        text.set_text(i18n.say(text.get_text()))
-    return figure
-
-
 def describe(figure: Figure) -> str:
     """Return in words what the panels of a figure show: titles, axes, and what is drawn."""
-    panels = []
+    text = _("A figure with {count} panels.", count=len(figure.axes))
+    if len(figure.axes) == 1:
+        text = _("A figure with one panel.")
     for axis in figure.axes:
-        axes = {"from left to right": axis.get_xlabel(), "upwards": axis.get_ylabel()}
-        labels = [f"{i18n.say(way)}, {label}" for way, label in axes.items() if label]
-        parts = [axis.get_title(), *labels]
-        names = [n for n in axis.get_legend_handles_labels()[1] if not n.startswith("_")]
-        names = list(map(i18n.say, dict.fromkeys(names)))
-        parts += [i18n.say(f"drawn are {', '.join(names)}")] if names else []
-        panels.append("; ".join(filter(None, parts)))
-    count = f"A figure with {len(panels)} panel{'s' * (len(panels) != 1)}"
-    return ". ".join([i18n.say(count), *filter(None, panels)]) + "."
+        if parts := _parts_of(axis):
+            text = _("{text} {panel}.", text=text, panel=clauses(parts))
+    return str(text)
+
+
+def _parts_of(axis: Axes) -> list[str]:
+    """Return what there is to say of a panel: its title, its axes, and what is drawn."""
+    parts = [axis.get_title()] if axis.get_title() else []
+    if label := axis.get_xlabel():
+        parts.append(_("from left to right, {label}", label=label))
+    if label := axis.get_ylabel():
+        parts.append(_("upwards, {label}", label=label))
+    names = [name for name in axis.get_legend_handles_labels()[1] if not name.startswith("_")]
+    if names:
+        parts.append(_("drawn are {names}", names=list(dict.fromkeys(names))))
+    return parts
 
 
 # ── 3. Panels ───────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +134,7 @@ def panels(
     """
     figure, axes = grid(1, len(content), width, height, **options)
     for axis, title in zip(axes[0], content, strict=True):
-        axis.set_title(title)
+        axis.set_title(say(title))
     axes[0, 0].set_ylabel(ylabel)
     return figure, list(zip(axes[0], content.values(), strict=True))
 
@@ -150,7 +165,7 @@ def panels_of_networks(
     figure, axes = grid(len(parts) // columns, columns, 3.4, 3.3, sharey=sharey)
     content = []
     for axis, (where, network) in zip(axes.flat, parts, strict=True):
-        axis.set_title(f"{where}: {network}")
+        axis.set_title(_("{where}: {network}", where=_(where), network=_(network)))
         content.append((axis, tables[where][tables[where]["network"] == network]))
     return figure, content
 
@@ -164,12 +179,13 @@ def starts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict[str, An
 
 def name_rows(axis: Axes, names: Sequence[str], top: float = -0.5) -> None:
     """Name the rows of a panel, the first at the top; `top`: where the panel ends above it."""
-    axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, top))
+    said = list(map(say, names))
+    axis.set(yticks=range(len(names)), yticklabels=said, ylim=(len(names) - 0.5, top))
 
 
 def label_once(axis: Axes, name: str) -> str | None:
-    """Return a name if nothing in the panel has it yet: a legend names nothing twice."""
-    return None if name in axis.get_legend_handles_labels()[1] else name
+    """Return a name to show if nothing in the panel has it yet: a legend names nothing twice."""
+    return None if say(name) in axis.get_legend_handles_labels()[1] else say(name)
 
 
 def legend_below(figure: Figure, axis: Axes, **options: Any) -> None:
@@ -184,11 +200,11 @@ def legend_below(figure: Figure, axis: Axes, **options: Any) -> None:
 def mark_baselines(axis: Axes, accuracy: dict[str, float]) -> None:
     """Draw a line upwards for each baseline: name -> accuracy (%)."""
     for (name, value), dashes in zip(accuracy.items(), itertools.cycle((":", "--", "-."))):
-        axis.axvline(value, color="black", linewidth=0.9, linestyle=dashes, label=name)
+        axis.axvline(value, color="black", linewidth=0.9, linestyle=dashes, label=say(name))
 
 
 def mark_guesses(
-    axis: Axes, points: Iterable[tuple[float, float, Any]], label: str = "predicted"
+    axis: Axes, points: Iterable[tuple[float, float, Any]], label: str = _("predicted")
 ) -> None:
     """Mark what the reader predicted by stars (x, y, colour); the legend names them once."""
     for x, y, colour in points:

@@ -1,16 +1,48 @@
-"""Tables as a page shows them: six networks beside the starting report, tuning, ablations."""
+"""Tables as a page shows them: six networks beside the starting report, tuning, ablations.
+
+Their rows and cells are in the reader's language. Heads are names that code uses, and stay as they
+are: a notebook only shows those of HEADS in another language, and says how to get the names.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import html
 import math
+import operator
+from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
+from lab import config
 from lab.analysis import statistics
+from lab.base.messages import ENGLISH, _, say
 from lab.config import Profile
 from lab.experiments.settings import Settings
 from lab.models import baselines
+
+HEADS = (
+    *(_("network"), _("weights"), _("best epoch"), _("test loss"), _("test accuracy %")),
+    *(_("95 % interval"), _("reference: accuracy %"), _("starting report: loss")),
+    *(_("starting report: accuracy %"), _("training, s"), _("learning rate"), _("learning_rate")),
+    *(_("perplexity"), _("model"), _("line"), _("last 80 words"), _("last 200 words")),
+    *(_("last 400 words"), _("whole reviews"), _("reference: last 400 words"), _("points")),
+    *(_("low"), _("high"), _("detectable"), _("supported"), _("pair"), _("claim"), _("if")),
+    *(_("here"), _("reference"), _("other seeds, same size"), _("holds in"), _("full size")),
+    *(_("in this run"), _("runs"), _("mean"), _("sd"), _("min"), _("median"), _("max")),
+    *(_("collapsed"), _("training"), _("validation"), _("accuracy"), _("seconds"), _("rung")),
+    *(_("size"), _("split"), _("tokens in a review"), _("length"), _("lengths mixed")),
+    *(_("one length at a time"), _("updates until 100 tokens were learnt"), _("seed")),
+    *(_("matrix times"), _("test_accuracy"), _("test_loss"), _("valid_accuracy"), _("valid_loss")),
+    *(_("train_accuracy"), _("train_loss"), _("start"), _("scratch"), _("pretrained"), _("labels")),
+    *(_("epoch"), _("word"), _("probability"), _("expected"), _("reviews"), _("cell")),
+    *(_("rate 0.1"), _("0.1, clipped"), _("rate 0.01"), _("default recipe")),
+    _("own learning rate"),
+)
+
+FOUND = (_("yes"), _("not shown"), _("one run"))  # what `statistics.compare` says of a pair
+NAMES = _("The names of the columns, as code has them: list(table)")
 
 # The report this lab began from: IMDB, 25,000 test reviews, one run each.
 STARTING_REPORT = {
@@ -26,15 +58,16 @@ STARTING_REPORT = {
 def profile_table(profile: Profile) -> pd.DataFrame:
     """Return how much work a profile does, in words."""
     sizes = {
-        "reviews to learn from": profile.train or "all",
-        "reviews to choose by (validation)": profile.valid,
-        "reviews to test on": profile.test,
-        "words kept of a review": profile.max_length,
-        "epochs (passes over the training reviews)": profile.epochs,
-        "reviews in a batch": profile.batch_size,
-        "seeds of a network": profile.seeds,
+        _("reviews to learn from"): profile.train or str(_("all")),
+        _("reviews to choose by (validation)"): profile.valid,
+        _("reviews to test on"): profile.test,
+        _("words kept of a review"): profile.max_length,
+        _("epochs (passes over the training reviews)"): profile.epochs,
+        _("reviews in a batch"): profile.batch_size,
+        _("seeds of a network"): profile.seeds,
     }
-    return pd.Series(sizes, name=profile.name).to_frame()
+    said = {str(name): size for name, size in sizes.items()}
+    return pd.Series(said, name=profile.name).to_frame()
 
 
 def comparison_table(results: pd.DataFrame, reference_runs: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +87,7 @@ def comparison_table(results: pd.DataFrame, reference_runs: pd.DataFrame) -> pd.
                 "best epoch": run.best_epoch,
                 "test loss": round(run.test_loss, 3),
                 "test accuracy %": round(100 * run.test_accuracy, 1),
-                "95 % interval": f"{100 * low:.1f} to {100 * high:.1f}",
+                "95 % interval": _interval(low, high),
                 "reference: accuracy %": round(reference.get(run.network, math.nan), 1),
                 "starting report: loss": loss,
                 "starting report: accuracy %": round(100 * accuracy, 2),
@@ -62,6 +95,11 @@ def comparison_table(results: pd.DataFrame, reference_runs: pd.DataFrame) -> pd.
             }
         )
     return pd.DataFrame(rows).set_index("network").rename_axis(index=None, columns="network")
+
+
+def _interval(low: float, high: float) -> str:
+    """Return the interval of a share (0 to 1) in per cent, in words."""
+    return str(_("{low:.1f} to {high:.1f}", low=100 * low, high=100 * high))
 
 
 def run_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -79,8 +117,8 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
     if "test_accuracy" in whole:
         table["test accuracy %"] = (100 * results["test_accuracy"]).round(1)
         pairs = zip(results["test_accuracy"], results["test_reviews"], strict=True)
-        intervals = [statistics.accuracy_interval(*pair) for pair in pairs]
-        table["95 % interval"] = [f"{100 * a:.1f} to {100 * b:.1f}" for a, b in intervals]
+        intervals = [_interval(*statistics.accuracy_interval(*pair)) for pair in pairs]
+        table["95 % interval"] = intervals
     table["training, s"] = results["seconds"].round().astype(int)
     return table.set_index("network").rename_axis(index=None, columns="network")
 
@@ -96,10 +134,11 @@ def baseline_table(
     table = 100 * accuracy.join(reference.iloc[:, 0].rename("reference: last 400 words"))
     table = table.round(1)
     if guessed is not None:  # below what it is a prediction of
-        row = pd.DataFrame({table.columns[0]: guessed}, index=["predicted: average of the vectors"])
+        predicted = _("predicted: average of the vectors")
+        row = pd.DataFrame({table.columns[0]: guessed}, index=[predicted])
         place = table.index.get_loc(baselines.AVERAGE) + 1
         table = pd.concat([table[:place], row, table[place:]])
-    return table.rename_axis(index=None).astype(object).fillna("")
+    return table.rename(index=say).rename_axis(index=None).astype(object).fillna("")
 
 
 def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
@@ -117,7 +156,8 @@ def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
 def show_comparison(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of `compare` as a page shows it: points with one digit, p with three."""
     points = dict.fromkeys(["points", "low", "high", "detectable"], 1)
-    return table.round(points | dict.fromkeys(["p"], 3))
+    rounded = table.round(points | dict.fromkeys(["p"], 3))
+    return rounded.assign(supported=rounded["supported"].map(say))
 
 
 def pairs_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -141,3 +181,55 @@ def ablation_table(results: pd.DataFrame) -> pd.DataFrame:
     table["best epoch"] = results["best_epoch"]
     table["seconds"] = results["seconds"].round().astype(int)
     return table
+
+
+# ── Heads in the reader's language ──────────────────────────────────────────────────────────────
+
+
+def show_heads(shell: Any) -> None:
+    """Let an IPython shell show the heads of tables in the reader's language; not in English."""
+    if config.language() == ENGLISH:
+        return
+    formatters = shell.display_formatter.formatters
+    formatters["text/html"].for_type(pd.DataFrame, _html)
+    formatters["text/plain"].for_type(pd.DataFrame, _plain)
+
+
+def _html(table: pd.DataFrame) -> str | None:
+    shown = with_heads(table)
+    made = shown._repr_html_()
+    return made if made is None or shown is table else f"{made}\n<p>{html.escape(str(NAMES))}</p>"
+
+
+def _plain(table: pd.DataFrame, printer: Any, cycle: bool) -> None:
+    shown = with_heads(table)
+    printer.text(repr(shown) if shown is table else f"{shown!r}\n\n{NAMES}")
+
+
+def with_heads(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the same data and those heads of HEADS, in the reader's language.
+
+    Without any of them that is the table itself. Cells and the names of rows stay what they are.
+    """
+    columns, index = _said(table.columns), table.index.rename(_all_said(table.index.names))
+    if columns is table.columns and index.names == table.index.names:
+        return table
+    shown = table.copy(deep=False)
+    shown.columns, shown.index = columns, index
+    return shown
+
+
+def _said(columns: pd.Index) -> pd.Index:
+    """Return the heads of columns with their names; the same object if there is nothing to say."""
+    levels = [columns.get_level_values(number) for number in range(columns.nlevels)]
+    said = [_all_said(level) for level in levels]
+    names = _all_said(columns.names)
+    if names == list(columns.names) and all(map(operator.eq, said, map(list, levels))):
+        return columns
+    if isinstance(columns, pd.MultiIndex):
+        return pd.MultiIndex.from_arrays(said, names=names)
+    return pd.Index(said[0], dtype=columns.dtype, name=names[0], tupleize_cols=False)
+
+
+def _all_said(heads: Iterable[Any]) -> list[Any]:
+    return [say(head) if isinstance(head, str) and head in HEADS else head for head in heads]

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lab.analysis import figures, style
-from lab.base import i18n
+from lab.analysis import figures
+from lab.base.messages import _
 
 Beliefs = dict[str, NDArray[Any]]  # network -> probability of a good review after each word (T,)
 ReadText = Callable[[str], tuple[Sequence[str], Beliefs]]
@@ -38,9 +38,9 @@ class ColouredText:
             f"<td style='text-align:left'>{self._spans(belief)}</td></tr>"
             for network, belief in self.beliefs.items()
         )
-        said = ("network", "end", "word by word (blue: good so far; orange: bad)")
-        network, end, each = map(i18n.say, said)
+        each = _("word by word (blue: good so far; orange: bad)")
         left = "style='text-align:left'"
+        network, end = _("network"), _("end")
         head = f"<tr><th>{network}</th><th>{end}</th><th {left}>{each}</th></tr>"
         return f"<table>{head}{rows}</table>"
 
@@ -56,7 +56,7 @@ class ColouredText:
 
     def __repr__(self) -> str:
         table = pd.DataFrame({name: np.round(b, 2) for name, b in self.beliefs.items()})
-        table.insert(0, "word", list(self.words))
+        table.insert(0, str(_("word")), list(self.words))
         return table.to_string(index=False)
 
 
@@ -70,14 +70,14 @@ class LiveReview(widgets.VBox):
         self.colours = widgets.HTML()
         self.curves = widgets.Image(format="png", layout=widgets.Layout(max_width="900px"))
         super().__init__([self.text, self.colours, self.curves])
-        self.text.observe(lambda _: self.show(), names="value")
+        self.text.observe(lambda change: self.show(), names="value")
         self.show()
 
     def show(self) -> None:
         """Let the networks read the text that stands in the box, and show what they believe."""
         tokens, beliefs = self.read_text(self.text.value)
         self.colours.value = ColouredText(tokens, beliefs)._repr_html_()
-        figure, picture = style.say(figures.plot_beliefs(tokens, beliefs)), io.BytesIO()
+        figure, picture = figures.plot_beliefs(tokens, beliefs), io.BytesIO()
         figure.savefig(picture, format="png", dpi=100)
         plt.close(figure)
         self.curves.value = picture.getvalue()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import charset_normalizer
 
+from lab.base.messages import _
 from lab.config import LabError
 
 MARKS = {
@@ -33,7 +34,8 @@ def read_text(
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise LabError(f"The {what} {path} cannot be read: {error.strerror}.") from None
+        values = {"what": what, "path": path, "error": error.strerror}
+        raise LabError(_("The {what} {path} cannot be read: {error}.", **values)) from None
     mark = next((mark for mark in MARKS if content.startswith(mark)), b"")
     codec = MARKS.get(mark) or encoding or _without_mark(content)
     try:
@@ -41,12 +43,20 @@ def read_text(
         codec += "-le" if codec in ("utf-16", "utf-32") else ""  # these would write a mark
         text = content[len(mark) :].decode(codec)
     except LookupError:
-        raise LabError(f"{option or 'encoding'}={codec}: there is no such encoding.") from None
+        values = {"option": option or "encoding", "codec": codec}
+        raise LabError(_("{option}={codec}: there is no such encoding.", **values)) from None
     except UnicodeError as error:
         start = getattr(error, "start", 0)
     else:
         if codec in WESTERN and _is_chinese(content):
-            raise LabError(f"The {what} {path} is in gb18030, as it seems, not in {codec}.")
+            raise LabError(
+                _(
+                    "The {what} {path} is in gb18030, as it seems, not in {codec}.",
+                    what=what,
+                    path=path,
+                    codec=codec,
+                )
+            )
         return text, codec, mark
     guess = _guess(content) if codec == "utf-8" else ""
     if guess == "gb18030" and not option and not mark:
@@ -54,9 +64,25 @@ def read_text(
     if is_western and codec == "utf-8" and not mark and _is_western(content):
         return content.decode("cp1252"), "cp1252", b""
     line = content[len(mark) : len(mark) + start].count(b"\n") + 1
-    remedy = f"If it is in {guess}, set {option}={guess}; or save" if guess and option else "Save"
-    seems = f"{codec} (it may be in {guess})" if guess and not option else codec
-    raise LabError(f"The {what} {path}, line {line}, is not in {seems}. {remedy} it as UTF-8.")
+    remedy = _("Save it as UTF-8.")
+    if guess and option:
+        remedy = _(
+            "If it is in {guess}, set {option}={guess}; or save it as UTF-8.",
+            guess=guess,
+            option=option,
+        )
+    elif guess:
+        remedy = _("It may be in {guess}. Save it as UTF-8.", guess=guess)
+    raise LabError(
+        _(
+            "The {what} {path}, line {line}, is not in {codec}. {remedy}",
+            what=what,
+            path=path,
+            line=line,
+            codec=codec,
+            remedy=remedy,
+        )
+    )
 
 
 def _without_mark(content: bytes) -> str:

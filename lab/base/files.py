@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from lab import config
+from lab.base.messages import _
 from lab.config import LabError
 
 PATIENCE = 3.0  # seconds that a file may be held by another program, as readers on Windows do
@@ -49,12 +50,18 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        remedy = "Free some space, or name another folder with LAB2_OUT or LAB2_DATA"
+        remedy = _("Free some space, or name another folder with LAB2_OUT or LAB2_DATA.")
         if written and isinstance(error, PermissionError):  # as of a table that Excel shows
-            remedy = "Close the program that has it open, and run this again"
+            remedy = _("Close the program that has it open, and run this again.")
         raise LabError(
-            f"Cannot write {path.name} in {path.parent}: {error.strerror}. {remedy}. What was "
-            "there before is unchanged."
+            _(
+                "Cannot write {file} in {folder}: {error}. {remedy} What was there before is "
+                "unchanged.",
+                file=path.name,
+                folder=path.parent,
+                error=error.strerror,
+                remedy=remedy,
+            )
         ) from error
     _sweep_parts(path)
 
@@ -109,7 +116,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except DAMAGE:
-        print(f"{path.name} is damaged.")
+        print(_("{file} is damaged.", file=path.name))
         return None
 
 
@@ -147,4 +154,11 @@ def read_table(
     try:
         return pd.read_csv(folder / f"{name}.csv", dtype=types)
     except (OSError, ValueError) as error:
-        raise LabError(f"No {name}.csv in {folder}: {error}. Run the cells above first.") from error
+        raise LabError(
+            _(
+                "No {file} in {folder}: {error}. Run the cells above first.",
+                file=f"{name}.csv",
+                folder=folder,
+                error=error,
+            )
+        ) from error

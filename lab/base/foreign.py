@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.base import encodings
+from lab.base.messages import _
 from lab.config import LabError
 
 SEPARATORS = "\t;|,"  # of two that fit as well the first is taken: texts hold commas, seldom these
@@ -74,10 +75,10 @@ def read(
     place = start.end() if start else 0
     records, tail, quotes = _records(text, delimiter, place)
     if not records:
-        raise LabError(f"The {what} {path} is empty.")
+        raise LabError(_("The {what} {path} is empty.", what=what, path=path))
     rows = [[_value(raw, quotes) for raw in record.raw] for record in records]
     table = Table(rows, records, encoding, mark, delimiter, quotes, tail)
-    is_cut = _refuse_open_marks(table, f"The {what} {path}, line")
+    is_cut = _refuse_open_marks(table, what, path)
     return dataclasses.replace(table, is_cut=is_cut)
 
 
@@ -221,7 +222,7 @@ def _encloses(records: Sequence[Record], quotes: str, delimiter: str) -> bool:
     return any(quotes in r[1:-1] or (delimiter in r and "\n" not in r) for r in enclosed)
 
 
-def _refuse_open_marks(table: Table, where: str) -> bool:
+def _refuse_open_marks(table: Table, what: str, path: Path) -> bool:
     """Raise LabError if a quotation mark swallows rows; say whether the last row is cut off."""
     columns = len(table.records[0].raw)
     for record in table.records:
@@ -229,16 +230,28 @@ def _refuse_open_marks(table: Table, where: str) -> bool:
             if record is table.records[-1]:
                 return True
             raise LabError(
-                f"{where} {record.first}: a quotation mark is opened and never closed. Close it, "
-                "or write it twice."
+                _(
+                    "The {what} {path}, line {line}: a quotation mark is opened and never closed. "
+                    "Close it, or write it twice.",
+                    what=what,
+                    path=path,
+                    line=record.first,
+                )
             )
         lines = table.delimiter.join(record.raw).split("\n")
         fields = {line.count(table.delimiter) + 1 for line in lines}
         if len(lines) >= SWALLOWED and fields == {columns} != {1}:
             raise LabError(
-                f"{where} {record.first}: a quotation mark is opened, and the next one stands in "
-                f"line {record.last}, so that these {len(lines)} lines are read as one row. Write "
-                "both twice."
+                _(
+                    "The {what} {path}, line {line}: a quotation mark is opened, and the next one "
+                    "stands in line {last}, so that these {count} lines are read as one row. "
+                    "Write both twice.",
+                    what=what,
+                    path=path,
+                    line=record.first,
+                    last=record.last,
+                    count=len(lines),
+                )
             )
     return False
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.base import source
+from lab.base.messages import Message, _
 from lab.config import LabError
 
 # ── 1. Digests ──────────────────────────────────────────────────────────────────────────────────
@@ -42,7 +43,8 @@ def digest(*parts: Any) -> str:
         if hasattr(part, "tobytes"):
             data = part.tobytes()
         else:
-            data = str(part).encode("utf-8", "surrogatepass")
+            text = part if isinstance(part, str) else str(part)  # a message in English
+            data = text.encode("utf-8", "surrogatepass")
         hasher.update(len(data).to_bytes(8, "little") + data)
     return hasher.hexdigest()[:16]
 
@@ -74,7 +76,7 @@ class CodeHash:
     def check_imports(self) -> None:
         """Raise LabError if this process has imported other code than the one that was hashed."""
         if self.imported and _digest_of(self.imported) != self.imported_digest:
-            raise source.has_changed("The lab's code")
+            raise source.has_changed(_("The lab's code"))
 
 
 def hash_code(*definitions: Any) -> CodeHash:
@@ -160,8 +162,12 @@ class _Walk:
         if isinstance(value, re.Pattern):
             return repr((value.pattern, value.flags))
         raise LabError(
-            f"The code of the training reads {name}, a {type(value).__name__}, whose content "
-            "cannot be told from others. Hand it to the function as an argument."
+            _(
+                "The code of the training reads {name}, a {kind}, whose content cannot be told "
+                "from others. Hand it to the function as an argument.",
+                name=name,
+                kind=type(value).__name__,
+            )
         )
 
     def _class(self, kind: type) -> str:
@@ -212,6 +218,8 @@ class _Writer:
             self._note_read(node)
         if isinstance(node, ast.Subscript) and (text := self._choice(node)):
             return text
+        if isinstance(node, ast.Call) and self._is_message(node):
+            node = _spelled_out(node)
         if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty texts to f-strings
             return f"JoinedStr{self.write([v for v in node.values if v.value != ''])}"
         fields = [
@@ -260,12 +268,32 @@ class _Writer:
         self.walk.note(table.module, table.name)
         return f"choice by {attributes[0]}"
 
+    def _is_message(self, node: ast.Call) -> bool:
+        """Say whether a call marks a text as a message, with a name for each value."""
+        meaning = source.meaning_of(self.function, node.func)
+        return meaning is not None and meaning.value is Message and not meaning.attributes
+
     def _note_read(self, node: ast.Attribute) -> None:
         """Note an attribute of a variable that may hold settings: rather too many than too few."""
         name, attributes = source.chain(node)
         of_record = attributes[-2:-1] == ["settings"]
         if of_record or (len(attributes) == 1 and name and name not in self.walk.others):
             self.walk.reads.add(attributes[-1])
+
+
+def _spelled_out(call: ast.Call) -> ast.expr:
+    """Return the f-string that a message says: `_("{n} words", n=len(x))` is f"{len(x)} words".
+
+    So runs from before a text was marked, or whose text was, are found again.
+    """
+    template, values = call.args[0], {one.arg: one.value for one in call.keywords}
+    if not values:
+        return template
+    text = source.parse(f"f{template.value!r}").body[0].value
+    for slot in text.values:
+        if isinstance(slot, ast.FormattedValue):
+            slot.value = values[slot.value.id]
+    return text
 
 
 def _is_text(node: Any) -> bool:

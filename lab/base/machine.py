@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from lab import config, environment
+from lab.base.messages import _
 
 
 def available_cores() -> int:
@@ -48,9 +49,16 @@ def pick_device() -> torch.device:
             train_a_step(torch.device(wanted or "cuda"))
             return torch.device(wanted or "cuda")
         except RuntimeError as error:
-            print(f"There is a GPU, but it does not compute ({error}). Using the CPU.")
+            print(
+                _("There is a GPU, but it does not compute ({error}). Using the CPU.", error=error)
+            )
     elif wanted not in ("", "cpu"):
-        print(f"LAB2_DEVICE asks for {wanted}, and PyTorch finds no GPU. Using the CPU.")
+        print(
+            _(
+                "LAB2_DEVICE asks for {device}, and PyTorch finds no GPU. Using the CPU.",
+                device=wanted,
+            )
+        )
     return torch.device("cpu")
 
 

@@ -2,6 +2,7 @@
 
     _         marks a text where it is written: _("{done} of {all} runs finished", done=3, all=6)
     say       a message, or a text of the catalogue, in one language
+    clauses   several as one, with semicolons
     as_data   a message as JSON holds it, and from_data back
     recognizer  what a message's texts look like, for who reads them again
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 import functools
 import gettext
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,15 @@ SHOWS = re.compile(  # a template that shows its values, and does nothing else w
 class Message(str):
     """An English text that knows its template and values, and is shown in the reader's language.
 
-    values: name of a slot -> anything; messages, and lists of them, are said in their turn. A
-    template without values is taken as it stands, braces and all.
+    values: name of a slot -> anything; messages, and lists of them, are said in their turn, and of
+    an error what it says. A template without values is taken as it stands, braces and all.
     """
 
     template: str
     values: dict[str, Any]
 
     def __new__(cls, template: str, /, **values: Any) -> Message:
+        values = {name: _told_by(value) for name, value in values.items()}
         message = super().__new__(cls, _filled(template, values, str.__str__))
         message.template, message.values = template, values
         return message
@@ -86,6 +88,13 @@ def _filled(template: str, values: dict[str, Any], said: Callable[[str], str]) -
         return said(value) if isinstance(value, Message) else value
 
     return template.format(**{name: one(value) for name, value in values.items()})
+
+
+def _told_by(value: Any) -> Any:
+    """Return of an error what it says, a message if it was raised with one; else the value."""
+    if not isinstance(value, BaseException):
+        return value
+    return value.args[0] if isinstance((*value.args, None)[0], Message) else str(value)
 
 
 def as_data(value: Any) -> Any:
@@ -132,7 +141,7 @@ def catalogue(language: str) -> Callable[[str], str]:
         raise config.LabError(
             f"There is no translation into {language!r}. "
             f"Set LAB2_LANGUAGE to one of: {', '.join(languages())}."
-        )
+        )  # and no catalogue to say it in another language
     found = gettext.translation("lab", FOLDER, [language])
     return lambda text: found.gettext(text) if text else ""
 
@@ -140,6 +149,11 @@ def catalogue(language: str) -> Callable[[str], str]:
 def languages() -> list[str]:
     """Return the languages that there are."""
     return [ENGLISH, *sorted(path.parts[-3] for path in FOLDER.glob("*/LC_MESSAGES/lab.mo"))]
+
+
+def clauses(messages: Sequence[str]) -> Message:
+    """Return messages as one, with semicolons between them. Raises TypeError if there are none."""
+    return functools.reduce(lambda text, one: _("{text}; {one}", text=text, one=one), messages)
 
 
 def lesson(language: str) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lab import config, environment
+from lab.base.messages import _
 from lab.config import LabError
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -46,9 +47,11 @@ def definition_of(function: types.FunctionType) -> ast.AST:
     text = "".join(linecache.getlines(code.co_filename, function.__globals__))
     if not text:
         raise LabError(
-            "Python no longer finds the source of the notebook's classes and functions, which "
-            "tells stored runs of this code from others. Restart the kernel and run all cells; "
-            "runs that have ended are not repeated."
+            _(
+                "Python no longer finds the source of the notebook's classes and functions, which "
+                "tells stored runs of this code from others. Restart the kernel and run all cells; "
+                "runs that have ended are not repeated."
+            )
         )
     with contextlib.suppress(SyntaxError):  # a file in the middle of a change
         for candidate, node in _functions_in(text):
@@ -61,8 +64,11 @@ def definition_of(function: types.FunctionType) -> ast.AST:
 def has_changed(what: str) -> LabError:
     """Return what to raise where code is not any more what was imported."""
     return LabError(
-        f"{what} has changed since it was imported, so that what runs is not what stands there. "
-        "Restart the kernel and run all cells; runs that have ended are not repeated."
+        _(
+            "{what} has changed since it was imported, so that what runs is not what stands there. "
+            "Restart the kernel and run all cells; runs that have ended are not repeated.",
+            what=what,
+        )
     )
 
 

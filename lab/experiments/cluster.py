@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import config
+from lab.base.messages import _
 from lab.config import LabError
 
 PATIENCE = 10.0  # seconds for a scheduler to answer
@@ -32,7 +33,7 @@ def dask_client() -> Iterator[Any]:
         import distributed
     except ImportError as error:
         raise LabError(
-            "LAB2_DASK is set, but Dask is not installed. Unset it, or install `distributed`."
+            _("LAB2_DASK is set, but Dask is not installed. Unset it, or install `distributed`.")
         ) from error
     with contextlib.ExitStack() as stack:
         try:
@@ -51,10 +52,13 @@ def _connect(address: str) -> Any:
     try:
         return distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
         raise LabError(
-            f"No Dask scheduler answers at LAB2_DASK={address}: {reason}. Start one "
-            "there, or unset LAB2_DASK to train on this machine."
+            _(
+                "No Dask scheduler answers at LAB2_DASK={address}: {reason}. Start one there, or "
+                "unset LAB2_DASK to train on this machine.",
+                address=address,
+                reason=str(error).strip().split("\n")[0],
+            )
         ) from error
 
 
@@ -63,11 +67,11 @@ def _make_ready(client: Any) -> None:
     from distributed.diagnostics.plugin import UploadFile
 
     if not client.scheduler_info()["workers"]:
-        print("Waiting for the first worker of the Dask cluster ...")
+        print(_("Waiting for the first worker of the Dask cluster ..."))
     client.wait_for_workers(1)
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     if any(worker["nthreads"] != 1 for worker in workers):
-        raise LabError("A Dask worker has several threads. Start the workers with --nthreads 1.")
+        raise LabError(_("A Dask worker has several threads. Start the workers with --nthreads 1."))
     with tempfile.TemporaryDirectory() as folder:  # a worker imports what it is sent
         module = Path(folder) / "lab2_path.py"
         module.write_text(f"import sys\n\nsys.path.insert(0, {str(config.ROOT)!r})\n", "utf-8")

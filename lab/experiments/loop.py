@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lab.base.messages import _
 from lab.experiments.run import RunRecord, best_epoch
 from lab.experiments.settings import Settings
 
@@ -87,4 +88,6 @@ def falling_rate(
 def check_finite(loss: Tensor, update: int) -> None:
     """Raise FloatingPointError, naming the update, if a loss is not a finite number."""
     if not loss.isfinite():
-        raise FloatingPointError(f"the loss is {loss.item()} at update {update}")
+        raise FloatingPointError(
+            _("the loss is {loss} at update {update}", loss=loss.item(), update=update)
+        )

@@ -13,7 +13,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from lab import config
-from lab.base import files, i18n
+from lab.base import files
+from lab.base.messages import _
 from lab.config import LabError
 from lab.datasets.token_stream import Reviews
 from lab.experiments import results
@@ -39,10 +40,20 @@ def load(name: str, profile: str = "full") -> tuple[pd.DataFrame, pd.DataFrame]:
     runs, curves = find(name, profile)
     if runs.empty:
         raise LabError(
-            f"No stored runs of the list {name!r} in {folder_of(profile)}. "
-            f"Make them: LAB2_PROFILE={profile} python tools/maintainers/make_reference.py {name}"
+            _(
+                "No stored runs of the list {list!r} in {folder}. Make them: {command}",
+                list=name,
+                folder=folder_of(profile),
+                command=f"LAB2_PROFILE={profile} python tools/maintainers/make_reference.py {name}",
+            )
         )
-    i18n.tell(f"Stored results, not computed here: {len(runs)} runs. See data/reference/{profile}.")
+    print(
+        _(
+            "Stored results, not computed here: {count} runs. See {folder}.",
+            count=len(runs),
+            folder=f"data/reference/{profile}",
+        )
+    )
     return runs, curves
 
 
@@ -66,13 +77,22 @@ def all_runs(profile: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     try:
         return results.load_results(where)
     except LabError as error:
-        raise LabError(f"{_damaged(where)} ({error.__cause__})") from error
+        raise _damaged(where, error.__cause__) from error
 
 
-def _damaged(path: Path) -> str:
-    in_git = (config.ROOT / ".git").exists()  # not so in a student's folder
-    remedy = f"git checkout {path}" if in_git else "unpack the lab's archive once more"
-    return f"{path}: stored results are damaged. Get them again: {remedy}"
+def _damaged(path: Path, why: object = "") -> LabError:
+    """Return what to raise of stored results that cannot be read."""
+    remedy = _("unpack the lab's archive once more")
+    if (config.ROOT / ".git").exists():  # not so in a student's folder
+        remedy = f"git checkout {path}"
+    return LabError(
+        _(
+            "{path}: stored results are damaged. Get them again: {remedy} ({reason})",
+            path=path,
+            remedy=remedy,
+            reason=why or _("it cannot be read"),
+        )
+    )
 
 
 def run_table(profile: str) -> pd.DataFrame:
@@ -86,16 +106,23 @@ def run_table(profile: str) -> pd.DataFrame:
     try:
         return pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise LabError(f"{_damaged(path)} ({error})") from error
+        raise _damaged(path, error) from error
 
 
 def predictions(runs: pd.DataFrame, profile: str = "full") -> results.Predictions:
     """Return what some runs said of the test reviews, for each network by seed."""
     packed = files.load_arrays(folder_of(profile) / "predictions.npz")
     if packed is None:
-        raise LabError(_damaged(folder_of(profile) / "predictions.npz"))
+        raise _damaged(folder_of(profile) / "predictions.npz")
     if missing := set(runs["run"]) - set(packed):
-        raise LabError(f"predictions.npz in {folder_of(profile)} lacks {min(missing)}.")
+        raise LabError(
+            _(
+                "{file} in {folder} lacks {run}.",
+                file="predictions.npz",
+                folder=folder_of(profile),
+                run=min(missing),
+            )
+        )
     by_network = runs.sort_values("seed", kind="stable").groupby("network", sort=False)["run"]
     rows = {network: np.stack([packed[run] for run in names]) for network, names in by_network}
     return results.unpack_predictions(rows, packed["labels"], packed["lengths"])
@@ -187,7 +214,7 @@ def _store_predictions(
     path = where / "predictions.npz"
     stored = files.load_arrays(path) if path.exists() else {}
     if stored is None:
-        raise LabError(_damaged(path))
+        raise _damaged(path)
     packed = {run: row for run, row in stored.items() if run in wanted}
     new = {record.name: results.packed_predictions(record) for record in finished}
     packed |= {run: row for run, row in new.items() if row is not None}  # a language model's

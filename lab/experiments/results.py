@@ -13,6 +13,7 @@ from scipy import special
 
 from lab import config
 from lab.base import files
+from lab.base.messages import _
 from lab.config import LabError
 from lab.datasets.token_stream import Reviews
 from lab.experiments.run import RunRecord
@@ -93,8 +94,12 @@ def export_predictions(
         packed = packed_predictions(record)
         if packed is None:
             raise LabError(
-                f"Run {record.name} has no predictions. Delete its folder, {record.folder}, and "
-                "run the cell that trains it again."
+                _(
+                    "Run {run} has no predictions. Delete its folder, {folder}, and run the cell "
+                    "that trains it again.",
+                    run=record.name,
+                    folder=record.folder,
+                )
             )
         stacks.setdefault(name, []).append(packed)
     packed = {NETWORK + name: np.stack(rows) for name, rows in stacks.items()}
@@ -106,7 +111,13 @@ def read_predictions(name: str, folder: Path | None = None) -> Predictions:
     folder = folder or config.output_folder()
     packed = files.load_arrays(folder / f"{name}.npz")
     if packed is None:
-        raise LabError(f"No usable {name}.npz in {folder}. Run the cells above first.")
+        raise LabError(
+            _(
+                "No usable {file} in {folder}. Run the cells above first.",
+                file=f"{name}.npz",
+                folder=folder,
+            )
+        )
     labels, lengths = packed.pop("labels"), packed.pop("lengths")
     packed = {name.removeprefix(NETWORK): rows for name, rows in packed.items()}
     return unpack_predictions(packed, labels, lengths)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lab.base import files, hashing, machine
+from lab.base.messages import _
 from lab.config import LabError
 from lab.experiments.settings import Settings
 
@@ -179,8 +180,13 @@ class Checkpoint:
             optimizer.load_state_dict(state["optimizer"])
             curve = state["curve"]
         elif remains or self.record.curve:
-            what = f"{' and '.join(damaged)} of run {self.record.name}"
-            print(f"{what}: missing or damaged; the run starts anew.")
+            print(
+                _(
+                    "{files} of run {run}: missing or damaged; the run starts anew.",
+                    files=damaged,
+                    run=self.record.name,
+                )
+            )
             self.record.clear()
         asked = json.dumps(self.record.asked, indent=1).encode("utf-8")
         files.write_atomically(self.folder / "settings.json", asked)
@@ -194,7 +200,7 @@ class Checkpoint:
         """
         last = curve[-1]
         if not math.isfinite(last["train_loss"] + last["valid_loss"]):
-            raise FloatingPointError(f"the loss is not finite in epoch {len(curve)}")
+            raise FloatingPointError(_("the loss is not finite in epoch {epoch}", epoch=len(curve)))
         if best_epoch(curve) == len(curve):
             self._save("best.pt", model.state_dict())
         # NumPy's numbers would be refused when the file is read: it is read without pickle
@@ -225,7 +231,11 @@ class Checkpoint:
         weights = files.load_tensors(folder / "best.pt")
         if weights is None:
             raise LabError(
-                f"Run {name} has no usable weights. Delete its folder, {folder}, and run the cell "
-                "that trains it again."
+                _(
+                    "Run {run} has no usable weights. Delete its folder, {folder}, and run the "
+                    "cell that trains it again.",
+                    run=name,
+                    folder=folder,
+                )
             )
         return weights

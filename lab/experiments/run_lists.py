@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from lab.base.messages import _
 from lab.config import LabError, Profile
 from lab.experiments.settings import Settings
 
@@ -98,7 +99,7 @@ def choose_rates(
     was not tuned takes the middle one of its cell's rates.
     """
     rates_by_network = {}
-    for name, (cell, _, _) in networks.items():
+    for name, (cell, *_sizes) in networks.items():
         losses = tuning[tuning["network"] == name].groupby("learning_rate")["valid_loss"].mean()
         middle = sorted(rates[cell])[len(rates[cell]) // 2]
         rates_by_network[name] = float(middle if losses.empty else losses.idxmin())
@@ -143,5 +144,5 @@ def matched_lstm(units: int, word_dim: int) -> int:
     weights = units * (word_dim + units + 2)
     fitting = round((math.sqrt((word_dim + 2) ** 2 + weights) - (word_dim + 2)) / 2)
     if fitting < 1:
-        raise LabError(f"No LSTM has as few weights as an RNN of {units} units.")
+        raise LabError(_("No LSTM has as few weights as an RNN of {units} units.", units=units))
     return fitting

@@ -7,36 +7,37 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from lab.base.messages import Message, _, clauses
 from lab.config import LabError
 
 
 class Rule(NamedTuple):
     """What a setting must be, in words and as a test."""
 
-    words: str
+    words: Message
     holds: Callable[[Any], bool]
 
 
 def one_of(*known: str) -> Rule:
     """Return the rule that a setting is one of some words."""
-    return Rule(f"one of {', '.join(known)}", lambda value: value in known)
+    return Rule(_("one of {known}", known=list(known)), lambda value: value in known)
 
 
-TEXT = Rule("a text", lambda value: isinstance(value, str))
-FLAG = Rule("True or False", lambda value: isinstance(value, bool))
-COUNT = Rule("a whole number of at least 1", lambda value: isinstance(value, int) and value >= 1)
+TEXT = Rule(_("a text"), lambda value: isinstance(value, str))
+FLAG = Rule(_("True or False"), lambda value: isinstance(value, bool))
+COUNT = Rule(_("a whole number of at least 1"), lambda value: isinstance(value, int) and value >= 1)
 COUNT_OR_0 = Rule(
-    "a whole number of at least 0", lambda value: isinstance(value, int) and value >= 0
+    _("a whole number of at least 0"), lambda value: isinstance(value, int) and value >= 0
 )
 SEED = Rule(
-    "a whole number from 0 to 4,294,967,295",
+    _("a whole number from 0 to 4,294,967,295"),
     lambda value: isinstance(value, int) and 0 <= value < 2**32,
 )
 ABOVE_0 = Rule(
-    "a number above 0", lambda value: isinstance(value, int | float) and 0 < value < math.inf
+    _("a number above 0"), lambda value: isinstance(value, int | float) and 0 < value < math.inf
 )
 SHARE = Rule(
-    "a number from 0 to below 1", lambda value: isinstance(value, int | float) and 0 <= value < 1
+    _("a number from 0 to below 1"), lambda value: isinstance(value, int | float) and 0 <= value < 1
 )
 
 
@@ -87,12 +88,23 @@ class Settings:
     def check(self) -> None:
         """Raise LabError, naming the entry and the setting, if no run can have these settings."""
         problems = [
-            f"{field.name} is {getattr(self, field.name)!r}, not {field.metadata['rule'].words}"
+            _(
+                "{name} is {value!r}, not {rule}",
+                name=field.name,
+                value=getattr(self, field.name),
+                rule=field.metadata["rule"].words,
+            )
             for field in dataclasses.fields(self)
             if not field.metadata["rule"].holds(getattr(self, field.name))
         ]
         if problems:
-            raise LabError(f"Run list, entry {self.network!r}: {'; '.join(problems)}.")
+            raise LabError(
+                _(
+                    "Run list, entry {network!r}: {problems}.",
+                    network=self.network,
+                    problems=clauses(problems),
+                )
+            )
 
     def changed(self) -> dict[str, Any]:
         """Return the settings that have no default, or another value than that."""

@@ -24,15 +24,16 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from lab import config
-from lab.base import files, hashing, i18n, machine
+from lab.base import files, hashing, machine
 from lab.base.hashing import CodeHash
+from lab.base.messages import Message, _, clauses
 from lab.config import LabError
 from lab.experiments import cluster
 from lab.experiments.run import RunRecord
 from lab.experiments.settings import Settings
 
 TrainRun = Callable[[Settings, Any, RunRecord, torch.device], None]
-Outcome = tuple[str | None, str]  # why a run failed, if it did; what it printed
+Outcome = tuple[Message | None, str]  # why a run failed, if it did; what it printed
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # blocks of H rows in the weights of a cell
 
 
@@ -67,9 +68,12 @@ def sweep(
     # the longest runs start first, so that no worker is left alone with one at the end
     waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
     if others := sum(record.has_other_code() for record in waiting):
-        i18n.tell(
-            f"Finished runs with the same settings, by other code, are kept: {others}. If you "
-            "changed a line that trains, put it back to use them again."
+        print(
+            _(
+                "Finished runs with the same settings, by other code, are kept: {count}. If you "
+                "changed a line that trains, put it back to use them again.",
+                count=others,
+            )
         )
     workers = workers or machine.available_cores()
     try:
@@ -77,7 +81,7 @@ def sweep(
             outcomes = _run_jobs(waiting, (train_run, data, code), workers, client)
     except KeyboardInterrupt:
         raise LabError(
-            "Stopped. Finished runs and whole epochs are kept; run the cell again to go on."
+            _("Stopped. Finished runs and whole epochs are kept; run the cell again to go on.")
         ) from None
     _report(outcomes)
     return records
@@ -102,26 +106,45 @@ def check_run_list(run_list: Sequence[Settings], code: CodeHash) -> None:
     for entry, count in Counter(run_list).items():
         for name, known in code.choices.items():
             if (value := getattr(entry, name)) not in known:
-                choices = ", ".join(known)
                 raise LabError(
-                    f"Run list, entry {entry.network!r}: no {name} {value!r}, only {choices}."
+                    _(
+                        "Run list, entry {network!r}: no {setting} {value!r}, only {choices}.",
+                        network=entry.network,
+                        setting=name,
+                        value=value,
+                        choices=list(known),
+                    )
                 )
         if code.reads is not None and (unread := entry.options() - code.reads):
             raise LabError(
-                f"Run list, entry {entry.network!r}: this training does not look at "
-                f"{', '.join(sorted(unread))}. Take one that does; see the further notebooks."
+                _(
+                    "Run list, entry {network!r}: this training does not look at {settings}. Take "
+                    "one that does; see the further notebooks.",
+                    network=entry.network,
+                    settings=sorted(unread),
+                )
             )
         if count > 1:
-            raise LabError(f"The run list names {entry.network}, seed {entry.seed}, {count} times.")
+            raise LabError(
+                _(
+                    "The run list names {network}, seed {seed}, {count} times.",
+                    network=entry.network,
+                    seed=entry.seed,
+                    count=count,
+                )
+            )
 
 
 def _report(outcomes: Sequence[Outcome]) -> None:
     """Print what the runs printed; raise LabError, naming them, if some failed."""
-    for _, output in outcomes:
-        print(output, end="")
-    if failures := [failure for failure, _ in outcomes if failure]:
+    failures, outputs = zip(*outcomes) if outcomes else ((), ())
+    print(*outputs, sep="", end="")
+    if failures := [failure for failure in failures if failure]:
         raise LabError(
-            "; ".join(failures) + ". The other runs are finished. More in failure.txt of each run."
+            _(
+                "{failures}. The other runs are finished. More in failure.txt of each run.",
+                failures=clauses(failures),
+            )
         )
 
 
@@ -158,7 +181,7 @@ def _alone(record: RunRecord, job: Any) -> Outcome:
         # two workers for one job: with n_jobs=1 joblib would use this very process
         return machine.in_parallel([job], 2)[0]
     except TerminatedWorkerError:
-        return _failure(record, "its process was killed, perhaps for its memory"), ""
+        return _failure(record, _("its process was killed, perhaps for its memory")), ""
 
 
 def _work(record: RunRecord) -> float:
@@ -193,16 +216,22 @@ def _carry_out(
         return None, output.getvalue()
     except Exception as error:  # whatever it is, the other runs go on, and the record keeps it
         details = "".join(traceback.format_exception(error))
-        return _failure(record, str(error) or type(error).__name__, details), output.getvalue()
+        reason = error if str(error) else type(error).__name__
+        return _failure(record, reason, details), output.getvalue()
 
 
-def _failure(record: RunRecord, reason: str, details: str = "") -> str:
+def _failure(record: RunRecord, reason: Exception | str, details: str = "") -> Message:
     """Write down why a run stopped, and return it in one line."""
-    where = f"in epoch {len(record.curve) + 1}: {reason}"
+    said = _(
+        "{run} stopped in epoch {epoch}: {reason}",
+        run=record.name,
+        epoch=len(record.curve) + 1,
+        reason=reason,
+    )
     with contextlib.suppress(LabError):  # the disk may be full: then the line must do
-        content = f"{where}\n\n{details}".encode("utf-8", "replace")
+        content = f"{said}\n\n{details}".encode("utf-8", "replace")
         files.write_atomically(record.folder / "failure.txt", content)
-    return f"{record.name} stopped {where}"
+    return said
 
 
 @functools.cache  # once in a process
@@ -236,14 +265,18 @@ def _progress_bar(records: Sequence[RunRecord], count: int) -> Iterator[None]:
     show = _display()
     every = 1.0 if show or sys.stderr.isatty() else 60.0
     done = threading.Event()
-    options = {"unit": "epoch", "leave": False, "file": io.StringIO() if show else sys.stderr}
+    options = {
+        "unit": str(_("epoch")),
+        "leave": False,
+        "file": io.StringIO() if show else sys.stderr,
+    }
     total = sum(record.settings.epochs for record in records)
     bar = tqdm(total=total, initial=_epochs(records), **options)
 
     def watch() -> None:
         while not done.wait(every):
             bar.n = max(bar.initial, _epochs(records))  # a damaged run starts anew
-            bar.set_postfix_str(" · ".join(_progress(r) for r in records if is_running(r)))
+            bar.set_postfix_str(" · ".join(str(_progress(r)) for r in records if is_running(r)))
             if show:
                 show(str(bar))
 
@@ -257,7 +290,7 @@ def _progress_bar(records: Sequence[RunRecord], count: int) -> Iterator[None]:
         bar.close()
         if show:
             left = sum(record.result is None for record in records)
-            show(i18n.say(f"{count - left} of {count} runs finished"))
+            show(str(_("{done} of {all} runs finished", done=count - left, all=count)))
 
 
 def _epochs(records: Sequence[RunRecord]) -> int:
@@ -281,11 +314,18 @@ def is_running(record: RunRecord) -> bool:
     return started and record.result is None and not (record.folder / "failure.txt").exists()
 
 
-def _progress(record: RunRecord) -> str:
+def _progress(record: RunRecord) -> Message:
     """Return where a run is, in a few words: network, epoch, last validation accuracy or loss."""
-    curve, value = record.curve, ""
+    curve, epochs = record.curve, record.settings.epochs
+    said = _(
+        "{network} epoch {epoch}/{epochs}",
+        network=record.settings.network,
+        epoch=min(len(curve) + 1, epochs),
+        epochs=epochs,
+    )
     with contextlib.suppress(LookupError, ValueError):  # no epoch yet, or a damaged file
-        value = f" loss {curve[-1]['valid_loss']:.2f}"
-        value = f" accuracy {100 * curve[-1]['valid_accuracy']:.0f} %"
-    epochs = record.settings.epochs
-    return f"{record.settings.network} epoch {min(len(curve) + 1, epochs)}/{epochs}{value}"
+        loss = curve[-1]["valid_loss"]
+        said = _("{place} loss {loss:.2f}", place=said, loss=loss)
+        accuracy = 100 * curve[-1]["valid_accuracy"]
+        said = _("{place} accuracy {percent:.0f} %", place=said.values["place"], percent=accuracy)
+    return said

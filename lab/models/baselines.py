@@ -19,13 +19,14 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from lab import environment
 from lab.base import files, hashing
+from lab.base.messages import _
 from lab.config import LabError
 from lab.datasets.token_stream import Reviews
 
 AVERAGE, PAIRS, WEIGHTED = (
-    "average of GloVe vectors",
-    "words and pairs, TF-IDF",
-    "words and pairs, NB-weighted",
+    _("average of GloVe vectors"),
+    _("words and pairs, TF-IDF"),
+    _("words and pairs, NB-weighted"),
 )
 ALL = 10**6  # words: more than any review has
 
@@ -68,7 +69,7 @@ def baseline_table(
     """
     labels = data.test.labels > 0.5
     commoner = np.mean(labels == (data.train.labels.mean() > 0.5))
-    rows = [("always the commoner label", commoner, commoner)]
+    rows = [(_("always the commoner label"), commoner, commoner)]
     for name, both in (probability or baseline_probability(data, length)).items():
         rows.append((name, *(np.mean((p > 0.5) == labels) for p in both)))
     return pd.DataFrame(rows, columns=["line", f"last {length} words", "whole reviews"])

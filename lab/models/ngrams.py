@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lab.base.messages import _
 from lab.datasets.token_stream import LanguageData
 
 
@@ -98,8 +99,8 @@ def counting_table(data: LanguageData, words: int) -> pd.DataFrame:
     unigrams = unigram_probabilities(data.train, words)
     trigrams = KneserNey(data.train, words)
     nats = {
-        "unigrams": -np.log(unigrams[data.valid[2:]]).mean(),
-        "Kneser-Ney trigrams": -np.log(trigrams.probabilities(data.valid)).mean(),
+        _("unigrams"): -np.log(unigrams[data.valid[2:]]).mean(),
+        _("Kneser-Ney trigrams"): -np.log(trigrams.probabilities(data.valid)).mean(),
     }
     table = pd.DataFrame({"model": nats.keys(), "nats": nats.values()})
     return table.assign(perplexity=np.exp(table["nats"]))

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from IPython import get_ipython
 
 from lab import config
-from lab.analysis import style
+from lab.analysis import style, tables
 from lab.base import i18n
 from lab.config import LabError
 from lab.exercises import answer_cells
@@ -38,6 +38,7 @@ def begin(notebook: str = "lab2.ipynb") -> None:
         shell.enable_matplotlib("inline")  # MPLBACKEND=Agg, as on servers, would show no figure
     style.use_theme()
     if shell:
+        tables.show_heads(shell)
         shell.set_custom_exc((KeyboardInterrupt,), _say_stopped)
         names.watch(notebook)
 
