@@ -61,7 +61,7 @@ def test_columns_and_labels_are_found(write, name, content):
 
 def test_columns_can_be_named(write, monkeypatch):
     path = write("a.csv", table(head="what they wrote,stars", names=("1", "5")))
-    with pytest.raises(LabError, match="columns what they wrote, stars. None has"):
+    with pytest.raises(LabError, match=r"columns what they wrote, stars\. None has"):
         user_file.read_own(path)
     monkeypatch.setenv("LAB2_TEXT", "what they wrote")
     with pytest.raises(LabError, match="Set LAB2_LABEL"):

@@ -102,7 +102,7 @@ def describe(figure: Figure) -> str:
     """Return in words what the panels of a figure show: titles, axes, and what is drawn."""
     text = _("A figure with {count} panels.", count=len(figure.axes))
     if len(figure.axes) == 1:
-        text = _("A figure with one panel.")
+        text = _("A figure with 1 panel.")
     for axis in figure.axes:
         if parts := _parts_of(axis):
             text = _("{text} {panel}.", text=text, panel=clauses(parts))

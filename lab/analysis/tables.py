@@ -211,7 +211,7 @@ def with_heads(table: pd.DataFrame) -> pd.DataFrame:
 
     Without any of them that is the table itself. Cells and the names of rows stay what they are.
     """
-    columns, index = _said(table.columns), table.index.rename(_all_said(table.index.names))
+    columns, index = _said(table.columns), table.index.set_names(_all_said(table.index.names))
     if columns is table.columns and index.names == table.index.names:
         return table
     shown = table.copy(deep=False)
