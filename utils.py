@@ -56,14 +56,8 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     source = reviews.attrs["source"]
     in_test = reviews["half"] == "test"
     if profile.test is None and not in_test.any():
-        raise LabError(
-            _(
-                "The profile {profile} needs {what} in {folder}.",
-                profile=profile.name,
-                what="aclImdb/test",
-                folder=official.parent,
-            )
-        )
+        values = {"profile": profile.name, "what": "aclImdb/test", "folder": official.parent}
+        raise LabError(_("The profile {profile} needs {what} in {folder}.", **values))
     copies = reviews["text"].duplicated() | reviews["text"].isin(reviews.loc[in_test, "text"])
     reviews = reviews[in_test | ~copies].reset_index(drop=True)
     reviews["split"] = assign_splits(reviews, profile, seed)
@@ -71,7 +65,7 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
     reviews.attrs |= {"source": source, "own": bool(own)}
     counts = reviews["split"].value_counts()
     print(_("Reviews: {source}", source=source))
-    sizes = {split: counts.get(split, 0) for split in ("train", "valid", "test")}
+    sizes = {"train": 0, "valid": 0, "test": 0} | counts.to_dict()
     print(_("         {train:,} train, {valid:,} valid, {test:,} test", **sizes))
     return reviews
 
@@ -99,12 +93,9 @@ def assign_splits(reviews: pd.DataFrame, profile: Profile, seed: int) -> NDArray
         rows = rows[np.argsort(place[rows], kind="stable")]
         rows = rows if size is None else rows[:size]
         if len(rows) == 0:
+            values = {"split": name, "count": len(reviews)}
             raise LabError(
-                _(
-                    "No reviews left for the {split} split: {count:,} are too few.",
-                    split=name,
-                    count=len(reviews),
-                )
+                _("No reviews left for the {split} split: {count:,} are too few.", **values)
             )
         split[rows] = name
         first = place[rows].max() + 1
@@ -325,13 +316,12 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
     matrix[[vocab.stoi[UNKNOWN], vocab.stoi[PADDING]]] = 0.0
     uses = np.array([vocab.freqs[word] for word in vocab.itos])
     if (share := uses[known].sum() / max(uses.sum(), 1)) < 0.5:
-        print(
-            _(
-                "GloVe is English: it knows {share:.1%} of the words in the training texts. The "
-                "others begin with random vectors.",
-                share=share,
-            )
+        said = _(
+            "GloVe is English: it knows {share:.1%} of the words in the training texts. The "
+            "others begin with random vectors.",
+            share=share,
         )
+        print(said)
     return WordVectors(matrix.astype(np.float32), known, source)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import charset_normalizer
 
-from lab.base.messages import _
+from lab.base.messages import Message, _
 from lab.config import LabError
 
 MARKS = {
@@ -31,12 +31,14 @@ def read_text(
     is_western: whether what is not in UTF-8 may be in cp1252, as Excel saves tables in the west.
     Raises LabError if the file cannot be read.
     """
+    told = {"what": what, "path": path}
     try:
         content = path.read_bytes()
     except OSError as error:
-        values = {"what": what, "path": path, "error": error.strerror}
-        raise LabError(_("The {what} {path} cannot be read: {error}.", **values)) from None
-    mark = next((mark for mark in MARKS if content.startswith(mark)), b"")
+        raise LabError(
+            _("The {what} {path} cannot be read: {error}.", **told, error=error.strerror)
+        ) from None
+    mark = next(filter(content.startswith, MARKS), b"")
     codec = MARKS.get(mark) or encoding or _without_mark(content)
     try:
         codec = codecs.lookup(codec).name.replace("utf-8-sig", "utf-8")
@@ -48,14 +50,10 @@ def read_text(
     except UnicodeError as error:
         start = getattr(error, "start", 0)
     else:
+        told["codec"] = codec
         if codec in WESTERN and _is_chinese(content):
             raise LabError(
-                _(
-                    "The {what} {path} is in gb18030, as it seems, not in {codec}.",
-                    what=what,
-                    path=path,
-                    codec=codec,
-                )
+                _("The {what} {path} is in gb18030, as it seems, not in {codec}.", **told)
             )
         return text, codec, mark
     guess = _guess(content) if codec == "utf-8" else ""
@@ -64,25 +62,21 @@ def read_text(
     if is_western and codec == "utf-8" and not mark and _is_western(content):
         return content.decode("cp1252"), "cp1252", b""
     line = content[len(mark) : len(mark) + start].count(b"\n") + 1
-    remedy = _("Save it as UTF-8.")
+    told |= {"line": line, "codec": codec, "remedy": _remedy(guess, option)}
+    raise LabError(_("The {what} {path}, line {line}, is not in {codec}. {remedy}", **told))
+
+
+def _remedy(guess: str, option: str) -> Message:
+    """Return what to do with a file that is not in the encoding that it should be in."""
     if guess and option:
-        remedy = _(
+        return _(
             "If it is in {guess}, set {option}={guess}; or save it as UTF-8.",
             guess=guess,
             option=option,
         )
-    elif guess:
-        remedy = _("It may be in {guess}. Save it as UTF-8.", guess=guess)
-    raise LabError(
-        _(
-            "The {what} {path}, line {line}, is not in {codec}. {remedy}",
-            what=what,
-            path=path,
-            line=line,
-            codec=codec,
-            remedy=remedy,
-        )
-    )
+    if guess:
+        return _("It may be in {guess}. Save it as UTF-8.", guess=guess)
+    return _("Save it as UTF-8.")
 
 
 def _without_mark(content: bytes) -> str:

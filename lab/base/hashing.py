@@ -271,7 +271,9 @@ class _Writer:
     def _is_message(self, node: ast.Call) -> bool:
         """Say whether a call marks a text as a message, with a name for each value."""
         meaning = source.meaning_of(self.function, node.func)
-        return meaning is not None and meaning.value is Message and not meaning.attributes
+        is_plain = node.args and isinstance(node.args[0], ast.Constant)
+        named = is_plain and all(one.arg for one in node.keywords)
+        return named and meaning is not None and meaning.value is Message
 
     def _note_read(self, node: ast.Attribute) -> None:
         """Note an attribute of a variable that may hold settings: rather too many than too few."""

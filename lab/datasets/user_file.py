@@ -183,19 +183,22 @@ def find_column(path: Path, table: pd.DataFrame, variable: str, usual: tuple[str
                 label=label,
             )
         )
+    raise _no_column(path, names, f"LAB2_{variable}", choice)
+
+
+def _no_column(path: Path, names: list[str], variable: str, choice: str | None) -> LabError:
+    """Return what to raise where the wanted column is none of those that there are."""
     problem = _("None has a usual name.")
     if choice:
-        problem = _(
-            "{variable}={choice} is none of them.", variable=f"LAB2_{variable}", choice=choice
-        )
-    raise LabError(
+        problem = _("{variable}={choice} is none of them.", variable=variable, choice=choice)
+    return LabError(
         _(
             "{path} has the columns {names}. {problem} Set {variable} to the name of the right "
             "one, or to its place (1, 2, ...).",
             path=path,
             names=[" ".join(name.split()) for name in names],
             problem=problem,
-            variable=f"LAB2_{variable}",
+            variable=variable,
         )
     )
 

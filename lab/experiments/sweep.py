@@ -34,6 +34,10 @@ from lab.experiments.settings import Settings
 
 TrainRun = Callable[[Settings, Any, RunRecord, torch.device], None]
 Outcome = tuple[Message | None, str]  # why a run failed, if it did; what it printed
+KEPT = _(
+    "Finished runs with the same settings, by other code, are kept: {count}. If you changed a line "
+    "that trains, put it back to use them again."
+)
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # blocks of H rows in the weights of a cell
 
 
@@ -68,13 +72,7 @@ def sweep(
     # the longest runs start first, so that no worker is left alone with one at the end
     waiting = sorted((r for r in records if r.result is None), key=_work, reverse=True)
     if others := sum(record.has_other_code() for record in waiting):
-        print(
-            _(
-                "Finished runs with the same settings, by other code, are kept: {count}. If you "
-                "changed a line that trains, put it back to use them again.",
-                count=others,
-            )
-        )
+        print(_(KEPT, count=others))
     workers = workers or machine.available_cores()
     try:
         with cluster.dask_client() as client, _progress_bar(waiting, len(records)):
