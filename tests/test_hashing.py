@@ -110,6 +110,25 @@ def test_comments_docstrings_and_layout_change_nothing(load, old, new):
 
 
 @pytest.mark.parametrize(
+    "plain, marked",
+    [
+        ('"there is no x"', '_("there is no x")'),
+        ('f"{x.ndim:,} are too many"', '_("{count:,} are too many", count=x.ndim)'),
+        ('f"{x!r} or {{}}, {SIZE}"', '_("{x!r} or {{}}, {size}", size=SIZE, x=x)'),
+    ],
+)
+def test_a_text_that_is_marked_as_a_message_changes_nothing(load, plain, marked):
+    def stops(said):
+        refusal = f"    if x is None:\n        raise ValueError({said})\n"
+        marks = "from lab.base.messages import _\nimport torch\n"
+        text = TRAINING.replace("import torch\n", marks, 1)
+        return text.replace('    """Train."""\n', refusal)
+
+    before = digits(load(stops(plain)))
+    assert digits(load(stops(marked))) == before != digits(load(TRAINING))
+
+
+@pytest.mark.parametrize(
     "old, new",
     [
         ("helper", "scaled"),  # a function

@@ -135,7 +135,7 @@ PROVOKED = {
     "table": lambda patch, folder, *_: files.read_table("none", folder),
     "file": lambda patch, folder, *more: foreign.read(folder / "none.csv", _("file")),
     "encoding": lambda patch, folder, *more: encodings.read_text(
-        ROOT / "utils.py", _("file"), "utf"
+        ROOT / "utils.py", _("file"), "utf9"
     ),
     "write": lambda patch, folder, *_: files.write_atomically(ROOT / "utils.py" / "a", b""),
     "predictions": lambda patch, folder, *_: results.read_predictions("none", folder),
