@@ -597,3 +597,47 @@ def test_a_heading_in_bold_keeps_with_its_text(tmp_path, lines):
     pages = [page.extract_text() for page in pypdf.PdfReader(pdf).pages]
     (page,) = [page for page in pages if "Answer traps" in page]
     assert "What is asked?" in page and "The text." in page
+
+
+def fonts_of(pdf):
+    fonts = [page["/Resources"].get("/Font", {}) for page in pypdf.PdfReader(pdf).pages]
+    return {
+        str(f.get_object()["/BaseFont"]).split("+")[-1] for each in fonts for f in each.values()
+    }
+
+
+def test_chinese_has_one_font_for_its_own_and_for_latin_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB2_LANGUAGE", "en")  # what the report sets is put back afterwards
+    path = write(
+        tmp_path, "# 门控 GRU\n\n*记忆元*和 LSTM，**更新门** gate，*Large* 2.5%。\n\n## 一 One"
+    )
+    english = report.convert(path, tmp_path / "en.pdf")
+    assert any("Libertinus" in font for font in fonts_of(english))
+    notebook = nbformat.read(path, 4)
+    notebook.metadata["lab2"] = {"language": "zh"}
+    nbformat.write(notebook, path)
+    chinese = report.convert(path, tmp_path / "zh.pdf")
+    assert {font.split("-")[0] for font in fonts_of(chinese)} <= {"NotoSansCJKsc", "NotoSansCJKjp"}
+    assert "记忆元和 LSTM" in text_of(chinese)  # with dots below, and still text
+
+
+@pytest.mark.parametrize("height", [300, 500, 700])
+def test_the_text_goes_on_where_a_figure_has_no_place(tmp_path, pages, height):
+    """The figure of a lab's report goes to the next page; the text behind it stays on this."""
+    tall = new_output("display_data", data={"image/png": png(600, height)})
+    above = ["## S\n\n" + "\n\n".join(f"Line {i}." for i in range(26))]
+    below = [f"Behind {i}." for i in range(40)]
+    path = write(tmp_path, "# T", *above, code("#| fig-cap: Tall.\nx", tall), *below)
+    first = pages(path)[1]  # behind the contents
+    rows = (first[: int(len(first) * 0.93)] < 0.9).any(axis=1).nonzero()[0]
+    assert rows[-1] > 0.88 * len(first)
+
+
+def test_a_text_with_long_code_is_not_stretched_to_the_margin(tmp_path):
+    long, short = "`" + "c" * 30 + "`", "`c`"
+    texts = [f"A {short} b.", f"A {long} b.", f"* A {long}", f"* A {short}", f"    {long}"]
+    path = write(tmp_path, "# T", *texts)
+    content, block = report.read_notebook(path), report.TitleBlock()
+    source = report.write_typst(content, tmp_path, tmp_path, True, block).read_text("utf-8")
+    ragged = re.findall(r"(?s)#\[#set par\(justify: false\)\n(.*?)\n\]\n", source)
+    assert len(ragged) == 2 and all("c" * 30 in text for text in ragged)

@@ -23,6 +23,7 @@ FORMAT = (
     "-yaml_metadata_block-citations-smart-implicit_figures"
 )
 BREAKS = ("Space", "SoftBreak", "LineBreak")
+LONG = 20  # characters of code that stands in a line, unbroken, and leaves gaps in others
 
 
 def read(parts: list[str], build: Path) -> Node:
@@ -84,7 +85,7 @@ class Finder:
                 block = {**block, "c": [max(2, block["c"][0]), NONE, block["c"][2]]}
             block = self.mended(block)
             made += list(_figures(block)) if block["t"] == "Para" else [block]
-        return list(_kept_together(_captioned(made)))
+        return list(_ragged(_kept_together(_captioned(made))))
 
     def mended(self, node: Any) -> Any:
         """Return a node whose pictures are files, and whose links lead out of the document."""
@@ -176,3 +177,22 @@ def _kept_together(blocks: Iterator[Node]) -> Iterator[Node]:
         yield block
         if above:
             yield {"t": "RawBlock", "c": ["typst", "]"]}
+
+
+def _ragged(blocks: Iterator[Node]) -> Iterator[Node]:
+    """Yield blocks: lines of a text with long code in it end where they end, not at the margin."""
+    for block in blocks:
+        if block["t"] in ("Para", "BulletList", "OrderedList") and _has_long_code(block):
+            yield {"t": "RawBlock", "c": ["typst", "#[#set par(justify: false)"]}
+            yield block
+            yield {"t": "RawBlock", "c": ["typst", "]"]}
+        else:
+            yield block
+
+
+def _has_long_code(node: Any) -> bool:
+    if isinstance(node, dict):
+        if node["t"] in ("Code", "CodeBlock"):
+            return node["t"] == "Code" and len(node["c"][1]) >= LONG
+        node = node.get("c")
+    return isinstance(node, list) and any(map(_has_long_code, node))

@@ -49,7 +49,9 @@ FONTS = """("Libertinus Serif", "Noto Serif CJK SC", "Noto Sans CJK SC", "Micros
 STYLE = r"""
 #set document(title: TITLE, author: AUTHOR)
 #set page(paper: "a4", margin: (x: 18mm, y: 20mm), numbering: "1 / 1")
+#let chinese = LANGUAGE == "zh"  // all of its text is sans, Latin words too: one size fits them
 #set text(size: 10.5pt, lang: LANGUAGE, font: FONTS)
+#set text(size: 10pt, region: "cn", font: FONTS.slice(2)) if chinese
 #set par(justify: true)
 #show raw: set text(size: 7.7pt, font: (
   "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "Microsoft YaHei"))
@@ -58,10 +60,15 @@ STYLE = r"""
   stroke: (left: if it.lang == "python" { 2pt + blue.lighten(50%) } else { 1pt + luma(200) }),
   inset: (x: 6pt, y: 5pt), width: 100%, breakable: true, it)
 #show raw.where(block: false): box
-#let bolder = if LANGUAGE == "zh" { 0.25pt } else { none }  // there is one weight of the font
+#show raw.where(block: false): set text(size: 8.5pt) if chinese
+#let bolder = if chinese { 0.25pt } else { none }  // there is one weight of the font
 #show strong: set text(stroke: bolder)
 #show heading: set text(stroke: bolder)
-#show emph: it => if LANGUAGE == "zh" { text(stroke: bolder, it.body) } else { it }
+// Chinese has no italics: words have dots below, one a character; sentences stand as they are
+#let under-dots = (thickness: 1.5pt, cap: "round", dash: (array: (0pt, 1em), phase: 0.5em))
+#let only-han(body) = body.has("text") and body.text.match(regex("^\\p{Han}{1,12}$")) != none
+#show emph: it => if not chinese { it } else if only-han(it.body) {
+  underline(stroke: under-dots, offset: 0.28em, evade: false, it.body) } else { it.body }
 #show table: set text(size: 8.5pt)
 #show table: set par(justify: false)
 #show table: set align(left)
@@ -87,6 +94,7 @@ CONTENTS = r"""
 #show outline.entry: set block(above: 0.55em)
 #outline(title: CONTENTS, depth: 2, indent: 1.2em)
 #pagebreak()
+#show figure.where(kind: image): set figure(placement: auto)  // the text goes on beside it
 """
 
 
