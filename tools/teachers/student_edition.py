@@ -46,6 +46,7 @@ TRANSLATED = {  # in an edition in another language, before what is there in Eng
     "lab2.{language}.ipynb": "lab2.ipynb",
     "course/student/{language}/README.md": "README.md",
     "translations/{language}/words.po": "translations/{language}/",
+    "figures/{language}/*.svg": "figures/{language}/",
 }
 
 

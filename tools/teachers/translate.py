@@ -37,7 +37,7 @@ from lab.base import files
 from lab.base.messages import _, say
 from lab.config import LabError, ends_in_a_sentence
 from lab.exercises import answer_cells
-from tools.teachers import paragraphs
+from tools.teachers import diagrams, paragraphs
 
 LAB, DOCUMENTS = "lab", "documents"
 LANGUAGE_CELL = 'from lab import config\n\nconfig.name_language("{language}")'
@@ -140,6 +140,7 @@ def page(source: str, known: dict[str, str], language: str, code: bool = False) 
     """Return a page, or the source of a cell, in a language; what is open in English."""
     open_ = not code and any(one.text not in known for one in paragraphs.pieces(source, code))
     text = paragraphs.put(source, code, lambda english: known.get(english, english))
+    text = text if code else diagrams.addressed(text, language)
     return f"{text.rstrip()}\n\n*{say(OPEN, language)}*" if open_ else text
 
 
@@ -210,6 +211,7 @@ def bring(language: str) -> tuple[list[Path], list[str]]:
     whole = strings(texts)
     names = [name.partition(":")[0] for text in whole for name, _line in texts[text].locations]
     written = [make(ROOT / name, whole, language) for name in dict.fromkeys(names)]
+    written += diagrams.make(language)
     open_ = [(one, m.id) for one in (lab, texts) for m in one if m.id not in strings(one) and m.id]
     return written, [named(*pair) for pair in open_]
 
