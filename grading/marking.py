@@ -24,8 +24,7 @@ from grading.key import Key, Right
 from grading.sandbox import protocol
 from grading.sandbox.trials import Answers, Reply, Sandbox, opened
 from grading.submissions import Submission, whole_of
-from lab.base import i18n
-from lab.base.messages import _
+from lab.base.messages import ENGLISH, _
 from lab.exercises import answer_cells
 from lab.exercises.answer_cells import Answer, source_of
 from lab.exercises.catalogue import ASKED, LAB, in_range, letter
@@ -43,7 +42,7 @@ class Mark(NamedTuple):
 
     points: float | None  # None where a person has to read its text
     most: int
-    lines: tuple[str, ...] = ()  # what is wrong, a line for each call
+    lines: tuple[str, ...] = ()  # what is wrong, a message for each call
     group: str = ""  # by what wrong answers are put together
     text: str = ""
     value: str = ""  # the letter or prediction that was given, as a page shows it
@@ -61,7 +60,7 @@ class Result:
     seconds: float
     sha256: str
     forms: dict[str, str] = dataclasses.field(default_factory=dict)  # see `similarity`
-    language: str = i18n.ENGLISH
+    language: str = ENGLISH
     challenge: float | None = None  # per cent, as the student says
     checks: dict[str, str] = dataclasses.field(default_factory=dict)  # see `checks`
 
@@ -279,10 +278,10 @@ def _among(sources: dict[str, str]) -> Callable[[str], list[str]]:
 
 def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> Mark:
     if source is None:
-        return Mark(0, right.points, ("Its cell is not there.",), "no cell")
+        return Mark(0, right.points, (_("Its cell is not there."),), "no cell")
     text = written(name, source, right)
     if not text:
-        return Mark(0, right.points, ("Nothing was written.",), "empty")
+        return Mark(0, right.points, (_("Nothing was written."),), "empty")
     if ASKED[name].kind in ("text", "free"):
         return Mark(None, right.points, text=text)
     if ASKED[name].kind == "code":
@@ -303,23 +302,25 @@ def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Ma
     if hasattr(value, "numel") or hasattr(value, "size"):
         value = value.item() if getattr(value, "ndim", 1) == 0 else None
     shown = _shown(value)
+    said = {"name": exercise.name, "value": shown}
     if exercise.kind == "guess":
         good = in_range(value, exercise.key)
-        what = "is no prediction in the range that is asked for"
+        line = _("{name} = {value} is no prediction in the range that is asked for.", **said)
     elif exercise.kind == "choice":
         chosen = letter(value)
         known = isinstance(chosen, str) and chosen in list(exercise.key)
         good = known and chosen == right.answer
-        what = "is not the right letter" if known else "is none of the letters"
+        line = _("{name} = {value} is none of the letters.", **said)
+        line = _("{name} = {value} is not the right letter.", **said) if known else line
     else:
         number = in_range(value, FINITE)
         good = number and abs(value - right.answer) <= exercise.near + 1e-9
-        what = "is not the number" if number else "is no number"
+        line = _("{name} = {value} is no number.", **said)
+        line = _("{name} = {value} is not the number.", **said) if number else line
     given = shown if exercise.kind in ("choice", "guess") else ""
     if good:
         return Mark(right.points, right.points, value=given)
-    lines = (f"{exercise.name} = {shown} {what}.",)
-    return Mark(0, right.points, lines, group=shown, value=given)
+    return Mark(0, right.points, (line,), group=shown, value=given)
 
 
 def _computed(name: str, running: Answers) -> tuple[Any, str]:
@@ -338,7 +339,8 @@ def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark
     function, task, seed = ASKED[name].name, TASKS[name], running.seed
     whole = "\n".join([*running.before(name), source])
     if reaches(whole) and (banned := forbidden_names(whole, name)):  # calls may be hidden
-        return Mark(0, points, (f"It uses {banned}: write it yourself.",), f"uses {banned}")
+        line = _("It uses {used}: write it yourself.", used=banned)
+        return Mark(0, points, (line,), f"uses {banned}")
     examples = task.make_inputs(torch.Generator().manual_seed(seed))
     question = {"do": "call", "name": function, "run": task.run.__name__, "seed": seed}
     questions = [{**question, "arguments": protocol.encode(one.arguments)} for one in examples]
@@ -351,10 +353,14 @@ def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark
     reached, good = round(points * judgement.share, 2), sum(judgement.right)
     if reached and good:
         lines.append(
-            f"Right with {good} of {len(examples)} inputs: {reached:g} of {points} points."
-        )
+            _("Right with {good} of {all} inputs: {points:g} of {most} points.",
+              good=good, all=len(examples), points=reached, most=points)
+        )  # fmt: skip
     elif reached:
-        lines.append(f"Right but for this usual mistake: {reached:g} of {points} points.")
+        lines.append(
+            _("Right but for this usual mistake: {points:g} of {most} points.",
+              points=reached, most=points)
+        )  # fmt: skip
     # wrong answers are put together by the mistake, or by what came back
     group = (judgement.remarks or [judgement.messages[0].partition(": ")[2]])[0][:200]
     return Mark(reached, points, tuple(dict.fromkeys(lines)), group)

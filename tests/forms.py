@@ -338,7 +338,8 @@ WRONG = {
          "*weights)\n    out[t + 1], c = new if pair else (new, None)\nreturn out[1:]"),
         ("no gradient goes back to weights[0], ", "    outputs = []\n", "    outputs, weights = "
          "[], [w.detach() for w in weights]\n"),
-        ("is the old state detached", "        state = cell", "        pair = isinstance(state, "
+        ("whether the old state is detached", "        state = cell",
+         "        pair = isinstance(state, "
          "tuple)\n        state = tuple(s.detach() for s in state) if pair else state.detach()\n"
          "        state = cell"),
         (CUT, "torch.stack(outputs)", "torch.tensor([o.tolist() for o in outputs])"),

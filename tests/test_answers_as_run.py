@@ -9,9 +9,9 @@ import torch
 from grading import key, marking, submissions
 from grading.answers import cells, reaches, said, seed
 from grading.sandbox import program, trials
-from lab.base import i18n
+from lab.base.messages import Message, languages, say
 from lab.config import LabError
-from lab.exercises import answer_cells, harness, judge
+from lab.exercises import answer_cells, check, harness, judge
 from lab.exercises.catalogue import ASKED
 from lab.exercises.tasks import TASKS
 
@@ -163,22 +163,26 @@ def test_what_reaches_beyond_its_question_is_named(source, found):
     assert reaches.reaches(source) == found
 
 
-def printed(name, told, language):
+def printed(said, language="en"):
     """Return the output of a check, as it stands in a notebook of a language."""
-    return {"output_type": "stream", "text": [i18n.sentence(f"{name}: {told}", language), "\n"]}
+    return {"output_type": "stream", "text": [say(said, language), "\n"]}
 
 
-@pytest.mark.parametrize("language", i18n.languages())
+def right(name, points, most=3):
+    return Message(check.RIGHT, name=name, points=points, most=most, inputs=3)
+
+
+@pytest.mark.parametrize("language", languages())
 def test_what_check_had_said_is_read_in_each_language(language):
     told = {
-        "rnn-cell": ("right, 3 of 3 points (tried with 3 inputs).", 3),
-        "perplexity": ("not yet, 0.5 of 2 points.", 0.5),
-        "guess-linear": ("recorded.", 1),
-        "weights": ("recorded (12). Your teacher will mark it.", None),
-        "unroll": ("right, 99 of 3 points (tried with 3 inputs).", 3),
-        "unknown": ("right, 3 of 3 points (tried with 3 inputs).", None),
+        "rnn-cell": (right("rnn-cell", 3), 3),
+        "perplexity": (Message(check.NOT_YET, name="perplexity", points=0.5, most=2), 0.5),
+        "guess-linear": (Message(check.RECORDED, name="guess-linear"), 1),
+        "weights": (check.examine("weights", {"answer_weights": 12}, ASKED["weights"])[1][0], None),
+        "unroll": (right("unroll", 99), 3),
+        "unknown": (right("unknown", 3), None),
     }
-    outputs = [printed(name, text, language) for name, (text, _) in told.items()]
+    outputs = [printed(text, language) for text, _ in told.values()]
     wanted = {name: points for name, (_, points) in told.items() if points is not None}
     assert said.points([own_cell("", outputs[:3]), own_cell("", outputs[3:])]) == wanted
     odd = [None, 3, {"text": 5}, {"text": "x" * 1000 + ": right, 3 of 3 points"}, {"data": {}}]
@@ -187,7 +191,7 @@ def test_what_check_had_said_is_read_in_each_language(language):
 
 def test_where_check_said_more_a_flag_says_so(lab, keys, sandbox):
     notebook = json.loads(json.dumps(lab))
-    told = printed("rnn-cell", "right, 3 of 3 points (tried with 3 inputs).", "en")
+    told = printed(right("rnn-cell", 3))
     notebook["cells"].append(own_cell("check('rnn-cell')", [told]))
     result = marked(notebook, keys, sandbox, {"rnn-cell": CELL + "return x"})
     assert "rnn-cell: check had said 3 of 3 points, not 0" in result.flags

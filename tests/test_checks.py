@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from lab.base import files
+from lab.base.messages import Message
 from lab.exercises import answer_cells, catalogue, harness, judge, solutions
 from lab.exercises import check as check_module
 from lab.exercises.catalogue import ASKED, LAB
@@ -241,9 +242,13 @@ def stub(cells, name):
     return answer_cells.stub(cells[name], name, ASKED[name])
 
 
+def not_started(name):
+    return Message(check_module.NOT_STARTED, name=name)
+
+
 @pytest.mark.parametrize("name", CODE)
 def test_a_stub_is_not_started(names, cells, name):
-    said = "as it was handed out" if hints.of(name).handed_out else check_module.NOT_STARTED
+    said = "as it was handed out" if hints.of(name).handed_out else not_started(name)
     with answered(names, stub(cells, name)):
         score, lines = check_module.examine(name, names, ASKED[name])
     assert score == 0 and said in " ".join(lines)
@@ -265,13 +270,13 @@ def raises_what_is_not_implemented(*arguments):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (lambda *a: torch.tensor([1, 2]).softmax(0), "NotImplementedError in line 1 of the funct"),
-        (raises_what_is_not_implemented, "in line 2 of the function: Exercise rnn-cell: I gave up"),
+        (lambda *a: torch.tensor([1, 2]).softmax(0), "line 1 of the function stops with NotImpl"),
+        (raises_what_is_not_implemented, "NotImplementedError: Exercise rnn-cell: I gave up."),
     ],
 )
 def test_what_pytorch_has_not_implemented_was_started(function, words):
     score, text = check_code("rnn-cell", function)
-    assert score == 0 and words in text and check_module.NOT_STARTED not in text
+    assert score == 0 and words in text and not_started("rnn-cell") not in text
 
 
 @pytest.mark.parametrize("name", CODE)
@@ -292,9 +297,9 @@ def test_what_comes_back_is_told(name):
     nothing = "no change" if name == "open-gate" else "nothing came back; is there a return"
     for function, words in {
         lambda *a: None: nothing,
-        raises: "ValueError in line 2 of the function: not here.",
-        lambda: 1: "TypeError: ",
-        lambda *a: sys.exit(): "SystemExit in line 1",
+        raises: "line 2 of the function stops with ValueError: not here.\n",
+        lambda: 1: "it stops with TypeError: ",
+        lambda *a: sys.exit(): "line 1 of the function stops with SystemExit.\n",
     }.items():
         score, text = check_code(name, function)
         assert score == 0 and words in text and f'hint("{name}")' in text, text
@@ -447,7 +452,7 @@ def test_an_error_is_told_with_the_line_of_the_function_itself():
     scope = {}
     exec(compile(source, "cell", "exec"), scope)
     text = check_code("unroll", scope["f"])[1]
-    assert "AttributeError in line 3 of the function: 'tuple'" in text
+    assert "line 3 of the function stops with AttributeError: 'tuple'" in text
 
 
 class Nasty:
@@ -581,7 +586,7 @@ def test_an_answer_is_recorded_and_not_judged(name):
 def test_what_is_no_letter_or_number_is_told(name):
     for answer in (None, ...):
         assert check_code(name, answer) == (0, check_code(name, None)[1])
-        assert f"{name}: {check_module.NOT_STARTED}." in check_code(name, answer)[1]
+        assert check_code(name, answer)[1].startswith(not_started(name))
     if ASKED[name].kind == "choice":
         for answer in ("e", "ab", "", "b)c", 1, ["a"], "a, b"):
             score, text = check_code(name, answer)

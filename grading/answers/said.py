@@ -11,14 +11,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lab.base import i18n
+from lab.base.messages import languages, recognizer
+from lab.exercises import check
 from lab.exercises.catalogue import ASKED
 
-TOLD = (  # as `check` tells it; {0} is the exercise, {1} its points
-    "{0}: right, {1} of {2} points (tried with {3} inputs).",
-    "{0}: not yet, {1} of {2} points.",
-    "{0}: recorded.",
-)
+TOLD = (check.RIGHT, check.NOT_YET, check.RECORDED)
 LONGEST = 200  # characters of a line that can be one of these
 MOST = 50_000  # characters of a cell's output that are read
 
@@ -49,16 +46,16 @@ def _told(line: str) -> tuple[str, float]:
     """Return the exercise that a line tells of, "" if none, and its points."""
     for found in filter(None, (pattern.fullmatch(line) for pattern in _patterns())):
         parts = found.groupdict()
-        exercise = ASKED.get(parts["s0"])
-        if exercise and (exercise.kind == "guess" or "s1" in parts):
+        exercise = ASKED.get(parts["name"])
+        if exercise and (exercise.kind == "guess" or "points" in parts):
             with contextlib.suppress(ValueError):  # it was no number
-                told = float(parts.get("s1", exercise.points))
-                return parts["s0"], min(told, exercise.points)
+                told = float(parts.get("points", exercise.points))
+                return parts["name"], min(told, exercise.points)
     return "", 0.0
 
 
 @functools.cache
 def _patterns() -> list[re.Pattern[str]]:
     """Return what these sentences look like in each language."""
-    known = [i18n.recognizer(text, language) for language in i18n.languages() for text in TOLD]
+    known = [recognizer(text, language) for language in languages() for text in TOLD]
     return list(dict.fromkeys(known))

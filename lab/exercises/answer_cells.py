@@ -8,6 +8,7 @@ that whatever a tool has done to the rest of it does not matter.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import math
 import re
@@ -16,13 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lab.base.messages import Message, _, languages, say
 from lab.base.source import parse
 from lab.config import LabError
 from lab.exercises.catalogue import ASKED, Exercise, empty_guess
 from lab.exercises.help import hints
 
-EMPTY_TEXT = "*Write here.*"
-EMPTY_TEXTS = (EMPTY_TEXT, "*写在这里。*")  # as the editions have it
+EMPTY_TEXT = _("*Write here.*")
+OLDER = _("Your older answer, which Python cannot read:")
+UNWRITTEN = _("Exercise {name}: not written yet")  # what a stub raises
 KINDS = "Exercise|Question|Prediction|Answer|练习|问题|预测|回答"
 HEADING = re.compile(rf"\s*(?:#+|\*\*)\s*(?:{KINDS}) ([a-z0-9-]+)\b")
 HEADING_OF_A_TEXT = re.compile(r"\*\*[^*\n]+\*\*|[^\n]*")
@@ -52,11 +55,13 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
-        raise LabError(f"There is no {path}.") from None
+        raise LabError(_("There is no {path}.", path=path)) from None
     except (OSError, ValueError) as error:
-        raise LabError(f"{path} cannot be read as a notebook: {error}.") from None
+        raise LabError(
+            _("{path} cannot be read as a notebook: {error}.", path=path, error=error)
+        ) from None
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-        raise LabError(f"{path} is no notebook of format 4: it has no list of cells.")
+        raise LabError(_("{path} is no notebook of format 4: it has no list of cells.", path=path))
     content["cells"] = [cell for cell in content["cells"] if isinstance(cell, dict)]
     return content
 
@@ -193,9 +198,15 @@ def text_of(answer: str, question: str = "") -> str:
     in single asterisks, is taken for the question.
     """
     text = _below_heading(answer).removeprefix(question or question_of(answer))
-    for empty in EMPTY_TEXTS:
+    for empty in _empty_texts():
         text = text.replace(empty, "")
     return text.strip()
+
+
+@functools.cache
+def _empty_texts() -> list[str]:
+    """Return what the editions have where nothing has been written."""
+    return [say(EMPTY_TEXT, language) for language in languages()]
 
 
 def question_of(answer: str) -> str:
@@ -349,24 +360,27 @@ def _statements(source: str) -> list[ast.stmt]:
 
 
 def stub(
-    answer: str, name: str, exercise: Exercise, say: Callable[[str], str] = lambda text: text
+    answer: str,
+    name: str,
+    exercise: Exercise,
+    say: Callable[[str], str] = str.__str__,
 ) -> str:
     """Return the source of an answer's cell without the answer: what a student finds there.
 
-    say: puts what is added into the language of the edition
+    say: puts what is added into the language of the edition, by default English
     """
     if exercise.kind == "text":
         heading, question = re.split(r"\n\s*\n", answer.strip(), maxsplit=2)[:2]
         return f"{heading}\n\n{question}\n\n{say(EMPTY_TEXT)}"
     lines = answer.splitlines()
     if exercise.kind == "free":
-        return f"{lines[0]}\n# {say('Your code here.')}"
+        return f"{lines[0]}\n# {say(_('Your code here.'))}"
     if exercise.kind == "code":
         body = parse(answer).body
         function = next(n for n in body if getattr(n, "name", "") == exercise.name)
         signature = lines[function.lineno - 1 : function.body[0].end_lineno]  # with its docstring
         example = [f"    # {line}" for line in hints.example_lines(name, say)]
-        error = f'    raise NotImplementedError("Exercise {name}: not written yet")'
+        error = f'    raise NotImplementedError("{say(Message(UNWRITTEN, name=name))}")'
         return "\n".join([lines[0], *signature, *example, hints.of(name).handed_out or error])
     node = _assignment(answer, exercise.name)
     empty = '{"name": "", "number": ""}' if exercise.kind == "about" else empty_guess(exercise.key)
@@ -381,12 +395,12 @@ def fill(stub: str, answer: str, exercise: Exercise, question: str = "") -> str:
     stop the notebook: it comes below, as comments. question: of the old cell, as for `text_of`.
     """
     if exercise.kind == "text":
-        empty = next((one for one in EMPTY_TEXTS if one in stub), "")
+        empty = next((one for one in _empty_texts() if one in stub), "")
         text = text_of(answer, question) or empty
         return stub.replace(empty, text) if empty else f"{stub}\n\n{text}".rstrip()
     if unreadable(answer):
         own = [f"# {line}".rstrip() for line in _own_lines(answer, stub)]
-        kept = "\n".join(["# Your older answer, which Python cannot read:", *own])
+        kept = "\n".join([f"# {OLDER}", *own])
         return stub if kept in stub else f"{stub.rstrip()}\n{kept}"
     lines = stub.split("\n")
     if exercise.kind in ("code", "free"):

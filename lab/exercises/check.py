@@ -14,6 +14,7 @@ import re
 import reprlib
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,28 @@ import pandas as pd
 import torch
 
 from lab import config
-from lab.base import files, i18n
+from lab.base import files
+from lab.base.messages import Message, _
 from lab.exercises import answer_cells, catalogue
 from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise, in_range, letter, plain
-from lab.exercises.harness import kind, unwritten
+from lab.exercises.harness import kind
 from lab.exercises.help import hints, trials
+from lab.exercises.judge import unwritten
 from lab.exercises.tasks import TASKS
 
-NOT_STARTED = "not started yet. If you have written it, run its cell again"
-STILL_THERE = "the line `raise NotImplementedError` is still there: delete it"
-ELSEWHERE = "checks work on the CPU; run torch.set_default_device('cpu') first"
+# what the grader and the report read again, as templates
+RIGHT = _("{name}: right, {points:.3g} of {most} points (tried with {inputs} inputs).")
+NOT_YET = _("{name}: not yet, {points:.3g} of {most} points.")
+RECORDED = _("{name}: recorded.")
+NOT_STARTED = _("{name}: not started yet. If you have written it, run its cell again.")
+STILL_THERE = _("{name}: the line `raise NotImplementedError` is still there: delete it.")
+UNREADABLE = _(
+    "{name}: Python cannot read line {line} of its cell. Mend it, and run the cell again."
+)
+OTHER_NAME = _("{name}: its cell defines {given}, and the name must be {wanted}.")
+NOT_THERE = _("{name}: {wanted} is not there. Run the cell above.")
+NO_FUNCTION = _("{name}: {wanted} is {what}, and should be a function.")
+ELSEWHERE = _("{name}: checks work on the CPU; run torch.set_default_device('cpu') first.")
 MARKS = "_marks"  # where the points of a notebook are kept, among its own names
 TAKEN = "_hints"  # and how many hints of each exercise were taken
 OUTCOMES = "predictions"  # the table of guesses and what came of them
@@ -47,15 +60,23 @@ def check(name: str = "", trace: bool = False) -> None:
     marks = scope.setdefault(MARKS, {})
     if isinstance(name, str) and name == "":
         read = sum(e.points for e in LAB.values() if not e.by_machine)
-        rest = f"A person reads texts and the experiment: {read} points."
-        i18n.tell("\n".join([*_still_open(marks), progress(marks), rest, *_hints_taken()]))
+        rest = _("A person reads texts and the experiment: {points} points.", points=read)
+        _print([*_still_open(marks), progress(marks), rest, *_hints_taken()])
     elif _is_asked(name):
         try:
             marks[name], lines = examine(name, scope, ASKED[name], trace)
         except Exception as error:  # an object that cannot even be looked at
-            what = f"{ASKED[name].name} cannot be checked ({type(error).__name__})"
-            marks[name], lines = 0, [f"{name}: {what}."]
-        i18n.tell("\n".join([*lines, progress(marks, FURTHER if name in FURTHER else LAB)]))
+            said = _(
+                "{name}: {answer} cannot be checked ({error}).",
+                name=name, answer=ASKED[name].name, error=type(error).__name__,
+            )  # fmt: skip
+            marks[name], lines = 0, [said]
+        _print([*lines, progress(marks, FURTHER if name in FURTHER else LAB)])
+
+
+def _print(lines: Sequence[Message]) -> None:
+    """Print some messages, a line each."""
+    print(*lines, sep="\n")
 
 
 def _is_asked(name: Any) -> bool:
@@ -63,8 +84,12 @@ def _is_asked(name: Any) -> bool:
     if isinstance(name, str) and name in ASKED:
         return True
     near = difflib.get_close_matches(name, ASKED, 1) if isinstance(name, str) else []
-    meant = f" Do you mean {near[0]!r}?" if near else ""
-    i18n.tell(f"There is no exercise {_shown(name)}.{meant}")
+    if near:
+        print(
+            _("There is no exercise {name}. Do you mean {near!r}?", name=_shown(name), near=near[0])
+        )
+    else:
+        print(_("There is no exercise {name}.", name=_shown(name)))
     return False
 
 
@@ -73,46 +98,65 @@ def _shown(value: Any) -> str:
     return " ".join(reprlib.repr(value).split())
 
 
-def _still_open(marks: dict[str, float | None]) -> list[str]:
+def _still_open(marks: dict[str, float | None]) -> list[Message]:
     """Return a line that names the answers that have not all their points; none if all have."""
     asked = [name for name, e in LAB.items() if e.by_machine]
     left = [n for n in asked if marks.get(n, 0) is not None and marks.get(n, 0) < LAB[n].points]
-    return [f"Still open: {', '.join(left)}."] if left else []
+    return [_("Still open: {names}.", names=left)] if left else []
 
 
 def examine(
     name: str, scope: dict[str, Any], exercise: Exercise, trace: bool = False
-) -> tuple[float | None, list[str]]:
+) -> tuple[float | None, list[Message]]:
     """Return the points of an answer (None: recorded, and marked later), and what to say of it."""
     if not exercise.name:
-        return 0, [f"{name}: your teacher reads it; there is nothing to check."]
+        return 0, [_("{name}: your teacher reads it; there is nothing to check.", name=name)]
     if exercise.name not in scope:
-        return 0, [f"{name}: {_why_missing(name, scope)}."]
+        missing = Message(NOT_THERE, name=name, wanted=exercise.name)
+        return 0, [_fault_of_cell(name, scope) or missing]
     answer = scope[exercise.name]
     if exercise.kind == "code":
         return _examine_code(name, scope, exercise, trace)
     if answer is None or answer is ...:
-        return 0, [f"{name}: {NOT_STARTED}."]
+        return 0, [Message(NOT_STARTED, name=name)]
     if exercise.kind == "choice":
         answer = letter(answer)
         if not (isinstance(answer, str) and answer in [*exercise.key]):
-            quoted = ", ".join(f'"{one}"' for one in exercise.key)
-            return 0, [f"{name}: {_shown(answer)} is no answer. Choose one of {quoted}."]
+            return 0, [_no_choice(name, answer, exercise)]
     if exercise.kind == "number" and not in_range(answer, catalogue.ANY_NUMBER):
-        return 0, [f"{name}: {_shown(answer)} is no number{_without_comma(answer)}."]
+        return 0, [_no_number(name, answer)]
     if exercise.kind == "guess":
         good, said = _look_at_guess(name, answer, scope)
         if good:
-            return exercise.points, [f"{name}: recorded.", *said]
-        return 0, said or [f"{name}: {NOT_STARTED}."]
-    return None, [f"{name}: recorded ({plain(answer)}). Your teacher will mark it."]
+            return exercise.points, [Message(RECORDED, name=name), *said]
+        return 0, said or [Message(NOT_STARTED, name=name)]
+    value = f"{plain(answer)}"
+    return None, [
+        _("{name}: recorded ({value}). Your teacher will mark it.", name=name, value=value)
+    ]
 
 
-def _without_comma(value: Any) -> str:
-    """Return how to write a number that stands there with a comma, a pair to Python; else ""."""
+def _no_choice(name: str, answer: Any, exercise: Exercise) -> Message:
+    return _(
+        "{name}: {value} is no answer. Choose one of {letters}.",
+        name=name, value=_shown(answer), letters=[f'"{one}"' for one in exercise.key],
+    )  # fmt: skip
+
+
+def _no_number(name: str, answer: Any) -> Message:
+    if meant := _with_point(answer):
+        return _(
+            "{name}: {value} is no number; write a point, not a comma: {meant}.",
+            name=name, value=_shown(answer), meant=meant,
+        )  # fmt: skip
+    return _("{name}: {value} is no number.", name=name, value=_shown(answer))
+
+
+def _with_point(value: Any) -> str:
+    """Return a number that stands there with a comma, a pair to Python, with a point; else ""."""
     match value:
         case (int(whole), int(rest)) if isinstance(value, tuple) and rest >= 0:
-            return f"; write a point, not a comma: {whole}.{rest}"
+            return f"{whole}.{rest}"
     return ""
 
 
@@ -121,27 +165,29 @@ def _without_comma(value: Any) -> str:
 
 def _examine_code(
     name: str, scope: dict[str, Any], exercise: Exercise, trace: bool
-) -> tuple[float, list[str]]:
+) -> tuple[float, list[Message]]:
     """Try a student's function."""
     function, most = scope[exercise.name], exercise.points
     if not callable(function):
-        return 0, [f"{name}: {exercise.name} is {kind(function)}, and should be a function."]
+        what = kind(function)
+        return 0, [Message(NO_FUNCTION, name=name, wanted=exercise.name, what=what)]
     if _is_elsewhere():
-        return 0, [f"{name}: {ELSEWHERE}."]
+        return 0, [Message(ELSEWHERE, name=name)]
     attempts, judgement = trials.judged(name, function)
-    if any(attempt.error == unwritten(name) for attempt in attempts):
-        return 0, [f"{name}: {_why_unwritten(name, function, scope)}."]
+    if any(unwritten(attempt) == name for attempt in attempts):
+        return 0, [_why_unwritten(name, function, scope)]
     points = judgement.points(exercise)
     if all(judgement.right):
-        inputs = f"tried with {len(attempts)} inputs"
-        return points, [f"{name}: right, {most} of {most} points ({inputs})."]
-    said = [f"{name}: not yet, {points:.3g} of {most} points."]
-    said += [f"  {message}" for message in judgement.messages]
+        return points, [Message(RIGHT, name=name, points=most, most=most, inputs=len(attempts))]
+    more = judgement.messages
     if trace:
         place = judgement.right.index(False)
-        lines = trials.traceback(function, TASKS[name], place, scope)
-        said += [f"  {line}" for line in lines or ["No error was raised: the result differs."]]
-    return points, [*said, f'  hint("{name}") gives a hint, case("{name}") returns these inputs.']
+        more += trials.traceback(function, TASKS[name], place, scope) or [
+            _("No error was raised: the result differs.")
+        ]
+    more.append(_('hint("{name}") gives a hint, case("{name}") returns these inputs.', name=name))
+    indented = [Message("  {line}", line=line) for line in more]
+    return points, [Message(NOT_YET, name=name, points=points, most=most), *indented]
 
 
 def _is_elsewhere() -> bool:
@@ -149,30 +195,25 @@ def _is_elsewhere() -> bool:
     return torch.get_default_device().type != "cpu"
 
 
-def _why_missing(name: str, scope: dict[str, Any]) -> str:
-    """Return in words why the name of an answer is not there."""
-    return _fault_of_cell(name, scope) or f"{ASKED[name].name} is not there. Run the cell above"
-
-
-def _why_unwritten(name: str, function: Any, scope: dict[str, Any]) -> str:
+def _why_unwritten(name: str, function: Any, scope: dict[str, Any]) -> Message:
     """Return in words why a function still raises what its stub does."""
     if fault := _fault_of_cell(name, scope):
         return fault
     sources = (_last_run(name, scope), _source_of(function))
     empty = all(answer_cells.is_empty(source, ASKED[name]) for source in sources)
-    return NOT_STARTED if empty else STILL_THERE
+    return Message(NOT_STARTED if empty else STILL_THERE, name=name)
 
 
-def _fault_of_cell(name: str, scope: dict[str, Any]) -> str:
-    """Return in words why an answer's cell, as it was last run, has not given its name; else ""."""
+def _fault_of_cell(name: str, scope: dict[str, Any]) -> Message | None:
+    """Return in words why an answer's cell, as it was last run, has not given its name."""
     source, wanted = _last_run(name, scope), ASKED[name].name
     if line := answer_cells.unreadable(source):
-        return f"Python cannot read line {line} of its cell. Mend it, and run the cell again"
+        return Message(UNREADABLE, name=name, line=line)
     given = answer_cells.names(source)[0]
     if given and wanted not in given:
         (nearest,) = difflib.get_close_matches(wanted, given, 1, cutoff=0)
-        return f"its cell defines {nearest}, and the name must be {wanted}"
-    return ""
+        return Message(OTHER_NAME, name=name, given=nearest, wanted=wanted)
+    return None
 
 
 def _last_run(name: str, scope: dict[str, Any]) -> str:
@@ -200,24 +241,25 @@ def hint(name: str) -> None:
     if not _is_asked(name):
         return
     if not (steps := hints.of(name).hints):
-        i18n.tell(f"{name}: there is no hint.")
+        print(_("{name}: there is no hint.", name=name))
         return
     taken = sys._getframe(1).f_globals.setdefault(TAKEN, {})
     taken[name] = number = min(taken.get(name, 0) + 1, len(steps))
-    i18n.tell(f"{name}, hint {number} of {len(steps)}: {steps[number - 1]}")
+    step = Message(steps[number - 1])  # a text of the catalogue
+    print(_("{name}, hint {n} of {all}: {hint}", name=name, n=number, all=len(steps), hint=step))
     if config.hints_are_recorded():
         kept = _read(RECORD, ["id", "hints"])
         most = max([number, *kept.loc[kept["id"] == name, "hints"]])  # also of another day
         _keep(RECORD, name, pd.DataFrame({"id": [name], "hints": [most]}))
 
 
-def _hints_taken() -> list[str]:
+def _hints_taken() -> list[Message]:
     """Return a line that names the hints that were taken; none if they are not recorded."""
     if not config.hints_are_recorded():
         return []
     kept = _read(RECORD, ["id", "hints"])
     each = [f"{name} ({number})" for name, number in zip(kept["id"], kept["hints"], strict=True)]
-    return [f"Hints taken: {', '.join(each) or 'none'}."]
+    return [_("Hints taken: {hints}.", hints=each) if each else _("Hints taken: none.")]
 
 
 def case(name: str) -> tuple[Any, ...] | None:
@@ -228,22 +270,36 @@ def case(name: str) -> tuple[Any, ...] | None:
     """
     if not _is_asked(name):
         return None
-    if name not in TASKS or _is_elsewhere():
-        i18n.tell(f"{name}: {ELSEWHERE if name in TASKS else 'it asks for no function'}.")
+    if name not in TASKS:
+        print(_("{name}: it asks for no function.", name=name))
+        return None
+    if _is_elsewhere():
+        print(Message(ELSEWHERE, name=name))
         return None
     function, task = sys._getframe(1).f_globals.get(ASKED[name].name), TASKS[name]
     right = trials.judged(name, function)[1].right if callable(function) else [False]
     place = 0 if all(right) else right.index(False)
     label = trials.example(task, place).label
     expected = task.solution(*trials.arguments(task, place))
-    ends = f"should return {_in_short(expected, numbers=4)}."
-    if expected is None:
-        ends = "changes what it is given, and returns nothing."
     arguments = trials.arguments(task, place)
-    i18n.tell(
-        f"{name} is {'right' if all(right) else 'not right yet'}. Tried with {label}. "
-        f"case returns {_named(arguments, function)}. {ASKED[name].name} {ends}"
-    )
+    said = {"name": name, "input": label, "arguments": _named(arguments, function)}
+    wanted = ASKED[name].name
+    if expected is None:
+        said["then"] = _(
+            "{function} changes what it is given, and returns nothing.", function=wanted
+        )
+    else:
+        result = _in_short(expected, numbers=4)
+        said["then"] = _("{function} should return {result}.", function=wanted, result=result)
+    if all(right):
+        print(_("{name} is right. Tried with {input}. case returns {arguments}. {then}", **said))
+    else:
+        print(
+            _(
+                "{name} is not right yet. Tried with {input}. case returns {arguments}. {then}",
+                **said,
+            )
+        )
     return arguments
 
 
@@ -279,15 +335,19 @@ def _in_short(value: Any, numbers: int = 0) -> str:
 # ── Points and predictions ──────────────────────────────────────────────────────────────────────
 
 
-def progress(marks: dict[str, float | None], group: dict[str, Exercise] = LAB) -> str:
+def progress(marks: dict[str, float | None], group: dict[str, Exercise] = LAB) -> Message:
     """Return a bar of the points reached so far, of those that a check can give in a group."""
     reached = sum(points for name, points in marks.items() if points and name in group)
     total = sum(e.points for e in group.values() if e.kind in ("code", "guess"))
     recorded = sum(points is None for name, points in marks.items() if name in group)
     filled = int(20 * reached / total)
     bar = "#" * filled + "-" * (20 - filled)
-    later = f"; {recorded} recorded" if recorded else ""
-    return f"[{bar}] {reached:.3g} of {total} points{later}"
+    said = {"bar": bar, "points": reached, "most": total}
+    if recorded:
+        return _(
+            "[{bar}] {points:.3g} of {most} points; {recorded} recorded", **said, recorded=recorded
+        )
+    return _("[{bar}] {points:.3g} of {most} points", **said)
 
 
 def guess(name: str, outcome: Any = None) -> Any:
@@ -305,22 +365,26 @@ def guess(name: str, outcome: Any = None) -> Any:
     if outcome is not None:
         _keep_guess(name, value if is_guess else None, outcome)
     if said:
-        i18n.tell(*said)
+        _print(said)
     return value if is_guess else None
 
 
-def _look_at_guess(name: str, value: Any, scope: dict[str, Any]) -> tuple[bool, list[str]]:
+def _look_at_guess(name: str, value: Any, scope: dict[str, Any]) -> tuple[bool, list[Message]]:
     """Say whether a prediction is one, and return what there is to say of it, a line or none."""
     wanted = LAB[name].key
     if not in_range(value, wanted):
         empty = all(part is None or part is ... for part in _parts(value))
         return False, [] if empty else [_no_guess(name, value)]
     if _is_share(value, wanted):
-        share = f"{_shown(value)} is read in per cent. If a share was meant: 0.8 is 80."
-        return True, [f"{name}: {share}"]
+        share = _(
+            "{name}: {value} is read in per cent. If a share was meant: 0.8 is 80.",
+            name=name, value=_shown(value),
+        )  # fmt: skip
+        return True, [share]
     review = scope.get("my_review") if wanted is str else None  # the text that is judged
     if isinstance(review, str) and not _stands_in(value.strip(), review):
-        return True, [f"{name}: {_shown(value)} does not stand in my_review."]
+        value = _shown(value)
+        return True, [_("{name}: {value} does not stand in my_review.", name=name, value=value)]
     return True, []
 
 
@@ -340,21 +404,40 @@ def _is_share(value: Any, allowed: Any) -> bool:
     return in_percent and (0 < max(parts) <= 1 or any(0 < part < 1 for part in parts))
 
 
-def _no_guess(name: str, value: Any) -> str:
+def _no_guess(name: str, value: Any) -> Message:
     """Return in words what a guess should have been."""
-    wanted, parts = LAB[name].key, ""
+    wanted, parts = LAB[name].key, []
     if isinstance(wanted, dict):
-        parts = f" for each of {', '.join(wanted)}"
+        parts = [*wanted]
         if isinstance(value, dict) and set(value) == set(wanted):  # the first part that is wrong
             value = next(value[p] for p, bounds in wanted.items() if not in_range(value[p], bounds))
         wanted = next(iter(wanted.values()))
-    what = "a word, as text" if wanted is str else f"a number from {wanted[0]:g} to {wanted[1]:g}"
+    said = {"name": name, "value": _shown(value), "asked": _asked_for(wanted, parts)}
     match value:
         case (int(low), int(high)) if wanted is not str and isinstance(value, tuple) and low < high:
-            why = "; one number is asked for, no range"
-        case _:
-            why = _without_comma(value)
-    return f"{name}: {_shown(value)} is no prediction{why}. Write {what}{parts}."
+            return _(
+                "{name}: {value} is no prediction; one number is asked for, no range. {asked}",
+                **said,
+            )
+    if meant := _with_point(value):
+        return _(
+            "{name}: {value} is no prediction; write a point, not a comma: {meant}. {asked}",
+            **said, meant=meant,
+        )  # fmt: skip
+    return _("{name}: {value} is no prediction. {asked}", **said)
+
+
+def _asked_for(wanted: Any, parts: list[str]) -> Message:
+    """Return in words what a prediction is: a word, or a number, for each of some parts."""
+    if wanted is str:
+        return _("Write a word, as text.")
+    low, high = wanted
+    if parts:
+        return _(
+            "Write a number from {low:g} to {high:g} for each of {parts}.",
+            low=low, high=high, parts=parts,
+        )  # fmt: skip
+    return _("Write a number from {low:g} to {high:g}.", low=low, high=high)
 
 
 def _keep_guess(name: str, value: Any, outcome: Any) -> None:
@@ -373,7 +456,8 @@ def _keep(table: str, name: str, new: pd.DataFrame) -> None:
     try:
         files.write_table(table, pd.concat([others, new]) if len(others) else new)
     except config.LabError as error:
-        i18n.tell(f"{name}: not kept for your report. {error}")
+        why = error.args[0]
+        print(_("{name}: not kept for your report. {why}", name=name, why=why))
 
 
 def _read(table: str, columns: list[str]) -> pd.DataFrame:

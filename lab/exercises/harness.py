@@ -13,7 +13,6 @@ a student's code.
 from __future__ import annotations
 
 import functools
-import importlib
 import operator
 import re
 import sys
@@ -31,21 +30,27 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-# behind the grader's wall both files lie side by side, and have bare names
-IN_WORDS = importlib.import_module(f"{__package__}.errors".lstrip(".")).IN_WORDS
+if __package__:
+    from lab.base.messages import Message, _
+    from lab.exercises.errors import IN_WORDS
+else:  # behind the grader's wall, where all files lie side by side
+    from errors import IN_WORDS
+    from messages import Message, _
+
 Function = Callable[..., Any]
 
 # One step of each cell, as PyTorch has it: (x, state, w_ih, w_hh, b_ih, b_hh) -> new state.
 CELLS = {"RNN": torch.rnn_tanh_cell, "LSTM": torch.lstm_cell, "GRU": torch.gru_cell}
 
-STUB = re.compile(r"Exercise ([a-z0-9-]+): not written yet")  # what an unwritten function raises
 # random numbers and filters of warnings are the process's, and the grader has many threads
 ONE_AT_A_TIME = threading.RLock()
-NOTHING = "nothing came back; is there a return?"
-CHANGED = "it changes what it is given, as += or x[0] = 1 can do; make something new instead"
-BACKWARD = "it calls backward itself; leave that to the training step, and return what is asked for"
-FROZEN = "it leaves weights with requires_grad False, and these would not learn any more"
-EVAL = "it leaves the model in the mode eval, in which dropout does nothing: see model.train()"
+NOTHING = _("nothing came back; is there a return?")
+CHANGED = _("it changes what it is given, as += or x[0] = 1 can do; make something new instead.")
+BACKWARD = _(
+    "it calls backward itself; leave that to the training step, and return what is asked for."
+)
+FROZEN = _("it leaves weights with requires_grad False, and these would not learn any more.")
+EVAL = _("it leaves the model in the mode eval, in which dropout does nothing: see model.train().")
 UNSEEN = "what watches its calls"  # stands among the names that an answer has used; see _Calls
 LAB = Path(__file__).parents[1]  # not so behind the grader's wall, where nothing of it is
 READY_MADE = re.compile(r"torch/(optim/\w+|nn/modules/(?:loss|rnn))\.py$")
@@ -54,7 +59,10 @@ READY_MADE = re.compile(r"torch/(optim/\w+|nn/modules/(?:loss|rnn))\.py$")
 
 
 class Attempt(NamedTuple):
-    """What came of one call: a value, or an error in words; and the names of what it used."""
+    """What came of one call: a value, or an error in words; and the names of what it used.
+
+    error: a sentence that goes on after a colon; "" if there is none
+    """
 
     value: Any = None
     error: str = ""
@@ -146,37 +154,38 @@ def _equal(some: Any, others: Any) -> bool:
     return bool(some == others)
 
 
-def _message(error: BaseException, function: Callable[..., Any]) -> str:
-    """Return an error in one line, with the line of the student's function where it arose.
+def _message(error: BaseException, function: Callable[..., Any]) -> Message:
+    """Return an error in a sentence, with the line of the function where it arose.
 
-    Where no more happened than that an unwritten function was called: which one.
+    Python's own words stay as they are, on one line.
     """
     if isinstance(error, Unusable):
-        return str(error)
+        return error.args[0]
     code = getattr(function, "__code__", None)
     own = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
-    where = f" in line {own[-1] - code.co_firstlineno + 1} of the function" if own else ""
     try:
-        text = " ".join(str(error).split())[:200] or "(no message)"
+        text = " ".join(str(error).split())[:200].rstrip(".")
     except Exception:  # an error of the student's own, that cannot even be shown
-        text = "(no message)"
-    if isinstance(error, NotImplementedError) and (stub := STUB.fullmatch(text)):
-        return unwritten(stub[1])
-    for piece, words in IN_WORDS.items():
-        if piece in text and not where:  # it arose in what came back, when gradients were asked
-            return words
-        if piece in text:
-            text = f"{re.split(r'[.] |: [[]| [(]or', text)[0].rstrip('.')}. {words}"
-    return f"{type(error).__name__}{where}: {text}"
-
-
-def unwritten(name: str) -> str:
-    """Return in words that a call has come to an exercise that is not written yet."""
-    return f"it calls {name}, which is not written yet"
+        text = ""
+    meant = next((words for piece, words in IN_WORDS.items() if piece in text), None)
+    if meant and not own:  # it arose in what came back, when gradients were asked
+        return meant
+    if meant:
+        text = re.split(r"[.] |: [[]| [(]or", text)[0]
+    raised = type(error).__name__ + (f": {text}" if text else "")
+    if not own:
+        return _("it stops with {error}.", error=raised)
+    line = own[-1] - code.co_firstlineno + 1
+    if meant:
+        return _(
+            "line {line} of the function stops with {error}. {meant}",
+            line=line, error=raised, meant=meant,
+        )  # fmt: skip
+    return _("line {line} of the function stops with {error}.", line=line, error=raised)
 
 
 class Unusable(Exception):
-    """What a student's function returned cannot be used further; says in words why."""
+    """What a student's function returned cannot be used further; has the sentence that says why."""
 
 
 def here(value: Any) -> Any:
@@ -191,19 +200,25 @@ def here(value: Any) -> Any:
     if not isinstance(value, Tensor) or value.device.type == "cpu":
         return value
     if value.is_meta:
-        raise Unusable(f"it lies on {value.device}, expected is cpu: leave it where x is")
+        where = str(value.device)
+        raise Unusable(
+            _("it lies on {device}, expected is cpu: leave it where x is.", device=where)
+        )
     return value.cpu()
 
 
-def kind(value: Any) -> str:
+def kind(value: Any) -> Message:
     """Return what a value is, in words."""
+    name = type(value).__name__
     if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)}"
+        return _("a {type} of {count}", type=name, count=len(value))
+    if isinstance(value, Tensor) and not value.ndim:
+        return _("a tensor of one number")
     if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}" if value.ndim else "a tensor of one number"
+        return _("a tensor of shape {shape}", shape=str(tuple(value.shape)))
     if hasattr(value, "shape") and hasattr(value, "ndim"):
-        return f"an array of shape {tuple(value.shape)}"
-    return f"a value of type {type(value).__name__}"
+        return _("an array of shape {shape}", shape=str(tuple(value.shape)))
+    return _("a value of type {type}", type=name)
 
 
 def call(function: Function, *arguments: Any) -> Any:
@@ -254,7 +269,9 @@ def _pair(value: Any, names: str) -> Any:
     if value is None:
         raise Unusable(NOTHING)
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise Unusable(f"{kind(value)} came back, expected is the pair ({names})")
+        raise Unusable(
+            _("{got} came back, expected is the pair ({names}).", got=kind(value), names=names)
+        )
     return value
 
 
@@ -334,7 +351,9 @@ class _Counter:
 
     def next_word(self, text: Tensor, state: int | None = None) -> tuple[Tensor, int]:
         if text.shape[1:] != (1,):
-            raise Unusable(f"next_word is asked with {kind(text)}, expected is a text (T, 1)")
+            raise Unusable(
+                _("next_word is asked with {got}, expected is a text (T, 1).", got=kind(text))
+            )
         count = (state or 0) + len(text)
         probability = torch.zeros(self.words)
         place = int(text[-1]) + count
@@ -394,7 +413,9 @@ def run_pieces(function: Function, cell: str, weights: Any, vectors: Tensor, str
         piece = Piece(stream[start : start + 4], stream[start + 1 : start + 5])
         loss, state = _pair(function(model, piece, state), "loss, state")
         if not isinstance(loss, Tensor) or loss.shape != ():
-            raise Unusable(f"as loss, {kind(loss)} came back, expected is a tensor of one number")
+            raise Unusable(
+                _("as loss, {got} came back, expected is a tensor of one number.", got=kind(loss))
+            )
         losses.append(loss)
     _check_learning([], model)
     leaves = [*model.recurrent.parameters(), model.vectors]

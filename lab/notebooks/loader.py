@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lab import environment
 from lab.base import files
+from lab.base.messages import _
 from lab.config import LabError
 from lab.exercises import answer_cells
 
@@ -48,7 +49,9 @@ def cells_text(notebook: Path) -> str:
             if "define" in cell["metadata"].get("tags", [])
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LabError(f"{notebook.name} cannot be read as a notebook: {error}.") from error
+        raise LabError(
+            _("{path} cannot be read as a notebook: {error}.", path=notebook.name, error=error)
+        ) from error
     head = f"# The cells of {notebook.name} that define things. Not edited by hand.\n"
     parts = [f"# %% cell {number}\n{source}\n" for number, source in sources]
     return "\n\n".join([head, *parts])

@@ -15,7 +15,7 @@ from IPython import get_ipython
 
 from lab import config
 from lab.analysis import style, tables
-from lab.base import i18n
+from lab.base.messages import Message, _
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
@@ -24,7 +24,7 @@ from lab.notebooks import loader
 
 SECTION = re.compile(r"(?m)^## (\d+) ")
 HEAD = re.compile(r"(?m)^resume\(\)")  # of the cell from which one goes on
-STOPPED = "Stopped. Run the cell again; trainings that were finished before are not repeated."
+STOPPED = _("Stopped. Run the cell again; trainings that were finished before are not repeated.")
 
 
 def begin(notebook: str = "lab2.ipynb") -> None:
@@ -61,7 +61,9 @@ def resume() -> None:
     sources = [shell.transform_cell(answer_cells.source_of(cell)) for cell in cells]
     here = next((place for place, source in enumerate(sources) if HEAD.search(source)), None)
     if here is None:
-        raise LabError(f"{path.name} has no cell with resume(). Run all cells from the top.")
+        raise LabError(
+            _("{file} has no cell with resume(). Run all cells from the top.", file=path.name)
+        )
     found = answer_cells.find(cells[:here])
     answers = {one.place: name for name, ones in found.items() for one in ones}
     edition = answer_cells.edition_of(notebook).get("cells")
@@ -69,7 +71,7 @@ def resume() -> None:
     needed = _needed(sources, here, answers, own - set(answers))
     if all(name in shell.user_ns for names in needed.values() for name in names):
         return
-    i18n.tell("One moment: data, definitions and your answers are brought back.")
+    print(_("One moment: data, definitions and your answers are brought back."))
     lost = []
     for place, source in enumerate(sources[:here]):
         if place in needed:
@@ -80,13 +82,16 @@ def resume() -> None:
             except Exception:  # whatever is wrong with an answer, the lab goes on without it
                 lost.append(answers.get(place, "check"))
     written = answer_cells.nonempty(cells[:here]).keys() - set(lost)
-    i18n.tell(f"Back: {len(needed)} cells of the lab, {len(written)} written answers.")
+    print(
+        _("Back: {cells} cells of the lab, {answers} written answers.",
+          cells=len(needed), answers=len(written))
+    )  # fmt: skip
     if lost:
-        i18n.tell(f"Not back, for they stop at an error: {', '.join(lost)}.")
-    i18n.tell("Go on below.", *_to_run(notebook["cells"], here, shell.user_ns), sep="\n")
+        print(_("Not back, for they stop at an error: {names}.", names=lost))
+    print(_("Go on below."), *_to_run(notebook["cells"], here, shell.user_ns), sep="\n")
 
 
-def _to_run(cells: Sequence[dict[str, Any]], here: int, known: dict[str, Any]) -> list[str]:
+def _to_run(cells: Sequence[dict[str, Any]], here: int, known: dict[str, Any]) -> list[Message]:
     """Return in lines which sections below the cell of code `here` are to be run, and why."""
     sections, sources, section = [], [], ""
     for cell in cells:
@@ -103,13 +108,16 @@ def _to_run(cells: Sequence[dict[str, Any]], here: int, known: dict[str, Any]) -
         if one.place > here and ASKED[name].by_machine and ASKED[name].name not in known
     }
     needs = _needs(sections[here + 1 :], sources[here + 1 :])
-    lines = [f"Run section {one} before {', '.join(others)}." for one, others in needs.items()]
+    lines = [
+        _("Run section {one} before {others}.", one=one, others=others)
+        for one, others in needs.items()
+    ]
     if below:
-        where = ", ".join(dict.fromkeys(below.values()))
         lines.append(
-            f"check() does not count {len(below)} answers that are written below until you run "
-            f"their cells again: sections {where}."
-        )
+            _("check() does not count {answers} answers that are written below until you run their "
+              "cells again: sections {sections}.",
+              answers=len(below), sections=list(dict.fromkeys(below.values())))
+        )  # fmt: skip
     return lines
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from lab.base.messages import _
+
 
 class Help(NamedTuple):
     """What helps with an exercise; the file says what each part is."""
@@ -38,6 +40,8 @@ def of(name: str) -> Help:
 def example_lines(name: str, say: Callable[[str], str]) -> list[str]:
     """Return an exercise's example as lines. say: puts words into the language of an edition."""
     example = of(name)
-    outcome = f"-> {example.result}" + (f"  ({say(example.how)})" if example.how else "")
-    lines = [*say(example.example).split("\n"), outcome]
-    return [say("Example (lists stand for tensors and arrays):"), *(f"  {line}" for line in lines)]
+    how = "\n".join(map(say, example.how.split("\n")))
+    outcome = f"-> {example.result}" + (f"  ({how})" if how else "")
+    lines = [*map(say, example.example.split("\n")), outcome]
+    head = say(_("Example (lists stand for tensors and arrays):"))
+    return [head, *(f"  {line}" for line in lines)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import config
-from lab.base import i18n
+from lab.base.messages import Message, _
 from lab.exercises import answer_cells
 
 WATCH = "_watch"  # where a notebook keeps its watch, among its own names
@@ -51,8 +51,10 @@ class Watch:
             if cell.get("cell_type") == "code" and place not in answers
         ]
         read = [(_first_line(one), *answer_cells.names(one, later=True)) for one in sources]
-        self.given = [(first, given) for first, given, _ in read]  # of each of the lab's cells
-        self.needed = set().union(*(needed for _, _, needed in read))
+        self.given = [
+            (first, given) for first, given, _needed in read
+        ]  # of each of the lab's cells
+        self.needed = set().union(*(needed for *_given, needed in read))
         self.scope, self.told = scope, set()
         self.right = self._now()
 
@@ -69,7 +71,7 @@ class Watch:
             self.right |= {name: now[name] for name in given & now.keys()}
         wrong = {n for n in now.keys() & self.right.keys() if now[n] is not self.right[n]} - MEANT
         if new := sorted(wrong - self.told):
-            i18n.tell("\n".join(self._sentences(new)))
+            print(*self._sentences(new), sep="\n")
         self.told = wrong
 
     def _is_the_labs(self, source: str) -> bool:
@@ -77,7 +79,7 @@ class Watch:
         first, given = _first_line(source), answer_cells.names(source)[0]
         return any(first == line and own <= given for line, own in self.given)
 
-    def _sentences(self, names: list[str]) -> list[str]:
+    def _sentences(self, names: list[str]) -> list[Message]:
         """Return a line for all names that come back in the same way."""
         ways: dict[str, list[str]] = {}
         for name in names:
@@ -85,14 +87,20 @@ class Watch:
             ways.setdefault(first, []).append(name)
         return [self._sentence(some, first) for first, some in ways.items()]
 
-    def _sentence(self, names: list[str], first: str) -> str:
+    def _sentence(self, names: list[str], first: str) -> Message:
         """Return what is wrong, and how to go back. first: line of a cell; "": they are Python's"""
-        overwritten = ", ".join(f"`{name}` ({_what(self.right[name])})" for name in names)
-        way = f"the cell again that begins with: {first}" if first else f"`del {', '.join(names)}`"
-        return (
-            f"You have overwritten {overwritten}. Later cells need what was there: choose another "
-            f"name for yours, then run {way}"
-        )
+        overwritten = [_what(name, self.right[name]) for name in names]
+        if first:
+            return _(
+                "You have overwritten {names}. Later cells need what was there: choose another "
+                "name for yours, then run the cell again that begins with: {line}",
+                names=overwritten, line=first,
+            )  # fmt: skip
+        return _(
+            "You have overwritten {names}. Later cells need what was there: choose another name "
+            "for yours, then run {command}",
+            names=overwritten, command=f"`del {', '.join(names)}`",
+        )  # fmt: skip
 
 
 def _first_line(source: str) -> str:
@@ -101,8 +109,10 @@ def _first_line(source: str) -> str:
     return found[0].strip() if found else ""
 
 
-def _what(value: Any) -> str:
-    """Return what the lab has under a name, in a word or two."""
+def _what(name: str, value: Any) -> Message:
+    """Return a name, and what the lab has under it in a word or two."""
     if inspect.ismodule(value):
-        return "a module"
-    return "a function" if callable(value) else f"a value of type {type(value).__name__}"
+        return _("`{name}` (a module)", name=name)
+    if callable(value):
+        return _("`{name}` (a function)", name=name)
+    return _("`{name}` (a value of type {type})", name=name, type=type(value).__name__)

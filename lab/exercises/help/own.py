@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from lab.base import i18n
+from lab.base.messages import _
 from lab.exercises import judge
 from lab.exercises.catalogue import ASKED
 from lab.exercises.tasks import TASKS
@@ -29,8 +29,10 @@ def yours(*names: str) -> SimpleNamespace:
         written, task = scope.get(ASKED[name].name), TASKS[name]
         right = callable(written) and _is_right(written, name)
         functions[ASKED[name].name] = _Yours(name, written) if right else task.solution
-        whose = "yours" if right else f'the lab\'s version, until check("{name}") says right'
-        i18n.tell(f"{name}: {whose}")
+        if right:
+            print(_("{name}: yours", name=name))
+        else:
+            print(_('{name}: the lab\'s version, until check("{name}") says right', name=name))
     return SimpleNamespace(**functions)
 
 
@@ -51,5 +53,10 @@ class _Yours:
         except Exception as error:  # a training must not stop here
             self.function = TASKS[self.name].solution
             what = f"{type(error).__name__}: {error}"
-            i18n.tell(f"{self.name}: yours stopped ({what}). The lab's version goes on.")
+            print(
+                _(
+                    "{name}: yours stopped ({error}). The lab's version goes on.",
+                    name=self.name, error=what,
+                )
+            )  # fmt: skip
             return self.function(*arguments)

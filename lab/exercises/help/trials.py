@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from lab.base import i18n
+from lab.base.messages import Message, _
 from lab.exercises import harness, judge
 from lab.exercises.catalogue import ASKED
 from lab.exercises.harness import Attempt
@@ -39,8 +39,10 @@ def judged(name: str, function: Callable[..., Any]) -> tuple[list[Attempt], Judg
 @contextlib.contextmanager
 def _told_that_it_runs(name: str) -> Iterator[None]:
     """Say so if what is done meanwhile takes long."""
-    text = f"{name}: it still runs. If a loop has no end, stop it with the square button."
-    timer = threading.Timer(PATIENCE, i18n.tell, [text])
+    text = _(
+        "{name}: it still runs. If a loop has no end, stop it with the square button.", name=name
+    )
+    timer = threading.Timer(PATIENCE, print, [text])
     timer.daemon = True
     timer.start()
     try:
@@ -91,10 +93,10 @@ def arguments(task: Task, place: int) -> tuple[Any, ...]:
 
 def traceback(
     function: Callable[..., Any], task: Task, place: int, scope: dict[str, Any]
-) -> list[str]:
+) -> list[Message | str]:
     """Return the lines of the traceback that a function raises for an example; [] if it does not.
 
-    scope: of the notebook; only what was written there is shown
+    scope: of the notebook; only what was written there is shown, and what Python says
     """
     caught: list[BaseException] = []
 
@@ -105,13 +107,17 @@ def traceback(
             caught.append(error)
             raise
 
-    inputs, untouched = (example(task, place).arguments for _ in range(2))
+    inputs, untouched = (example(task, place).arguments for again in range(2))
     harness.attempt(run, function, inputs, untouched, SEED)
     if not caught or isinstance(caught[0], harness.Unusable):
         return []
     frames = [*python_traceback.walk_tb(caught[0].__traceback__)]
     own = [(frame, line) for frame, line in frames if frame.f_globals is scope][-8:]
-    lines = [f"line {n} of its cell, in {f.f_code.co_name}: {_line(f, n)}" for f, n in own]
+    lines = [
+        _("line {n} of its cell, in {function}: {line}",
+          n=number, function=frame.f_code.co_name, line=_line(frame, number))
+        for frame, number in own
+    ]  # fmt: skip
     return [*lines, "".join(python_traceback.format_exception_only(caught[0])).strip()]
 
 

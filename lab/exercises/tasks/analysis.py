@@ -11,6 +11,7 @@ import torch
 from scipy import stats
 from torch import Generator, Tensor, nn
 
+from lab.base.messages import _
 from lab.exercises import harness
 from lab.exercises.harness import Function
 from lab.exercises.solutions import (
@@ -27,7 +28,9 @@ from lab.exercises.tasks.task import Example, Task, all_states, random_weights
 def _gate_inputs(generator: Generator) -> list[Example]:
     examples = []
     for e, h, amount in ((3, 4, 3.0), (2, 5, 1.0)):
-        label = f"an LSTM with E = {e}, H = {h}, open_gate(layer, {amount:g})"
+        label = _(
+            "an LSTM with E = {e}, H = {h}, open_gate(layer, {amount:g})", e=e, h=h, amount=amount
+        )
         examples.append(Example(label, (random_weights(generator, "LSTM", e, h), amount)))
     return examples
 
@@ -52,29 +55,31 @@ OPEN_GATE = Task(
     _gate_inputs,
     open_gate,
     {
-        "an amount added to the input gates, i": partial(_opens, [0]),
-        "an amount added to the proposal, g": partial(_opens, [2]),
-        "an amount added to the output gates, o": partial(_opens, [3]),
-        "an amount added to all four gates": partial(_opens, ALL_GATES),
-        "an amount added to all four gates, in both biases": partial(_opens, 2 * ALL_GATES),
-        "an amount added twice: to both biases": partial(_opens, [1, 1]),
-        "a bias that is set to the amount: it must be added": partial(_sets, [1]),
-        "a whole bias that is set to the amount: it must be added, and to the forget gates alone":
-            partial(_sets, ALL_GATES),
-        "no change: is it done in place, and is H layer.hidden_size?": partial(_opens, []),
+        _("an amount added to the input gates, i"): partial(_opens, [0]),
+        _("an amount added to the proposal, g"): partial(_opens, [2]),
+        _("an amount added to the output gates, o"): partial(_opens, [3]),
+        _("an amount added to all four gates"): partial(_opens, ALL_GATES),
+        _("an amount added to all four gates, in both biases"): partial(_opens, 2 * ALL_GATES),
+        _("an amount added twice: to both biases"): partial(_opens, [1, 1]),
+        _("a bias that is set to the amount: it must be added"): partial(_sets, [1]),
+        _("a whole bias that is set to the amount: it must be added, and to the forget gates "
+          "alone"): partial(_sets, ALL_GATES),
+        _("no change: look whether it is done in place, and whether H is layer.hidden_size"):
+            partial(_opens, []),
     },
     harness.run_gate,
-    parts=("the sum of both biases afterwards", "the new weight_ih_l0", "the new weight_hh_l0"),
-    equals="What it does equals ",
+    parts=(_("the sum of both biases afterwards"), _("the new weight_ih_l0"),
+           _("the new weight_hh_l0")),
+    equals=_("What it does equals {mistake}."),
 )  # fmt: skip
 
 
 def _gradient_inputs(generator: Generator) -> list[Example]:
     examples = []
-    for cell, what, steps in (("RNN", "plain RNN", 6), ("GRU", "GRU", 4)):
+    for cell, what, steps in (("RNN", _("plain RNN"), 6), ("GRU", "GRU", 4)):
         x = torch.randn(steps, 2, 3, generator=generator)
         h = torch.randn(2, 4, generator=generator)
-        label = f"{steps} steps of a {what}, 2 reviews, H = 4"
+        label = _("{steps} steps of a {cell}, 2 reviews, H = 4", steps=steps, cell=what)
         examples.append(Example(label, (cell, x, h, random_weights(generator, cell, 3, 4))))
     return examples
 
@@ -111,21 +116,22 @@ GRADIENT_BY_STEP = Task(
     _gradient_inputs,
     gradient_by_step,
     {
-        "0 but for the last step: a stacked copy, on which no later state hangs; keep the states "
-        "of the loop": _of_copies,
-        "the lengths for the sum of all states, not of the last":
+        _("0 but for the last step: a stacked copy, on which no later state hangs; keep the states "
+          "of the loop"): _of_copies,
+        _("the lengths for the sum of all states, not of the last"):
             partial(_by_step, lambda states: (sum(s.sum() for s in states[1:]), states[1:])),
-        "the lengths for the state before each step":
+        _("the lengths for the state before each step"):
             partial(_by_step, lambda states: (states[-1].sum(), states[:-1])),
-        "a length for each review: one number a step is wanted, of all B x H":
+        _("a length for each review: one number a step is wanted, of all B x H"):
             _of_each_review,
-        "the mean of the reviews' lengths: one length a step is wanted, of all B x H":
+        _("the mean of the reviews' lengths: one length a step is wanted, of all B x H"):
             lambda *a: _of_each_review(*a).mean(1),
-        "the sum of the reviews' lengths: one length a step is wanted, of all B x H":
+        _("the sum of the reviews' lengths: one length a step is wanted, of all B x H"):
             lambda *a: _of_each_review(*a).sum(1),
-        "sums of the gradient's numbers: its length is wanted": _sums_by_step,
-        "the squares of the lengths": lambda *a: gradient_by_step(*a) ** 2,
-        "the lengths of the states, not of their gradients": lambda *a: unroll(*a).norm(dim=(1, 2)),
+        _("sums of the gradient's numbers: its length is wanted"): _sums_by_step,
+        _("the squares of the lengths"): lambda *a: gradient_by_step(*a) ** 2,
+        _("the lengths of the states, not of their gradients"):
+            lambda *a: unroll(*a).norm(dim=(1, 2)),
     },
     harness.run_gradient,
 )  # fmt: skip
@@ -134,8 +140,8 @@ GRADIENT_BY_STEP = Task(
 def _chain_inputs(generator: Generator) -> list[Example]:
     numbers = torch.randn(2, 5, generator=generator).double().tolist()
     return [
-        Example("w = 0.5, h0 = 0, x1 = 1, x2 = 0, y = 1", (0.5, 0.0, 1.0, 0.0, 1.0)),
-        *(Example("w, h0, x1, x2, y = {:.2f}, {:.2f}, {:.2f}, {:.2f}, {:.2f}".format(*n), tuple(n))
+        Example(_("w = 0.5, h0 = 0, x1 = 1, x2 = 0, y = 1"), (0.5, 0.0, 1.0, 0.0, 1.0)),
+        *(Example(_("w, h0, x1, x2, y = {numbers}", numbers=[f"{one:.2f}" for one in n]), tuple(n))
           for n in numbers),
     ]  # fmt: skip
 
@@ -155,21 +161,21 @@ CHAIN_RULE = Task(
     _chain_inputs,
     chain_rule,
     {
-        "the part of the second step alone: w was used in the first step, too":
+        _("the part of the second step alone: w was used in the first step, too"):
             _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * h1),
-        "both parts without the slopes of tanh, 1 - h^2":
+        _("both parts without the slopes of tanh, 1 - h^2"):
             _by_hand(lambda h1, s1, s2, e, w, h0: e * (h1 + w * h0)),
-        "both parts, the first without its own slope, 1 - h1^2":
+        _("both parts, the first without its own slope, 1 - h1^2"):
             _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * (h1 + w * h0)),
-        "both parts, the first without the w that lies on its way":
+        _("both parts, the first without the w that lies on its way"):
             _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * (h1 + s1 * h0)),
-        "the gradient by h1, not by w": _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * w),
-        "the gradient of (h2 - y)^2: half of it is wanted":
+        _("the gradient by h1, not by w"): _by_hand(lambda h1, s1, s2, e, w, h0: e * s2 * w),
+        _("the gradient of (h2 - y)^2: half of it is wanted"):
             _by_hand(lambda h1, s1, s2, e, w, h0: 2 * e * s2 * (h1 + w * s1 * h0)),
     },
     harness.run_numbers,
     forbidden=r"backward|^grad$|autograd",
-    instead="write the chain rule",
+    instead=_("write the chain rule instead."),
 )  # fmt: skip
 
 
@@ -178,10 +184,10 @@ def _mcnemar_inputs(generator: Generator) -> list[Example]:
     kinds = (180, 140, 50, 30)  # one is right, the other, both, none
     many = [np.repeat(right, kinds) > 0 for right in ([1, 0, 1, 0], [0, 1, 1, 0])]
     return [
-        Example("60 reviews, two networks that differ", (first, second)),
-        Example("the same two, the other way round", (second, first)),
-        Example("a network and itself", (first, first)),
-        Example("400 reviews, of which the two differ on 320", tuple(many)),
+        Example(_("60 reviews, two networks that differ"), (first, second)),
+        Example(_("the same two, the other way round"), (second, first)),
+        Example(_("a network and itself"), (first, first)),
+        Example(_("400 reviews, of which the two differ on 320"), tuple(many)),
     ]
 
 
@@ -201,12 +207,14 @@ def _tail(count: Function, first: Any, second: Any) -> float:
 
 def _k_of_one(which: str, k: Function) -> dict[str, Function]:
     """Return the mistakes with a k that is not the smaller of two; k: (a, b) -> that k."""
-    always = f"whose k is always the {which} network's: k is the smaller of two numbers"
     mistakes: dict[str, Function] = {
-        f"a p {always}": lambda a, b, _: min(1.0, 2 * _below(k(a, b), a + b)),
-        f"a p that can be above 1, and {always}": lambda a, b, _: 2 * _below(k(a, b), a + b),
-        f"a one-sided p, and {always}": lambda a, b, _: _below(k(a, b), a + b),
-    }
+        _("a p whose k is always the {which} network's: k is the smaller of two numbers",
+          which=which): lambda a, b, all: min(1.0, 2 * _below(k(a, b), a + b)),
+        _("a p that can be above 1, and whose k is always the {which} network's: k is the smaller "
+          "of two numbers", which=which): lambda a, b, all: 2 * _below(k(a, b), a + b),
+        _("a one-sided p, and whose k is always the {which} network's: k is the smaller of two "
+          "numbers", which=which): lambda a, b, all: _below(k(a, b), a + b),
+    }  # fmt: skip
     return {label: partial(_tail, count) for label, count in mistakes.items()}
 
 
@@ -219,27 +227,27 @@ MCNEMAR = Task(
     _mcnemar_inputs,
     mcnemar,
     {
-        "the one-sided p: both directions count":
+        _("the one-sided p: both directions count"):
             partial(_tail, lambda a, b, _: _below(min(a, b), a + b)),
-        "the mid-p: here the probability of k itself counts in full": partial(
+        _("the mid-p: here the probability of k itself counts in full"): partial(
             _tail, lambda a, b, _: 2 * _below(min(a, b), a + b) - stats.binom.pmf(a, a + b, 0.5)
         ),
-        "the p of k or more: k or fewer is meant, and k is the smaller of two":
+        _("the p of k or more: k or fewer is meant, and k is the smaller of two"):
             partial(_tail, lambda a, b, _: 2 * _below(max(a, b), a + b)),
-        "the p of k alone: fewer than k count as well":
+        _("the p of k alone: fewer than k count as well"):
             partial(_tail, lambda a, b, _: stats.binom.pmf(a, a + b, 0.5)),
-        "the p of an approximation by chi-square": partial(_chi_square, 0),
-        "the p of an approximation by chi-square, with its correction": partial(_chi_square, 1),
-        "a p that can be above 1":
+        _("the p of an approximation by chi-square"): partial(_chi_square, 0),
+        _("the p of an approximation by chi-square, with its correction"): partial(_chi_square, 1),
+        _("a p that can be above 1"):
             partial(_tail, lambda a, b, _: 2 * _below(min(a, b), a + b)),
-        "the p of fewer than k: k itself belongs to the sum":
+        _("the p of fewer than k: k itself belongs to the sum"):
             partial(_tail, lambda a, b, _: min(1.0, 2 * _below(min(a, b) - 1, a + b))),
-        "the p of all reviews: only those count on which the two differ":
+        _("the p of all reviews: only those count on which the two differ"):
             partial(_tail, lambda a, b, reviews: min(1.0, 2 * _below(min(a, b), reviews))),
-        **_k_of_one("first", lambda a, b: a),
-        **_k_of_one("second", lambda a, b: b),
-        "1 where many reviews differ: n is an integer of NumPy, and two to its power overflows; "
-        "write int(n)": _overflowing,
+        **_k_of_one(_("first"), lambda a, b: a),
+        **_k_of_one(_("second"), lambda a, b: b),
+        _("1 where many reviews differ: n is an integer of NumPy, and two to its power overflows; "
+          "write int(n)"): _overflowing,
     },
 )  # fmt: skip
 
@@ -249,7 +257,8 @@ def _belief_inputs(generator: Generator) -> list[Example]:
     for words in (5, 1):
         text = torch.randint(0, 6, (words,), generator=generator)
         vectors, out, bias = (torch.randn(*s, generator=generator) for s in ((6, 3), (4,), (1,)))
-        label = f"a review of {words} word{'s' * (words > 1)}"
+        one = words == 1
+        label = _("a review of 1 word") if one else _("a review of {words} words", words=words)
         weights = random_weights(generator, "GRU", 3, 4)
         examples.append(Example(label, (vectors, weights, out, bias, text)))
     return examples
@@ -264,14 +273,14 @@ BELIEFS = Task(
     _belief_inputs,
     beliefs,
     {
-        "the logits: their sigma is wanted": _logits,
-        "0 or 1: probabilities are wanted": lambda *a: beliefs(*a).round(),
-        "the last belief alone: one after each word is wanted": lambda *a: beliefs(*a)[-1:],
-        "the first belief alone: is the review one column, words[:, None]?":
+        _("the logits: their sigma is wanted"): _logits,
+        _("0 or 1: probabilities are wanted"): lambda *a: beliefs(*a).round(),
+        _("the last belief alone: one after each word is wanted"): lambda *a: beliefs(*a)[-1:],
+        _("the first belief alone: the review is to be one column, words[:, None]"):
             lambda *a: beliefs(*a)[:1],
-        "the beliefs in bad, 1 - p": lambda *a: 1 - beliefs(*a),
-        "the beliefs as a column (T, 1)": lambda *a: beliefs(*a)[:, None],
-        "beliefs of single words, without those before":
+        _("the beliefs in bad, 1 - p"): lambda *a: 1 - beliefs(*a),
+        _("the beliefs as a column (T, 1)"): lambda *a: beliefs(*a)[:, None],
+        _("beliefs of single words, without those before"):
             lambda model, words: torch.cat([beliefs(model, word[None]) for word in words]),
     },
     harness.run_beliefs,

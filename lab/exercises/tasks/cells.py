@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from lab.base.messages import _
 from lab.exercises import harness
 from lab.exercises.harness import CELLS, Function
 from lab.exercises.tasks.task import BLOCKS, Example, Task, random_weights
@@ -26,7 +27,9 @@ def _cell_inputs(cell: str, generator: Generator) -> list[Example]:
         x = torch.randn(reviews, inputs, generator=generator)
         h, c = (torch.randn(reviews, units, generator=generator) for _ in range(2))
         state = (h, c) if cell == "LSTM" else h
-        label = f"{reviews} review{'s' * (reviews > 1)}, E = {inputs}, H = {units}"
+        label = _("1 review, E = {e}, H = {h}", e=inputs, h=units)
+        if reviews > 1:
+            label = _("{reviews} reviews, E = {e}, H = {h}", reviews=reviews, e=inputs, h=units)
         weights = random_weights(generator, cell, inputs, units)
         examples.append(Example(label, (x, state, *weights)))
     return examples
@@ -58,7 +61,8 @@ def _with_blocks(cell: str, change: Callable[..., tuple[Tensor, ...]]) -> Functi
 def _in_other_orders(cell: str, right: str, *but: str) -> dict[str, Function]:
     """Return cells whose blocks are taken apart in the wrong order; but: not in these."""
     return {
-        f"the cell with its gates in the order {', '.join(order)}: it is {', '.join(right)}":
+        _("the cell with its gates in the order {order}: it is {right}",
+          order=order, right=tuple(right)):
             _with_blocks(cell, lambda *b, order=order: tuple(b[order.index(n)] for n in right))
         for order in itertools.permutations(right) if "".join(order) not in (right, *but)
     }  # fmt: skip
@@ -77,7 +81,7 @@ def _task(
         parts=parts,
         learns=("x", "state" if cell == "LSTM" else "h", *WEIGHTS),
         forbidden=r"(?i)rnn|lstm|gru",
-        instead="write the equations",
+        instead=_("write the equations instead."),
         near=dict.fromkeys(known if near else (), near),
     )
 
@@ -85,11 +89,11 @@ def _task(
 def _terms_left_out(cell: str) -> dict[str, Function]:
     """Return what any cell can lack: a bias, the word, the state."""
     return {
-        "the cell without its second bias, b_hh": _with(cell, b_hh=torch.zeros_like),
-        "the cell without its biases":
+        _("the cell without its second bias, b_hh"): _with(cell, b_hh=torch.zeros_like),
+        _("the cell without its biases"):
             _with(cell, b_ih=torch.zeros_like, b_hh=torch.zeros_like),
-        "the cell with b_ih twice, and without b_hh": lambda *a: CELLS[cell](*a[:-1], a[-2]),
-        "the cell without the old state, W_hh h": _with(cell, w_hh=torch.zeros_like),
+        _("the cell with b_ih twice, and without b_hh"): lambda *a: CELLS[cell](*a[:-1], a[-2]),
+        _("the cell without the old state, W_hh h"): _with(cell, w_hh=torch.zeros_like),
     }  # fmt: skip
 
 
@@ -105,15 +109,16 @@ def _squashed_apart(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, *biases: T
 RNN_CELL = _task(
     "RNN",
     {
-        "the cell without tanh": _plain(_same),
-        "the cell with relu instead of tanh": _plain(torch.relu),
-        "the cell with sigma instead of tanh": _plain(torch.sigmoid),
-        "the cell with h @ w_hh, where w_hh must be transposed": _with("RNN", w_hh=lambda w: w.T),
-        "a sum of two tanh: it takes one tanh, around the whole sum": _squashed_apart,
-        "the cell with tanh around the word's part alone":
+        _("the cell without tanh"): _plain(_same),
+        _("the cell with relu instead of tanh"): _plain(torch.relu),
+        _("the cell with sigma instead of tanh"): _plain(torch.sigmoid),
+        _("the cell with h @ w_hh, where w_hh must be transposed"):
+            _with("RNN", w_hh=lambda w: w.T),
+        _("a sum of two tanh: it takes one tanh, around the whole sum"): _squashed_apart,
+        _("the cell with tanh around the word's part alone"):
             lambda x, h, w_ih, w_hh, b_ih, b_hh:
                 F.linear(x, w_ih, b_ih).tanh() + F.linear(h, w_hh, b_hh),
-        "the cell with its biases outside of tanh":
+        _("the cell with its biases outside of tanh"):
             lambda x, h, w_ih, w_hh, *b: (x @ w_ih.T + h @ w_hh.T).tanh() + sum(b),
     },
 )  # fmt: skip
@@ -144,36 +149,38 @@ def _lstm(x: Tensor, state: Any, *weights: Tensor, **around: Function) -> Any:
 LSTM_CELL = _task(
     "LSTM",
     {
-        "the cell with the gates f and i exchanged":
+        _("the cell with the gates f and i exchanged"):
             _with_blocks("LSTM", lambda i, f, g, o: (f, i, g, o)),
-        "the cell with g and o exchanged": _with_blocks("LSTM", lambda i, f, g, o: (i, f, o, g)),
+        _("the cell with g and o exchanged"):
+            _with_blocks("LSTM", lambda i, f, g, o: (i, f, o, g)),
         **_in_other_orders("LSTM", "ifgo", "figo", "ifog"),
-        "the cell with sigma around everything: g is squashed by tanh":
+        _("the cell with sigma around everything: g is squashed by tanh"):
             partial(_lstm, g=torch.sigmoid),
-        "the cell without tanh around g": partial(_lstm, g=_same),
-        "the cell without sigma around i": partial(_lstm, i=_same),
-        "the cell without sigma around f": partial(_lstm, f=_same),
-        "the cell without sigma around o": partial(_lstm, o=_same),
-        "the cell without sigma: the three gates need it":
+        _("the cell without tanh around g"): partial(_lstm, g=_same),
+        _("the cell without sigma around i"): partial(_lstm, i=_same),
+        _("the cell without sigma around f"): partial(_lstm, f=_same),
+        _("the cell without sigma around o"): partial(_lstm, o=_same),
+        _("the cell without sigma: the three gates need it"):
             partial(_lstm, i=_same, f=_same, o=_same),
-        "the cell with tanh around its gates: these are sigma":
+        _("the cell with tanh around its gates: these are sigma"):
             partial(_lstm, i=torch.tanh, f=torch.tanh, o=torch.tanh),
-        "the cell with f * h: what f keeps is c": _with("LSTM", state=lambda s: (s[0], s[0])),
-        "the cell whose gates look at c: it is h": _with("LSTM", state=lambda s: (s[1], s[1])),
-        "the cell with sigma and tanh around g: tanh alone":
+        _("the cell with f * h: what f keeps is c"): _with("LSTM", state=lambda s: (s[0], s[0])),
+        _("the cell whose gates look at c: it is h"): _with("LSTM", state=lambda s: (s[1], s[1])),
+        _("the cell with sigma and tanh around g: tanh alone"):
             partial(_lstm, g=lambda a: a.sigmoid().tanh()),
-        "the cell without what it remembers, f * c": partial(_lstm, f=torch.zeros_like),
-        "the cell without what it writes, i * g": partial(_lstm, g=torch.zeros_like),
-        "the cell without its output gate": partial(_lstm, o=torch.ones_like),
-        "the cell with h = o * c, without tanh": _lstm_result(lambda h, c: (h / c.tanh() * c, c)),
-        "the cell with tanh(c) as its new c": _lstm_result(lambda h, c: (h, c.tanh())),
-        "the cell with h from the old c: h needs the new one": _shows_the_old,
-        "the cell with h and c exchanged at the start: the state is (h, c)":
+        _("the cell without what it remembers, f * c"): partial(_lstm, f=torch.zeros_like),
+        _("the cell without what it writes, i * g"): partial(_lstm, g=torch.zeros_like),
+        _("the cell without its output gate"): partial(_lstm, o=torch.ones_like),
+        _("the cell with h = o * c, without tanh"):
+            _lstm_result(lambda h, c: (h / c.tanh() * c, c)),
+        _("the cell with tanh(c) as its new c"): _lstm_result(lambda h, c: (h, c.tanh())),
+        _("the cell with h from the old c: h needs the new one"): _shows_the_old,
+        _("the cell with h and c exchanged at the start: the state is (h, c)"):
             _with("LSTM", state=lambda s: (s[1], s[0])),
-        "the cell with h and c exchanged at the end": _lstm_result(lambda h, c: (c, h)),
-        "h alone: an LSTM returns the pair (h, c)": _lstm_result(lambda h, c: h),
+        _("the cell with h and c exchanged at the end"): _lstm_result(lambda h, c: (c, h)),
+        _("h alone: an LSTM returns the pair (h, c)"): _lstm_result(lambda h, c: h),
     },
-    parts=("the new h", "the new c"),
+    parts=(_("the new h"), _("the new c")),
     near=NEAR,
 )  # fmt: skip
 
@@ -205,30 +212,32 @@ def _gru(
 GRU_CELL = _task(
     "GRU",
     {
-        "the cell with z and 1 - z exchanged": _with_blocks("GRU", lambda r, z, n: (r, -z, n)),
-        "the cell with the gates r and z exchanged": _with_blocks("GRU", lambda r, z, n: (z, r, n)),
+        _("the cell with z and 1 - z exchanged"):
+            _with_blocks("GRU", lambda r, z, n: (r, -z, n)),
+        _("the cell with the gates r and z exchanged"):
+            _with_blocks("GRU", lambda r, z, n: (z, r, n)),
         **_in_other_orders("GRU", "rzn", "zrn"),
-        "the cell without what it keeps, z * h": partial(_gru, kept=0.0),
-        "the cell with z in the place of r":
+        _("the cell without what it keeps, z * h"): partial(_gru, kept=0.0),
+        _("the cell with z in the place of r"):
             partial(_gru, proposal=lambda r, z, word, of, h: word + z * of(h)),
-        "the cell with r applied before the matrix: W_hn (r * h)":
+        _("the cell with r applied before the matrix: W_hn (r * h)"):
             partial(_gru, proposal=lambda r, z, word, of, h: word + of(r * h)),
-        "the cell with r around the word's part too: r * (W_in x + W_hn h)":
+        _("the cell with r around the word's part too: r * (W_in x + W_hn h)"):
             partial(_gru, proposal=lambda r, z, word, of, h: r * (word + of(h))),
-        "the cell with r around the word's part alone: it meets the state's":
+        _("the cell with r around the word's part alone: it meets the state's"):
             partial(_gru, proposal=lambda r, z, word, of, h: r * word + of(h)),
-        "the cell with r * h in n: it is r * (W_hn h + b_hn)":
+        _("the cell with r * h in n: it is r * (W_hn h + b_hn)"):
             partial(_gru, proposal=lambda r, z, word, of, h: word + r * h),
-        "the cell with b_hn outside of r: r meets W_hn h + b_hn":
+        _("the cell with b_hn outside of r: r meets W_hn h + b_hn"):
             partial(_gru, proposal=lambda r, z, word, of, h: word + of(0 * h).lerp(of(h), r)),
-        "the cell without its reset gate":
+        _("the cell without its reset gate"):
             partial(_gru, proposal=lambda r, z, word, of, h: word + of(h)),
-        "the cell without sigma around r": partial(_gru, r=_same),
-        "the cell without sigma around z": partial(_gru, z=_same),
-        "the cell without sigma: both gates need it": partial(_gru, r=_same, z=_same),
-        "the cell without tanh around n": partial(_gru, n=_same),
-        "the cell with sigma around n: it is squashed by tanh": partial(_gru, n=torch.sigmoid),
-        "the cell with tanh around its gates: these are sigma":
+        _("the cell without sigma around r"): partial(_gru, r=_same),
+        _("the cell without sigma around z"): partial(_gru, z=_same),
+        _("the cell without sigma: both gates need it"): partial(_gru, r=_same, z=_same),
+        _("the cell without tanh around n"): partial(_gru, n=_same),
+        _("the cell with sigma around n: it is squashed by tanh"): partial(_gru, n=torch.sigmoid),
+        _("the cell with tanh around its gates: these are sigma"):
             partial(_gru, r=torch.tanh, z=torch.tanh),
     },
     near=NEAR,

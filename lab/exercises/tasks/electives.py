@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from lab.base.messages import _
 from lab.exercises import harness
 from lab.exercises.harness import Function
 from lab.exercises.solutions import adam_updates, surprise_of, weight_gradient
@@ -20,7 +21,10 @@ def _by_hand_inputs(generator: Generator) -> list[Example]:
     for steps, reviews, units in ((5, 3, 4), (3, 2, 5)):
         h, e = (torch.rand(steps, reviews, units, generator=generator) * 2 - 1 for _ in range(2))
         w_hh = torch.randn(units, units, generator=generator)
-        examples.append(Example(f"{steps} steps, {reviews} reviews, H = {units}", (h, w_hh, e)))
+        label = _(
+            "{steps} steps, {reviews} reviews, H = {h}", steps=steps, reviews=reviews, h=units
+        )
+        examples.append(Example(label, (h, w_hh, e)))
     return examples
 
 
@@ -34,19 +38,19 @@ WEIGHT_GRADIENT = Task(
     _by_hand_inputs,
     weight_gradient,
     {
-        "the gradient without what comes back from later steps":
+        _("the gradient without what comes back from later steps"):
             lambda h, w, e: weight_gradient(h, 0 * w, e),
-        "a gradient with dL/dh_t in the place of delta_t: the slope 1 - h_t^2 is missing":
+        _("a gradient with dL/dh_t in the place of delta_t: the slope 1 - h_t^2 is missing"):
             partial(_by_hand, lambda h, dh: (dh[1:], h[:-1])),
-        "a gradient whose delta_t meets h_t, not the state before":
+        _("a gradient whose delta_t meets h_t, not the state before"):
             partial(_by_hand, lambda h, dh: ((1 - h**2) * dh, h)),
-        "a gradient whose delta_t meets h_t: the state before it is h[t - 1]":
+        _("a gradient whose delta_t meets h_t: the state before it is h[t - 1]"):
             partial(_by_hand, lambda h, dh: ((1 - h[1:] ** 2) * dh[1:], h[1:])),
-        "a gradient whose states are right, and whose delta is that of the step before":
+        _("a gradient whose states are right, and whose delta is that of the step before"):
             partial(_by_hand, lambda h, dh: ((1 - h[:-1] ** 2) * dh[:-1], h[:-1])),
-        "the gradient transposed: rows are of delta_t, columns of the state before":
+        _("the gradient transposed: rows are of delta_t, columns of the state before"):
             lambda *a: weight_gradient(*a).T,
-        "the gradient with W_hh transposed on the way back":
+        _("the gradient with W_hh transposed on the way back"):
             lambda h, w, e: weight_gradient(h, w.T, e),
     },
     harness.run_by_hand,
@@ -70,9 +74,9 @@ def _adam(
 def _adam_inputs(generator: Generator) -> list[Example]:
     drawn = torch.randn(12, generator=generator).tolist()
     return [
-        Example("five gradients of 2", ([2.0] * 5,)),
-        Example("gradients 1, 1, 100, 1, 1", ([1.0, 1.0, 100.0, 1.0, 1.0],)),
-        Example("twelve gradients of both signs", (drawn,)),
+        Example(_("five gradients of 2"), ([2.0] * 5,)),
+        Example(_("gradients 1, 1, 100, 1, 1"), ([1.0, 1.0, 100.0, 1.0, 1.0],)),
+        Example(_("twelve gradients of both signs"), (drawn,)),
     ]
 
 
@@ -80,24 +84,24 @@ ADAM = Task(
     _adam_inputs,
     adam_updates,
     {
-        "updates without a correction of m and v for their start at zero":
+        _("updates without a correction of m and v for their start at zero"):
             lambda g: _adam(g, first=math.inf),
-        "the change of the weight in learning rates; wanted is its opposite":
+        _("the change of the weight in learning rates; wanted is its opposite"):
             lambda g: -adam_updates(g),
-        "the change of the weight; wanted is -(change) / (learning rate)":
+        _("the change of the weight; wanted is -(change) / (learning rate)"):
             lambda g: -0.001 * adam_updates(g),
-        "a way in the weight's own unit: it is wanted in learning rates":
+        _("a way in the weight's own unit: it is wanted in learning rates"):
             lambda g: 0.001 * adam_updates(g),
-        "the sign of the gradient: m and v do not remember": lambda g: torch.tensor(g).sign(),
-        "updates without the root of v": lambda g: _adam(g, root=1.0),
-        "updates with the two rates exchanged": lambda g: _adam(g, 0.999, 0.9),
-        "updates corrected as if steps were counted from 0": lambda g: _adam(g, first=0),
-        "updates corrected as if the first step were the second": lambda g: _adam(g, first=2),
-        "the last update alone": lambda g: adam_updates(g)[-1],
+        _("the sign of the gradient: m and v do not remember"): lambda g: torch.tensor(g).sign(),
+        _("updates without the root of v"): lambda g: _adam(g, root=1.0),
+        _("updates with the two rates exchanged"): lambda g: _adam(g, 0.999, 0.9),
+        _("updates corrected as if steps were counted from 0"): lambda g: _adam(g, first=0),
+        _("updates corrected as if the first step were the second"): lambda g: _adam(g, first=2),
+        _("the last update alone"): lambda g: adam_updates(g)[-1],
     },
     harness.run_numbers,
     forbidden=r"(?i)adam|optim\.",
-    instead="write its equations",
+    instead=_("write its equations instead."),
 )  # fmt: skip
 
 
@@ -107,7 +111,8 @@ def _surprise_inputs(generator: Generator) -> list[Example]:
         text, read = (torch.randint(0, 6, (n,), generator=generator).tolist() for n in sizes)
         vectors = torch.randn(6, 3, generator=generator)
         weights = random_weights(generator, "GRU", 3, 3)
-        examples.append(Example(f"words {text}, read after {read}", (weights, vectors, text, read)))
+        label = _("words {text}, read after {read}", text=str(text), read=str(read))
+        examples.append(Example(label, (weights, vectors, text, read)))
     return examples
 
 
@@ -125,18 +130,18 @@ SURPRISE_OF = Task(
     _surprise_inputs,
     surprise_of,
     {
-        "the perplexity of each word: ln p with its sign turned is wanted":
+        _("the perplexity of each word: ln p with its sign turned is wanted"):
             lambda *a: torch.as_tensor(surprise_of(*a)).exp(),
-        "ln p: a sign is missing": lambda *a: -surprise_of(*a),
-        "the surprise of a word that has just been read: ask before it is fed": partial(
+        _("ln p: a sign is missing"): lambda *a: -surprise_of(*a),
+        _("the surprise of a word that has just been read: ask before it is fed"): partial(
             _reads, lambda words, before: [[*before, words[0]], *([w] for w in words[1:])], True
         ),
-        "the surprise of a reader that forgets: hand the state on": partial(
+        _("the surprise of a reader that forgets: hand the state on"): partial(
             _reads, lambda words, before: [before, *([w] for w in words[:-1])], False
         ),
-        "the surprise of words that are not fed back":
+        _("the surprise of words that are not fed back"):
             partial(_reads, lambda words, before: [before] * len(words), False),
-        "the surprise of words that are not fed back: `before` is read again and again":
+        _("the surprise of words that are not fed back: `before` is read again and again"):
             partial(_reads, lambda words, before: [before] * len(words), True),
     },
     harness.run_surprise,

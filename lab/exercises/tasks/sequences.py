@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from lab.base.messages import _
 from lab.exercises import harness
 from lab.exercises.harness import Function
 from lab.exercises.solutions import average_vectors, detached, last_state, unroll
@@ -23,11 +24,11 @@ def _average_inputs(generator: Generator) -> list[Example]:
     short[1, 0] = 0
     other = torch.randint(2, 9, (7, 2), generator=generator)
     other[1:, 0] = 1
-    label = "lengths 5, 2, 4, filled with <pad>, one word <unk>"
+    label = _("lengths 5, 2, 4, filled with <pad>, one word <unk>")
     return [
-        Example("three reviews of 5 words", (text, torch.tensor([5, 5, 5]), vectors)),
+        Example(_("three reviews of 5 words"), (text, torch.tensor([5, 5, 5]), vectors)),
         Example(label, (short, torch.tensor([5, 2, 4]), vectors)),
-        Example("two reviews, of 1 and 7 words", (other, torch.tensor([1, 7]), vectors[:, :3])),
+        Example(_("two reviews, of 1 and 7 words"), (other, torch.tensor([1, 7]), vectors[:, :3])),
     ]
 
 
@@ -50,17 +51,17 @@ AVERAGE_VECTORS = Task(
     _average_inputs,
     average_vectors,
     {
-        "the mean over the whole block, with its padding": _average_of_block,
-        "the mean of the known words: <unk> is a word and counts": _average_of_known,
-        "the sum of the vectors, not their mean":
+        _("the mean over the whole block, with its padding"): _average_of_block,
+        _("the mean of the known words: <unk> is a word and counts"): _average_of_known,
+        _("the sum of the vectors, not their mean"):
             lambda t, n, v: average_vectors(t, n, v) * n[:, None],
-        "the sum without the padding, divided by T":
+        _("the sum without the padding, divided by T"):
             lambda t, n, v: average_vectors(t, n, v) * n[:, None] / len(t),
-        "the sum with the padding, divided by the length":
+        _("the sum with the padding, divided by the length"):
             lambda t, n, v: _average_of_block(t, n, v) * len(t) / n[:, None],
-        "the mean without each review's last word": partial(_average_of_beginning, 0),
-        "the mean of the words before the last one": partial(_average_of_beginning, 1),
-        "the mean along a row: a review is a column of text": lambda t, n, v: torch.stack(
+        _("the mean without each review's last word"): partial(_average_of_beginning, 0),
+        _("the mean of the words before the last one"): partial(_average_of_beginning, 1),
+        _("the mean along a row: a review is a column of text"): lambda t, n, v: torch.stack(
             [v[t[b, :length]].mean(0) for b, length in enumerate(n)]
         ),
     },
@@ -71,13 +72,18 @@ AVERAGE_VECTORS = Task(
 
 def _unroll_inputs(generator: Generator) -> list[Example]:
     examples = []
-    for article, cell, steps, reviews, units in (
-        ("an", "RNN", 5, 2, 4), ("an", "LSTM", 4, 3, 2), ("a", "GRU", 7, 2, 3),
-    ):  # fmt: skip
+    for what, cell, steps, reviews, units in (
+        (_("an RNN"), "RNN", 5, 2, 4),
+        (_("an LSTM"), "LSTM", 4, 3, 2),
+        (_("a GRU"), "GRU", 7, 2, 3),
+    ):
         x = torch.randn(steps, reviews, 3, generator=generator)  # (T, B, E)
         h, c = (torch.randn(reviews, units, generator=generator) for _ in range(2))
         state = (h, c) if cell == "LSTM" else h
-        label = f"{steps} steps, {reviews} reviews, H = {units}, given the cell of {article} {cell}"
+        label = _(
+            "{steps} steps, {reviews} reviews, H = {h}, given the cell of {cell}",
+            steps=steps, reviews=reviews, h=units, cell=what,
+        )  # fmt: skip
         examples.append(Example(label, (cell, x, state, random_weights(generator, cell, 3, units))))
     return examples
 
@@ -112,39 +118,44 @@ UNROLL = Task(
     _unroll_inputs,
     unroll,
     {
-        "an unrolling in which each step starts from the first state": _forgetful,
-        "the last state alone: all states are wanted": lambda *a: unroll(*a)[-1],
-        "the first step alone: is the return inside of the loop?": lambda *a: unroll(*a)[:1],
-        "the states before each step, not after it": _one_late,
-        "an unrolling that keeps an LSTM's c: its h is state[0]": _memories,
-        "an unrolling for a state of one tensor: an LSTM's is a pair (h, c); hand the pair on, and "
-        "keep its h": lambda *a: torch.stack(all_states(*a)[1:]),
-        "an unrolling that takes state[0] of every cell, or of every pair of reviews: an LSTM's "
-        "state alone is a tuple; test for that": _first_of_each,
-        "the states in one block (T * B, H): torch.stack keeps the steps apart":
+        _("an unrolling in which each step starts from the first state"): _forgetful,
+        _("the last state alone: all states are wanted"): lambda *a: unroll(*a)[-1],
+        _("the first step alone: look whether the return stands inside of the loop"):
+            lambda *a: unroll(*a)[:1],
+        _("the states before each step, not after it"): _one_late,
+        _("an unrolling that keeps an LSTM's c: its h is state[0]"): _memories,
+        _("an unrolling for a state of one tensor: an LSTM's is a pair (h, c); hand the pair on, "
+          "and keep its h"): lambda *a: torch.stack(all_states(*a)[1:]),
+        _("an unrolling that takes state[0] of every cell, or of every pair of reviews: an LSTM's "
+          "state alone is a tuple; test for that"): _first_of_each,
+        _("the states in one block (T * B, H): torch.stack keeps the steps apart"):
             lambda *a: unroll(*a).flatten(0, 1),
-        "the states of reviews read from their end":
+        _("the states of reviews read from their end"):
             lambda cell, x, *a: unroll(cell, x.flip(0), *a),
-        "the states with reviews first, (B, T, H)": lambda *a: unroll(*a).transpose(0, 1),
-        "the right states, through which no gradient goes back: is the old state detached?":
+        _("the states with reviews first, (B, T, H)"): lambda *a: unroll(*a).transpose(0, 1),
+        _("the right states, through which no gradient goes back: look whether the old state is "
+          "detached"):
             _cut_off,
     },
     harness.run_unroll,
     learns=("cell", "x", "state", "weights"),
     forbidden=r"^(rnn_tanh|lstm|gru)$|modules\.rnn",
-    instead="call the cell in a loop",
+    instead=_("call the cell in a loop instead."),
 )  # fmt: skip
 
 
 def _last_state_inputs(generator: Generator) -> list[Example]:
     examples = []
     for what, length, shape in (
-        ("no padding", [6, 6, 6], (6, 3, 4)),
-        ("padding", [6, 2, 4], (6, 3, 4)),
-        ("one review of one word", [3, 1, 5, 2], (7, 4, 2)),
+        (_("no padding"), [6, 6, 6], (6, 3, 4)),
+        (_("padding"), [6, 2, 4], (6, 3, 4)),
+        (_("one review of one word"), [3, 1, 5, 2], (7, 4, 2)),
     ):
         states = torch.randn(shape, generator=generator)
-        label = f"states {shape} and lengths {length} ({what})"
+        label = _(
+            "states {shape} and lengths {lengths} ({what})",
+            shape=str(shape), lengths=str(length), what=what,
+        )  # fmt: skip
         examples.append(Example(label, (states, torch.tensor(length))))
     return examples
 
@@ -153,16 +164,16 @@ LAST_STATE = Task(
     _last_state_inputs,
     last_state,
     {
-        "the state at the end of the block, after the padding": lambda s, n: s[-1],
-        "the state one word after the last: lengths count from 1, places from 0":
+        _("the state at the end of the block, after the padding"): lambda s, n: s[-1],
+        _("the state one word after the last: lengths count from 1, places from 0"):
             lambda s, n: s[n, torch.arange(len(n))],
-        "the state one word before the last": lambda s, n: last_state(s.roll(1, dims=0), n),
-        "the state counted from the end, -length": lambda s, n: last_state(s.flip(0), n),
-        "states of the first review alone": lambda s, n: s[n - 1, 0],
-        "the first state": lambda s, n: s[0],
-        "all three lengths for every review: (B, B, H)": lambda s, n: s[n - 1],
-        "the mean of the states": lambda s, n: s.mean(0),
-        "the sum of all states, divided by the length": lambda s, n: s.sum(0) / n[:, None],
+        _("the state one word before the last"): lambda s, n: last_state(s.roll(1, dims=0), n),
+        _("the state counted from the end, -length"): lambda s, n: last_state(s.flip(0), n),
+        _("states of the first review alone"): lambda s, n: s[n - 1, 0],
+        _("the first state"): lambda s, n: s[0],
+        _("all three lengths for every review: (B, B, H)"): lambda s, n: s[n - 1],
+        _("the mean of the states"): lambda s, n: s.mean(0),
+        _("the sum of all states, divided by the length"): lambda s, n: s.sum(0) / n[:, None],
     },
     harness.learn,
     learns=("states", "length"),

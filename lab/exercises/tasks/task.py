@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from lab.base.messages import _
 from lab.exercises import harness
 from lab.exercises.harness import Function
 
@@ -20,7 +21,8 @@ BLOCKS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # of H rows each, in the weights of a 
 class Example(NamedTuple):
     """The arguments of one call of a student's function, and in words what is special about it.
 
-    trap: what to say where nothing but examples with a trap are wrong
+    label: a message that goes on after "Tried with"
+    trap:  what to say where nothing but examples with a trap are wrong, in a sentence
     """
 
     label: str
@@ -34,14 +36,14 @@ class Task:
 
     make_inputs:    from a generator, the examples
     solution:       the lab's version
-    known_mistakes: what is wrong, in words -> a function that is wrong in this way
+    known_mistakes: what is wrong, as a message without full stop -> a function that is wrong so
     run:            calls a function with the arguments of an example; one of `harness.py`
     parts:          what to call the parts of what `run` returns, where these are several
     learns:         what to call the arguments where `run` returns gradients too
     forbidden:      of what is called in PyTorch, a pattern of names that would be the answer
-    instead:        what to do then
+    instead:        what to do then, in a sentence that goes on after a colon
     near:           the share of the points that is left to some of the known mistakes
-    equals:         how the sentence begins that names a known mistake
+    equals:         the sentence that names a known mistake
     """
 
     make_inputs: Callable[[Generator], list[Example]]
@@ -53,7 +55,7 @@ class Task:
     forbidden: str = ""
     instead: str = ""
     near: Mapping[str, float] = field(default_factory=dict)
-    equals: str = "What comes back equals "
+    equals: str = _("What comes back equals {mistake}.")
 
     def forbids(self, name: str) -> bool:
         """Say whether what PyTorch has under a name would be the answer."""

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, nn
 
+from lab.base.messages import _
 from lab.exercises import harness, solutions
 from lab.exercises.harness import Function
 from lab.exercises.solutions import binary_loss, train_once, training_step
@@ -22,49 +23,52 @@ def _loss_inputs(generator: Generator) -> list[Example]:
     near_zero = torch.tensor([0.01, -0.01, 0.02, -0.03])  # at 0 itself a right formula may bend
     sure = torch.tensor([200.0, -200.0, 150.0, -150.0, 150.0])
     return [
-        Example("six logits and labels", (logits, labels)),
+        Example(_("six logits and labels"), (logits, labels)),
         Example(
-            "logits near 0 (it knows nothing)", (near_zero, torch.tensor([0.0, 1.0, 1.0, 0.0]))
+            _("logits near 0 (it knows nothing)"),
+            (near_zero, torch.tensor([0.0, 1.0, 1.0, 0.0])),
         ),
         Example(
-            "logits of 200 and 150", (sure, torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0])), trap=SURE
+            _("logits of 200 and 150"),
+            (sure, torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0])),
+            trap=SURE,
         ),
     ]
 
 
-SURE = (
+SURE = _(
     "Here sigma(a) is rounded to 0 or 1, or exp(a) is infinite. A sure and wrong answer must cost "
     "150 here (30 is the mean of five): with an epsilon or a clamp no loss is larger than 18 or "
-    "so. Find ln sigma(a) in one go"
+    "so. Find ln sigma(a) in one go."
 )
 
 BINARY_LOSS = Task(
     _loss_inputs,
     binary_loss,
     {
-        "the sum of the losses, not their mean": lambda a, y: binary_loss(a, y) * len(a),
-        "each review's loss: one number, their mean, is wanted":
+        _("the sum of the losses, not their mean"): lambda a, y: binary_loss(a, y) * len(a),
+        _("each review's loss: one number, their mean, is wanted"):
             lambda a, y: F.binary_cross_entropy_with_logits(a, y, reduction="none"),
-        "the loss with its sign turned": lambda a, y: -binary_loss(a, y),
-        "the loss of sigma(a) in the place of a: sigma is taken twice":
+        _("the loss with its sign turned"): lambda a, y: -binary_loss(a, y),
+        _("the loss of sigma(a) in the place of a: sigma is taken twice"):
             lambda a, y: binary_loss(a.sigmoid(), y),
-        "the loss in bits: ln is the natural logarithm":
+        _("the loss in bits: ln is the natural logarithm"):
             lambda a, y: binary_loss(a, y) / math.log(2),
-        "the loss of the good reviews alone": lambda a, y: (F.softplus(-a) * y).mean(),
-        "the loss of the bad reviews alone": lambda a, y: (F.softplus(a) * (1 - y)).mean(),
-        "ln sigma(a) in both terms: the second takes -a, for 1 - sigma(a) is sigma(-a)":
+        _("the loss of the good reviews alone"): lambda a, y: (F.softplus(-a) * y).mean(),
+        _("the loss of the bad reviews alone"): lambda a, y: (F.softplus(a) * (1 - y)).mean(),
+        _("ln sigma(a) in both terms: the second takes -a, for 1 - sigma(a) is sigma(-a)"):
             lambda a, y: F.softplus(-a).mean() + 0 * y.sum(),
-        "1 - ln sigma(a) in the second term: wanted is ln(1 - sigma(a))":
+        _("1 - ln sigma(a) in the second term: wanted is ln(1 - sigma(a))"):
             lambda a, y: (y * F.softplus(-a) - (1 - y) * (1 + F.softplus(-a))).mean(),
-        "the squared error of sigma(a)": lambda a, y: (y - a.sigmoid()).square().mean(),
-        "ln of the logits: ln of their sigma is wanted":
+        _("the squared error of sigma(a)"): lambda a, y: (y - a.sigmoid()).square().mean(),
+        _("ln of the logits: ln of their sigma is wanted"):
             lambda a, y: -(y * a.log() + (1 - y) * (1 - a).log()).mean(),
-        "the loss with its labels exchanged": lambda a, y: binary_loss(a, 1 - y),
+        _("the loss with its labels exchanged"): lambda a, y: binary_loss(a, 1 - y),
     },
     harness.run_loss,
     learns=("logits",),
     forbidden=r"(?i)[.\w]loss|cross_entropy|kl_div",
-    instead="write the formula",
+    instead=_("write the formula instead."),
 )  # fmt: skip
 
 
@@ -74,12 +78,12 @@ def _step_inputs(generator: Generator) -> list[Example]:
     batches = [
         (draw(0, 6, (3, n)), torch.full((n,), 3), draw(0, 2, (n,)).float()) for n in (5, 4, 7)
     ]
-    first, label = batches[:1], "one update of a small model: 6 vectors, 4 weights"
+    first, label = batches[:1], _("one update of a small model: 6 vectors, 4 weights")
     steep = (100 * vectors, weight / 100)  # the same logits, and none is rounded to a sure one
     return [
         Example(label, (vectors, weight, first, 10.0, 0.5)),
-        Example("three updates, one after the other", (vectors, weight, batches, 10.0, 0.3)),
-        Example("a gradient longer than clip_norm", (*steep, first, 0.1, 0.2)),
+        Example(_("three updates, one after the other"), (vectors, weight, batches, 10.0, 0.3)),
+        Example(_("a gradient longer than clip_norm"), (*steep, first, 0.1, 0.2)),
     ]
 
 
@@ -119,25 +123,27 @@ TRAINING_STEP = Task(
     _step_inputs,
     training_step,
     {
-        "a step that does not empty the gradient first (zero_grad)": _accumulating,
-        "a step without clipping: clip_grad_norm_ stands after backward, and before step":
+        _("a step that does not empty the gradient first (zero_grad)"): _accumulating,
+        _("a step without clipping: clip_grad_norm_ stands after backward, and before step"):
             lambda m, b, o, clip: training_step(m, b, o, math.inf),
-        "a step that clips at 1, whatever clip_norm says":
+        _("a step that clips at 1, whatever clip_norm says"):
             lambda m, b, o, clip: training_step(m, b, o, 1.0),
-        "a step that clips each number by itself, not the gradient's length": _clamps,
-        "a step down the loss of sigma(logits): sigma is taken twice":
+        _("a step that clips each number by itself, not the gradient's length"): _clamps,
+        _("a step down the loss of sigma(logits): sigma is taken twice"):
             partial(_descends, lambda a, y: binary_loss(a.sigmoid(), y)),
-        "a step down the sum of the losses, not their mean":
+        _("a step down the sum of the losses, not their mean"):
             partial(_descends, lambda a, y: binary_loss(a, y) * len(a)),
-        "a step down the squared error of sigma(logits)":
+        _("a step down the squared error of sigma(logits)"):
             partial(_descends, lambda a, y: F.mse_loss(a.sigmoid(), y)),
-        "a step that takes good reviews for bad ones":
+        _("a step that takes good reviews for bad ones"):
             partial(_descends, lambda a, y: binary_loss(a, 1 - y)),
-        "the right step, with loss and logits exchanged": lambda *a: training_step(*a)[::-1],
-        "no step: the weights stay as they were (zero_grad, then backward, then step)": _only_loss,
+        _("the right step, with loss and logits exchanged"): lambda *a: training_step(*a)[::-1],
+        _("no step: the weights stay as they were (zero_grad, then backward, then step)"):
+            _only_loss,
     },
     harness.run_step,
-    parts=("the vectors afterwards", "the weights afterwards", "the logits", "the loss"),
+    parts=(_("the vectors afterwards"), _("the weights afterwards"), _("the logits"),
+           _("the loss")),
 )  # fmt: skip
 
 
@@ -146,9 +152,9 @@ def _bug_inputs(generator: Generator) -> list[Example]:
     draw = partial(torch.randint, generator=generator)
     batches = [(draw(0, 6, (5, n)), draw(1, 6, (n,)), draw(0, 2, (n,)).float()) for n in (6, 6, 2)]
     return [
-        Example("three batches, the last of them small", (vectors, weight, batches, 0.5)),
-        Example("two batches", (vectors, weight, batches[1:], 0.3)),
-        Example("one batch", (vectors, weight, batches[:1], 0.5)),
+        Example(_("three batches, the last of them small"), (vectors, weight, batches, 0.5)),
+        Example(_("two batches"), (vectors, weight, batches[1:], 0.3)),
+        Example(_("one batch"), (vectors, weight, batches[:1], 0.5)),
     ]
 
 
@@ -177,21 +183,21 @@ def _with(*errors: str) -> Function:
 
 
 LOOPS = {
-    "the loop as it was handed out: it has three errors": _with("padding", "kept", "mean"),
-    "a loop with two of the three errors: look at what a batch leaves behind for the next one, "
-    "and at what is divided by what": _with("kept", "mean"),
-    "a loop with two of the three errors: look at what the model is told of padding, and at "
-    "what is divided by what": _with("padding", "mean"),
-    "a loop with two of the three errors: look at what the model is told of padding, and at "
-    "what a batch leaves behind for the next one": _with("padding", "kept"),
-    "a loop with one error left: padding is read as if it were words": _with("padding"),
-    "a loop with one error left: the gradients of earlier batches are still there":
+    _("the loop as it was handed out: it has three errors"): _with("padding", "kept", "mean"),
+    _("a loop with two of the three errors: look at what a batch leaves behind for the next one, "
+      "and at what is divided by what"): _with("kept", "mean"),
+    _("a loop with two of the three errors: look at what the model is told of padding, and at "
+      "what is divided by what"): _with("padding", "mean"),
+    _("a loop with two of the three errors: look at what the model is told of padding, and at "
+      "what a batch leaves behind for the next one"): _with("padding", "kept"),
+    _("a loop with one error left: padding is read as if it were words"): _with("padding"),
+    _("a loop with one error left: the gradients of earlier batches are still there"):
         _with("kept"),
-    "a loop with one error left: a mean over batches, of which the last may be small":
+    _("a loop with one error left: a mean over batches, of which the last may be small"):
         _with("mean"),
-    "a loop whose sum has each batch once, and is divided by all reviews": _with("sum"),
-    "a loop without step, or with the gradient emptied before it": _with("no step"),
-    "a loop with clipping: it was to have none": _with("clipping"),
+    _("a loop whose sum has each batch once, and is divided by all reviews"): _with("sum"),
+    _("a loop without step, or with the gradient emptied before it"): _with("no step"),
+    _("a loop with clipping: it was to have none"): _with("clipping"),
 }  # fmt: skip
 
 FIND_BUG = Task(
@@ -199,7 +205,7 @@ FIND_BUG = Task(
     train_once,
     LOOPS,
     harness.run_training,
-    parts=("the vectors afterwards", "the weights afterwards", "the mean loss"),
+    parts=(_("the vectors afterwards"), _("the weights afterwards"), _("the mean loss")),
     near={
         label: found / 3
         for label in LOOPS
