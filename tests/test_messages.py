@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,3 +30,11 @@ def test_the_forms_of_slots_that_the_lab_uses_may_come_as_data():
     for template in ("{done} of {all}", "{rate:.4g}", "{count:,}", "{word!r} {x:+.1f} {y:.0f}"):
         assert SHOWS.fullmatch(template), template
     assert from_data(as_data(_("{word!r}", word="a"))) == "'a'"
+
+
+def test_a_message_does_not_grow_with_its_slots():
+    data = "x" * 100
+    for again in range(20):  # at the end 100 * 50 ** 20 characters, of 4 kB of data
+        data = {"message": "{a}" * 50, "values": {"a": data}}
+    with pytest.raises(ValueError, match="grows"):
+        from_data(data)
