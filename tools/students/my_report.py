@@ -26,7 +26,7 @@ from lab import config
 from lab.base import files
 from lab.base.messages import Message, _, recognizer, say
 from lab.config import LabError
-from lab.exercises import answer_cells
+from lab.exercises import answer_cells, check
 from lab.exercises.catalogue import LAB, in_range
 from lab.experiments.results import TYPES
 from lab.notebooks import loader
@@ -69,18 +69,11 @@ SIZES = ("epochs", "max_length", "batch_size")  # by which a run's profile is kn
 MACHINE = ("system", "instructions", "device", "python", "torch")
 # columns that a table of the lab's runs has
 RECORDED = {"run", "network", "seed", "learning_rate", "data", "code", *SIZES, *MACHINE}
-CHECKED = (  # what a check prints: exercise, points
-    "{name}: right, {points} of {most} points (tried with {number} inputs).",
-    "{name}: not yet, {points} of {most} points.",
-)
+CHECKED = (check.RIGHT, check.NOT_YET)  # what a check prints: exercise, points
 FAILED = (  # and where it could try nothing: no points
-    "{name}: not started yet. If you have written it, run its cell again.",
-    "{name}: the line `raise NotImplementedError` is still there: delete it.",
-    "{name}: its cell defines {nearest}, and the name must be {wanted}.",
-    "{name}: Python cannot read line {line} of its cell. Mend it, and run the cell again.",
-    "{name}: {wanted} is not there. Run the cell above.",
-    "{name}: {wanted} is {kind}, and should be a function.",
-)
+    check.NOT_STARTED, check.STILL_THERE, check.OTHER_NAME, check.UNREADABLE, check.NOT_THERE,
+    check.NO_FUNCTION,
+)  # fmt: skip
 
 
 class Work:
