@@ -150,7 +150,7 @@ class Program:
             except Dead as dead:
                 return replies, dead.args[0]
             if "dead" in reply:
-                return replies, str(reply["dead"])
+                return replies, reply["dead"]
             replies.append(reply)
         return replies, ""
 

@@ -138,12 +138,11 @@ GRADIENT_BY_STEP = Task(
 
 
 def _chain_inputs(generator: Generator) -> list[Example]:
-    numbers = torch.randn(2, 5, generator=generator).double().tolist()
+    drawn = torch.randn(2, 5, generator=generator).double().tolist()
     return [
-        Example(_("w = 0.5, h0 = 0, x1 = 1, x2 = 0, y = 1"), (0.5, 0.0, 1.0, 0.0, 1.0)),
-        *(Example(_("w, h0, x1, x2, y = {numbers}", numbers=[f"{one:.2f}" for one in n]), tuple(n))
-          for n in numbers),
-    ]  # fmt: skip
+        Example(_("w, h0, x1, x2, y = {numbers}", numbers=[f"{n:.2g}" for n in five]), tuple(five))
+        for five in ([0.5, 0.0, 1.0, 0.0, 1.0], *drawn)
+    ]
 
 
 def _by_hand(part: Function) -> Function:
