@@ -103,13 +103,9 @@ def insert_answers(
         exercise = ASKED[name]
         if name not in own:
             messages.append(
-                _(
-                    "{name}: is no longer asked in {notebook}. The answer stays in {old}.",
-                    name=name,
-                    notebook=new.name,
-                    old=old,
-                )
-            )
+                _("{name}: is no longer asked in {notebook}. The answer stays in {old}.",
+                  name=name, notebook=new.name, old=old)
+            )  # fmt: skip
             continue
         empty = own[name][0]
         if not answer_cells.is_empty(empty.source, exercise, empty.question):
