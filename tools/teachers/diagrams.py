@@ -14,9 +14,7 @@ from pathlib import Path
 
 from lab.base import files
 from lab.base.messages import _, say
-from lab.config import ROOT
 
-FOLDER = ROOT / "figures"
 WORDS = (
     _("A block of three reviews, a column each, with padding and text_length"),
     _("The GRU cell"),
@@ -45,10 +43,10 @@ def translated(svg: str, language: str) -> str:
     return TEXT.sub(lambda text: RUN.sub(said, text[0]), svg)
 
 
-def make(language: str) -> list[Path]:
-    """Write all diagrams in a language; return their paths."""
+def make(folder: Path, language: str) -> list[Path]:
+    """Write all diagrams of a folder in a language, below it; return their paths."""
     paths = []
-    for path in sorted(FOLDER.glob("*.svg")):
+    for path in sorted(folder.glob("*.svg")):
         paths.append(path.parent / language / path.name)
         svg = translated(path.read_text(encoding="utf-8"), language)
         files.write_atomically(paths[-1], svg.encode("utf-8"))

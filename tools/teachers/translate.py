@@ -211,7 +211,7 @@ def bring(language: str) -> tuple[list[Path], list[str]]:
     whole = strings(texts)
     names = [name.partition(":")[0] for text in whole for name, _line in texts[text].locations]
     written = [make(ROOT / name, whole, language) for name in dict.fromkeys(names)]
-    written += diagrams.make(language)
+    written += diagrams.make(ROOT / "figures", language)
     open_ = [(one, m.id) for one in (lab, texts) for m in one if m.id not in strings(one) and m.id]
     return written, [named(*pair) for pair in open_]
 
