@@ -8,6 +8,7 @@
     judge          is a function right? (the grader asks it too)
     check          what a student calls in the notebook: check, hint, case, guess
     help           hints, failing cases, overwritten names, own functions at work
+    signs          signs of Chinese keyboards in code: found, told, read as they are meant
     answer_cells   answers as they stand in a notebook's file
 
 May import `lab.base` and `lab.config`.
