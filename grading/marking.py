@@ -25,7 +25,7 @@ from grading.sandbox import protocol
 from grading.sandbox.trials import Answers, Reply, Sandbox, opened
 from grading.submissions import Submission, whole_of
 from lab.base.messages import ENGLISH, _
-from lab.exercises import answer_cells
+from lab.exercises import answer_cells, signs
 from lab.exercises.answer_cells import Answer, source_of
 from lab.exercises.catalogue import ASKED, LAB, in_range, letter
 from lab.exercises.harness import Attempt
@@ -34,6 +34,12 @@ from lab.exercises.tasks import TASKS
 
 FAILED = "could not be graded:"  # before what was raised
 FINITE = (-sys.float_info.max, sys.float_info.max)
+MEANT = ("number", "choice", "guess", "about")  # answers whose meaning is certain
+READ_AS_MEANT = _(
+    "{name}: line {line} was read as it is meant, with {wanted} for {signs}; Python does not read "
+    "it so"
+)
+OTHER_KEYBOARD = "a sign of another keyboard"  # a group of wrong answers
 SEED = 7919  # of the inputs where no course has drawn one; see `answers.seed`
 
 
@@ -151,7 +157,12 @@ def _in_python(name: str, source: str, flags: list[str]) -> str:
     python = as_python(source)
     if python.dropped:
         flags.append(_("{name}: left out: {parts}", name=name, parts=python.dropped))
-    return python.source
+    typed, exercise = python.source, ASKED[name]
+    if exercise.kind in MEANT:
+        typed = signs.meant(typed, numbers=exercise.kind != "choice" and exercise.key is not str)
+    if typed != python.source:
+        flags.append(signs.slip(python.source).told(READ_AS_MEANT, name=name))
+    return typed
 
 
 def _reached(sources: Mapping[str, str], before: Callable[[str], list[str]]) -> list[str]:
@@ -205,7 +216,7 @@ def _chosen(
     """Return what counts of cells with one answer: the last that gives its name, or has a text."""
     filled = [one for one in ones if written(name, one.source, right)]
     if wanted := ASKED[name].name:
-        giving = [one for one in filled if wanted in answer_cells.names(one.source)[0]]
+        giving = [one for one in filled if wanted in answer_cells.names(signs.meant(one.source))[0]]
         filled = giving or filled
     if len({one.source for one in filled}) > 1:
         flags.append(_("{name}: {count} cells, the last one counts", name=name, count=len(filled)))
@@ -291,6 +302,8 @@ def _mark_of(name: str, source: str | None, right: Right, running: Answers) -> M
 
 def _mark_of_value(name: str, source: str, right: Right, running: Answers) -> Mark:
     """Mark a letter, a number or a guess. What must be computed is computed behind the wall."""
+    if slip := signs.slip(source):  # and what is meant is not certain
+        return Mark(0, right.points, (slip.told(),), OTHER_KEYBOARD)
     exercise = ASKED[name]
     value = answer_cells.value_of(source, exercise.name)
     if answer_cells.is_computed(source, exercise.name):
@@ -336,6 +349,8 @@ def _computed(name: str, running: Answers) -> tuple[Any, str]:
 
 def _mark_of_code(name: str, source: str, points: int, running: Answers) -> Mark:
     """Call a function with each example, and compare what comes back."""
+    if slip := signs.slip(source):
+        return Mark(0, points, (slip.told(),), OTHER_KEYBOARD)
     function, task, seed = ASKED[name].name, TASKS[name], running.seed
     whole = "\n".join([*running.before(name), source])
     if reaches(whole) and (banned := forbidden_names(whole, name)):  # calls may be hidden

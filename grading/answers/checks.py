@@ -18,7 +18,7 @@ from lab.base import hashing
 from lab.exercises.catalogue import ASKED
 
 ROOM = "lab.exercises"
-COMMON = tuple(f"{ROOM}.{one}" for one in ("harness", "errors", "judge", "answer_cells"))
+COMMON = tuple(f"{ROOM}.{one}" for one in ("harness", "errors", "judge", "answer_cells", "signs"))
 CATALOGUE = [("lab.exercises.catalogue", name) for name in ("in_range", "letter", "plain")]
 TASKS = [f"lab.exercises.tasks.{one}" for one in
          ("analysis", "cells", "electives", "language", "sequences", "training")]  # fmt: skip

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from lab.base.messages import Message, _, languages, say
 from lab.base.source import parse
 from lab.config import LabError
+from lab.exercises import signs
 from lab.exercises.catalogue import ASKED, Exercise, empty_guess
 from lab.exercises.help import hints
 
@@ -27,7 +28,7 @@ EMPTY_TEXT = _("*Write here.*")
 OLDER = _("Your older answer, which Python cannot read:")
 UNWRITTEN = _("Exercise {name}: not written yet")  # what a stub raises
 KINDS = "Exercise|Question|Prediction|Answer|练习|问题|预测|回答"
-HEADING = re.compile(rf"\s*(?:#+|\*\*)\s*(?:{KINDS}) ([a-z0-9-]+)\b")
+HEADING = re.compile(rf"\s*(?:[#＃]+|\*\*)\s*(?:{KINDS}) ([a-z0-9-]+)\b")
 HEADING_OF_A_TEXT = re.compile(r"\*\*[^*\n]+\*\*|[^\n]*")
 # Time that grows with the square of a text's length stops a class: `*+` and `++` never go back.
 ASKS = r"[?？]|sentences?\.\)|句话。）"
@@ -224,10 +225,13 @@ def _below_heading(answer: str) -> str:
 
 
 def value_of(answer: str, name: str) -> Any:
-    """Return the value that a cell gives a name; what must be computed first, as its source."""
+    """Return the value that a cell gives a name; what must be computed first, as its source.
+
+    A cell that only signs of another keyboard make unreadable is read as it is meant.
+    """
     value = None
     try:
-        for node in _statements(answer):
+        for node in _statements(signs.meant(answer)):
             if _assigns(node, name):
                 value = _value_after(node, name, value)
     except UNREADABLE:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,12 +174,12 @@ def _item(value: Any) -> Any:
 
 
 def letter(answer: Any) -> Any:
-    """Return the letter that an answer to a choice means: " B " and "b)" mean b.
+    """Return the letter that an answer to a choice means: " B ", "b)" and "ｂ" mean b.
 
     What means none is returned as it is.
     """
     text = answer.strip().lower() if isinstance(answer, str) else ""
-    meant = re.fullmatch(r"\(?([a-z])[).:]?", text)
+    meant = re.fullmatch(r"\(?([a-z])[).:。]?", unicodedata.normalize("NFKC", text))
     return meant[1] if meant else answer
 
 

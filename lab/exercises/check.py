@@ -24,7 +24,7 @@ import torch
 from lab import config
 from lab.base import files
 from lab.base.messages import Message, _
-from lab.exercises import answer_cells, catalogue
+from lab.exercises import answer_cells, catalogue, signs
 from lab.exercises.catalogue import ASKED, FURTHER, LAB, Exercise, in_range, letter, plain
 from lab.exercises.harness import kind
 from lab.exercises.help import hints, trials
@@ -39,6 +39,10 @@ NOT_STARTED = _("{name}: not started yet. If you have written it, run its cell a
 STILL_THERE = _("{name}: the line `raise NotImplementedError` is still there: delete it.")
 UNREADABLE = _(
     "{name}: Python cannot read line {line} of its cell. Mend it, and run the cell again."
+)
+SLIP = _(
+    "{name}: Python cannot read line {line} of its cell: it has {signs} where {wanted} is meant. "
+    "Type the signs of code with the keyboard set to English, and run the cell again."
 )
 OTHER_NAME = _("{name}: its cell defines {given}, and the name must be {wanted}.")
 NOT_THERE = _("{name}: {wanted} is not there. Run the cell above.")
@@ -111,6 +115,8 @@ def examine(
     """Return the points of an answer (None: recorded, and marked later), and what to say of it."""
     if not exercise.name:
         return 0, [_("{name}: your teacher reads it; there is nothing to check.", name=name)]
+    if slip := signs.slip(_last_run(name, scope)):  # whatever an earlier run has left
+        return 0, [slip.told(SLIP, name=name)]
     if exercise.name not in scope:
         missing = Message(NOT_THERE, name=name, wanted=exercise.name)
         return 0, [_fault_of_cell(name, scope) or missing]

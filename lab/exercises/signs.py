@@ -7,6 +7,7 @@ stands in texts and comments is nobody's business: there such signs are right.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -29,8 +30,9 @@ KNOWN = re.compile(
     rf"|(?P<quoted>[{DOUBLE}][^{DOUBLE}\n]*[{DOUBLE}]|[{SINGLE}][^{SINGLE}\n]*[{SINGLE}])"
     r"|(?P<sign>[\s\S])"
 )
+NUMBER = re.compile(r"\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)\s*")
+KEY = re.compile(r"\s*[:：]")  # what stands before it is the name of an entry
 LONGEST = 100_000  # characters of a cell that is looked through
-A_SPACE, NOTHING = _("a space"), _("nothing")
 
 
 class Sign(NamedTuple):
@@ -41,33 +43,27 @@ class Sign(NamedTuple):
     wanted: str  # "": nothing
 
 
+TOLD = _(
+    "Python cannot read line {line} of the cell: it has {signs} where {wanted} is meant. "
+    "Type the signs of code with the keyboard set to English, and run the cell again."
+)
+
+
 class Slip(NamedTuple):
-    """The signs of the first line of a cell that has any."""
+    """The signs of the first line of a cell that has any: what there is to tell of them."""
 
     line: int
     signs: list[str]
     wanted: list[str]
 
-    def told(self) -> Message:
+    def told(self, template: str = TOLD, **others: str) -> Message:
         """Return in a sentence which signs, in which line, and what is typed instead."""
-        return _(
-            "Python cannot read line {line} of the cell: it has {signs} where {wanted} is meant. "
-            "Type the signs of code with the keyboard set to English, and run the cell again.",
-            line=self.line, signs=" ".join(self.signs), wanted=self._said(),
-        )  # fmt: skip
-
-    def read_as(self, name: str) -> Message:
-        """Return in words that an answer was read as it is meant. name: of the exercise"""
-        return _(
-            "{name}: read as it is meant: {signs} in line {line} as {wanted}",
-            name=name, line=self.line, signs=" ".join(self.signs), wanted=self._said(),
-        )  # fmt: skip
-
-    def _said(self) -> str | list[Message]:
-        names = {" ": A_SPACE, "": NOTHING}
-        if names.keys().isdisjoint(self.wanted):
-            return " ".join(self.wanted)
-        return [names.get(one, Message("{sign}", sign=one)) for one in self.wanted]
+        signs = " ".join(sign if sign.strip() else f"U+{ord(sign):04X}" for sign in self.signs)
+        names = {" ": _("a space"), "": _("nothing")}
+        wanted: str | list[str] = " ".join(self.wanted)
+        if not names.keys().isdisjoint(self.wanted):
+            wanted = [names.get(one, one) for one in self.wanted]
+        return Message(template, line=self.line, signs=signs, wanted=wanted, **others)
 
 
 def slip(source: str) -> Slip | None:
@@ -76,27 +72,35 @@ def slip(source: str) -> Slip | None:
         return None
     found = [one for one in _read(source) if isinstance(one, Sign)]
     signs = {one.sign: one.wanted for one in found if one.line == found[0].line}
-    return Slip(found[0].line, [*map(_named, signs)], [*signs.values()]) if found else None
+    return Slip(found[0].line, [*signs], [*signs.values()]) if found else None
 
 
-def meant(source: str) -> str:
-    """Return a cell with the signs that are meant, where Python can read it then; else as it is."""
+def meant(source: str, numbers: bool = False) -> str:
+    """Return a cell with the signs that are meant, where Python can read it then; else as it is.
+
+    numbers: between such marks of quotation a number is one, and no text
+    """
     if slip(source) is None:
         return source
-    typed = "".join(one.wanted if isinstance(one, Sign) else one for one in _read(source))
+    pieces = _read(source, numbers)
+    typed = "".join(one.wanted if isinstance(one, Sign) else one for one in pieces)
     return typed if _is_read(typed) else source
 
 
-def _read(source: str) -> Iterator[str | Sign]:
+def _read(source: str, numbers: bool = False) -> Iterator[str | Sign]:
     """Yield the pieces of a source, and signs in the place of those that Python does not know."""
     line = 1
     for found in KNOWN.finditer(source):
         kind, piece = found.lastgroup, found[0]
         if kind == "quoted":
             mark = DOUBLE[0] if piece[0] in DOUBLE else SINGLE[0]
-            yield from (Sign(line, one, mark) if one != mark else one for one in piece[0])
-            yield piece[1:-1]
-            yield from (Sign(line, one, mark) if one != mark else one for one in piece[-1])
+            inner = unicodedata.normalize("NFKC", piece[1:-1].replace(STOP, "."))
+            if numbers and NUMBER.fullmatch(inner) and not KEY.match(source, found.end()):
+                yield inner
+            else:
+                yield mark if piece[0] == mark else Sign(line, piece[0], mark)
+                yield piece[1:-1]
+                yield mark if piece[-1] == mark else Sign(line, piece[-1], mark)
         elif kind == "comment" and piece[0] != "#":
             yield Sign(line, piece[0], "#")
             yield piece[1:]
@@ -114,10 +118,6 @@ def _wanted(source: str, place: int) -> str | None:
         return "." if re.match(r"\w", source[place + 1 : place + 2]) else ""
     wanted = WANTED.get(sign)
     return None if wanted and wanted.isalpha() else wanted  # Python reads letters of any width
-
-
-def _named(sign: str) -> str:
-    return sign if sign.strip() else f"U+{ord(sign):04X}"
 
 
 def _is_read(source: str) -> bool:

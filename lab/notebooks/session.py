@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import linecache
 import os
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from lab import config
 from lab.analysis import style, tables
 from lab.base.messages import Message, _
 from lab.config import LabError
-from lab.exercises import answer_cells
+from lab.exercises import answer_cells, signs
 from lab.exercises.catalogue import ASKED
 from lab.exercises.help import names
 from lab.notebooks import loader
@@ -30,8 +32,9 @@ STOPPED = _("Stopped. Run the cell again; trainings that were finished before ar
 def begin(notebook: str = "lab2.ipynb") -> None:
     """Set the look of figures, and let a kernel speak to who works in it.
 
-    A cell that the reader stops ends in a sentence, and not in a page of our code. Where a name of
-    the notebook's is overwritten, that is said at once.
+    A cell that the reader stops ends in a sentence, and not in a page of our code; so does one with
+    signs that Python does not know. Where a name of the notebook's is overwritten, that is said at
+    once.
     """
     shell = get_ipython()
     if getattr(shell, "kernel", None) and "inline" not in plt.get_backend():
@@ -39,12 +42,22 @@ def begin(notebook: str = "lab2.ipynb") -> None:
     style.use_theme()
     if shell:
         tables.show_heads(shell)
-        shell.set_custom_exc((KeyboardInterrupt,), _say_stopped)
+        shell.set_custom_exc((KeyboardInterrupt, SyntaxError), _say_in_a_sentence)
         names.watch(notebook)
 
 
-def _say_stopped(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> None:
-    shell.showtraceback((LabError, LabError(STOPPED), None))
+def _say_in_a_sentence(
+    shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None
+) -> None:
+    """Show a stop, or a cell with signs of another keyboard; other errors of syntax as ever."""
+    frames = traceback.extract_tb(trace)
+    is_the_cell_s = any(frame.name == "ast_parse" for frame in frames)  # IPython reads it there
+    if not isinstance(error, SyntaxError):
+        shell.showtraceback((LabError, LabError(STOPPED), None))
+    elif is_the_cell_s and (slip := signs.slip("".join(linecache.getlines(error.filename)))):
+        shell.showtraceback((LabError, LabError(slip.told()), None))
+    else:
+        shell.showsyntaxerror(running_compiled_code=not is_the_cell_s)
 
 
 def resume() -> None:
