@@ -6,12 +6,14 @@ import re
 import types
 
 import pytest
+from helpers import folder_with
 from IPython.core.interactiveshell import InteractiveShell
 
 from grading import key, marking, submissions
 from lab.exercises import answer_cells, check, signs
 from lab.exercises.catalogue import ASKED, letter
 from lab.notebooks import session
+from tools.students import my_report
 
 VALUES = [name for name, one in ASKED.items() if one.kind in marking.MEANT]
 CODE = [name for name, one in ASKED.items() if one.kind in ("code", "free")]
@@ -217,3 +219,17 @@ def test_other_errors_of_syntax_are_shown_as_ever(kernel, tmp_path, monkeypatch)
     for run in ("import others_module", "exec('a = “1”')"):
         said = re.sub(r"\x1b\[[\d;]*m", "", kernel(run))
         assert "SyntaxError: invalid character '“'" in said and run in said
+
+
+def test_the_report_says_it_and_counts_the_prediction(edition, tmp_path):
+    slips = {
+        "guess-linear": "# Prediction guess-linear\nguess_linear＝７０",
+        "rnn-cell": "# Exercise rnn-cell\ndef rnn_cell(x)：\n    return x",
+    }
+    work = my_report.Work(folder_with(edition, tmp_path / "student", **slips))
+    wanted = [signs.slip(slips[name]).told(check.SLIP, name=name) for name in sorted(slips)]
+    assert sorted(work.stopped)[:2] == wanted and work.is_guess("guess-linear")
+    printed = "".join(f"{one}\n" for one in wanted)
+    cell = next(cell for cell in work.notebook.cells if cell.cell_type == "code")
+    cell.outputs = [{"output_type": "stream", "name": "stdout", "text": printed}]
+    assert work.checked()["rnn-cell"] == 0

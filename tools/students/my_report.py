@@ -26,7 +26,7 @@ from lab import config
 from lab.base import files
 from lab.base.messages import Message, _, recognizer, say
 from lab.config import LabError
-from lab.exercises import answer_cells, check
+from lab.exercises import answer_cells, check, signs
 from lab.exercises.catalogue import LAB, in_range
 from lab.experiments.results import TYPES
 from lab.notebooks import loader
@@ -72,7 +72,7 @@ RECORDED = {"run", "network", "seed", "learning_rate", "data", "code", *SIZES, *
 CHECKED = (check.RIGHT, check.NOT_YET)  # what a check prints: exercise, points
 FAILED = (  # and where it could try nothing: no points
     check.NOT_STARTED, check.STILL_THERE, check.OTHER_NAME, check.UNREADABLE, check.NOT_THERE,
-    check.NO_FUNCTION,
+    check.NO_FUNCTION, check.SLIP,
 )  # fmt: skip
 
 
@@ -97,7 +97,11 @@ class Work:
     def stopped(self) -> list[Message]:
         """Which answers Python cannot read, and where the notebook stopped at an error."""
         lines = [
-            _("The answer {name} cannot be read by Python (line {line}).", name=name, line=line)
+            slip.told(check.SLIP, name=name)
+            if (slip := signs.slip(self.answers[name].source))
+            else _(
+                "The answer {name} cannot be read by Python (line {line}).", name=name, line=line
+            )
             for name, line in self.unreadable.items()
         ]
         if stop := report.stopped_at(self.notebook):
