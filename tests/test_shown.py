@@ -47,7 +47,8 @@ def has_words(text):
 
 
 def code_of_the_rooms():
-    paths = [path for room in ROOMS for path in (ROOT / "lab" / room).glob("*.py")]
+    rooms = [*(f"lab/{room}" for room in ROOMS), "tools/students", "course/student"]
+    paths = [path for room in rooms for path in (ROOT / room).glob("*.py")]
     for path in (*paths, ROOT / "lab" / "config.py", ROOT / "utils.py"):
         yield path, ast.parse(path.read_text(encoding="utf-8"))
 

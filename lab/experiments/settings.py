@@ -89,9 +89,9 @@ class Settings:
         """Raise LabError, naming the entry and the setting, if no run can have these settings."""
         problems = [
             _(
-                "{name} is {value!r}, not {rule}",
+                "{name} is {value}, not {rule}",
                 name=field.name,
-                value=getattr(self, field.name),
+                value=repr(getattr(self, field.name)),  # a list is no list of messages
                 rule=field.metadata["rule"].words,
             )
             for field in dataclasses.fields(self)

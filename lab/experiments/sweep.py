@@ -106,10 +106,10 @@ def check_run_list(run_list: Sequence[Settings], code: CodeHash) -> None:
             if (value := getattr(entry, name)) not in known:
                 raise LabError(
                     _(
-                        "Run list, entry {network!r}: no {setting} {value!r}, only {choices}.",
+                        "Run list, entry {network!r}: no {setting} {value}, only {choices}.",
                         network=entry.network,
                         setting=name,
-                        value=value,
+                        value=repr(value),
                         choices=list(known),
                     )
                 )
