@@ -20,7 +20,8 @@ from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
 
 FOLDER = ROOT / "course" / "keys"
-FURTHER = [f"further/{n}.ipynb" for n in ("gradients", "recipes", "transfer", "full-size")]
+ELECTIVES = ("gradients", "recipes", "transfer", "full-size", "parallel")
+FURTHER = [f"further/{name}.ipynb" for name in ELECTIVES]
 
 
 class Right(NamedTuple):

@@ -37,6 +37,7 @@ def definitions(name):
 
 lesson, recipes = definitions("lesson"), definitions("recipes")
 transfer, gradients = definitions("transfer"), definitions("gradients")
+parallel = definitions("parallel")
 
 
 @pytest.fixture(scope="session")

@@ -277,6 +277,31 @@ RIGHT = {
         "0.999) * g**2\n    moves += (m / (1 - b1) / (math.sqrt(v / (1 - b2)) + 1e-8),)\n"
         "return moves",
     ),
+    "join-steps": (
+        ("second[0] * first[0]", "first[0] * second[0]"),
+        "(a, b), (c, d) = first, second\nreturn c * a, c * b + d",
+        "return [first[0] * second[0], torch.addcmul(second[1], second[0], first[1])]",
+        "def after(h):\n    for a, b in (first, second):\n        h = a * h + b\n    return h\n"
+        "b = after(torch.zeros_like(first[0]))\nreturn after(torch.ones_like(first[0])) - b, b",
+        "a = torch.stack([first[0], second[0]]).prod(0)\n"
+        "return a, sum([second[0] * first[1], second[1]])",
+    ),
+    "scan": (
+        ("a[k:] * b[:-k] + b[k:]", "torch.addcmul(b[k:], a[k:], b[:-k])"),
+        "k = 1\nwhile k < len(a):\n"
+        "    b = torch.cat((b[:k], b[k:] + a[k:] * b[:-k]))\n"
+        "    a = torch.cat((a[:k], a[:-k] * a[k:]))\n    k *= 2\nreturn b",
+        "if len(a) == 1:\n    return b\nodd = scan(a[1::2] * a[:-1:2], a[1::2] * b[:-1:2] + "
+        "b[1::2])\nstates = b.clone()\nstates[1::2] = odd\n"
+        "states[2::2] += a[2::2] * odd[: len(a[2::2])]\nreturn states",
+        "for k in [1 << i for i in range(10)]:\n"
+        "    early_a = torch.cat([torch.ones_like(a[:k]), a])[: len(a)]\n"
+        "    early_b = torch.cat([torch.zeros_like(b[:k]), b])[: len(b)]\n"
+        "    a, b = a * early_a, a * early_b + b\nreturn b",
+        "a, b, k = a.clone(), b.clone(), 1\nwhile k < a.shape[0]:\n"
+        "    b[k:] = a[k:] * b[:-k] + b[k:]\n    a[k:] = a[k:] * a[:-k]\n    k = 2 * k\n"
+        "return b",
+    ),
     "surprise-of": (
         ("np.array(nats)", "nats"),
         ("torch.tensor([[word]])", "torch.full((1, 1), word)"),
@@ -644,6 +669,29 @@ WRONG = {
          "    out.append(before - w.item())\nreturn np.array(out)"),
         ("", "enumerate(gradients, 1)", "enumerate(gradients)"),
         ("", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2", "g, g**2"),
+    ),
+    "join-steps": (
+        ("in the other order", "second[0] * first[1] + second[1]", "first[0] * second[1] + "
+         "first[1]"),
+        ("adds both b", "second[0] * first[1] + second[1]", "first[1] + second[1]"),
+        ("by its own a", "second[0] * first[1]", "first[0] * first[1]"),
+        ("nothing of the first", "second[0] * first[1] + second[1]", "second[1]"),
+        ("the sum of both a", "second[0] * first[0]", "second[0] + first[0]"),
+        ("wanted are a and b", "return second[0] * first[0], ", "return "),
+        ("", "second[0] * first[0]", "second[0] / first[0]"),
+    ),
+    "scan": (
+        ("too few steps", "bit_length()", "bit_length() - 1"),
+        ("at the distance 1 alone", "2**n", "1"),
+        ("by the new a", "b = torch.cat([b[:k], a[k:] * b[:-k] + b[k:]])\n"
+         "        a = torch.cat([a[:k], a[k:] * a[:-k]])", "a = torch.cat([a[:k], a[k:] * "
+         "a[:-k]])\n        b = torch.cat([b[:k], a[k:] * b[:-k] + b[k:]])"),
+        ("never joined", "        a = torch.cat([a[:k], a[k:] * a[:-k]])\n", ""),
+        ("the last state alone", "return b", "return b[-1]"),
+        ("it takes one step after another", "h, states = torch.zeros_like(b[0]), []\n"
+         "for a_t, b_t in zip(a, b):\n    h = a_t * h + b_t\n    states.append(h)\n"
+         "return torch.stack(states)"),
+        ("", "a[k:] * b[:-k] + b[k:]", "a[k:] * b[k:] + b[:-k]"),
     ),
     "surprise-of": (
         ("the perplexity of each word", "-log_probability[word].item()",

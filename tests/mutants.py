@@ -64,6 +64,7 @@ ONE_AXIS = "the last axis is the first"
 TINY = "it keeps a gradient of zero from a division by zero"
 NUMBERS = "a list of numbers is as good as an array or a tensor"
 FILLED = "every place is filled, whatever was there"
+BEYOND = "a round at a distance of T or more changes nothing"
 SHARES = "largest / largest.sum()"
 
 
@@ -201,6 +202,13 @@ SURVIVORS = {
         "updates.append(m_hat / v_hat ** 0.5)": TINY,
         "updates.append(m_hat / (v_hat ** 0.5 - 1e-08))": TINY,
         "return updates": NUMBERS,
+    },
+    "scan": {
+        "rounds = len(a).bit_length()": BEYOND,
+        "rounds = (len(a) - 0).bit_length()": BEYOND,
+        "rounds = (len(a) + 1).bit_length()": BEYOND,
+        "rounds = (len(b) - 1).bit_length()": "a and b have one length",
+        "a = torch.cat([b[:k], a[k:] * a[:-k]])": "the first steps' a are not needed any more",
     },
     "surprise-of": {
         "nats.append(-log_probability[word])": NUMBERS,

@@ -15,6 +15,7 @@ from lab.base import hashing
 from lab.datasets.token_stream import LanguageData
 from lab.experiments import reference, results, run_lists
 from lab.experiments.sweep import sweep
+from lab.models.parallel import min_gru_cell
 
 LEAK = 0.3
 
@@ -126,6 +127,29 @@ def test_the_further_notebooks_know_it_too(
     train = transfer.train_transfer
     pair = sweep(of_the_cell(pairs)[-2:], train, data, hashing.hash_code(train), workers=1)
     assert len(pair) == 2
+
+
+def test_a_cell_whose_gates_see_the_word_alone_is_taken_too(
+    lesson, small, data, tmp_path, monkeypatch, parallel
+):
+    """Lists, figures and tables take minGRU, whose layer has no W_hh."""
+    monkeypatch.setenv("LAB2_OUT", str(tmp_path))
+    for name in ("CELLS", "RATES", "LANGUAGE_RATES", "SIX", "OF_EACH_CELL", "SCRATCH"):
+        monkeypatch.setattr(lesson, name, dict(getattr(lesson, name)))
+    lesson.register_cell("minGRU", parallel.MinGRU, scratch=min_gru_cell)
+    runs = [run for run in run_lists.default_list(small[0], lesson.SIX) if run.cell == "minGRU"]
+    code = hashing.hash_code(lesson.train_run)
+    records = sweep(runs, lesson.train_run, data, code, workers=1)
+    results.export_results(records)
+    table, curves = results.load_results()
+    assert tables.comparison_table(table, table).index.tolist() == ["minGRU-256"]
+    figures.plot_curves({"here": curves}, "accuracy")
+    model = records[0].checkpoint.load_best(lesson.build_model(runs[0], data.vectors))
+    batch = utils.long_reviews(data.valid, 6, count=5)
+    gradients = lesson.gradient_table({"minGRU-256": model}, batch)
+    figures.plot_gradients({"trained": gradients})
+    assert (gradients["median"] > 0).all()
+    plt.close("all")
 
 
 def test_the_runs_of_the_other_cells_stay_what_they_were(lesson, registered):

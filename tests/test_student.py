@@ -29,7 +29,7 @@ from lab.notebooks import loader
 from tools.students import migrate, my_report
 from tools.teachers import student_edition
 
-ELECTIVES = ("gradients", "recipes", "transfer", "full-size")
+ELECTIVES = ("gradients", "recipes", "transfer", "full-size", "parallel")
 
 
 def cells_of(edition, place=NOTEBOOK):

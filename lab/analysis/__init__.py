@@ -5,7 +5,8 @@
     tables       tables as a page shows them
     style        how figures look, and how they are kept
     figures      all figures
-    recall       the recall task's figures
+    recall       figures of the tasks of memory
+    costs        what reading costs, on the clock and in numbers carried
     findings     what the lab says, as numbers that any run can be held against
     widget       a text in the colours of what networks believe, also while one types
 

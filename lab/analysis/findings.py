@@ -132,6 +132,44 @@ FINDINGS = {
     ),
 }
 
+ELECTIVE = {  # of further/parallel; the tables of the lab do without them
+    "layers-one": Finding(
+        _("One layer whose gate sees the word alone does not tell the first of 50 tokens"),
+        _("at most {number:g} % right"),
+        most=30,
+    ),
+    "layers-two": Finding(
+        _("Two such layers tell it at every length"),
+        _("at least {number:g} % right"),
+        least=95,
+    ),
+    "clock-away": Finding(
+        _("Without the time, the second layer does not tell the first of 100"),
+        _("at most {number:g} % right"),
+        most=30,
+    ),
+    "clock-moved": Finding(
+        _("Where the time begins anew, that token is told more often than the first"),
+        _("at least {number:g} points more"),
+        least=10,
+    ),
+    "parity-state": Finding(
+        _("Parity of 200 bits: RNN and LSTM tell it"),
+        _("at least {number:g} % right"),
+        least=95,
+    ),
+    "parity-none": Finding(
+        _("Parity of 100 bits: minGRU, of one layer or two, and attention guess"),
+        _("at most {number:g} % right"),
+        most=65,
+    ),
+    "parity-signed": Finding(
+        _("Parity of 100 bits: a minGRU whose units may change sign tells it"),
+        _("at least {number:g} % right"),
+        least=90,
+    ),
+}
+
 # ── 1. The numbers ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -171,6 +209,31 @@ def measure_recall(
         "recall-mixed": mixed[cells].min().min(),
         "recall-items": four[["LSTM", "GRU"]].min() - four["RNN"],
         "recall-gate": at_the_end["0.95"] - at_the_end["0.50"],
+    }
+
+
+def measure_without_state(
+    layers: pd.DataFrame, clocks: pd.DataFrame, parity: pd.DataFrame
+) -> dict[str, float]:
+    """Return the numbers of the findings on gates that see the word alone.
+
+    layers: network, mixed, length, share; clocks: mixed, clock, and the share told of the first
+    token and of the one "there", where the time begins; parity: network, length, share. Of each,
+    the first of several ways counts.
+    """
+    told = 100 * layers[layers["mixed"]].pivot(index="length", columns="network", values="share")
+    clock = 100 * clocks[clocks["mixed"]].set_index("clock")[["first", "there"]]
+    moved = clock.dropna()
+    first = parity.drop_duplicates(["network", "length"])
+    right = 100 * first.pivot(index="length", columns="network", values="share")
+    return {
+        "layers-one": told.loc[50, "minGRU"],
+        "layers-two": told["minGRU x 2"].min(),
+        "clock-away": clock.loc["taken away", "first"],
+        "clock-moved": (moved["there"] - moved["first"]).min(),
+        "parity-state": right.loc[200, ["RNN", "LSTM"]].min(),
+        "parity-none": right.loc[100, ["minGRU", "minGRU x 2", "attention"]].max(),
+        "parity-signed": right.loc[100, "minGRU, signed"],
     }
 
 
@@ -226,16 +289,17 @@ def table(profile: Profile, values: dict[str, float]) -> pd.DataFrame:
 
     values: finding -> number, as from the functions above
     """
+    known = FINDINGS | ELECTIVE
     same_size, full_size = reference_values(profile.name), full_size_values()
     rows = {
-        str(FINDINGS[name].claim): {
-            "if": str(FINDINGS[name].bound),
+        str(known[name].claim): {
+            "if": str(known[name].bound),
             "here": round(value, 1) + 0.0,  # no -0.0
             "other seeds, same size": _spread(same_size, name),
             "holds in": _count(same_size, name),
             "full size": _spread(full_size, name),
             "in this run": str(
-                _("holds here") if FINDINGS[name].holds(value) else _("not in this run")
+                _("holds here") if known[name].holds(value) else _("not in this run")
             ),
         }
         for name, value in values.items()
@@ -293,5 +357,5 @@ def _spread(numbers: pd.DataFrame, name: str) -> str:
 def _count(numbers: pd.DataFrame, name: str) -> str:
     """Return in how many of the stored runs a finding holds."""
     values = _values(numbers, name)
-    held = values.map(FINDINGS[name].holds).sum()
+    held = values.map((FINDINGS | ELECTIVE)[name].holds).sum()
     return str(_("{held} of {all}", held=held, all=len(values))) if len(values) else ""

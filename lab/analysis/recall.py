@@ -1,4 +1,4 @@
-"""The recall task of section 6: its figures, and what predictions about it are held to."""
+"""Tasks of memory: their figures, and what predictions about them are held to."""
 
 from __future__ import annotations
 
@@ -136,3 +136,63 @@ def accuracy_by_gate(shares: pd.DataFrame) -> dict[str, float]:
     shares: gate (the start), update, share
     """
     return (100 * shares.groupby("gate")["share"].last()).to_dict()
+
+
+SHARES = {  # of networks that remember or count: colour and dashes, as like the lab's as can be
+    "minGRU": ("#CC79A7", (0, (1, 1))),
+    "minGRU x 2": ("#CC79A7", "solid"),
+    "minGRU, first marked": ("#999999", (0, (5, 2))),
+    "minGRU, signed": ("#0072B2", (0, (3, 1, 1, 1))),
+    "attention": ("#333333", (0, (3, 1, 1, 1))),
+}
+
+
+def plot_shares(
+    shares: pd.DataFrame,
+    chance: float,
+    trained: int,
+    guessed: dict[str, float] | None = None,
+    guessed_at: int = 0,
+) -> Figure:
+    """Plot the share of right answers over the length asked, a line a network.
+
+    shares: network, length, share; chance: % right by guessing; trained: the longest length of
+    training; guessed: network -> what was predicted (%) at the length `guessed_at`
+    """
+    figure, axis = plt.subplots(figsize=(7.4, 3.4), layout="constrained")
+    looks = {}
+    for network, rows in shares.groupby("network", sort=False):
+        colour, dashes = SHARES.get(network) or style.NETWORK_STYLE[f"{network}-256"]
+        looks[network] = {"color": colour, "linestyle": dashes, "marker": "o", "markersize": 5}
+        axis.plot(rows["length"], 100 * rows["share"], label=network, **looks[network])
+    axis.axhline(chance, **style.CHANCE)
+    axis.axvline(trained, **style.TRAINED)
+    if guessed:
+        marks = [(guessed_at, value, looks[name]["color"]) for name, value in guessed.items()]
+        style.mark_guesses(axis, marks)
+    axis.set(xlabel=_("tokens in a text"), ylabel=_("right answers (%)"), xscale="log")
+    axis.set_ylim(-4, 104)
+    axis.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def plot_clock(states: NDArray[Any], gate: NDArray[Any]) -> Figure:
+    """Plot what a first layer holds step by step, and how far a second layer's gate opens.
+
+    states: (T, B, H), of B texts. Left: how far the mean of all texts is from where it ends, and
+    how far a text is from that mean. gate: (T, B, H); right: its mean
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.2), layout="constrained")
+    steps, mean = np.arange(1, len(states) + 1), states.mean(1)
+    apart = np.linalg.norm(states - mean[:, None], axis=2).mean(1)
+    left.plot(
+        steps, np.linalg.norm(mean - mean[-1], axis=1), label=_("time: the mean of all texts")
+    )
+    left.plot(steps, apart, "--", label=_("a text, from the mean"))
+    left.set(ylabel=_("distance in the first layer's state"))
+    left.legend(fontsize=9)
+    right.semilogy(steps, gate.mean((1, 2)))
+    right.set(ylabel=_("z of the second layer, mean"))
+    for axis in (left, right):
+        axis.set(xlabel=_("tokens read"), xscale="log")
+    return figure

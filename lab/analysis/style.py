@@ -32,7 +32,12 @@ NETWORK_STYLE = {
     "LSTM-256": ("#D55E00", "solid"),
     "GRU-256": ("#009E73", (0, (7, 1.5))),
 }
-OTHER_STYLE = ("#CC79A7", "solid")  # of a network that is none of the six: rose
+ELECTIVE_STYLE = {  # of the networks of further/parallel
+    "minGRU-256": ("#CC79A7", (0, (1, 1))),
+    "minGRU-256 x 2": ("#CC79A7", "solid"),
+    "attention-120 x 2": ("#333333", (0, (3, 1, 1, 1))),
+}
+OTHER_STYLE = ("#CC79A7", "solid")  # of any other network: rose
 BLUE = "#0072B2"  # of points that belong to no network
 # of what the reader predicted: a star
 GUESS_STYLE = {"linestyle": "", "marker": "*", "markersize": 13, "markeredgecolor": "black"}
@@ -77,8 +82,8 @@ def use_theme() -> None:
 
 
 def network_style(network: str) -> dict[str, Any]:
-    """Return colour and dashes of a network; one that is not of the six is drawn in rose."""
-    colour, dashes = NETWORK_STYLE.get(network, OTHER_STYLE)
+    """Return colour and dashes of a network; one that the lab does not know is drawn in rose."""
+    colour, dashes = (NETWORK_STYLE | ELECTIVE_STYLE).get(network, OTHER_STYLE)
     return {"color": colour, "linestyle": dashes}
 
 

@@ -154,6 +154,22 @@ FURTHER = {  # electives, with points of their own
     "adam": _code(6, 15, "adam_updates"),
     "surprise-of": _code(5, 10, "surprise_of"),
     "reading-sizes": _text(5, 10, "What depends on size, and why"),
+    # parallel
+    "join-steps": _code(3, 6, "join_steps"),
+    "scan": _code(5, 15, "scan"),
+    "blind-gate": _choice("answer_blind_gate"),
+    "guess-layers": _guess(
+        "layers", "right answers at 50 tokens (%)", dict.fromkeys(("minGRU", "minGRU x 2"), PERCENT)
+    ),
+    "guess-parity": _guess(
+        "parity", "parity of 100 bits (%)",
+        dict.fromkeys(("LSTM", "minGRU x 2", "minGRU, signed", "attention"), PERCENT),
+    ),
+    "guess-costs": _guess(
+        "costs", "the next word after 1,600: milliseconds times those after 50",
+        dict.fromkeys(("GRU-256", "attention-120 x 2"), (0.01, 1e4)),
+    ),
+    "reading-parallel": _text(3, 10, "Which cell I would take, and why"),
 }  # fmt: skip
 
 ASKED = LAB | FURTHER

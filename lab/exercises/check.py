@@ -364,7 +364,7 @@ def guess(name: str, outcome: Any = None) -> Any:
     """
     scope = sys._getframe(1).f_globals
     name = f"guess-{name}"
-    exercise = LAB[name]
+    exercise = ASKED[name]
     value = plain(scope.get(exercise.name))
     is_guess, said = _look_at_guess(name, value, scope)
     scope.setdefault(MARKS, {})[name] = exercise.points if is_guess else 0
@@ -377,7 +377,7 @@ def guess(name: str, outcome: Any = None) -> Any:
 
 def _look_at_guess(name: str, value: Any, scope: dict[str, Any]) -> tuple[bool, list[Message]]:
     """Say whether a prediction is one, and return what there is to say of it, a line or none."""
-    wanted = LAB[name].key
+    wanted = ASKED[name].key
     if not in_range(value, wanted):
         empty = all(part is None or part is ... for part in _parts(value))
         return False, [] if empty else [_no_guess(name, value)]
@@ -412,7 +412,7 @@ def _is_share(value: Any, allowed: Any) -> bool:
 
 def _no_guess(name: str, value: Any) -> Message:
     """Return in words what a guess should have been."""
-    wanted, parts = LAB[name].key, []
+    wanted, parts = ASKED[name].key, []
     if isinstance(wanted, dict):
         parts = [*wanted]
         if isinstance(value, dict) and set(value) == set(wanted):  # the first part that is wrong

@@ -191,6 +191,25 @@ def adam_updates(gradients: Sequence[float]) -> Any:
     return np.array(moved)
 
 
+def join_steps(
+    first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return a and b of the one step h -> a h + b that does what two do, the first before."""
+    shift = second[0] * first[1]
+    return first[0] * second[0], shift + second[1]
+
+
+def scan(a: Tensor, b: Tensor) -> Tensor:
+    """Return the states (T, ...) of h_t = a_t h_{t-1} + b_t from zero; a, b (T, ...)."""
+    if len(a) == 1:
+        return b
+    pairs = scan(*join_steps((a[:-1:2], b[:-1:2]), (a[1::2], b[1::2])))  # states 2, 4, 6, ...
+    states = b.clone()
+    states[1::2] = pairs
+    states[2::2] += a[2::2] * pairs[: len(a[2::2])]
+    return states
+
+
 def surprise_of(model: Any, words: Sequence[int], before: Sequence[int]) -> Any:
     """Return the surprise -ln p (nats) of each word (n,), read after a text `before`; numbers."""
     text, state, nats = torch.as_tensor(list(before))[:, None], None, []  # (k,) -> (k, 1)

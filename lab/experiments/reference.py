@@ -24,6 +24,7 @@ from lab.experiments.run import RunRecord
 LISTS = (
     *("default", "tuning", "tuned", "matched", "ladder"),
     *("language", "language_tuned", "transfer", "readers", "past", "best"),
+    *("parallel_tuning", "parallel", "parallel_language"),
 )
 
 

@@ -74,3 +74,9 @@ def distances(steps: int, past: int, heads: int) -> Tensor:
     back = torch.arange(steps)[:, None] + past - torch.arange(past + steps)  # (T, P + T)
     slopes = 2.0 ** -torch.arange(1, 8 * heads, 8, dtype=torch.float32).div(heads)  # from near 1
     return torch.where(back < 0, -torch.inf, -slopes[:, None, None] * back)
+
+
+class Windowed(CausalAttention):
+    """Attention that carries the last 80 words on: for texts that are read in pieces."""
+
+    window = 80

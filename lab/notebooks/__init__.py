@@ -27,6 +27,7 @@ NOTEBOOKS = {
     "gradients": "further/gradients.ipynb",
     "recipes": "further/recipes.ipynb",
     "transfer": "further/transfer.ipynb",
+    "parallel": "further/parallel.ipynb",
 }
 
 

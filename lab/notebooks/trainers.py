@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lab.base.hashing import CodeHash
 from lab.experiments.settings import Settings
-from lab.notebooks import lesson, recipes, transfer
+from lab.notebooks import lesson, parallel, recipes, transfer
 
 
 class Training(NamedTuple):
@@ -23,6 +23,10 @@ VARIED = {"bidirectional", "readout", "embedding_dropout", "dropout", "vectors",
 
 def training_of(settings: Settings) -> Training:
     """Return the training of a run with these settings."""
+    if settings.cell in parallel.READERS:
+        if settings.network.endswith(" LM"):
+            return Training(parallel.train_reading, parallel.reading_code_hash)
+        return Training(parallel.train_reader, parallel.reader_code_hash)
     if settings.network.endswith(" LM"):
         return Training(lesson.train_language, lesson.language_code_hash)
     if settings.options() & STARTED:

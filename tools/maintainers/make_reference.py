@@ -40,7 +40,8 @@ from lab.experiments.run import RunRecord
 from lab.experiments.settings import Settings
 from lab.experiments.sweep import records_of, sweep
 from lab.models import baselines, ngrams
-from lab.notebooks import gradients, lesson, recipes, trainers, transfer
+from lab.notebooks import gradients, lesson, parallel, recipes, trainers, transfer
+from tools.maintainers import memory_tables
 
 # what is made, in this order: lists of runs, and tables
 EVERYTHING = (
@@ -55,8 +56,9 @@ EVERYTHING = (
         "best",
         "recall",
         "clipping",
-        "findings",
+        "without_state",
     ),
+    *("parallel_tuning", "parallel", "parallel_language", "findings"),
 )
 
 
@@ -172,6 +174,16 @@ class Maker:
             recipe = {"recurrent_init": "orthogonal", "decay": True} if "tuned" in name else {}
             rates = lesson.LANGUAGE_RATES
             runs = run_lists.language_list(profile, lesson.OF_EACH_CELL, rates, seeds, **recipe)
+        elif name == "parallel_tuning":
+            networks, rates = parallel.READER_NETWORKS, parallel.READER_RATES
+            tuning_seeds = range(profile.tuning_seeds)
+            runs = run_lists.tuning_list(profile, networks, rates, tuning_seeds)
+        elif name == "parallel":
+            networks, rates = parallel.READER_NETWORKS, parallel.reader_rates(profile)
+            runs = run_lists.tuned_list(profile, networks, rates, seeds)
+        elif name == "parallel_language":
+            networks, rates = parallel.READER_NETWORKS, parallel.READER_LANGUAGE_RATES
+            runs = run_lists.language_list(profile, networks, rates, seeds)
         elif name == "transfer":
             tuned = run_lists.tuned_list(profile, lesson.OF_EACH_CELL, self.own_rates)
             starts = self.starts("language", "cell")
@@ -258,6 +270,7 @@ class Maker:
             "gradients": self.gradients,
             "recall": self.recall,
             "clipping": self.clipping,
+            "without_state": self.without_state,
             "findings": self.findings,
         }[name]
         made = make()
@@ -293,14 +306,25 @@ class Maker:
     def recall(self) -> dict[str, pd.DataFrame]:
         """Return what the recall task's networks can tell, and how four starts learn, by seed."""
         seeds, updates = range(self.profile.stored_seeds), self.profile.recall_updates
-        jobs = [joblib.delayed(recall_of)(seed, updates) for seed in seeds]
+        jobs = [joblib.delayed(memory_tables.recall_of)(seed, updates) for seed in seeds]
         by_length, by_gate = zip(*joblib.Parallel(self.workers or machine.available_cores())(jobs))
         return {"recall": pd.concat(by_length), "gate_starts": pd.concat(by_gate)}
 
     def clipping(self) -> pd.DataFrame:
         """Return where plain gradient descent ends with and without clipping, by seed."""
-        jobs = [joblib.delayed(clipping_of)(seed) for seed in range(self.profile.stored_seeds)]
+        jobs = [
+            joblib.delayed(memory_tables.clipping_of)(seed)
+            for seed in range(self.profile.stored_seeds)
+        ]
         return pd.concat(joblib.Parallel(self.workers or machine.available_cores())(jobs))
+
+    def without_state(self) -> dict[str, pd.DataFrame]:
+        """Return what networks whose gates see the word alone remember and count, by seed."""
+        seeds, updates = range(self.profile.stored_seeds), self.profile.recall_updates
+        jobs = [joblib.delayed(memory_tables.without_state_of)(seed, updates) for seed in seeds]
+        made = joblib.Parallel(self.workers or machine.available_cores())(jobs)
+        names = ("layers", "clocks", "parity")
+        return {name: pd.concat(parts) for name, parts in zip(names, zip(*made), strict=True)}
 
     def findings(self) -> pd.DataFrame:
         """Return the numbers of all findings, for each seed that has all runs that it needs."""
@@ -322,46 +346,13 @@ class Maker:
             gates = dict(list(files.read_table("gate_starts", where).groupby("seed")))
             for seed, by_length in files.read_table("recall", where).groupby("seed"):
                 values[seed] |= findings.measure_recall(by_length, gates[seed], lesson.LONGEST)
+        if (where / "parity.csv").exists():
+            kinds = ("layers", "clocks", "parity")
+            parts = [dict(list(files.read_table(k, where).groupby("seed"))) for k in kinds]
+            for seed in parts[0]:
+                values[seed] |= findings.measure_without_state(*(part[seed] for part in parts))
         rows = [(c, seed, v) for seed, of in values.items() for c, v in of.items()]
         return pd.DataFrame(rows, columns=["finding", "seed", "value"])
-
-
-RNNS = ("RNN", "RNN, PyTorch's start")
-RECALL_WAYS = (  # as the lab does it; then what else might explain that four tokens are too many
-    *({"mixed": False}, *({"keep": keep} for keep in (1, 2, 4))),
-    *({"keep": 4, "faster": faster} for faster in (3, 10)),
-    *({"keep": 4, "units": 128, "names": RNNS, "faster": faster} for faster in (1, 3, 10)),
-    *({"keep": 4, "units": u, "names": (name,)} for name, u in (("LSTM", 28), ("GRU", 34))),
-    {"keep": 4, "faster": 3, "names": RNNS, "longer": 4},  # four times the updates
-)
-
-
-def recall_of(seed: int, updates: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what the recall task's networks of a seed can tell, and where four starts end."""
-    machine.prepare_torch()
-    tables = []
-    for way in RECALL_WAYS:
-        options = {"names": tuple(lesson.RECALLERS), "mixed": True} | way
-        budget = updates * options.pop("longer", 1)
-        models, table = lesson.recall_experiment(seed, budget, **options)
-        for length in (lesson.LONGEST // 2, lesson.LONGEST):
-            rows = table["length"] == length
-            names = table.loc[rows, "network"]
-            table.loc[rows, "probe"] = [lesson.probe(models[n], length, seed + 3) for n in names]
-        tables.append(table.assign(budget=budget))
-    by_gate = lesson.gates_experiment(seed, updates // 5).groupby("gate", sort=False).last()
-    return pd.concat(tables).assign(seed=seed), by_gate.reset_index().assign(seed=seed)
-
-
-def clipping_of(seed: int) -> pd.DataFrame:
-    """Return the loss at the end of plain gradient descent, by way and factor of the matrix."""
-    machine.prepare_torch()
-    rows = [
-        (factor, way, lesson.descend_plainly(factor, *settings, seed), seed)
-        for way, settings in lesson.WAYS.items()
-        for factor in lesson.FACTORS
-    ]
-    return pd.DataFrame(rows, columns=["factor", "way", "loss", "seed"])
 
 
 # ── How often the rule for differences is right ──────────────────────────────────────────────────

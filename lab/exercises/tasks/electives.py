@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from lab.base.messages import _
 from lab.exercises import harness
 from lab.exercises.harness import Function
-from lab.exercises.solutions import adam_updates, surprise_of, weight_gradient
+from lab.exercises.solutions import adam_updates, join_steps, scan, surprise_of, weight_gradient
 from lab.exercises.tasks.task import Example, Task, random_weights
 
 
@@ -145,4 +145,88 @@ SURPRISE_OF = Task(
             partial(_reads, lambda words, before: [before] * len(words), True),
     },
     harness.run_surprise,
+)  # fmt: skip
+
+
+Step = tuple[Tensor, Tensor]
+
+
+def _join_inputs(generator: Generator) -> list[Example]:
+    def step(*shape: int) -> Step:
+        return torch.rand(*shape, generator=generator), torch.randn(*shape, generator=generator)
+
+    return [
+        Example(_("steps of one unit"), (step(1), step(1))),
+        Example(_("steps of 4 reviews, H = 3"), (step(4, 3), step(4, 3))),
+        Example(_("six steps at once, each with another"), (step(6, 2, 3), step(6, 2, 3))),
+    ]
+
+
+JOIN_STEPS = Task(
+    _join_inputs,
+    join_steps,
+    {
+        _("the two steps in the other order: the first is done first"):
+            lambda first, second: join_steps(second, first),
+        _("a step that adds both b: what the first adds is multiplied by the second too"):
+            lambda first, second: (first[0] * second[0], first[1] + second[1]),
+        _("a step whose first b is multiplied by its own a"):
+            lambda first, second: (first[0] * second[0], first[0] * first[1] + second[1]),
+        _("a step that adds what the second adds, and nothing of the first"):
+            lambda first, second: (first[0] * second[0], second[1]),
+        _("a step with the sum of both a: a state is multiplied by one, then by the other"):
+            lambda first, second: (first[0] + second[0], join_steps(first, second)[1]),
+        _("a step that multiplies by the second a alone"):
+            lambda first, second: (second[0], join_steps(first, second)[1]),
+        _("b and a: wanted is a, then b"): lambda *steps: join_steps(*steps)[::-1],
+        _("b alone: wanted are a and b"): lambda *steps: join_steps(*steps)[1],
+    },
+    parts=("a", "b"),
+)  # fmt: skip
+
+
+def _scan_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for steps, shape in ((5, (2, 3)), (8, (1,)), (1, (2,)), (600, (2, 2))):
+        a, b = (torch.randn(steps, *shape, generator=generator) for _number in range(2))
+        label = _("{steps} steps, states of shape {shape}", steps=steps, shape=str(shape))
+        if steps == 1:
+            label = _("one step, states of shape {shape}", shape=str(shape))
+        examples.append(Example(label, (a.clamp(-1, 1), b)))
+    return examples
+
+
+def _rounds(a: Tensor, b: Tensor, distances: Any, new: bool = False, fixed: bool = False) -> Tensor:
+    """Rounds at some distances; new: b is joined by the new a; fixed: a stays as it is."""
+    for k in distances:
+        joined = a if fixed else torch.cat([a[:k], a[k:] * a[:-k]])
+        used = joined if new else a
+        a, b = joined, torch.cat([b[:k], used[k:] * b[:-k] + b[k:]])
+    return b
+
+
+def _doubled(a: Tensor, less: int = 0) -> list[int]:
+    return [2**n for n in range((len(a) - 1).bit_length() - less)]
+
+
+SCAN = Task(
+    _scan_inputs,
+    scan,
+    {
+        _("states that know too few steps: rounds go on while the distance is below T"):
+            lambda a, b: _rounds(a, b, _doubled(a, 1)),
+        _("states after one round: the distance doubles in each"):
+            lambda a, b: _rounds(a, b, [1][: len(a) - 1]),
+        _("states of rounds at the distance 1 alone: it doubles in each"):
+            lambda a, b: _rounds(a, b, [1] * len(_doubled(a))),
+        _("states whose b is joined by the new a: use the old one, and change a last"):
+            lambda a, b: _rounds(a, b, _doubled(a), new=True),
+        _("states whose a is never joined"): lambda a, b: _rounds(a, b, _doubled(a), fixed=True),
+        _("the states before each step, not after it"):
+            lambda a, b: torch.cat([torch.zeros_like(b[:1]), scan(a, b)[:-1]]),
+        _("the products of a: wanted are the states"): lambda a, b: torch.cumprod(a, 0),
+        _("sums of b, as if each a were 1"): lambda a, b: torch.cumsum(b, 0),
+        _("the last state alone"): lambda a, b: scan(a, b)[-1],
+    },
+    harness.run_scan,
 )  # fmt: skip
