@@ -277,6 +277,17 @@ RIGHT = {
         "0.999) * g**2\n    moves += (m / (1 - b1) / (math.sqrt(v / (1 - b2)) + 1e-8),)\n"
         "return moves",
     ),
+    "surprise-of": (
+        ("np.array(nats)", "nats"),
+        ("torch.tensor([[word]])", "torch.full((1, 1), word)"),
+        ("-log_probability[word].item()", "math.log(1 / log_probability.exp()[word])"),
+        "ln_p, state = model.next_word(torch.tensor(before)[:, None])\nout = []\n"
+        "for word in words:\n    out.append(-ln_p[word].item())\n"
+        "    ln_p, state = model.next_word(torch.tensor([[word]]), state)\nreturn out",
+        "out = np.zeros(len(words))\nfor i, word in enumerate(words):\n"
+        "    text = torch.tensor([*before, *words[:i]]).view(-1, 1)\n"
+        "    out[i] = -model.next_word(text)[0][word]\nreturn out",
+    ),
     "join-steps": (
         ("second[0] * first[0]", "first[0] * second[0]"),
         "(a, b), (c, d) = first, second\nreturn c * a, c * b + d",
@@ -301,17 +312,6 @@ RIGHT = {
         "a, b, k = a.clone(), b.clone(), 1\nwhile k < a.shape[0]:\n"
         "    b[k:] = a[k:] * b[:-k] + b[k:]\n    a[k:] = a[k:] * a[:-k]\n    k = 2 * k\n"
         "return b",
-    ),
-    "surprise-of": (
-        ("np.array(nats)", "nats"),
-        ("torch.tensor([[word]])", "torch.full((1, 1), word)"),
-        ("-log_probability[word].item()", "math.log(1 / log_probability.exp()[word])"),
-        "ln_p, state = model.next_word(torch.tensor(before)[:, None])\nout = []\n"
-        "for word in words:\n    out.append(-ln_p[word].item())\n"
-        "    ln_p, state = model.next_word(torch.tensor([[word]]), state)\nreturn out",
-        "out = np.zeros(len(words))\nfor i, word in enumerate(words):\n"
-        "    text = torch.tensor([*before, *words[:i]]).view(-1, 1)\n"
-        "    out[i] = -model.next_word(text)[0][word]\nreturn out",
     ),
 }  # fmt: skip
 
@@ -670,6 +670,19 @@ WRONG = {
         ("", "enumerate(gradients, 1)", "enumerate(gradients)"),
         ("", "0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2", "g, g**2"),
     ),
+    "surprise-of": (
+        ("the perplexity of each word", "-log_probability[word].item()",
+         "(-log_probability[word]).exp().item()"),
+        ("not fed back", "        text = torch.tensor([[word]])\n", ""),
+        ("hand the state on", "log_probability, state =", "log_probability, _ ="),
+        ("ask before it is fed", "_, state = model.next_word(torch.tensor(before)[:, None])\n"
+         "nats = []\nfor word in words:\n    ln_p, state = "
+         "model.next_word(torch.tensor([[word]]), state)\n    nats.append(-ln_p[word].item())\n"
+         "return nats"),
+        ("", "list(before)", "list(words[:1])"),
+        ("", "-log_probability[word].item()", "-log_probability.max().item()"),
+        ("", "np.array(nats)", "np.mean(nats)"),
+    ),
     "join-steps": (
         ("in the other order", "second[0] * first[1] + second[1]", "first[0] * second[1] + "
          "first[1]"),
@@ -688,23 +701,10 @@ WRONG = {
          "a[:-k]])\n        b = torch.cat([b[:k], a[k:] * b[:-k] + b[k:]])"),
         ("never joined", "        a = torch.cat([a[:k], a[k:] * a[:-k]])\n", ""),
         ("the last state alone", "return b", "return b[-1]"),
-        ("it takes one step after another", "h, states = torch.zeros_like(b[0]), []\n"
+        ("join whole rows in rounds", "h, states = torch.zeros_like(b[0]), []\n"
          "for a_t, b_t in zip(a, b):\n    h = a_t * h + b_t\n    states.append(h)\n"
          "return torch.stack(states)"),
         ("", "a[k:] * b[:-k] + b[k:]", "a[k:] * b[k:] + b[:-k]"),
-    ),
-    "surprise-of": (
-        ("the perplexity of each word", "-log_probability[word].item()",
-         "(-log_probability[word]).exp().item()"),
-        ("not fed back", "        text = torch.tensor([[word]])\n", ""),
-        ("hand the state on", "log_probability, state =", "log_probability, _ ="),
-        ("ask before it is fed", "_, state = model.next_word(torch.tensor(before)[:, None])\n"
-         "nats = []\nfor word in words:\n    ln_p, state = "
-         "model.next_word(torch.tensor([[word]]), state)\n    nats.append(-ln_p[word].item())\n"
-         "return nats"),
-        ("", "list(before)", "list(words[:1])"),
-        ("", "-log_probability[word].item()", "-log_probability.max().item()"),
-        ("", "np.array(nats)", "np.mean(nats)"),
     ),
 }  # fmt: skip
 

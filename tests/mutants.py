@@ -204,6 +204,7 @@ SURVIVORS = {
         "return updates": NUMBERS,
     },
     "scan": {
+        "rounds = len(a) - 1": BEYOND,
         "rounds = len(a).bit_length()": BEYOND,
         "rounds = (len(a) - 0).bit_length()": BEYOND,
         "rounds = (len(a) + 1).bit_length()": BEYOND,

@@ -494,27 +494,6 @@ def run_numbers(function: Function, *arguments: Any) -> Any:
     return _one_by_one(function(*arguments))
 
 
-class _Count(TorchFunctionMode):
-    """Counts the calls of PyTorch's functions."""
-
-    calls = 0
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.calls += 1
-        return func(*args, **(kwargs or {}))
-
-
-def run_scan(function: Function, a: Tensor, b: Tensor) -> Any:
-    """Return the states; raise Unusable where each step of a long text is a call of its own."""
-    with _Count() as count:
-        states = function(a, b)
-    if count.calls > max(200, len(a)):
-        raise Unusable(
-            _("it takes one step after another: join at distances 1, 2, 4, ... instead.")
-        )
-    return _detached(states)
-
-
 def run_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
     """Return the surprise of each word of a text for a small language model."""
     return _one_by_one(function(_SmallReader("GRU", weights, vectors), text, read))
