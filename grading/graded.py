@@ -249,7 +249,11 @@ def kept(path: Path, sha256: str = "", grader: str = "") -> Result | None:
         result = messages.from_data(content["result"])
         if (sha256, grader) not in (("", ""), (result["sha256"], content["grader"])):
             return None
-        return Result(**{**result, "marks": {n: Mark(*m) for n, m in result["marks"].items()}})
+        marks = {
+            name: Mark(points, most, tuple(lines), *rest)
+            for name, (points, most, lines, *rest) in result["marks"].items()
+        }
+        return Result(**{**result, "marks": marks})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -23,7 +23,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from lab.base.hashing import digest
-from lab.base.source import parse
+from lab.base.source import parse, without_docstrings
 from lab.exercises.answer_cells import UNREADABLE
 
 RUN, RUN_OF_CODE = 3, 4  # words, or parts of the syntax, in a shingle
@@ -56,7 +56,7 @@ def form(source: str, kind: str) -> str:
             parts = WORD.findall(source.casefold())
             whole, sign, run, fewest = " ".join(parts), ":", RUN, FEWEST
         else:
-            tree = _without_docstrings(parse(source))
+            tree = without_docstrings(parse(source))
             parts = [*_syntax(tree)]
             whole, sign, run, fewest = ast.unparse(tree), " ", RUN_OF_CODE, FEWEST_OF_CODE
     except UNREADABLE:
@@ -66,13 +66,6 @@ def form(source: str, kind: str) -> str:
         return ""
     hashes = (hashlib.blake2b(one.encode(), digest_size=4).hexdigest() for one in shingles)
     return f"{digest(whole)}{sign}{''.join(sorted(hashes))}"
-
-
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
 
 
 def _syntax(tree: ast.AST) -> Iterator[str]:

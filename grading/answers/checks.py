@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.base import hashing
+from lab.base.source import without_docstrings
 from lab.exercises.catalogue import ASKED
 
 ROOM = "lab.exercises"
@@ -89,11 +90,7 @@ def source_of(module: str) -> str:
 
 @functools.cache
 def _tree(module: str) -> ast.Module:
-    tree = ast.parse(source_of(module))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+    return without_docstrings(ast.parse(source_of(module)))
 
 
 @functools.cache

@@ -51,7 +51,7 @@ class Message(str):
     def __new__(cls, template: str, /, **values: Any) -> Message:
         values = {name: _told_by(value) for name, value in values.items()}
         message = super().__new__(cls, _filled(template, values, str.__str__))
-        message.template, message.values = template, values
+        message.template, message.values = str.__str__(template), values
         return message
 
     def __str__(self) -> str:
