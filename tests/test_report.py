@@ -641,3 +641,12 @@ def test_a_text_with_long_code_is_not_stretched_to_the_margin(tmp_path):
     source = report.write_typst(content, tmp_path, tmp_path, True, block).read_text("utf-8")
     ragged = re.findall(r"(?s)#\[#set par\(justify: false\)\n(.*?)\n\]\n", source)
     assert len(ragged) == 2 and all("c" * 30 in text for text in ragged)
+
+
+def test_bold_in_chinese_is_a_font_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB2_LANGUAGE", "en")  # what the report sets is put back afterwards
+    notebook = nbformat.read(write(tmp_path, "# 题\n\n正文，**更新门**。\n\n## 一节"), 4)
+    notebook.metadata["lab2"] = {"language": "zh"}
+    nbformat.write(notebook, tmp_path / "zh.ipynb")
+    fonts = fonts_of(report.convert(tmp_path / "zh.ipynb", tmp_path / "a.pdf"))
+    assert any(font.startswith("NotoSansCJKjp-Bold") for font in fonts)

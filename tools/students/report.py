@@ -61,9 +61,9 @@ STYLE = r"""
   inset: (x: 6pt, y: 5pt), width: 100%, breakable: true, it)
 #show raw.where(block: false): box
 #show raw.where(block: false): set text(size: 8.5pt) if chinese
-#let bolder = if chinese { 0.25pt } else { none }  // there is one weight of the font
-#show strong: set text(stroke: bolder)
-#show heading: set text(stroke: bolder)
+#let bold = ("Noto Sans CJK JP",)  // the one that has it; its signs are those of the language
+#show strong: set text(font: bold) if chinese
+#show heading: set text(font: bold) if chinese
 // Chinese has no italics: words have dots below, one a character; sentences stand as they are
 #let under-dots = (thickness: 1.5pt, cap: "round", dash: (array: (0pt, 1em), phase: 0.5em))
 #let only-han(body) = body.has("text") and body.text.match(regex("^\\p{Han}{1,12}$")) != none
@@ -81,7 +81,7 @@ STYLE = r"""
 #show heading.where(level: 2): set block(above: 1.5em)
 #let horizontalrule = line(length: 100%, stroke: .5pt)
 #align(center)[
-  #text(size: 22pt, weight: "bold")[#TITLE]
+  #text(size: 22pt, strong(TITLE))
   #if AUTHOR != "" [#v(2mm) #text(size: 12pt)[#AUTHOR]]
   #v(1mm)
   #DATE
@@ -131,11 +131,11 @@ def write(
         with tempfile.TemporaryDirectory() as name:
             source = write_typst(content, folder, Path(name), show_code, block)
             try:
-                document = typst.compile(str(source), root=name, font_paths=[own_fonts()])
+                document = typst.compile(str(source), root=name, font_paths=own_fonts())
             except typst.TypstError:
                 if not pictures.replace_bad(source, bad_picture):
                     raise
-                document = typst.compile(str(source), root=name, font_paths=[own_fonts()])
+                document = typst.compile(str(source), root=name, font_paths=own_fonts())
             files.write_atomically(pdf, document)
             warn_of_signs(source.read_text(encoding="utf-8"))
     except LabError:
@@ -197,11 +197,12 @@ def language_of(content: dict[str, Any]) -> str:
     return language if language in messages.languages() else messages.ENGLISH
 
 
-def own_fonts() -> str:
-    """Return the folder of the fonts that are installed with the lab."""
-    from noto_cjk_sans_otc import FONT_PATH
+def own_fonts() -> list[str]:
+    """Return the folders of the fonts that are installed with the lab."""
+    import noto_cjk_sans_jp_bold
+    import noto_cjk_sans_otc
 
-    return str(Path(str(FONT_PATH)).parent)
+    return [str(Path(str(m.FONT_PATH)).parent) for m in (noto_cjk_sans_otc, noto_cjk_sans_jp_bold)]
 
 
 def write_typst(
@@ -295,7 +296,7 @@ def warn_of_signs(source: str) -> None:
     words = " ".join(f"#{typst_string(sign)}" for sign in sorted(special))
     probe = f"#set text(font: {FONTS})\n{words}"
     try:  # a PDF of this kind may not have boxes
-        typst.compile(probe.encode(), font_paths=[own_fonts()], pdf_standards="a-2b")
+        typst.compile(probe.encode(), font_paths=own_fonts(), pdf_standards="a-2b")
     except typst.TypstError as error:
         found = set("".join(NO_FONT.findall(error.diagnostic))) & special
     else:
