@@ -231,7 +231,9 @@ def plot_beliefs(
         axis.set_xticks(step, words, rotation=90, fontsize=8, parse_math=False)
     else:
         axis.set_xlabel(_("words read"))
-    axis.legend(frameon=False, ncols=len(beliefs), fontsize=8, loc="upper center", handlelength=3)
+    handles = axis.get_legend_handles_labels()
+    look = {"ncols": len(beliefs), "fontsize": 8, "handlelength": 3, "frameon": False}
+    figure.legend(*handles, loc="outside upper center", **look)
     return figure
 
 
@@ -297,6 +299,8 @@ def plot_differences(tables: dict[str, pd.DataFrame]) -> Figure:
             fill = BLUE if pair["supported"] == "yes" else "white"
             axis.plot(pair["points"], row, "o", color=BLUE, markerfacecolor=fill)
         axis.axvline(0, color="black", linewidth=0.8)
+        low, high = axis.get_xlim()  # networks that agree on each review differ by nothing at all
+        axis.set_xlim(min(low, -0.5), max(high, 0.5))
         axis.locator_params(axis="x", nbins=6)  # else labels such as −12.5 touch
         style.name_rows(axis, table.index)
         axis.set_xlabel(_("points (95 % interval)"))

@@ -157,6 +157,7 @@ def show_comparison(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of `compare` as a page shows it: points with one digit, p with three."""
     points = dict.fromkeys(["points", "low", "high", "detectable"], 1)
     rounded = table.round(points | dict.fromkeys(["p"], 3))
+    rounded[[*points]] += 0.0  # −0.0 is 0.0
     return rounded.assign(supported=rounded["supported"].map(say))
 
 
