@@ -1,15 +1,23 @@
 """Recurrences that need not be read step by step, and attention in their place."""
 
+import functools
 import math
 
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings, strategies
+from matplotlib import pyplot as plt
 from torch import nn
 
+from lab import config
+from lab.analysis import costs, findings, recall
+from lab.experiments import run_lists
 from lab.models import attention, parallel
 from lab.models.attention import CausalAttention
 from lab.models.parallel import MinGRU, SignedMinGRU
+from lab.notebooks import lesson, trainers
+from lab.notebooks import parallel as elective
 
 SCANS = {
     "loop": parallel.loop,
@@ -153,12 +161,19 @@ def test_a_cache_may_have_an_end():
     assert states.shape == (1, 3, 8) and state[0].shape[3] == 4
 
 
-def test_a_signed_unit_counts_parity_by_itself():
-    """Weights by hand: z = 0 keeps, z = 1 turns the state round and adds one."""
-    layer = SignedMinGRU(1, 1)
+def by_hand_counter(input_size, hidden_size):
+    """A layer whose first unit is the parity of its first input: z = 0 keeps, z = 1 swaps."""
+    layer = SignedMinGRU(input_size, hidden_size)
     with torch.no_grad():
-        layer.layers[0].weight.copy_(torch.tensor([[80.0], [0.0]]))
-        layer.layers[0].bias.copy_(torch.tensor([-40.0, 1.0]))
+        for weight in layer.parameters():
+            weight.zero_()
+        layer.layers[0].weight[0, 0] = 80.0
+        layer.layers[0].bias[0], layer.layers[0].bias[hidden_size] = -40.0, 1.0
+    return layer
+
+
+def test_a_signed_unit_counts_parity_by_itself():
+    layer = by_hand_counter(1, 1)
     bits = torch.randint(2, (500, 7), generator=torch.Generator().manual_seed(0)).float()
     states, _ = layer(bits[:, :, None])
     torch.testing.assert_close(states[:, :, 0], bits.cumsum(0) % 2)
@@ -171,3 +186,140 @@ def test_layers_have_about_the_weights_of_a_gru():
     gru = count(nn.GRU(50, 256))
     assert count(MinGRU(50, 256, 2)) < 0.7 * gru
     assert count(CausalAttention(50, 120, 2)) == pytest.approx(gru, rel=0.02)
+
+
+# ── the elective's experiments ──────────────────────────────────────────────────────────────────
+
+
+def test_who_counts_by_hand_is_right_at_every_length_and_learns_no_more():
+    model = elective.Counter(by_hand_counter, units=3)
+    with torch.no_grad():
+        model.embedding.weight.zero_()
+        model.embedding.weight[1, 0] = 1.0
+        model.linear.weight.copy_(torch.tensor([[2.0, 0.0, 0.0]]))
+        model.linear.bias.fill_(-1.0)
+    bits = torch.randint(2, (300, 20), generator=torch.Generator().manual_seed(0))
+    loss, right = elective.parity_answers(model, bits)
+    assert (
+        right.shape == (300,)
+        and (right == 1).all()
+        and loss.item() == pytest.approx(0.313, abs=0.01)
+    )
+    updates, reached = elective.train_parity(model, 1e-6, 0, 2000)
+    assert reached == 40 and updates < 1000
+
+
+def two_layers(seed=0):
+    torch.manual_seed(seed)
+    return lesson.Recaller(functools.partial(MinGRU, num_layers=2))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_clock_that_is_not_moved_changes_nothing(seed):
+    model, tokens = two_layers(seed), torch.randint(8, (30, 50))
+    with torch.no_grad():
+        own = model(tokens)[:, 0].argmax(1)
+    for start in (None, 0):
+        assert (elective.told_with_clock(model, tokens, start) == own).float().mean() > 0.97
+    table = elective.clock_table(model, seed, length=100, count=20)
+    assert table["there"].notna().sum() == len(table) - 2 and table["first"].between(0, 1).all()
+
+
+def test_the_first_word_alone_is_marked():
+    layer = elective.Marked(3, 4)
+    x = numbers(6, 2, 3)
+    whole, _ = layer(x)
+    first, state = layer(x[:2])
+    torch.testing.assert_close(torch.cat([first, layer(x[2:], state)[0]]), whole)
+    assert not torch.allclose(layer(x[2:])[0], layer(x[2:], torch.zeros(1, 2, 4))[0])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [20, 21])
+def test_the_claims_hold_from_seeds_that_are_not_stored(seed):
+    models, shares = elective.layers_experiment(seed, 1500)
+    clocks = elective.clock_table(models["minGRU x 2"], seed + 1).reset_index().assign(mixed=True)
+    counted = elective.parity_experiment(seed, 750)
+    values = findings.measure_without_state(shares, clocks, counted)
+    failed = {name: v for name, v in values.items() if not findings.ELECTIVE[name].holds(v)}
+    assert not failed
+
+
+def test_numbers_of_the_findings_are_read_from_the_right_rows():
+    told = [
+        ("minGRU", 50, 0.2),
+        ("minGRU", 5, 0.7),
+        ("minGRU x 2", 5, 1.0),
+        ("minGRU x 2", 50, 0.9),
+    ]
+    layers = pd.DataFrame(told, columns=["network", "length", "share"]).assign(mixed=True)
+    clock = {"clock": ["as it is", "taken away", "begun at step 5"], "first": [1.0, 0.2, 0.3]}
+    clocks = pd.DataFrame(clock | {"there": [None, None, 0.6]}).assign(mixed=True)
+    right = {"RNN": 1.0, "LSTM": 0.9, "minGRU": 0.5, "minGRU x 2": 0.6, "attention": 0.4}
+    rows = [
+        (n, at, share)
+        for n, share in (right | {"minGRU, signed": 0.8}).items()
+        for at in (100, 200)
+    ]
+    parity = pd.DataFrame(rows, columns=["network", "length", "share"])
+    others = layers.assign(mixed=False, share=0.0)
+    values = findings.measure_without_state(pd.concat([layers, others]), clocks, parity)
+    rounded = {name: round(value) for name, value in values.items()}
+    assert rounded == {
+        "layers-one": 20, "layers-two": 90, "clock-away": 20, "clock-moved": 30,
+        "parity-state": 90, "parity-none": 60, "parity-signed": 80,
+    }  # fmt: skip
+    assert rounded.keys() == findings.ELECTIVE.keys()
+    table = findings.table(config.get_profile("quick"), values)
+    assert len(table) == len(values)
+
+
+def test_lists_of_the_elective_are_trained_by_the_elective(lesson):
+    profile = config.get_profile("tiny")
+    rates = elective.reader_rates(profile)
+    runs = run_lists.tuned_list(profile, elective.READER_NETWORKS, rates)
+    read = run_lists.language_list(
+        profile, elective.READER_NETWORKS, elective.READER_LANGUAGE_RATES
+    )
+    assert {trainers.training_of(run).train for run in runs} == {elective.train_reader}
+    assert {trainers.training_of(run).train for run in read} == {elective.train_reading}
+    own = run_lists.default_list(profile, lesson.SIX)
+    assert {trainers.training_of(run).train for run in own} == {lesson.train_run}
+
+
+# ── what reading costs ──────────────────────────────────────────────────────────────────────────
+
+
+def test_a_cache_grows_with_the_text_and_a_state_does_not():
+    layers = {"GRU-256": nn.GRU(50, 256), "attention-120 x 2": CausalAttention(50, 120, 2)}
+    table = costs.word_costs(layers, (8, 16), rounds=1).set_index(["network", "length"])
+    for length in (8, 16):
+        gru, attentive = table.loc[("GRU-256", length)], table.loc[("attention-120 x 2", length)]
+        assert gru["bytes"] == 4 * 256
+        assert gru["multiplications"] == pytest.approx(3 * 256 * (50 + 256) / 1e6)
+        assert attentive["bytes"] == 4 * 2 * 2 * 120 * length
+        assert attentive["multiplications"] == pytest.approx(
+            (50 * 120 + 2 * 8 * 120**2 + 2 * 2 * 120 * length) / 1e6
+        )
+    trained = costs.training_costs(layers, (8, 16), rounds=1)
+    assert (trained["microseconds"] > 0).all() and len(trained) == 4
+    panels = {"microseconds": trained, "bytes": table.reset_index()}
+    assert len(costs.plot_costs(panels).axes) == 2
+    plt.close("all")
+
+
+def test_scans_are_timed_beside_a_layer():
+    table = costs.scan_times({"loop": parallel.loop}, (4, 8), (2, 3), nn.GRU(50, 3), rounds=1)
+    assert table.index.tolist() == [4, 8] and table.columns.tolist() == ["loop", "GRU"]
+    assert (table > 0).all(axis=None)
+
+
+def test_figures_of_memory_take_what_the_experiments_give():
+    rows = [(name, n, 0.5) for name in ("GRU", "minGRU", "attention") for n in (5, 50)]
+    shares = pd.DataFrame(rows, columns=["network", "length", "share"])
+    figure = recall.plot_shares(shares, 50, 40, {"minGRU": 60.0}, guessed_at=50)
+    assert len(figure.axes[0].lines) == 3 + 2 + 2  # chance and training; a star and its name
+    model, tokens = two_layers(), torch.randint(8, (12, 20))
+    states = elective.read_first(model, tokens)
+    recall.plot_clock(states.numpy(), elective.gate_of(model, states).numpy())
+    plt.close("all")
