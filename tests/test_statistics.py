@@ -521,7 +521,8 @@ def test_items_are_drawn_by_what_is_kept_and_what_it_took():
 
 def test_networks_that_agree_on_each_review_differ_by_nothing():
     """As where 95 % of the texts have one label: each of three networks always says this one."""
-    answers = {name: np.ones((2, 300), bool) for name in ("RNN-256", "LSTM-256", "GRU-256")}
+    right = np.tile(np.arange(300) % 20 > 0, (3, 1))  # (seeds, reviews)
+    answers = dict.fromkeys(("RNN-256", "LSTM-256", "GRU-256"), right)
     table = statistics.compare(answers)
     shown = tables.show_comparison(table)[["points", "low", "high"]].to_numpy()
     assert (shown == 0).all() and not np.signbit(shown).any()
