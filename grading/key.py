@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lab.base import files, i18n
+from lab.base import files, messages
+from lab.base.messages import ENGLISH
 from lab.config import ROOT, LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
@@ -35,11 +36,15 @@ class Right(NamedTuple):
 Key = dict[str, Right]
 
 
-def present(language: str = i18n.ENGLISH) -> Key:
-    """Return the key of the lab as it is, in a language."""
-    key, say = {}, functools.partial(i18n.say, language=language)
-    for name in (i18n.lesson(language), *FURTHER):
-        for exercise, ones in answer_cells.find(answer_cells.read(ROOT / name)["cells"]).items():
+def present(language: str = ENGLISH, solved: Iterable[dict[str, Any]] | None = None) -> Key:
+    """Return the key of the lab as it is, in a language.
+
+    solved: its notebooks in this language, by default the files, of which the electives are English
+    """
+    key, say = {}, functools.partial(messages.say, language=language)
+    names = (messages.lesson(language), *FURTHER)
+    for notebook in solved or [answer_cells.read(ROOT / name) for name in names]:
+        for exercise, ones in answer_cells.find(notebook["cells"]).items():
             entry, source = ASKED[exercise], ones[0].source
             is_value = entry.kind in ("number", "choice")
             right = answer_cells.value_of(source, entry.name) if is_value else None
@@ -61,10 +66,10 @@ def as_json(key: Key) -> bytes:
     return json.dumps(key, indent=1, sort_keys=True).encode("utf-8")
 
 
-def store(edition: str, language: str = i18n.ENGLISH) -> Path:
-    """Keep the present key as that of an edition; return its file."""
+def store(edition: str, key: Key) -> Path:
+    """Keep the key of an edition; return its file."""
     path = FOLDER / f"{edition}.json"
-    files.write_atomically(path, as_json(present(language)))
+    files.write_atomically(path, as_json(key))
     return path
 
 

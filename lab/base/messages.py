@@ -11,8 +11,8 @@ such. Where it is shown, by `print`, `str`, `format` or a figure, it is said in 
 LAB2_LANGUAGE names (as Django's `gettext_lazy`). So `", ".join(messages)` is English, and a list of
 them as a value of another message is not.
 
-Catalogues are `translations/LANGUAGE/LC_MESSAGES/lab.mo`, compiled by tools/teachers/translate.py
-from `lab.po`. Only the standard library is used, of Python 3.8 on: the doctor asks this too.
+Catalogues are `translations/LANGUAGE/LC_MESSAGES/lab.mo`, compiled from `lab.po`. Only the
+standard library is used, of Python 3.8 on: the doctor asks this too.
 """
 
 from __future__ import annotations

@@ -30,14 +30,15 @@ from grading.answers import seed
 from grading.marking import Mark, Result
 from grading.sandbox import program
 from grading.submissions import Submission
-from lab.base import files, i18n
+from lab.base import files, messages
+from lab.base.messages import _, say
 from lab.config import LabError, ends_in_a_sentence
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import LAB
 from lab.exercises.help import hints
 
 FILES = (  # what grading needs; the key of the edition and the answer of its self-test come apart
-    *("grading/**/*.py", "lab/**/*.py", "lab/**/*.toml", "translations/*/words.po"),
+    *("grading/**/*.py", "lab/**/*.py", "lab/**/*.toml", "translations/*/LC_MESSAGES/lab.mo"),
     *("tools/install.py", "tools/teachers/gradescope.py", "doctor.py", "utils.py"),
     *("requirements.txt", "requirements-develop.txt", "constraints.txt", "LICENSE"),
 )
@@ -86,9 +87,9 @@ def contents(visibility: str, unsafe: bool, drawn: int) -> dict[str, bytes]:
     paths = [path for pattern in FILES for path in sorted(ROOT.glob(pattern)) if path.is_file()]
     content = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
     present = ""
-    for language in i18n.languages():
+    for language in messages.languages():
         edition = student_edition.edition_of(student_edition.contents(language))
-        content[f"course/keys/{edition}.json"] = key.as_json(key.present(language))
+        content[f"course/keys/{edition}.json"] = key.as_json(student_edition.key_of(language))
         present = present or edition
     solved = answer_cells.read(ROOT / "lab2.ipynb")
     cells = [{**cell, "outputs": []} for cell in solved["cells"] if _is_of_the_test(cell)]
@@ -151,9 +152,10 @@ def results(result: Result, visibility: str) -> dict[str, Any]:
     language, score = result.language, graded.score_of(one)
     flags = [_text(flag, language) for flag in graded.told_of(one)]
     if score is None:
-        output = [_text("Not graded:", language), *flags]
+        output = [_text(_("Not graded:"), language), *flags]
     else:
-        output = [_text(f"{graded.number(score)} of {graded.MOST} points so far.", language)]
+        values = {"points": graded.number(score), "most": graded.MOST}
+        output = [_text(_("{points} of {most} points so far.", **values), language)]
     tests = [
         {"name": name, "visibility": visibility, "output_format": "text", **_test(name, mark, one)}
         for name, mark in result.marks.items()
@@ -177,20 +179,20 @@ def _test(name: str, mark: Mark, one: graded.Graded) -> dict[str, Any]:
 
 
 def _lines(name: str, mark: Mark) -> Iterator[str]:
-    """Yield what a student reads of one answer, in English."""
+    """Yield what a student reads of one answer."""
     if mark.points is None:
-        yield "to be read"
+        yield _("to be read")
         return
     if name not in LAB:
-        yield f"{graded.number(mark.points)} of {mark.most} points"
+        yield _("{points} of {most} points", points=graded.number(mark.points), most=mark.most)
     yield from mark.lines
     if mark.lines:
-        yield from (f"Hint: {step}" for step in hints.of(name).hints[-1:])
+        yield from (_("Hint: {step}", step=_(step)) for step in hints.of(name).hints[-1:])
 
 
 def _text(line: str, language: str) -> str:
     """Return a line in the student's language that any reader of JSON takes."""
-    text = graded.plain(i18n.sentence(line, language))
+    text = graded.plain(say(line, language))
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

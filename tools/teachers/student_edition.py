@@ -27,10 +27,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 from grading import key
-from lab.base import i18n
+from lab.base import messages
+from lab.base.messages import ENGLISH
 from lab.config import LabError, ends_in_a_sentence
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
+from tools.teachers import translate
 
 # what stands in the student's folder as it stands here
 FILES = (
@@ -45,30 +47,45 @@ MOVED = {"course/student/*": ""}  # where it comes from -> the folder or file th
 TRANSLATED = {  # in an edition in another language, before what is there in English
     "lab2.{language}.ipynb": "lab2.ipynb",
     "course/student/{language}/README.md": "README.md",
-    "translations/{language}/words.po": "translations/{language}/",
     "figures/{language}/*.svg": "figures/{language}/",
+    "translations/{language}/LC_MESSAGES/lab.mo": "translations/{language}/LC_MESSAGES/",
 }
 
 
-def contents(language: str = i18n.ENGLISH) -> dict[str, bytes]:
+def contents(language: str = ENGLISH) -> dict[str, bytes]:
     """Return the student's edition: path in its folder -> content.
 
     Raises LabError unless each exercise stands in it once, without its answer.
     """
     sources = _files(dict.fromkeys(FILES) | MOVED)
-    if language != i18n.ENGLISH:
+    if language != ENGLISH:
         named = [[text.format(language=language) for text in pair] for pair in TRANSLATED.items()]
         sources |= _files(dict(named))
     content = {place: path.read_bytes() for place, path in sources.items()}
-    notebooks = [place for place in content if place.endswith(".ipynb")]
-    for place in notebooks:
-        content[place] = student_notebook(answer_cells.read(sources[place]), "")
+    notebooks = solved(language)
+    for place, notebook in notebooks.items():
+        content[place] = student_notebook(notebook, "")
     everything = b"".join(place.encode() + content[place] for place in sorted(content))
     edition = hashlib.sha256(everything).hexdigest()[:12]
-    for place in notebooks:
-        content[place] = student_notebook(answer_cells.read(sources[place]), edition)
+    for place, notebook in notebooks.items():
+        content[place] = student_notebook(notebook, edition)
     check_stubs([json.loads(content[place])["cells"] for place in notebooks])
     return content
+
+
+def solved(language: str = ENGLISH) -> dict[str, dict[str, Any]]:
+    """Return the solved notebooks in a language: place in the student's folder -> notebook."""
+    notebooks = {place: answer_cells.read(ROOT / place) for place in key.FURTHER}
+    if language != ENGLISH:
+        known = translate.strings(translate.stored(language, translate.DOCUMENTS))
+        for place, notebook in notebooks.items():
+            notebooks[place] = translate.translated(notebook, known, language)
+    return {"lab2.ipynb": answer_cells.read(ROOT / messages.lesson(language)), **notebooks}
+
+
+def key_of(language: str) -> key.Key:
+    """Return what is right in the edition in a language."""
+    return key.present(language, solved(language).values())
 
 
 def _files(wanted: dict[str, str | None]) -> dict[str, Path]:
@@ -106,12 +123,12 @@ def edition_of(content: dict[str, bytes]) -> str:
 
 def student_notebook(notebook: dict[str, Any], edition: str) -> bytes:
     """Return a notebook without answers and outputs, as the bytes of its file."""
-    language = notebook["metadata"].get("lab2", {}).get("language", i18n.ENGLISH)
-    say = functools.partial(i18n.say, language=language)
+    language = notebook["metadata"].get("lab2", {}).get("language", ENGLISH)
+    say = functools.partial(messages.say, language=language)
     names = {ones[0].place: name for name, ones in answer_cells.find(notebook["cells"]).items()}
     cells = [student_cell(cell, names.get(i, ""), say) for i, cell in enumerate(notebook["cells"])]
     lab = {"edition": edition, "cells": [cell["id"] for cell in cells]}  # others are the student's
-    if language != i18n.ENGLISH:
+    if language != ENGLISH:
         lab["language"] = language
     metadata = {"kernelspec": notebook["metadata"]["kernelspec"], "lab2": lab}
     content = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
@@ -183,13 +200,13 @@ def main() -> None:
     """Make the student's edition in the folder that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--edition", default=i18n.ENGLISH, metavar="LANGUAGE")
+    parser.add_argument("--edition", default=ENGLISH, metavar="LANGUAGE")
     options = parser.parse_args()
-    other = f"-{options.edition}" if options.edition != i18n.ENGLISH else ""
+    other = f"-{options.edition}" if options.edition != ENGLISH else ""
     folder = (options.folder or ROOT / "build" / f"student{other}").resolve()
     content = contents(options.edition)
     archive = write(folder, content)
-    key.store(edition_of(content), options.edition)
+    key.store(edition_of(content), key_of(options.edition))
     size = archive.stat().st_size / 1e6
     print(f"Wrote {folder} ({len(content)} files) and {archive.name} ({size:.1f} MB).")
 

@@ -41,6 +41,7 @@ from tools.teachers import diagrams, paragraphs
 
 LAB, DOCUMENTS = "lab", "documents"
 LANGUAGE_CELL = 'from lab import config\n\nconfig.name_language("{language}")'
+IN_EDITION = "further/"  # made with the student's edition, and nowhere kept
 OPEN = _("(This text has no translation yet.)")
 REFUSED = (
     "The notebooks were not written. Numbers, placeholders, code, links or formulas differ in:"
@@ -64,15 +65,21 @@ def extracted(domain: str) -> Catalog:
     return template
 
 
+def stored(language: str, domain: str) -> Catalog:
+    """Return the translations as they are stored; of a new language none."""
+    path = path_of(language, domain)
+    if not path.exists():
+        return Catalog(locale=language)
+    with path.open("rb") as file:
+        return read_po(file)
+
+
 def updated(language: str, domain: str) -> Catalog:
     """Return the translations with the present English texts taken in; nothing is written.
 
     Of a text that has changed, the older translation stays, fuzzy, beside the older English.
     """
-    path, known = path_of(language, domain), Catalog(locale=language)
-    if path.exists():
-        with path.open("rb") as file:
-            known = read_po(file)
+    known = stored(language, domain)
     earlier = {one.id: _previous(one) for one in known}
     known.update(extracted(domain))
     known.creation_date = known.revision_date = NO_DATE
@@ -210,7 +217,8 @@ def bring(language: str) -> tuple[list[Path], list[str]]:
     files.write_atomically(place.with_suffix(".mo"), as_mo(lab))
     whole = strings(texts)
     names = [name.partition(":")[0] for text in whole for name, _line in texts[text].locations]
-    written = [make(ROOT / name, whole, language) for name in dict.fromkeys(names)]
+    kept = [name for name in dict.fromkeys(names) if not name.startswith(IN_EDITION)]
+    written = [make(ROOT / name, whole, language) for name in kept]
     written += diagrams.make(ROOT / "figures", language)
     open_ = [(one, m.id) for one in (lab, texts) for m in one if m.id not in strings(one) and m.id]
     return written, [named(*pair) for pair in open_]
