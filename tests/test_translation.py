@@ -109,6 +109,8 @@ def test_the_documents_are_made_of_the_english_ones_and_their_translations(langu
     """Red: `translate.py LANGUAGE` was not run, or somebody edited what it makes."""
     known = translate.strings(known_of(language))
     for english, path in documents(language).items():
+        if english.is_relative_to(ROOT / translate.IN_EDITION):
+            continue
         if english.suffix != ".ipynb":
             text = translate.page(english.read_text(encoding="utf-8").rstrip(), known, language)
             assert path.read_text(encoding="utf-8") == f"{text}\n", path.name
@@ -456,7 +458,29 @@ def test_the_edition_in_chinese_has_no_answers_and_chinese_examples(translated):
             (head,) = re.findall(r"# 例.*", one.source)
             assert not ENGLISH_WORDS.search(head)
     assert notebook["metadata"]["lab2"]["language"] == "zh"
-    assert "translations/zh/words.po" in translated and "循环" in translated["README.md"].decode()
+    assert "translations/zh/LC_MESSAGES/lab.mo" in translated
+    assert "循环" in translated["README.md"].decode()
+
+
+@pytest.mark.parametrize("place", key.FURTHER)
+def test_the_electives_of_the_edition_are_in_chinese_and_ask_the_same(translated, place):
+    cells, english = (
+        json.loads(translated[place])["cells"],
+        answer_cells.read(ROOT / place)["cells"],
+    )
+    assert [*answer_cells.find(cells)] == [*answer_cells.find(english)]
+    theirs = {cell["id"]: cell for cell in cells}
+    assert config_language(theirs["reader-language"]) == "zh"
+    for cell in english:
+        if cell["cell_type"] == "markdown":
+            assert CHINESE.search(source(theirs[cell["id"]])), cell["id"]
+        elif "exercise" not in cell["metadata"]:
+            assert code_of(cell) == code_of(theirs[cell["id"]]), cell["id"]
+
+
+def config_language(cell):
+    """Return the language that a cell names."""
+    return re.search(r'name_language\("(\w+)"\)', source(cell))[1]
 
 
 def test_it_is_another_edition_and_graded_like_the_english_one(translated, edition):
