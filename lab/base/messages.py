@@ -112,8 +112,9 @@ def as_data(value: Any) -> Any:
 def from_data(data: Any) -> Any:
     """Return what `as_data` made data of, tuples as lists.
 
-    Anybody may have written it. Raises ValueError for a message without the values of its slots,
-    with slots that would do more than show them, or longer than LONGEST.
+    Anybody may have written it. A message that its values would make longer than LONGEST is its
+    template alone. Raises ValueError for a message without the values of its slots, or with slots
+    that would do more than show them.
     """
     if isinstance(data, list):
         return [*map(from_data, data)]
@@ -128,7 +129,7 @@ def from_data(data: Any) -> Any:
     if values and not SHOWS.fullmatch(template):
         raise ValueError("this is no template")
     if sum(len(repr(values.get(slot))) for slot in SLOT.findall(template)) > LONGEST:
-        raise ValueError("this is no message of ours, but grows with every slot")
+        return Message(template)
     try:
         return Message(template, **values)
     except (LookupError, TypeError) as error:
