@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import utils
 from lab import config
-from lab.analysis import figures, findings, recall, statistics, style, tables, widget
+from lab.analysis import costs, figures, findings, recall, statistics, style, tables, widget
 from lab.base import encodings, files, foreign, messages
 from lab.base.messages import Message, _, clauses
 from lab.config import LabError
@@ -239,6 +239,15 @@ def draw_all():
     yield recall.plot_carried, ({here: np.ones((3, 200))}, 100)
     yield recall.plot_gate_starts, (gates, {"0.50": 40.0})
     yield recall.plot_explosion, ({0.9: np.ones(4), 1.1: np.ones(4)},)
+    shares = recalled.assign(network=recalled["network"].replace("RNN", "minGRU, first marked"))
+    yield recall.plot_shares, (shares, 12.5, 100, {"LSTM": 60.0}, 50)
+    yield recall.plot_clock, (np.ones((5, 3, 2)), np.ones((5, 3, 2)))
+    spent = curves.assign(seconds=1.0, tokens=10, value=0.5)
+    yield costs.plot_race, (dict.fromkeys(costs.REACHED, spent),)
+    cost = pd.DataFrame({"network": "GRU-256", "length": [8, 16]}).assign(
+        **dict.fromkeys(costs.COSTS, 1.0)
+    )
+    yield costs.plot_costs, (dict.fromkeys(costs.COSTS, cost),)
 
 
 def texts_of(figure):
@@ -248,7 +257,9 @@ def texts_of(figure):
 
 def test_every_text_of_every_figure_is_said_whole(mock):
     drawn = list(draw_all())
-    plots = {f for room in (figures, recall) for n, f in vars(room).items() if n[:5] == "plot_"}
+    plots = {
+        f for room in (figures, recall, costs) for n, f in vars(room).items() if n[:5] == "plot_"
+    }
     assert {function for function, arguments in drawn} == plots
     for function, arguments in drawn:
         figure = function(*arguments)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lab.analysis import style
-from lab.base.messages import _
+from lab.base.messages import _, say
 
 Job = Callable[[], Any]
 ELEMENT = 4  # bytes of a number in 32 bits
@@ -132,14 +132,17 @@ def plot_costs(tables: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+REACHED = (_("validation accuracy (%)"), _("perplexity"))  # what is raced for
+
+
 def plot_race(curves: dict[str, pd.DataFrame]) -> Figure:
-    """Plot what networks reach over the seconds of training, and over the words read.
+    """Plot what networks reach (of REACHED) over the seconds of training, and over the words read.
 
     curves: what is reached -> a row a run and epoch, with network, run, seconds, tokens and value
     """
     figure, axes = style.grid(len(curves), 2, 5.0, 3.0, sharey="row")
     for row, (reached, table) in zip(axes, curves.items(), strict=True):
-        row[0].set(ylabel=reached, xlabel=_("seconds of training"))
+        row[0].set(ylabel=say(reached), xlabel=_("seconds of training"))
         row[1].set_xlabel(_("words read (millions)"))
         for network, rows in table.groupby("network", sort=False):
             look = style.network_style(network.removesuffix(" LM")) | {"marker": "o"}

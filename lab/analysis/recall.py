@@ -141,9 +141,9 @@ def accuracy_by_gate(shares: pd.DataFrame) -> dict[str, float]:
 SHARES = {  # of networks that remember or count: colour and dashes, as like the lab's as can be
     "minGRU": ("#CC79A7", (0, (1, 1))),
     "minGRU x 2": ("#CC79A7", "solid"),
-    "minGRU, first marked": ("#999999", (0, (5, 2))),
-    "minGRU, signed": ("#0072B2", (0, (3, 1, 1, 1))),
-    "attention": ("#333333", (0, (3, 1, 1, 1))),
+    _("minGRU, first marked"): ("#999999", (0, (5, 2))),
+    _("minGRU, signed"): ("#0072B2", (0, (3, 1, 1, 1))),
+    _("attention"): ("#333333", (0, (3, 1, 1, 1))),
 }
 
 
@@ -164,7 +164,7 @@ def plot_shares(
     for network, rows in shares.groupby("network", sort=False):
         colour, dashes = SHARES.get(network) or style.NETWORK_STYLE[f"{network}-256"]
         looks[network] = {"color": colour, "linestyle": dashes, "marker": "o", "markersize": 5}
-        axis.plot(rows["length"], 100 * rows["share"], label=network, **looks[network])
+        axis.plot(rows["length"], 100 * rows["share"], label=say(network), **looks[network])
     axis.axhline(chance, **style.CHANCE)
     axis.axvline(trained, **style.TRAINED)
     if guessed:
@@ -172,6 +172,7 @@ def plot_shares(
         style.mark_guesses(axis, marks)
     axis.set(xlabel=_("tokens in a text"), ylabel=_("right answers (%)"), xscale="log")
     axis.set_ylim(-4, 104)
+    axis.xaxis.set_major_formatter("{x:g}")
     axis.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
