@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from grading.answers import checks
 from grading.marking import Mark, Result
-from lab.base import files, foreign, hashing, messages
+from grading.sandbox import protocol
+from lab.base import files, foreign, hashing
 from lab.base.messages import Message, _
 from lab.exercises.catalogue import ASKED, FURTHER, LAB
 
@@ -237,7 +238,7 @@ def digest(wall: str, seed: int) -> str:
 
 def keep(path: Path, result: Result, grader: str) -> None:
     """Keep a result, with the digits of the grader that made it."""
-    content = {"grader": grader, "result": messages.as_data(vars(result))}
+    content = {"grader": grader, "result": protocol.as_data(vars(result))}
     text = json.dumps(content, indent=1)
     files.write_atomically(path, text.encode("utf-8", "surrogatepass"))
 
@@ -246,7 +247,7 @@ def kept(path: Path, sha256: str = "", grader: str = "") -> Result | None:
     """Return a kept result, by default any; None if there is none of this hand-in and grader."""
     try:
         content = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
-        result = messages.from_data(content["result"])
+        result = protocol.from_data(content["result"])
         if (sha256, grader) not in (("", ""), (result["sha256"], content["grader"])):
             return None
         marks = {

@@ -26,7 +26,7 @@ from grading.graded import flags_of
 from grading.intake import entries, owners, reports
 from grading.marking import Result
 from grading.submissions import find
-from lab.base import files, i18n
+from lab.base import files
 from lab.base.source import parse
 from lab.config import LabError
 from lab.exercises import answer_cells
@@ -399,15 +399,6 @@ def test_a_further_notebook_counts_beside_the_lab_whatever_is_newer(tmp_path):
             assert not one.flags and one.sha256 != one._replace(others=()).sha256
             marks = marking.mark(one, {"": key.present()}, "", "none").marks
             assert marks["reading-sizes"].text == "My answer x." and marks["confound"].most == 1
-
-
-@pytest.mark.parametrize("problem", [entries.TOO_MUCH, entries.TOO_DEEP, entries.OF_OTHER_KIND])
-def test_what_is_not_taken_is_said_in_chinese_too(problem):
-    """A student reads it, in the feedback."""
-    files = [entries.File("a.zip", problem=problem), entries.File("b/x.zip", problem=problem)]
-    for some in (files, files[:1]):
-        (flag,) = submissions._problems(some)
-        assert "a.zip" in flag and not re.search("[a-z]{2,} [a-z]{2,}", i18n.sentence(flag, "zh"))
 
 
 def test_of_many_notebooks_some_are_looked_into_and_none_is_passed_over(tmp_path):

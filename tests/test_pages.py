@@ -18,8 +18,7 @@ from grading.intake.entries import CUT, DAMAGED
 from grading.marking import Mark, Result
 from grading.pages import feedback, handback, reading, rubric, summary, writing
 from grading.records import agreement
-from lab.base import i18n
-from lab.base.messages import _
+from lab.base.messages import Message, _, say
 from lab.config import LabError
 from lab.exercises.catalogue import ASKED, FURTHER
 
@@ -85,8 +84,8 @@ def test_points_for_a_text_come_with_the_criteria_they_are_for(ticked, more, agr
 def test_a_criterion_is_told_in_its_translation():
     for name, entry in rubric.read().entries.items():
         for one in entry.criteria:
-            for head in ("Given for: ", "Not given, or in part, for: "):
-                said = i18n.sentence(head + one.plain, "zh")
+            for head in ("Given for: {what}", "Not given, or in part, for: {what}"):
+                said = say(Message(head, what=Message(one.plain)), "zh")
                 assert not re.search("[a-z]{3} [a-z]|Given|given", said), (name, one.letter)
 
 

@@ -15,7 +15,6 @@ from collections import Counter
 import autocorrect_py as autocorrect
 import matplotlib.pyplot as plt
 import nbformat
-import pandas as pd
 import pytest
 from babel.messages.frontend import CommandLineInterface
 from babel.messages.mofile import read_mo
@@ -29,7 +28,6 @@ from grading.intake.entries import CUT, DAMAGED, OTHER
 from grading.pages import feedback
 from grading.submissions import Submission
 from lab.analysis import style
-from lab.base import i18n
 from lab.base.messages import ENGLISH, catalogue, languages, lesson, say
 from lab.config import LabError
 from lab.exercises import answer_cells
@@ -354,7 +352,7 @@ def test_every_text_is_chinese():
 @pytest.mark.parametrize("name", LAB)
 def test_hints_titles_and_headings_are_said_in_chinese(chinese, name):
     for text in {*hints.of(name).hints, LAB[name].title}:
-        assert not text or CHINESE.search(i18n.say(text)), text
+        assert not text or CHINESE.search(say(text)), text
 
 
 KEPT = re.compile(  # English that stays: names, models, what networks read and write
@@ -378,38 +376,10 @@ def test_tables_and_pictures_of_the_notebook_are_in_chinese():
     assert left <= allowed | {"train_accuracy"}
 
 
-def test_a_pattern_looks_up_what_is_in_its_slots(monkeypatch):
-    known = i18n.Catalogue(
-        {"a cat": "猫", "done": "完"},
-        tuple(i18n._pattern(e, t) for e, t in {"{0} sees {1}.": "{1}被{0}看见。",
-                                                "{0#} of {1#}": "{1#}中{0#}"}.items()),
-    )  # fmt: skip
-    monkeypatch.setattr(i18n, "catalogue", lambda _: known)
-    assert i18n.say("a cat sees a dog.") == "a dog被猫看见。"
-    assert i18n.say("  done\n\na cat") == "  完\n\n猫"
-    assert i18n.say("3 of 10") == "10中3" and i18n.say("one of them") == "one of them"
-    assert i18n.recognizer("{0} sees {1}.").search("狗被猫看见。")["s0"] == "猫"
-
-
-def test_english_is_what_it_was(capsys):
-    table = pd.DataFrame({"accuracy %": [1.5]}, index=pd.Index(["here"], name="network"))
-    assert i18n.say("Hint: look") == "Hint: look" and i18n.shown(table).equals(table)
-    i18n.tell("a", 1, sep="-")
-    assert capsys.readouterr().out == "a-1\n"
-
-
-def test_a_table_is_shown_in_chinese(chinese):
-    index = pd.MultiIndex.from_tuples([("here", 1), ("reference", 2)], names=["network", "epoch"])
-    shown = i18n.shown(pd.DataFrame({"points": [1.5, 2.5], 3: ["not shown", "x"]}, index=index))
-    assert CHINESE.search(" ".join(map(str, shown.columns))) and 3 in shown.columns
-    assert all(CHINESE.search(name) for name in shown.index.names)
-    assert CHINESE.search(shown.iloc[0, 1]) and shown.iloc[1, 1] == "x" and shown.iloc[1, 0] == 2.5
-
-
 def test_an_unknown_language_is_one_sentence(monkeypatch):
     monkeypatch.setenv("LAB2_LANGUAGE", "xx")
     with pytest.raises(LabError, match=r"into 'xx'\. Set LAB2_LANGUAGE to one of: en, zh"):
-        i18n.say("here")
+        say("here")
 
 
 def test_a_figure_has_chinese_letters_and_no_empty_boxes(chinese, recwarn):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,20 @@ import torch
 
 if __package__:
     from grading.sandbox import faults
-    from lab.base import messages
+    from lab.base.messages import SLOT, Message
 else:  # behind the wall, where all files lie side by side
     import faults
-    import messages
+    from messages import SLOT, Message
 
 MOST = 200_000  # numbers in one value
 LONGEST = 2_000  # characters of a text
 DEEPEST = 6  # lists in lists
 IN_WORDS = ("error", "dead")  # what an answer says in words
+MOST_SAID = 100_000  # characters of a message that comes as data
 TYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
+SHOWS = re.compile(  # a template that shows its values, and does nothing else with them
+    r"(?:[^{}]|\{\{|\}\}|\{\w{1,40}(?:!r)?(?::[z+]{,2},?(?:\.\d)?[dfg%]?)?\})*"
+)
 
 
 class Unclear(Exception):
@@ -88,9 +93,47 @@ def _array(inside: Any) -> np.ndarray:
     return array.copy()  # of its own, and writable
 
 
+def as_data(value: Any) -> Any:
+    """Return a message as JSON can hold it, and lists and dicts with what is in them so."""
+    if isinstance(value, Message):
+        return {"message": value.template, "values": as_data(value.values)}
+    if isinstance(value, dict):
+        return {name: as_data(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [*map(as_data, value)]
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
+
+
+def from_data(data: Any) -> Any:
+    """Return what `as_data` made data of, tuples as lists.
+
+    Anybody may have written it. A message that its values would make longer than MOST_SAID is its
+    template alone. Raises ValueError for a message without the values of its slots, or with slots
+    that would do more than show them.
+    """
+    if isinstance(data, list):
+        return [*map(from_data, data)]
+    if not isinstance(data, dict):
+        return data
+    found = {name: from_data(part) for name, part in data.items()}
+    if found.keys() != {"message", "values"}:
+        return found
+    template, values = found["message"], found["values"]
+    if not (isinstance(template, str) and isinstance(values, dict)):
+        raise ValueError("this is no message")
+    if values and not SHOWS.fullmatch(template):
+        raise ValueError("this is no template")
+    if sum(len(repr(values.get(slot))) for slot in SLOT.findall(template)) > MOST_SAID:
+        return Message(template)
+    try:
+        return Message(template, **values)
+    except (LookupError, TypeError) as error:
+        raise ValueError("a value is missing, or is another") from error
+
+
 def to_line(message: dict[str, Any]) -> bytes:
     """Return a message of the two sides as one line."""
-    words = {name: messages.as_data(message[name]) for name in IN_WORDS if name in message}
+    words = {name: as_data(message[name]) for name in IN_WORDS if name in message}
     return json.dumps(message | words).encode("utf-8") + b"\n"
 
 
@@ -111,6 +154,6 @@ def from_line(line: bytes, name: str) -> dict[str, Any] | None:
 def _words(data: Any) -> str:
     """Return a message, or a plain text, of what came; "" for nothing."""
     if isinstance(data, dict) and len(json.dumps(data)) <= 4 * LONGEST:
-        data = messages.from_data(data)
+        data = from_data(data)
     text = data if isinstance(data, str) else json.dumps(data) if data else ""
     return text if len(text) <= LONGEST else text[:LONGEST]

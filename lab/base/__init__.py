@@ -6,7 +6,6 @@
     hashing   digests of data and code: what makes a run the same run
     source    the source of what runs, and what its names mean
     machine   cores, device, threads; what a record says of them
-    i18n      what code shows, in the reader's language
     messages  data until they are shown, and then said in the reader's language
 
 May import `lab.config` alone.

@@ -3,7 +3,6 @@
     _         marks a text where it is written: _("{done} of {all} runs finished", done=3, all=6)
     say       a message, or a text of the catalogue, in one language
     clauses   several as one, with semicolons
-    as_data   a message as JSON holds it, and from_data back
     recognizer  what a message's texts look like, for who reads them again
 
 A message is its English text for everything that computes: it is compared, searched and stored as
@@ -32,10 +31,6 @@ except ImportError:  # behind the grader's wall this file lies alone, and speaks
 ENGLISH = "en"
 FOLDER = Path(__file__).parent.parent.parent / "translations"
 SLOT = re.compile(r"\{(\w+)[^{}]*\}")
-LONGEST = 100_000  # characters of a message that comes as data
-SHOWS = re.compile(  # a template that shows its values, and does nothing else with them
-    r"(?:[^{}]|\{\{|\}\}|\{\w{1,40}(?:!r)?(?::[z+]{,2},?(?:\.\d)?[dfg%]?)?\})*"
-)
 
 
 class Message(str):
@@ -96,44 +91,6 @@ def _told_by(value: Any) -> Any:
     if not isinstance(value, BaseException):
         return value
     return value.args[0] if isinstance((*value.args, None)[0], Message) else str(value)
-
-
-def as_data(value: Any) -> Any:
-    """Return a message as JSON can hold it, and lists and dicts with what is in them so."""
-    if isinstance(value, Message):
-        return {"message": value.template, "values": as_data(value.values)}
-    if isinstance(value, dict):
-        return {name: as_data(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [*map(as_data, value)]
-    return value if value is None or isinstance(value, (str, int, float)) else str(value)
-
-
-def from_data(data: Any) -> Any:
-    """Return what `as_data` made data of, tuples as lists.
-
-    Anybody may have written it. A message that its values would make longer than LONGEST is its
-    template alone. Raises ValueError for a message without the values of its slots, or with slots
-    that would do more than show them.
-    """
-    if isinstance(data, list):
-        return [*map(from_data, data)]
-    if not isinstance(data, dict):
-        return data
-    found = {name: from_data(part) for name, part in data.items()}
-    if found.keys() != {"message", "values"}:
-        return found
-    template, values = found["message"], found["values"]
-    if not (isinstance(template, str) and isinstance(values, dict)):
-        raise ValueError("this is no message")
-    if values and not SHOWS.fullmatch(template):
-        raise ValueError("this is no template")
-    if sum(len(repr(values.get(slot))) for slot in SLOT.findall(template)) > LONGEST:
-        return Message(template)
-    try:
-        return Message(template, **values)
-    except (LookupError, TypeError) as error:
-        raise ValueError("a value is missing, or is another") from error
 
 
 @functools.lru_cache(None)
