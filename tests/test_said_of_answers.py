@@ -158,8 +158,8 @@ def test_all_that_a_task_can_say_is_said(wordless, name):
     said += [*task.parts, *filter(None, [task.instead])]
     assert len(said) > len(examples)
     for one in said:
-        assert isinstance(one, Message), one
-        assert_wordless(say(one), *names_of(name))
+        assert isinstance(one, Message) or not WORD.search(one), one
+        assert words_in(say(one), *names_of(name)) == [], one
 
 
 @settings(max_examples=6, deadline=None)
