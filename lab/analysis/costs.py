@@ -113,7 +113,7 @@ COSTS = {  # column -> what it is called in a figure
     "microseconds": _("a word in training (µs)"),
     "milliseconds": _("the next word (ms)"),
     "bytes": _("carried on (bytes)"),
-    "multiplications": _("the next word (million multiplications)"),
+    "multiplications": _("multiplications (millions)"),
 }
 
 
