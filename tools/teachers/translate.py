@@ -31,7 +31,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import denormalize, read_po, write_po
+from babel.messages.pofile import denormalize, normalize, read_po, write_po
 
 from lab.base import files
 from lab.base.messages import _, say
@@ -101,10 +101,14 @@ def _previous(message: Message) -> list[str]:
 def as_po(known: Catalog) -> bytes:
     """Return a catalogue as people edit it."""
     buffer = io.BytesIO()
-    options = {"ignore_obsolete": True, "include_previous": True, "include_lineno": False}
-    write_po(buffer, known, width=100, **options)
-    head, blank, rest = buffer.getvalue().partition(b"\n\n")
-    return NOT_SAID.sub("", f"{head.decode()}\n").encode() + blank[1:] + rest
+    write_po(buffer, known, width=100, ignore_obsolete=True, include_lineno=False)
+    head, blank, text = buffer.getvalue().decode("utf-8").partition("\n\n")
+    for one in known:  # Babel would break the lines of the older English
+        if one.fuzzy and one.previous_id:
+            entry = f"msgid {normalize(one.id, width=100)}\n"
+            older = f"msgid {normalize(one.previous_id[0], width=100)}".replace("\n", "\n#| ")
+            text = text.replace(f"#, fuzzy\n{entry}", f"#, fuzzy\n#| {older}\n{entry}")
+    return (NOT_SAID.sub("", f"{head}\n") + blank[1:] + text).encode()
 
 
 def as_mo(known: Catalog) -> bytes:
