@@ -142,14 +142,15 @@ def data(file: IO[bytes], keywords: Any, tags: Any, options: Any) -> Found:
     """Yield texts that are data."""
     content = file.read()
     if file.name.endswith(".toml"):
-        texts = []
-        for one in tomllib.loads(content.decode("utf-8")).values():
-            texts += [*one.get("hints", ()), one.get("how", "")]
-            texts += one.get("example", "").split("\n")
+        helps = tomllib.loads(content.decode("utf-8")).values()
+        lines = [line for one in helps for line in one.get("example", "").split("\n")]
+        lines += [one.get("how", "") for one in helps]
+        texts = [hint for one in helps for hint in one.get("hints", ())]
+        texts += [line for line in lines if PROSE.search(line)]
     elif file.name.endswith(".md"):
         entries = rubric.parse(content.decode("utf-8")).entries.values()
         texts = [criterion.plain for entry in entries for criterion in entry.criteria]
     else:
         yield from extract_python(io.BytesIO(content), keywords, tags, options)
         texts = [exercise.title for exercise in ASKED.values()]
-    yield from ((1, None, text, []) for text in dict.fromkeys(texts) if PROSE.search(text))
+    yield from ((1, None, text, []) for text in dict.fromkeys(texts) if text)
