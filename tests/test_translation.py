@@ -32,7 +32,7 @@ from lab.base.messages import ENGLISH, catalogue, languages, lesson, say
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
-from lab.exercises.help import hints
+from lab.exercises.help import hints, names
 from tools.students import report
 from tools.teachers import paragraphs, student_edition, translate
 
@@ -147,6 +147,19 @@ def test_babel_alone_finds_the_same(domain, tmp_path, monkeypatch):
     with pot.open("rb") as file:
         found = {one.id for one in read_po(file)}
     assert found == {one.id for one in translate.extracted(domain)} and len(found) > 20
+
+
+@every_language
+def test_the_lab_knows_its_own_cells_in_each_language(language):
+    """Else a cell of the lab that is run again is said to overwrite the lab's names."""
+    first = {
+        cell["id"]: names._first_line(source(cell))
+        for cell in cells_of(ENGLISH)
+        if cell["cell_type"] == "code"
+    }
+    for cell in cells_of(language):
+        if cell["id"] in first:
+            assert names._first_line(source(cell)) == first[cell["id"]], cell["id"]
 
 
 # ── 2. What becomes of a change ─────────────────────────────────────────────────────────────────

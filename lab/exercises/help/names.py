@@ -104,9 +104,9 @@ class Watch:
 
 
 def _first_line(source: str) -> str:
-    """Return the first line of code in a cell."""
+    """Return the first line of code in a cell, without a comment, which may be translated."""
     found = FIRST_LINE.search(source)
-    return found[0].strip() if found else ""
+    return found[0].partition("  #")[0].strip() if found else ""
 
 
 def _what(name: str, value: Any) -> Message:
