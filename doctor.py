@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence
 
 from lab import config, environment, symptoms
-from lab.base.messages import ENGLISH, Message, _, say
+from lab.base.messages import ENGLISH, Message, _, reason, say
 
 HERE = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))
@@ -348,7 +348,7 @@ def check_writing() -> list[Line]:
         with tempfile.TemporaryFile(dir=str(environment.existing(config.output_folder()))):
             pass
     except OSError as error:
-        found = _("nothing can be written there: {error}", error=error.strerror)
+        found = _("nothing can be written there: {error}", error=reason(error))
         fix = _("Move the lab to a folder of your own, or set LAB2_OUT to one.")
         return [Line(name, "fail", found, why, fix)]
     return [line(name, True, _("can be written"), why, "")]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import charset_normalizer
 
-from lab.base.messages import Message, _
+from lab.base.messages import Message, _, reason
 from lab.config import LabError
 
 MARKS = {
@@ -36,7 +36,7 @@ def read_text(
         content = path.read_bytes()
     except OSError as error:
         raise LabError(
-            _("The {what} {path} cannot be read: {error}.", **told, error=error.strerror)
+            _("The {what} {path} cannot be read: {error}.", **told, error=reason(error))
         ) from None
     mark = next(filter(content.startswith, MARKS), b"")
     codec = MARKS.get(mark) or encoding or _without_mark(content)

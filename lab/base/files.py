@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from lab import config
-from lab.base.messages import _
+from lab.base.messages import _, reason
 from lab.config import LabError
 
 PATIENCE = 3.0  # seconds that a file may be held by another program, as readers on Windows do
@@ -59,7 +59,7 @@ def write_atomically(path: Path, content: bytes) -> None:
                 "unchanged.",
                 file=path.name,
                 folder=path.parent,
-                error=error.strerror,
+                error=reason(error),
                 remedy=remedy,
             )
         ) from error

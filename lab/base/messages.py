@@ -3,6 +3,7 @@
     _         marks a text where it is written: _("{done} of {all} runs finished", done=3, all=6)
     say       a message, or a text of the catalogue, in one language
     clauses   several as one, with semicolons
+    reason    what the system says of a file that it cannot read or write
     recognizer  what a message's texts look like, for who reads them again
 
 A message is its English text for everything that computes: it is compared, searched and stored as
@@ -107,6 +108,11 @@ def catalogue(language: str) -> Callable[[str], str]:
     return lambda text: found.gettext(text) if text else ""
 
 
+def reason(error: OSError) -> Message:
+    """Return why the system cannot read or write a file: in its own words, or the catalogue's."""
+    return Message(error.strerror or str(error))
+
+
 def languages() -> list[str]:
     """Return the languages that there are."""
     return [ENGLISH, *sorted(path.parts[-3] for path in FOLDER.glob("*/LC_MESSAGES/lab.mo"))]
@@ -131,3 +137,15 @@ def recognizer(template: str, language: str | None = None) -> re.Pattern[str]:
 
 
 _LIST = _(", ")  # between the parts of a list
+_REASONS = (  # as C libraries word them: strerror
+    _("No such file or directory"),
+    _("Permission denied"),
+    _("Operation not permitted"),
+    _("Is a directory"),
+    _("Not a directory"),
+    _("No space left on device"),
+    _("Disk quota exceeded"),
+    _("Read-only file system"),
+    _("Input/output error"),
+    _("File name too long"),
+)

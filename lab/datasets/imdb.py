@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lab import config
-from lab.base.messages import _
+from lab.base.messages import _, reason
 from lab.config import LabError
 
 LABELS = {"neg": 0, "pos": 1}
@@ -116,7 +116,7 @@ def _read_review(path: Path) -> str:
         ) from error
     except OSError as error:
         raise LabError(
-            _("{path} cannot be read: {error}.", path=path, error=error.strerror)
+            _("{path} cannot be read: {error}.", path=path, error=reason(error))
         ) from error
 
 

@@ -25,6 +25,7 @@ from lab.exercises.catalogue import ASKED, Exercise, empty_guess
 from lab.exercises.help import hints
 
 EMPTY_TEXT = _("*Write here.*")
+EMPTY_CODE = _("Your code here.")
 OLDER = _("Your older answer, which Python cannot read:")
 UNWRITTEN = _("Exercise {name}: not written yet")  # what a stub raises
 KINDS = "Exercise|Question|Prediction|Answer|练习|问题|预测|回答"
@@ -378,7 +379,7 @@ def stub(
         return f"{heading}\n\n{question}\n\n{say(EMPTY_TEXT)}"
     lines = answer.splitlines()
     if exercise.kind == "free":
-        return f"{lines[0]}\n# {say(_('Your code here.'))}"
+        return f"{lines[0]}\n# {say(EMPTY_CODE)}"
     if exercise.kind == "code":
         body = parse(answer).body
         function = next(n for n in body if getattr(n, "name", "") == exercise.name)

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from an
 
 from lab import config
 from lab.base import files
-from lab.base.messages import _
+from lab.base.messages import _, reason
 from lab.config import LabError
 
 
@@ -182,7 +182,7 @@ def obtain(source: Source, wanted: str, target: Path) -> None:
                 "Cannot write in {folder}: {reason}. Make room, or name another folder with "
                 "LAB2_DATA, and run this again. What has been downloaded stays.",
                 folder=folder,
-                reason=error.strerror or error,
+                reason=reason(error),
             )
         ) from None
 

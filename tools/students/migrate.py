@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))  # the lab, from any folder
 
 from lab import config
 from lab.base import files
-from lab.base.messages import Message, _
+from lab.base.messages import Message, _, reason
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
@@ -297,7 +297,7 @@ def copy_whole(path: Path, target: Path) -> None:
                 "on from here.",
                 path=path,
                 folder=target.parent,
-                reason=error.strerror or error,
+                reason=reason(error),
             )
         ) from error
 

@@ -31,7 +31,7 @@ SLOT = re.compile(r"\{[^{}]*\}")
 NOT_WORDS = (FORMULA, CODE, LINK, TAG, SLOT)  # in this order: a formula has braces, too
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 WORD = re.compile(r"\b[A-Za-z]{2,}\b")
-PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,}")  # no line of code
+PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,}|\b(?:and|are)\b")  # no line of code
 SHOWS = re.compile(r"print|rename|\w+Error")  # calls whose arguments a reader sees
 LITERAL = re.compile(r"""([rbfRBF]*)(\"{3}|'{3}|"|')((?:\\.|(?!\2).)*)\2""", re.DOTALL)
 
