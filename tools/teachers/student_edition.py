@@ -47,6 +47,7 @@ MOVED = {"course/student/*": ""}  # where it comes from -> the folder or file th
 TRANSLATED = {  # in an edition in another language, before what is there in English
     "lab2.{language}.ipynb": "lab2.ipynb",
     "course/student/{language}/README.md": "README.md",
+    "data/README.{language}.md": "data/README.md",
     "figures/{language}/*.svg": "figures/{language}/",
     "translations/{language}/LC_MESSAGES/lab.mo": "translations/{language}/LC_MESSAGES/",
 }
