@@ -13,7 +13,7 @@ from lab.exercises import harness, judge
 from lab.exercises.catalogue import ASKED
 from lab.exercises.tasks import TASKS
 
-ON_META = "it lies on meta, expected is cpu: leave it where x is"
+ON_META = "it lies on meta, expected is cpu: leave it where x is."
 
 # ── Answers ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -61,7 +61,7 @@ def test_what_has_no_numbers_is_said_in_words(learns):
     assert judge.difference(value, torch.ones(4, 8)) == words
     assert judge.difference((value, 1), (torch.ones(4, 8), 1), ("h", "c")) == f"for h, {words}"
     for answer in (value, [value], (torch.ones(4, 8), value)):
-        assert judged("rnn-cell", lambda *a: answer).messages[0].endswith(f": {words}.")  # noqa: B023
+        assert judged("rnn-cell", lambda *a: answer).messages[0].endswith(f": {words}")  # noqa: B023
 
 
 # ── The choice of the device ────────────────────────────────────────────────────────────────────

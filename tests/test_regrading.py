@@ -48,7 +48,8 @@ def forget():
 def test_every_exercise_in_code_has_its_task_in_its_digits(present):
     for name in present:
         assert bool(checks._of_task(name)) == (ASKED[name].kind == "code"), name
-    assert len({checks._of_task(n) for n in present if ASKED[n].kind == "code"}) == 21
+    code = [name for name in present if ASKED[name].kind == "code"]
+    assert len({checks._of_task(name) for name in code}) == len(code) > 20
 
 
 @pytest.mark.parametrize(("module", "old", "new", "whose"), CHANGES)

@@ -87,6 +87,37 @@ def test_every_error_is_a_marked_text():
         assert unmarked_errors(ast.parse(f"TEXT = 'a'\nraise LabError({plain})")) == [2], plain
 
 
+def hidden(tree):
+    """Return the functions that call `_`, and give this name another value."""
+    return [
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        and any(ast.unparse(n.func) == "_" for n in ast.walk(function) if isinstance(n, ast.Call))
+        and "_" in stored(function)
+    ]
+
+
+def stored(function):
+    """Return the names that a function gives values, but for those of comprehensions."""
+    inner = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
+    names, waiting = set(), [function]
+    for node in waiting:  # it grows
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        waiting += [one for one in ast.iter_child_nodes(node) if not isinstance(one, inner)]
+    return names
+
+
+def test_no_function_hides_what_marks_a_message():
+    for path in ROOT.glob("[!.]*/**/*.py"):
+        assert hidden(ast.parse(path.read_text(encoding="utf-8"))) == [], path
+    assert hidden(ast.parse("def f():\n for _, x in []: return _('a')")) == ["f"]
+    assert hidden(ast.parse("def f():\n return _('a', x=[1 for _ in []])")) == []
+
+
 def rows(count, names=("good", "bad"), head="text,label"):
     return head + "".join(f"\nfilm number {i},{names[i % len(names)]}" for i in range(count))
 

@@ -146,7 +146,7 @@ def test_a_student_installs_what_the_edition_imports_and_nothing_for_tests(editi
     pins = {name.lower() for name in doctor.read_pins(ROOT / "requirements.txt")}
     assert not pins & {"pytest", "ruff", "hypothesis", "pyseccomp"}
     package_of = metadata.packages_distributions()
-    ours = {"doctor", "lab", "utils", "tools"}
+    ours = {"doctor", "lab", "utils", "tools", *(path.stem for path in program.BEHIND)}
     for place in [p for p in edition if p.endswith(".py") and (ROOT / p).exists()]:
         for name in {name.split(".")[0] for name in imports_of(ROOT / place)}:
             if name not in ours | sys.stdlib_module_names | {"distributed"}:  # where there is Dask

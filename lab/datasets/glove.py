@@ -38,7 +38,7 @@ def read_vector_file(
     try:
         with openers.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file, 1):
-                word, _, values = line.rstrip().partition(" ")
+                word, _blank, values = line.rstrip().partition(" ")
                 if values.count(" ") + 1 != dimension:
                     if number == 1 and FIRST_LINE.fullmatch(line.strip()):
                         continue
