@@ -18,6 +18,7 @@ import pytest
 from helpers import NOTEBOOK, ROOT, execute, folder_with, imports_of, in_brackets, outside, said
 
 import doctor
+from grading.sandbox import program
 from lab import config
 from lab.config import LabError
 from lab.exercises import answer_cells
