@@ -42,21 +42,22 @@ class Finding(NamedTuple):
         return _(self.words, number=self.least if self.most == math.inf else self.most)
 
 
+# the bounds of claims, in words
+BELOW = _("at least {number:g} % below")
+RIGHT = _("at least {number:g} % right")
+RIGHT_AT_MOST = _("at most {number:g} % right")
+MORE = _("at least {number:g} points more")
+POINTS = _("at least {number:g} points")
+BEHIND = _("at most {number:g} points behind")
+POINTS_AT_MOST = _("at most {number:g} points")
+
 FINDINGS = {
-    "lm-unigrams": Finding(
-        _("Every language model is better than unigrams"), _("at least {number:g} % below"), least=0
-    ),
-    "lm-gated": Finding(
-        _("LSTM and GRU predict better than the plain RNN"),
-        _("at least {number:g} % below"),
-        least=0,
-    ),
-    "lm-trigrams": Finding(
-        _("LSTM and GRU pass the trigrams"), _("at least {number:g} % below"), least=0
-    ),
+    "lm-unigrams": Finding(_("Every language model is better than unigrams"), BELOW, least=0),
+    "lm-gated": Finding(_("LSTM and GRU predict better than the plain RNN"), BELOW, least=0),
+    "lm-trigrams": Finding(_("LSTM and GRU pass the trigrams"), BELOW, least=0),
     "recall-keep": Finding(
         _("Recall, one length at a time: LSTM and GRU tell the first token at every length"),
-        _("at least {number:g} % right"),
+        RIGHT,
         least=80,
     ),
     "recall-turn": Finding(
@@ -64,109 +65,73 @@ FINDINGS = {
             "Recall, one length at a time: the plain RNN does not tell it at half its length or "
             "less"
         ),
-        _("at most {number:g} % right"),
+        RIGHT_AT_MOST,
         most=50,
     ),
     "recall-probe": Finding(
-        _("Yet a linear layer of its own reads it there in the plain RNN's state"),
-        _("at least {number:g} % right"),
-        least=80,
+        _("Yet a linear layer of its own reads it there in the plain RNN's state"), RIGHT, least=80
     ),
     "recall-mixed": Finding(
-        _("Recall, lengths mixed: all three cells tell it at every length"),
-        _("at least {number:g} % right"),
-        least=90,
+        _("Recall, lengths mixed: all three cells tell it at every length"), RIGHT, least=90
     ),
     "recall-items": Finding(
         _("Recall of four tokens: LSTM and GRU tell more of them than the plain RNN"),
-        _("at least {number:g} points more"),
+        MORE,
         least=30,
     ),
     "recall-gate": Finding(
         _("Recall of 50 at once, 300 updates: the open forget gate learns more than the half-open"),
-        _("at least {number:g} points more"),
+        MORE,
         least=50,
     ),
     "default-gated": Finding(
-        _("Default recipe: LSTM and GRU lead every plain RNN"),
-        _("at least {number:g} points"),
-        least=0,
+        _("Default recipe: LSTM and GRU lead every plain RNN"), POINTS, least=0
     ),
     "default-size": Finding(
-        _("Default recipe: the RNN-1024 is far behind the RNN-256"),
-        _("at least {number:g} points"),
-        least=5,
+        _("Default recipe: the RNN-1024 is far behind the RNN-256"), POINTS, least=5
     ),
-    "own-rate": Finding(
-        _("A learning rate of its own rescues the RNN-1024"),
-        _("at least {number:g} points"),
-        least=5,
-    ),
-    "own-gru": Finding(
-        _("A learning rate of its own gains the GRU something"),
-        _("at least {number:g} points"),
-        least=0,
-    ),
-    "own-size": Finding(
-        _("Own learning rates: the RNN-1024 is near the RNN-256"),
-        _("at most {number:g} points behind"),
-        most=5,
-    ),
+    "own-rate": Finding(_("A learning rate of its own rescues the RNN-1024"), POINTS, least=5),
+    "own-gru": Finding(_("A learning rate of its own gains the GRU something"), POINTS, least=0),
+    "own-size": Finding(_("Own learning rates: the RNN-1024 is near the RNN-256"), BEHIND, most=5),
     "own-layers": Finding(
-        _("Own learning rates: a second layer gains little"), _("at most {number:g} points"), most=3
+        _("Own learning rates: a second layer gains little"), POINTS_AT_MOST, most=3
     ),
     "own-gated": Finding(
-        _("Own learning rates: LSTM and GRU lead every plain RNN"),
-        _("at least {number:g} points"),
-        least=0,
+        _("Own learning rates: LSTM and GRU lead every plain RNN"), POINTS, least=0
     ),
     "own-average": Finding(
-        _("Own learning rates: LSTM and GRU pass the average of the vectors"),
-        _("at least {number:g} points"),
-        least=0,
+        _("Own learning rates: LSTM and GRU pass the average of the vectors"), POINTS, least=0
     ),
     "linear-first": Finding(
-        _("The weighted pairs of words keep up with the best of the six"),
-        _("at most {number:g} points behind"),
-        most=2,
+        _("The weighted pairs of words keep up with the best of the six"), BEHIND, most=2
     ),
 }
 
 ELECTIVE = {  # of further/parallel; the tables of the lab do without them
     "layers-one": Finding(
         _("One layer whose gate sees the word alone does not tell the first of 50 tokens"),
-        _("at most {number:g} % right"),
+        RIGHT_AT_MOST,
         most=30,
     ),
-    "layers-two": Finding(
-        _("Two such layers tell it at every length"),
-        _("at least {number:g} % right"),
-        least=95,
-    ),
+    "layers-two": Finding(_("Two such layers tell it at every length"), RIGHT, least=95),
     "clock-away": Finding(
         _("Without the time, the second layer does not tell the first of 100"),
-        _("at most {number:g} % right"),
+        RIGHT_AT_MOST,
         most=30,
     ),
     "clock-moved": Finding(
         _("Where the time begins anew, that token is told more often than the first"),
-        _("at least {number:g} points more"),
+        MORE,
         least=10,
     ),
-    "parity-state": Finding(
-        _("Parity of 200 bits: RNN and LSTM tell it"),
-        _("at least {number:g} % right"),
-        least=95,
-    ),
+    "parity-state": Finding(_("Parity of 200 bits: RNN and LSTM tell it"), RIGHT, least=95),
     "parity-none": Finding(
         _("Parity of 100 bits: minGRU, of one layer or two, and attention guess"),
-        _("at most {number:g} % right"),
+        RIGHT_AT_MOST,
         most=65,
     ),
     "parity-signed": Finding(
-        _("Parity of 100 bits: a minGRU whose units may change sign tells it"),
-        _("at least {number:g} % right"),
-        least=90,
+        _("Parity of 100 bits: a minGRU whose units may change sign tells it"), RIGHT, least=90
     ),
 }
 
