@@ -17,8 +17,9 @@
 # make browser  in a real Chromium: the notebook in JupyterLab, run, stopped, run again; the pages to read
 # make lint    what `make test` asks of the form of the code
 # make constraints  after a change of a pin: constraints.txt and environment.yml anew
-# make bench   how much faster the lab trains than the stock recipe; leaves build/bench*.json
-#              (eight minutes; make bench LONG=1: all networks, more rounds, most of an hour)
+# make bench   how much faster the lab trains than the stock recipe, and scans beside a GRU; leaves
+#              build/bench*.json (nine minutes; make bench LONG=1: all networks and batch sizes, more
+#              rounds, over an hour)
 # make clean   remove build/ and .venv/; data, caches and runs stay
 
 SHELL := /bin/bash
@@ -115,7 +116,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
 bench: $(STAMP)
-	@for name in engine language_model; do \
+	@for name in engine language_model scans; do \
 	  $(BIN)/python tests/benchmarks/$$name.py $(if $(LONG),--long) || exit 1; done
 
 # The first Python from 3.11 to 3.13 that really runs; a version manager's stub may not.

@@ -1,17 +1,20 @@
 """Recurrences that need not be read step by step, and attention in their place."""
 
 import functools
+import json
 import math
+import re
 
 import pandas as pd
 import pytest
 import torch
+from helpers import ROOT
 from hypothesis import given, settings, strategies
 from matplotlib import pyplot as plt
 from torch import nn
 
 from lab import config
-from lab.analysis import costs, findings, recall
+from lab.analysis import costs, findings, recall, tables
 from lab.experiments import run_lists
 from lab.models import attention, parallel
 from lab.models.attention import CausalAttention
@@ -287,6 +290,44 @@ def test_lists_of_the_elective_are_trained_by_the_elective(lesson):
     assert {trainers.training_of(run).train for run in own} == {lesson.train_run}
 
 
+@pytest.mark.parametrize("best", [*elective.READER_RATES["minGRU"], None])
+def test_rates_are_those_of_the_lowest_mean_loss_in_the_stored_tuning(monkeypatch, best):
+    """Where nothing is stored, each cell's middle one is taken."""
+    rows = [
+        ("minGRU-256", rate, 0.4 + (rate != best) + spread)
+        for rate in elective.READER_RATES["minGRU"]
+        for spread in (-0.3, 0.3)
+    ]
+    columns = ["network", "learning_rate", "valid_loss"]
+    stored = pd.DataFrame(rows, columns=columns) if best else pd.DataFrame({"run": []})
+    asked = []
+    find = lambda *which: asked.append(which) or (stored, None)  # noqa: E731
+    monkeypatch.setattr(elective.reference, "find", find)
+    rates = elective.reader_rates(config.get_profile("tiny"))
+    others = {"minGRU-256 x 2": 3e-3, "attention-120 x 2": 1e-3}
+    assert rates == {"minGRU-256": best or 3e-3} | others
+    assert asked == [("parallel_tuning", config.get_profile("tiny").tuning)]
+
+
+def test_what_is_told_by_clock_is_shown_in_the_readers_language(monkeypatch):
+    clocks = pd.DataFrame({"first": 0.125, "there": 0.5}, index=list(elective.CLOCKS))
+    english = recall.show_clocks(clocks)
+    assert english.index.tolist() == list(elective.CLOCKS) and (english.iloc[0] == [12.5, 50]).all()
+    monkeypatch.setenv("LAB2_LANGUAGE", "zh")
+    chinese = tables.with_heads(recall.show_clocks(clocks))
+    words = [*chinese.index, *chinese.columns, chinese.index.name]
+    assert not re.search("[a-z]", "".join(words)) and "从第 20 步开始" in words
+
+
+def test_every_head_of_the_elective_has_its_place_among_the_heads():
+    cells = json.loads((ROOT / "further" / "parallel.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    tops = [re.search(r"(?s)<thead>.*?</thead>", "".join(o.get("text/html", ""))) for o in outputs]
+    heads = {head for top in tops if top for head in re.findall(r"<th[^>]*>([^<]+)<", top[0])}
+    words = {head for head in heads if re.search("[a-z]{2}", head)}
+    assert len(words) > 30 and words - {*tables.HEADS} == {"MinGRU"}
+
+
 # ── what reading costs ──────────────────────────────────────────────────────────────────────────
 
 
@@ -309,8 +350,9 @@ def test_a_cache_grows_with_the_text_and_a_state_does_not():
 
 
 def test_scans_are_timed_beside_a_layer():
-    table = costs.scan_times({"loop": parallel.loop}, (4, 8), (2, 3), nn.GRU(50, 3), rounds=1)
-    assert table.index.tolist() == [4, 8] and table.columns.tolist() == ["loop", "GRU"]
+    layers = {"GRU": nn.GRU(50, 3), "MinGRU": MinGRU(50, 3)}
+    table = costs.scan_times({"loop": parallel.loop}, (4, 8), (2, 3), layers, rounds=1)
+    assert table.index.tolist() == [4, 8] and table.columns.tolist() == ["loop", *layers]
     assert (table > 0).all(axis=None)
 
 

@@ -18,7 +18,7 @@ from lab.analysis import statistics
 from lab.base import files
 from lab.experiments import reference
 from lab.models import baselines
-from lab.notebooks import lesson, transfer
+from lab.notebooks import lesson, parallel, transfer
 
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
 # a number with decimals, or in per cent, and no part of a version
@@ -234,6 +234,67 @@ def clipping(way, factor):
     return rows[(rows["way"] == way) & (rows["factor"] == factor)]["loss"].median()
 
 
+def layers(network, length=None, how="min", column="share"):
+    """What ten seeds tell of the first token (%), lengths mixed, at a length or at all of them."""
+    rows = table("layers", "quick")
+    return _of_ten(rows[rows["mixed"]], network, length, how, column)
+
+
+def parity(network, length=None, how="min", column="share"):
+    """What ten seeds have right of parity (%), or another column, at a length or at all of them."""
+    rows = table("parity", "quick")
+    rate = parallel.COUNTERS[network][1]
+    return _of_ten(
+        rows[(rows["rate"] == rate) & (rows["first"] == 3)], network, length, how, column
+    )
+
+
+def _of_ten(rows, network, length, how, column):
+    rows = rows[rows["network"] == network]
+    rows = rows if length is None else rows[rows["length"] == length]
+    assert (rows.groupby("length")["seed"].nunique() == 10).all() and not rows.empty
+    return (100 if column == "share" else 1) * getattr(rows[column], how)()
+
+
+def parity_controls(length, how):
+    """The same of the controls, at other rates and with longer texts from the start."""
+    rows = table("parity", "quick")
+    lab = rows["network"].map(lambda name: parallel.COUNTERS[name][1])
+    rows = rows[(rows["rate"] != lab) | (rows["first"] != 3)]
+    assert set(rows["network"]) == {"minGRU x 2", "attention"} and rows["seed"].nunique() == 3
+    return 100 * getattr(rows[rows["length"] == length]["share"], how)()
+
+
+def clock(name, column, how):
+    """What ten seeds tell (%) with a clock, lengths mixed; name: of a clock, or how it begins."""
+    rows = table("clocks", "quick")
+    rows = rows[rows["mixed"] & rows["clock"].str.startswith(name)]
+    assert rows["seed"].nunique() == 10
+    return 100 * getattr(rows[column], how)()
+
+
+READER_PAIRS = [
+    ("minGRU-256 x 2", "minGRU-256"),
+    ("minGRU-256 x 2", "LSTM-256"),
+    ("GRU-256", "minGRU-256 x 2"),
+    ("minGRU-256", "RNN-256"),
+    ("GRU-256", "attention-120 x 2"),
+]
+
+
+@functools.cache
+def compared_readers():
+    """The table of `further/parallel`, section 3.1, ten seeds of each."""
+    runs = pd.concat([stored("parallel", "quick"), stored("tuned", "quick")])
+    runs = runs[runs["network"].isin({name for pair in READER_PAIRS for name in pair})]
+    assert (runs.groupby("network")["seed"].nunique() == 10).all()
+    return statistics.compare(reference.predictions(runs, "quick").correct, READER_PAIRS)
+
+
+def readers(first, second, column):
+    return abs(compared_readers().loc[f"{first} − {second}", column])
+
+
 def prose(path):
     cells = nbformat.read(path, as_version=4).cells
     return [cell for cell in cells if cell.cell_type == "markdown"]
@@ -301,8 +362,10 @@ def numbers_of(profile):
         if (reference.folder_of(profile) / f"{name}.csv").exists():
             numbers = table(name, profile).select_dtypes("number").abs()
             yield from (numbers * (100 if name == "baselines" else 1)).to_numpy().ravel()
-    for name in ("language", "language_tuned"):
-        yield from stored(name, profile).get("perplexity", ())
+    for name in ("language", "language_tuned", "parallel_language"):
+        if len(runs := stored(name, profile)):
+            yield from runs["perplexity"]
+            yield from runs.groupby("network")["perplexity"].mean()
     for name in reference.LISTS:
         if len(stored(name, profile)):
             runs = stored(name, profile).dropna(subset="test_accuracy")
@@ -313,5 +376,7 @@ def numbers_of(profile):
         if len(stored(name, profile)):
             columns = differences(name, profile).drop(columns="supported")
             yield from columns.abs().to_numpy(float).ravel()
+    if len(stored("parallel", profile)):
+        yield from compared_readers().drop(columns="supported").abs().to_numpy(float).ravel()
     if len(stored("best", profile)):
         yield from statistics.accuracy_table(together(profile)).to_numpy().ravel()

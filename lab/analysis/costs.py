@@ -44,22 +44,35 @@ def scan_times(
     scans: Mapping[str, Callable[[Tensor, Tensor], Tensor]],
     lengths: Iterable[int],
     shape: tuple[int, int],
-    layer: nn.Module | None = None,
+    layers: Mapping[str, nn.Module],
+    device: torch.device | None = None,
     rounds: int = 3,
 ) -> pd.DataFrame:
     """Return the milliseconds of each scan, there and back, a row a length.
 
-    shape: (B, H) of a state; layer: what is timed beside them, on words (T, B, 50)
+    shape: (B, H) of a state; layers: what is timed beside them, matrices and all, on words
+    (T, B, 50); device: by default the CPU
     """
     rows = {}
+    layers = {name: layer.to(device) for name, layer in layers.items()}
     for length in lengths:
-        a, b = (torch.rand(length, *shape, requires_grad=True) for _one in range(2))
-        jobs = {name: _there_and_back(scan, a, b) for name, scan in scans.items()}
-        if layer is not None:
-            words = torch.randn(length, shape[0], 50)
-            jobs[type(layer).__name__] = _there_and_back(partial(_states, layer), words)
+        jobs = scan_jobs(scans, layers, (length, *shape), device)
         rows[length] = fastest(jobs, rounds)
     return pd.DataFrame(rows).T.rename_axis("words")
+
+
+def scan_jobs(
+    scans: Mapping[str, Callable[[Tensor, Tensor], Tensor]],
+    layers: Mapping[str, nn.Module],
+    shape: tuple[int, int, int],
+    device: torch.device | None = None,
+) -> dict[str, Job]:
+    """Return what reads texts there and back: scans of a and b (T, B, H), layers of words."""
+    a, b = (torch.rand(*shape, device=device, requires_grad=True) for _one in range(2))
+    words = torch.randn(*shape[:2], 50, device=device)
+    jobs = {name: _there_and_back(scan, a, b) for name, scan in scans.items()}
+    beside = {name: partial(_states, layer) for name, layer in layers.items()}
+    return jobs | {name: _there_and_back(reads, words) for name, reads in beside.items()}
 
 
 def _states(layer: nn.Module, words: Tensor) -> Tensor:

@@ -177,6 +177,25 @@ def plot_shares(
     return figure
 
 
+CLOCKS = (_("as it is"), _("taken away"))  # the time that a gate sees
+BEGUN = "begun at step "  # or from where it begins
+
+
+def show_clocks(clocks: pd.DataFrame) -> pd.DataFrame:
+    """Return what is told by clock as a page shows it: per cent, the clocks in words.
+
+    clocks: the shares "first" and "there" (0 to 1), by clock: of CLOCKS, or BEGUN and a step
+    """
+    heads = {"first": "the first is told (%)", "there": "the one where the time begins (%)"}
+    told = (100 * clocks).round(1).rename(columns=heads)
+    return told.rename_axis("the time").rename(index=_clock_in_words)
+
+
+def _clock_in_words(clock: str) -> str:
+    begun = clock.startswith(BEGUN)
+    return str(_("begun at step {start}", start=clock.removeprefix(BEGUN))) if begun else say(clock)
+
+
 def plot_clock(states: NDArray[Any], gate: NDArray[Any]) -> Figure:
     """Plot what a first layer holds step by step, and how far a second layer's gate opens.
 

@@ -38,7 +38,10 @@ HEADS = (
     *(_("train_accuracy"), _("train_loss"), _("start"), _("scratch"), _("pretrained"), _("labels")),
     *(_("epoch"), _("word"), _("probability"), _("expected"), _("reviews"), _("cell")),
     *(_("rate 0.1"), _("0.1, clipped"), _("rate 0.01"), _("default recipe")),
-    _("own learning rate"),
+    *(_("own learning rate"), _("updates"), _("reached"), _("loop"), _("rounds"), _("chunks")),
+    *(_("words"), _("weights of its layers"), _("carries its state"), _("parameters")),
+    *(_("times the milliseconds"), _("predicted"), _("the time"), _("the first is told (%)")),
+    _("the one where the time begins (%)"),
 )
 
 FOUND = (_("yes"), _("not shown"), _("one run"))  # what `statistics.compare` says of a pair
