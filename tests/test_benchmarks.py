@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 
 import rounds
+import scans
 
 
 @pytest.fixture
@@ -46,3 +47,11 @@ def test_a_machine_that_others_use_is_not_believed(clock):
     one = rounds.Rounds({"a": lambda: 1.0}, rounds=3)
     assert one.others == pytest.approx(0.8) and one.too_busy
     assert rounds.verdict([one]).startswith("NOT TO BE BELIEVED. Others used up to 0.80 cores")
+
+
+def test_scans_are_measured_beside_a_gru_in_the_batch_sizes_of_the_lab():
+    one = scans.measure(length=4, reviews=2, rounds=2)
+    assert list(one.table) == [*scans.SCANS, "MinGRU", "GRU"] and (one.table > 0).all(axis=None)
+    row = scans.row(one)
+    assert len(row) == 5 and row["loop / GRU"] == rounds.in_words(one.ratio("loop", "GRU"))
+    assert scans.batch_sizes() == [16, 32, 64]
