@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -471,7 +471,11 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
         train = sample_balanced(train, count, seed=0)
     stream = token_stream.make_stream(train, seed=0)
     if count is None and not corpus.reviews.attrs["own"]:
-        stream = np.concatenate([stream, *_unlabelled_stream(corpus)])
+        texts = _outside(corpus, imdb.read_unlabelled)
+        more = (
+            [token_stream.make_stream(_encode_unlabelled(texts, corpus), seed=0)] if texts else []
+        )
+        stream = np.concatenate([stream, *more])
     if valid_count is not None and valid_count <= valid.balanced:
         valid_texts = valid_texts.iloc[balanced_rows(valid, valid_count, seed=0)]
         valid = sample_balanced(valid, valid_count, seed=0)
@@ -486,15 +490,33 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
     return token_stream.LanguageData(stream, judged, vectors, characters, parts)
 
 
-def _unlabelled_stream(corpus: Corpus) -> list[NDArray[np.int64]]:
-    """Return the stream of the unlabelled reviews; none if they are not there."""
+def unlabelled_reviews(corpus: Corpus, count: int | None = None) -> EncodedReviews:
+    """Return reviews that are in no split, each with the label -1: none is known of it.
+
+    The official unlabelled ones if they are there, else those of the package that the profile
+    leaves out. None is of a film, or has the text, of a validation or test review. Of the reader's
+    own texts there are none. count: at most so many; None: all
+    """
+    if corpus.reviews.attrs["own"]:
+        texts = []
+    elif not (texts := _outside(corpus, imdb.read_unlabelled)):
+        texts = _outside(corpus, imdb.read_left_out, set(corpus.reviews["text"]))
+    if count is not None and count < len(texts):
+        chosen = np.random.default_rng(0).permutation(len(texts))[:count]
+        texts = [texts[i] for i in np.sort(chosen)]
+    return _encode_unlabelled(texts, corpus)
+
+
+def _outside(
+    corpus: Corpus, read: Callable[..., list[str]], but: Collection[str] = ()
+) -> list[str]:
+    """Return the texts that `read` finds, but for films and texts of validation and test."""
     held_out = corpus.reviews[corpus.reviews["split"] != "train"]
-    texts = imdb.read_unlabelled(apart=set(held_out["group"]))
-    copies = set(held_out["text"])  # some reviews stand under another film, too
-    texts = [text for text in texts if text not in copies]
-    if not texts:
-        return []
+    texts = read(apart=set(held_out["group"]))
+    copies = {*held_out["text"], *but}  # some reviews stand under another film, too
+    return [text for text in texts if text not in copies]
+
+
+def _encode_unlabelled(texts: list[str], corpus: Corpus) -> EncodedReviews:
     tokens = tokenize_all(texts, cache=environment.cache_folder())
-    everything = np.ones(len(texts), dtype=bool)
-    reviews = encode(tokens, np.zeros(len(texts)), everything, corpus.vocab)
-    return [token_stream.make_stream(reviews, seed=0)]
+    return encode(tokens, np.full(len(texts), -1), np.ones(len(texts), dtype=bool), corpus.vocab)

@@ -164,6 +164,29 @@ def store_baseline_predictions(
     results.save_predictions(folder_of(profile) / "lines.npz", packed, test)
 
 
+def store_logits(name: str, logits: dict[str, dict[str, NDArray[Any]]], profile: str) -> None:
+    """Store logits of several models, in half precision: split -> name -> (reviews,)."""
+    arrays = {
+        f"{split}: {model}": of_each.astype(np.float16)
+        for split, of_models in logits.items()
+        for model, of_each in of_models.items()
+    }
+    files.save_arrays(folder_of(profile) / f"{name}.npz", **arrays)
+
+
+def logits(name: str, split: str, profile: str = "full") -> dict[str, NDArray[np.float32]]:
+    """Return the stored logits of some models for the reviews of a split: name -> (reviews,)."""
+    path = folder_of(profile) / f"{name}.npz"
+    if (packed := files.load_arrays(path)) is None:
+        raise _damaged(path)
+    start = f"{split}: "
+    return {
+        key.removeprefix(start): row.astype(np.float32)
+        for key, row in packed.items()
+        if key.startswith(start)
+    }
+
+
 def store(
     name: str,
     runs: dict[str, str],

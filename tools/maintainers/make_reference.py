@@ -39,13 +39,14 @@ from lab.experiments import reference, run_lists
 from lab.experiments.run import RunRecord
 from lab.experiments.settings import Settings
 from lab.experiments.sweep import records_of, sweep
-from lab.models import baselines, ngrams
+from lab.models import baselines, documents, ngrams
 from lab.notebooks import gradients, lesson, parallel, recipes, trainers, transfer
 from tools.maintainers import memory_tables
 
 # what is made, in this order: lists of runs, and tables
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
+    "documents",
     *(
         "counting",
         "language",
@@ -266,6 +267,7 @@ class Maker:
         """Compute a table that is no list of runs, and store it; with gradients come Jacobians."""
         make = {
             "baselines": self.baselines,
+            "documents": self.documents,
             "counting": lambda: ngrams.counting_table(self.stream, len(self.corpus.vocab)),
             "gradients": self.gradients,
             "recall": self.recall,
@@ -286,6 +288,13 @@ class Maker:
         whole = {name: of_whole for name, (_, of_whole) in probability.items()}
         reference.store_baseline_predictions(whole, data.test, self.profile.name)
         return baselines.baseline_table(data, length, probability)
+
+    def documents(self) -> pd.DataFrame:
+        """Return the accuracy of linear models that have read more, and store their logits."""
+        data, more = self.corpus.data, utils.unlabelled_reviews(self.corpus)
+        logits = documents.logits_of_lines(data, more)
+        reference.store_logits("documents", logits, self.profile.name)
+        return documents.table_of_lines(data, logits)
 
     def gradients(self) -> dict[str, pd.DataFrame]:
         """Return gradients and Jacobians of one network of each cell, untrained and trained."""
