@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -234,12 +234,9 @@ def balanced_rows(reviews: EncodedReviews, count: int, seed: int) -> NDArray[np.
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(np.flatnonzero(reviews.labels == label)) for label in (0, 1)]
     if min(map(len, orders)) < count // 2 or count % 2:
+        values = {"count": count, "all": len(reviews)}
         raise LabError(
-            _(
-                "Cannot draw {count:,} reviews, half of each label, of {all:,}.",
-                count=count,
-                all=len(reviews),
-            )
+            _("Cannot draw {count:,} reviews, half of each label, of {all:,}.", **values)
         )
     return np.sort(np.concatenate([places[: count // 2] for places in orders]))
 
@@ -470,12 +467,8 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
     if count is not None and count <= train.balanced:  # with fewer reviews: all
         train = sample_balanced(train, count, seed=0)
     stream = token_stream.make_stream(train, seed=0)
-    if count is None and not corpus.reviews.attrs["own"]:
-        texts = _outside(corpus, imdb.read_unlabelled)
-        more = (
-            [token_stream.make_stream(_encode_unlabelled(texts, corpus), seed=0)] if texts else []
-        )
-        stream = np.concatenate([stream, *more])
+    if count is None and len(more := unlabelled_reviews(corpus)):
+        stream = np.concatenate([stream, token_stream.make_stream(more, seed=0)])
     if valid_count is not None and valid_count <= valid.balanced:
         valid_texts = valid_texts.iloc[balanced_rows(valid, valid_count, seed=0)]
         valid = sample_balanced(valid, valid_count, seed=0)
@@ -490,33 +483,19 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
     return token_stream.LanguageData(stream, judged, vectors, characters, parts)
 
 
-def unlabelled_reviews(corpus: Corpus, count: int | None = None) -> EncodedReviews:
-    """Return reviews that are in no split, each with the label -1: none is known of it.
+def unlabelled_reviews(corpus: Corpus, left_out: int = 0) -> EncodedReviews:
+    """Return the official reviews without a label, each with -1 in its place.
 
-    The official unlabelled ones if they are there, else those of the package that the profile
-    leaves out. None is of a film, or has the text, of a validation or test review. Of the reader's
-    own texts there are none. count: at most so many; None: all
+    Where they are not there: of the package, up to `left_out` reviews that no split has, without
+    their labels. None is of a film, or has the text, of a validation or test review. The reader's
+    own texts have none.
     """
-    if corpus.reviews.attrs["own"]:
-        texts = []
-    elif not (texts := _outside(corpus, imdb.read_unlabelled)):
-        texts = _outside(corpus, imdb.read_left_out, set(corpus.reviews["text"]))
-    if count is not None and count < len(texts):
-        chosen = np.random.default_rng(0).permutation(len(texts))[:count]
-        texts = [texts[i] for i in np.sort(chosen)]
-    return _encode_unlabelled(texts, corpus)
-
-
-def _outside(
-    corpus: Corpus, read: Callable[..., list[str]], but: Collection[str] = ()
-) -> list[str]:
-    """Return the texts that `read` finds, but for films and texts of validation and test."""
     held_out = corpus.reviews[corpus.reviews["split"] != "train"]
-    texts = read(apart=set(held_out["group"]))
-    copies = {*held_out["text"], *but}  # some reviews stand under another film, too
-    return [text for text in texts if text not in copies]
-
-
-def _encode_unlabelled(texts: list[str], corpus: Corpus) -> EncodedReviews:
+    films, copies = set(held_out["group"]), set(held_out["text"])  # some stand under another film
+    texts = [] if corpus.reviews.attrs["own"] else imdb.read_unlabelled(apart=films)
+    if left_out and not texts and not corpus.reviews.attrs["own"]:
+        copies |= set(corpus.reviews["text"])
+        texts = imdb.read_left_out(films, np.random.default_rng(0))[:left_out]
+    texts = [text for text in texts if text not in copies]
     tokens = tokenize_all(texts, cache=environment.cache_folder())
     return encode(tokens, np.full(len(texts), -1), np.ones(len(texts), dtype=bool), corpus.vocab)

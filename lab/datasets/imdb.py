@@ -148,10 +148,11 @@ def read_packaged() -> pd.DataFrame:
     return reviews
 
 
-def read_left_out(apart: Collection[str] = ()) -> list[str]:
-    """Return the texts of the package's reviews, but for those of some films; none if not there."""
+def read_left_out(apart: Collection[str], generator: np.random.Generator) -> list[str]:
+    """Return the texts of the package, but for some films', in a random order; [] without it."""
     try:
         reviews = read_packaged()
     except LabError:
         return []
-    return reviews.loc[~reviews["group"].isin(apart), "text"].drop_duplicates().tolist()
+    texts = reviews.loc[~reviews["group"].isin(apart), "text"].drop_duplicates()
+    return texts.iloc[generator.permutation(len(texts))].tolist()

@@ -291,7 +291,7 @@ class Maker:
 
     def documents(self) -> pd.DataFrame:
         """Return the accuracy of linear models that have read more, and store their logits."""
-        data, more = self.corpus.data, utils.unlabelled_reviews(self.corpus)
+        data, more = self.corpus.data, utils.unlabelled_reviews(self.corpus, documents.LEFT_OUT)
         logits = documents.logits_of_lines(data, more)
         reference.store_logits("documents", logits, self.profile.name)
         return documents.table_of_lines(data, logits)
