@@ -486,9 +486,8 @@ def language_data(profile: Profile, corpus: Corpus) -> token_stream.LanguageData
 def unlabelled_reviews(corpus: Corpus, left_out: int = 0) -> EncodedReviews:
     """Return the official reviews without a label, each with -1 in its place.
 
-    Where they are not there: of the package, up to `left_out` reviews that no split has, without
-    their labels. None is of a film, or has the text, of a validation or test review. The reader's
-    own texts have none.
+    Where they are not there: up to `left_out` reviews of the package that no split has. None is of
+    a film, or has the text, of a validation or test review. The reader's own texts have none.
     """
     held_out = corpus.reviews[corpus.reviews["split"] != "train"]
     films, copies = set(held_out["group"]), set(held_out["text"])  # some stand under another film
