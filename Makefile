@@ -52,7 +52,7 @@ gradescope: $(STAMP)
 
 further: $(STAMP)
 	@mkdir -p build/further && cp -r figures build/
-	@for name in gradients recipes transfer full-size parallel; do \
+	@for name in gradients recipes transfer full-size parallel past; do \
 	  $(BIN)/papermill --kernel python3 --cwd further further/$$name.ipynb build/further/$$name.ipynb \
 	  || exit 1; done
 

@@ -21,7 +21,7 @@ from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED
 
 FOLDER = ROOT / "course" / "keys"
-ELECTIVES = ("gradients", "recipes", "transfer", "full-size", "parallel")
+ELECTIVES = ("gradients", "recipes", "transfer", "full-size", "parallel", "past")
 FURTHER = [f"further/{name}.ipynb" for name in ELECTIVES]
 
 

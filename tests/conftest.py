@@ -37,7 +37,7 @@ def definitions(name):
 
 lesson, recipes = definitions("lesson"), definitions("recipes")
 transfer, gradients = definitions("transfer"), definitions("gradients")
-parallel = definitions("parallel")
+parallel, past = definitions("parallel"), definitions("past")
 
 
 @pytest.fixture(scope="session")

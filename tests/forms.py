@@ -297,6 +297,19 @@ RIGHT = {
         "a = torch.stack([first[0], second[0]]).prod(0)\n"
         "return a, sum([second[0] * first[1], second[1]])",
     ),
+    "perturbation": (
+        ("gradient.square().sum(dim=(0, 2), keepdim=True).sqrt()",
+         "torch.linalg.vector_norm(gradient, dim=(0, 2), keepdim=True)"),
+        ("(gradient,) =", "gradient, ="),
+        "g = torch.autograd.grad(loss, shift, retain_graph=True)[0]\n"
+        "return torch.stack([epsilon * g[:, b] / g[:, b].norm() for b in range(g.shape[1])], 1)",
+        "g = torch.autograd.grad(loss, [shift], create_graph=True)[0].detach()\n"
+        "length = torch.einsum('tbe,tbe->b', g, g) ** 0.5\n"
+        "return g * (epsilon / length)[None, :, None]",
+        "g, = torch.autograd.grad(loss, shift, retain_graph=True)\n"
+        "flat = g.permute(1, 0, 2).reshape(g.shape[1], -1)\nflat = epsilon * F.normalize(flat)\n"
+        "return flat.view(g.shape[1], g.shape[0], g.shape[2]).permute(1, 0, 2)",
+    ),
     "scan": (
         ("a[k:] * b[:-k] + b[k:]", "torch.addcmul(b[k:], a[k:], b[:-k])"),
         "k = 1\nwhile k < len(a):\n"
@@ -692,6 +705,25 @@ WRONG = {
         ("the sum of both a", "second[0] * first[0]", "second[0] + first[0]"),
         ("wanted are a and b", "return second[0] * first[0], ", "return "),
         ("", "second[0] * first[0]", "second[0] / first[0]"),
+    ),
+    "perturbation": (
+        ("against its sign", "epsilon * gradient", "-epsilon * gradient"),
+        ("for the whole batch", "dim=(0, 2), keepdim=True", ""),
+        ("for each word", "dim=(0, 2)", "dim=2"),
+        ("for each dimension", "dim=(0, 2)", "dim=0"),
+        ("over all reviews", "dim=(0, 2)", "dim=(1, 2)"),
+        ("divide by its length", " / length.clamp(min=1e-30)", ""),
+        ("the root is missing", "keepdim=True).sqrt()", "keepdim=True)"),
+        ("its absolute values", "gradient.square().sum(dim=(0, 2), keepdim=True).sqrt()",
+         "gradient.abs().sum(dim=(0, 2), keepdim=True)"),
+        ("its length is 1", "epsilon * gradient", "gradient"),
+        ("the sign of the gradient", "epsilon * gradient / length.clamp(min=1e-30)",
+         "epsilon * gradient.sign()"),
+        ("a gradient goes back through it", "retain_graph=True", "create_graph=True"),
+        ("keep its graph", "loss, shift, retain_graph=True", "loss, shift"),
+        ("it calls backward itself", "(gradient,) = torch.autograd.grad(loss, shift, "
+         "retain_graph=True)", "loss.backward(retain_graph=True)\n    gradient = shift.grad"),
+        ("", "dim=(0, 2), keepdim=True", "dim=(0, 2)"),
     ),
     "scan": (
         ("too few steps", "bit_length()", "bit_length() - 1"),

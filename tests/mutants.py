@@ -203,6 +203,11 @@ SURVIVORS = {
         "updates.append(m_hat / (v_hat ** 0.5 - 1e-08))": TINY,
         "return updates": NUMBERS,
     },
+    "perturbation": {
+        "length = gradient.square().sum(dim=(2, 0), keepdim=True).sqrt()": SYMMETRIC,
+        "return epsilon * gradient / length.clamp(min=-1.0)": TINY,
+        "return epsilon * gradient / length": TINY,
+    },
     "scan": {
         "rounds = len(a) - 1": BEYOND,
         "rounds = len(a).bit_length()": BEYOND,

@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_map_only
 
 from lab.base import machine
 from lab.config import LabError
-from lab.exercises import harness, judge
+from lab.exercises import judge, small_models
 from lab.exercises.catalogue import ASKED
 from lab.exercises.tasks import TASKS
 
@@ -34,7 +34,7 @@ def moved(value, place):
 @pytest.fixture(scope="module")
 def names():
     names = mutants.solved_names()
-    names["backward_states"] = harness.backward_states  # of the notebook, above an exercise
+    names["backward_states"] = small_models.backward_states  # of the notebook, above an exercise
     return names
 
 

@@ -127,7 +127,7 @@ def test_at_full_size_the_official_test_comes_first(folder):
 # ── a control for each conclusion ───────────────────────────────────────────────────────────────
 
 
-FURTHER = ("gradients", "recipes", "transfer", "full-size", "parallel")
+FURTHER = ("gradients", "recipes", "transfer", "full-size", "parallel", "past")
 NOTEBOOKS = ["lab2.ipynb", *(f"further/{name}.ipynb" for name in FURTHER)]
 
 

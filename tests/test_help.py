@@ -163,9 +163,16 @@ def surprised(given):
     return solutions.surprise_of(model, [0, 0], [0])
 
 
+def shifted(given):
+    epsilon, gradient = numbers(given)
+    shift = torch.zeros(2, 1, 1, requires_grad=True)
+    return solutions.perturbation((torch.tensor(gradient) * shift).sum(), shift, epsilon)
+
+
 IN_WORDS = {
     "training-step": stepped, "piece-loss": lost, "open-gate": opened, "beliefs": believed,
     "surprise-of": surprised, "find-bug": averaged, "sample-words": continued,
+    "perturbation": shifted,
 }  # fmt: skip
 
 

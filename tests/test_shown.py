@@ -14,7 +14,16 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import utils
 from lab import config
-from lab.analysis import costs, figures, findings, recall, statistics, style, tables, widget
+from lab.analysis import (
+    costs,
+    figures,
+    findings,
+    recall,
+    statistics,
+    style,
+    tables,
+    widget,
+)
 from lab.base import encodings, files, foreign, messages
 from lab.base.messages import Message, _, clauses
 from lab.config import LabError
@@ -278,6 +287,10 @@ def draw_all():
         **dict.fromkeys(costs.COSTS, 1.0)
     )
     yield costs.plot_costs, (dict.fromkeys(costs.COSTS, cost),)
+    ways = pd.DataFrame({"direction": ["random", "worst"], "number": 0, "length": 0, "loss": 1.0})
+    yield costs.plot_along, ({here: ways}, {"random": 1.0, "worst": 2.0})
+    trainings = pd.concat([spent.assign(training=name) for name in costs.TRAINING_STYLE])
+    yield costs.plot_validation, (trainings,)
 
 
 def texts_of(figure):

@@ -30,7 +30,7 @@ from lab.notebooks import loader
 from tools.students import migrate, my_report
 from tools.teachers import student_edition
 
-ELECTIVES = ("gradients", "recipes", "transfer", "full-size", "parallel")
+ELECTIVES = ("gradients", "recipes", "transfer", "full-size", "parallel", "past")
 
 
 def cells_of(edition, place=NOTEBOOK):

@@ -19,7 +19,10 @@ from lab.base.source import without_docstrings
 from lab.exercises.catalogue import ASKED
 
 ROOM = "lab.exercises"
-COMMON = tuple(f"{ROOM}.{one}" for one in ("harness", "errors", "judge", "answer_cells", "signs"))
+COMMON = tuple(
+    f"{ROOM}.{one}"
+    for one in ("harness", "small_models", "errors", "judge", "answer_cells", "signs")
+)
 CATALOGUE = [("lab.exercises.catalogue", name) for name in ("in_range", "letter", "plain")]
 TASKS = [f"lab.exercises.tasks.{one}" for one in
          ("analysis", "cells", "electives", "language", "sequences", "training")]  # fmt: skip

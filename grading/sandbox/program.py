@@ -24,13 +24,14 @@ from typing import Any
 
 from grading.sandbox import faults, protocol, scratch
 from lab.base import messages
-from lab.exercises import errors, harness
+from lab.exercises import errors, harness, small_models
 
 HERE = Path(__file__).resolve().parent
 BEHIND = (  # these files lie behind the wall, side by side
     *(HERE / f"{name}.py" for name in ("child", "cells", "protocol", "scratch", "faults")),
     *(HERE / f"{name}.py" for name in ("landlock", "calls")),
     Path(harness.__file__),
+    Path(small_models.__file__),
     Path(errors.__file__),
     Path(messages.__file__),
 )

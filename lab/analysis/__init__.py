@@ -6,7 +6,7 @@
     style        how figures look, and how they are kept
     figures      all figures
     recall       figures of the tasks of memory
-    costs        what reading costs, on the clock and in numbers carried
+    costs        what reading costs, on the clock and in numbers carried; what shifts cost
     findings     what the lab says, as numbers that any run can be held against
     widget       a text in the colours of what networks believe, also while one types
 

@@ -1,4 +1,7 @@
-"""What reading costs: scans on the clock, and one more word after a short or a long text."""
+"""What reading costs: scans on the clock, one more word after a short or a long text.
+
+And what it costs in loss where the vectors that are read are shifted.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -166,3 +170,70 @@ def plot_race(curves: dict[str, pd.DataFrame]) -> Figure:
                     axis.plot(x, run["value"], label=label, markersize=4, **look)
     style.legend_below(figure, axes[0, 0], ncols=6, fontsize=8)
     return figure
+
+
+# ── Shifts of the vectors read ───────────────────────────────────────────────────────────────────
+
+SHIFT_STYLE = {  # of a direction, and of a training with shifts in it
+    _("random"): {"color": "#0072B2", "linestyle": (0, (1, 1))},
+    _("worst"): {"color": "#D55E00", "linestyle": "solid"},
+}
+TRAINING_STYLE = {
+    _("without"): {"color": "#333333", "linestyle": (0, (5, 2))},
+    _("without, 3 x the epochs"): {"color": "#999999", "linestyle": (0, (3, 1, 1, 1))},
+    "random": SHIFT_STYLE["random"],
+    _("adversarial"): SHIFT_STYLE["worst"],
+    _("virtual"): {"color": "#009E73", "linestyle": (0, (7, 1.5))},
+}
+
+
+def plot_along(
+    losses: dict[str, pd.DataFrame], guessed: dict[str, float] | None = None, at: float = 1.0
+) -> Figure:
+    """Plot the loss over the length of a shift: along the worst direction and along random ones.
+
+    losses: how a network was trained -> direction (random, worst), number, length, loss; a panel
+    each. guessed: direction -> the loss after a shift of length `at`, times the loss without, of
+    the first network
+    """
+    figure, panels = style.panels(losses, 3.2, 3.2, _("loss (nats per review)"), sharey=True)
+    for axis, table in panels:
+        for direction, rows in table.groupby("direction", sort=False):
+            for _number, line in rows.groupby("number"):
+                label = style.label_once(axis, direction)
+                look = SHIFT_STYLE[direction] | {"linewidth": 2.2 if direction == "worst" else 1.0}
+                axis.plot(line["length"], line["loss"], label=label, **look)
+        axis.set_yscale("log", subs=[2, 5])
+        axis.set_xlabel(_("length of the shift"))
+        axis.yaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
+    first, table = panels[0]
+    if guessed is not None:
+        before = table.loc[table["length"] == 0, "loss"].iloc[0]
+        marks = [(at, before * guessed[d], SHIFT_STYLE[d]["color"]) for d in guessed]
+        style.mark_guesses(first, marks)
+    style.legend_below(figure, first, ncols=4, fontsize=9)
+    return figure
+
+
+def plot_validation(curves: pd.DataFrame) -> Figure:
+    """Plot the validation loss over epochs and over seconds, a line a training; a star at the best.
+
+    curves: a row a run and epoch, with training, run, epoch, seconds and valid_loss
+    """
+    figure, axes = style.grid(1, 2, 5.0, 3.4, sharey=True)
+    over = curves.assign(spent=curves.groupby("run")["seconds"].cumsum())
+    for axis, column in zip(axes[0], ("epoch", "spent"), strict=True):
+        _plot_trainings(axis, over, column)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].set(xlabel=_("epoch"), ylabel=_("validation loss (nats per review)"))
+    axes[0, 1].set_xlabel(_("seconds of training"))
+    style.legend_below(figure, axes[0, 0], ncols=5, fontsize=9)
+    return figure
+
+
+def _plot_trainings(axis: Axes, curves: pd.DataFrame, column: str) -> None:
+    for training, rows in curves.groupby("training", sort=False):
+        look = TRAINING_STYLE[training]
+        axis.plot(rows[column], rows["valid_loss"], label=say(training), **look)
+        best = rows.loc[rows["valid_loss"].idxmin()]
+        axis.plot(best[column], best["valid_loss"], "*", color=look["color"], markersize=13)

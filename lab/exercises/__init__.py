@@ -3,6 +3,7 @@
     catalogue      every exercise, question, prediction and reading, with its points
     solutions      the lab's own answers, on which later cells stand
     harness        how a student's function is called
+    small_models   what such a function is tried with
     errors         what an error of PyTorch's means, in words
     tasks          inputs, right answers and known mistakes, a module a chapter
     judge          is a function right? (the grader asks it too)

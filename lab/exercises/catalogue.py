@@ -76,6 +76,7 @@ def _text(points: int, minutes: int, title: str, home: bool = False) -> Exercise
 
 PERCENT = (0.0, 100.0)
 CELLS = ("RNN", "LSTM", "GRU")
+SHIFTS = ("random", "worst")
 GATES = ("0.50", "0.73", "0.95")
 PERPLEXITY = (1.0, 1e6)
 ANY_NUMBER = (-sys.float_info.max, sys.float_info.max)  # neither nan nor infinite
@@ -170,6 +171,13 @@ FURTHER = {  # electives, with points of their own
         dict.fromkeys(("GRU-256", "attention-120 x 2"), (0.01, 1e4)),
     ),
     "reading-parallel": _text(3, 10, "Which cell I would take, and why"),
+    # past
+    "unscaled": _choice("answer_unscaled"),
+    "perturbation": _code(5, 12, "perturbation"),
+    "guess-shift": _guess(
+        "shift", "loss after a shift: times the loss before", dict.fromkeys(SHIFTS, (0.01, 1e4))
+    ),
+    "reading-shift": _text(3, 8, "Adversarial training: what I see"),
 }  # fmt: skip
 
 ASKED = LAB | FURTHER

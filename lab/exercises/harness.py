@@ -32,8 +32,10 @@ from torch.overrides import TorchFunctionMode
 
 if __package__:
     from lab.base.messages import Message, _
+    from lab.exercises import small_models
     from lab.exercises.errors import IN_WORDS
 else:  # behind the grader's wall, where all files lie side by side
+    import small_models
     from errors import IN_WORDS
     from messages import Message, _
 
@@ -51,6 +53,8 @@ BACKWARD = _(
 )
 FROZEN = _("it leaves weights with requires_grad False, and these would not learn any more.")
 EVAL = _("it leaves the model in the mode eval, in which dropout does nothing: see model.train().")
+GONE = _("no weight can learn from the loss any more: keep its graph, with retain_graph=True.")
+THROUGH = _("it can learn: a gradient goes back through it. The shift is a constant.")
 UNSEEN = "what watches its calls"  # stands among the names that an answer has used; see _Calls
 LAB = Path(__file__).parents[1]  # not so behind the grader's wall, where nothing of it is
 READY_MADE = re.compile(r"torch/(optim/\w+|nn/modules/(?:loss|rnn))\.py$")
@@ -279,13 +283,6 @@ def _detached(value: Any) -> Any:
     return value.detach() if isinstance(value, Tensor) else value
 
 
-def _layer(kind: type[nn.RNNBase], weights: tuple[Tensor, ...]) -> Any:
-    """Return recurrent layers of PyTorch with these weights, four a layer."""
-    layer = kind(weights[0].shape[1], weights[1].shape[1], num_layers=len(weights) // 4)
-    layer.load_state_dict(dict(zip(layer.state_dict(), weights, strict=True)))
-    return layer
-
-
 # ── 2. The exercises that need more than a call ─────────────────────────────────────────────────
 
 
@@ -304,24 +301,11 @@ Batch = namedtuple("Batch", "text text_length label")
 Piece = namedtuple("Piece", "text target")
 
 
-class _SmallModel(nn.Module):
-    """A classifier so small that its gradient is known: mean of two vectors, a linear layer."""
-
-    def __init__(self, vectors: Tensor, weight: Tensor) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(vectors.clone())
-        self.weight = nn.Parameter(weight.clone())
-
-    def forward(self, text: Tensor, text_length: Tensor) -> Tensor:
-        mean = self.vectors[text].sum(0) / text_length[:, None]  # (T, B, E) -> (B, E)
-        return mean @ self.weight
-
-
 def run_step(
     function: Function, vectors: Tensor, weight: Tensor, batches: Any, clip: float, rate: float
 ) -> Any:
     """Return all weights after some updates, and what the last call returned."""
-    model = _SmallModel(vectors, weight)
+    model = small_models.SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.5)
     for batch in batches:
         logits, loss = _pair(function(model, Batch(*batch), optimizer, clip), "logits, loss")
@@ -334,7 +318,7 @@ def run_training(
     function: Function, vectors: Tensor, weight: Tensor, batches: Any, rate: float
 ) -> Any:
     """Return all weights after a pass over some batches, and the mean loss that came back."""
-    model = _SmallModel(vectors, weight)
+    model = small_models.SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
     loss = function(model, [Batch(*batch) for batch in batches], optimizer)
     if loss is None:
@@ -387,28 +371,9 @@ def run_sampling(
     return torch.round(2 * seconds.mean()) / 2
 
 
-class _SmallReader(nn.Module):
-    """A language model of one recurrent layer, with the methods of the notebook's."""
-
-    def __init__(self, cell: str, weights: tuple[Tensor, ...], vectors: Tensor) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(vectors.clone())
-        self.recurrent = _layer({"GRU": nn.GRU, "LSTM": nn.LSTM}[cell], weights)
-
-    def log_probability(self, text: Tensor, target: Tensor, state: Any = None) -> Any:
-        states, state = self.recurrent(self.vectors[text], state)
-        scores = states @ self.vectors.T  # (T, B, H) -> (T, B, words), for H = E
-        return scores.log_softmax(2).gather(2, target[:, :, None]).squeeze(2), state
-
-    @torch.no_grad()
-    def next_word(self, text: Tensor, state: Any = None) -> Any:
-        states, state = self.recurrent(self.vectors[text], state)
-        return (states[-1, 0] @ self.vectors.T).log_softmax(0), state
-
-
 def run_pieces(function: Function, cell: str, weights: Any, vectors: Tensor, stream: Tensor) -> Any:
     """Return the losses of pieces, and the gradients of the last one."""
-    model, state, losses = _SmallReader(cell, weights, vectors), None, []
+    model, state, losses = small_models.SmallReader(cell, weights, vectors), None, []
     for start in range(0, len(stream) - 1, 4):
         piece = Piece(stream[start : start + 4], stream[start + 1 : start + 5])
         loss, state = _pair(function(model, piece, state), "loss, state")
@@ -424,7 +389,7 @@ def run_pieces(function: Function, cell: str, weights: Any, vectors: Tensor, str
 
 def run_gate(function: Function, weights: tuple[Tensor, ...], amount: float) -> Any:
     """Return the four blocks of the two biases' sum afterwards, and the other weights."""
-    layer = _layer(nn.LSTM, weights)
+    layer = small_models.layer_of(nn.LSTM, weights)
     function(layer, amount)
     _check_learning(layer.parameters())
     weights = (layer.bias_ih_l0 + layer.bias_hh_l0, layer.weight_ih_l0, layer.weight_hh_l0)
@@ -446,46 +411,19 @@ def _one_by_one(value: Any) -> Any:
         return value
 
 
-class _SmallClassifier(nn.Module):
-    """The notebook's RecurrentClassifier, with the weights that are handed to it."""
-
-    def __init__(self, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(vectors)
-        self.recurrent = _layer(nn.GRU, weights)
-        self.linear = nn.Linear(len(out), 1)
-        self.linear.load_state_dict({"weight": out[None], "bias": bias.view(1)})
-
-    def forward(self, text: Tensor, text_length: Tensor) -> Tensor:
-        embedded = self.embedding(text)  # (T, B) -> (T, B, E)
-        packed = nn.utils.rnn.pack_padded_sequence(embedded, text_length, enforce_sorted=False)
-        _, last = self.recurrent(packed)  # (1, B, H)
-        return self.linear(last[0]).squeeze(1)  # (B, 1) -> (B,)
-
-    @torch.no_grad()
-    def predict(self, text: Tensor, text_length: Tensor) -> Tensor:
-        return torch.sigmoid(self(text, text_length))
-
-
 def run_beliefs(
     function: Function, vectors: Tensor, weights: Any, out: Tensor, bias: Tensor, text: Tensor
 ) -> Any:
     """Return what a small classifier believes after each word of a text."""
-    return _one_by_one(function(_SmallClassifier(vectors, weights, out, bias), text))
-
-
-def backward_states(h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
-    """Return dL/dh_t, as the notebook has it above the exercise."""
-    ways = [e[-1]]
-    for t in range(len(h) - 1, 0, -1):
-        ways.insert(0, e[t - 1] + F.linear(ways[0] - ways[0] * h[t].square(), w_hh.T))
-    return torch.stack(ways)
+    return _one_by_one(function(small_models.SmallClassifier(vectors, weights, out, bias), text))
 
 
 def run_by_hand(function: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Any:
     """Return a gradient by the weights, with the notebook's `backward_states` at hand."""
     scope = getattr(getattr(function, "function", function), "__globals__", {})
-    scope.setdefault("backward_states", backward_states)  # each check brings what it needs
+    scope.setdefault(
+        "backward_states", small_models.backward_states
+    )  # each check brings what it needs
     return function(h, w_hh, e)
 
 
@@ -496,4 +434,29 @@ def run_numbers(function: Function, *arguments: Any) -> Any:
 
 def run_surprise(function: Function, weights: Any, vectors: Tensor, text: Any, read: Any) -> Any:
     """Return the surprise of each word of a text for a small language model."""
-    return _one_by_one(function(_SmallReader("GRU", weights, vectors), text, read))
+    return _one_by_one(function(small_models.SmallReader("GRU", weights, vectors), text, read))
+
+
+def run_perturbation(
+    function: Function, read: Tensor, length: Tensor, weights: Any, labels: Tensor, epsilon: float
+) -> Any:
+    """Return the shift of vectors read (T, B, E), found from the loss of a small network.
+
+    weights: (E, H) and (H,). Raises Unusable where the network cannot learn from the loss after it,
+    or would learn through the shift.
+    """
+    first, second = (weight.requires_grad_() for weight in weights)
+    shift = torch.zeros_like(read, requires_grad=True)
+    inside = torch.arange(len(read))[:, None] < length  # (T, B)
+    states = torch.tanh((read + shift) @ first) * inside[:, :, None]  # (T, B, H)
+    loss = F.binary_cross_entropy_with_logits(states.sum(0).tanh() @ second, labels)
+    found = function(loss, shift, epsilon)
+    if first.grad is not None or shift.grad is not None:
+        raise Unusable(BACKWARD)
+    try:
+        torch.autograd.grad(loss, [first, second])
+    except RuntimeError:
+        raise Unusable(GONE) from None
+    if isinstance(found, Tensor) and found.requires_grad:
+        raise Unusable(THROUGH)
+    return found

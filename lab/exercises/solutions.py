@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from lab.exercises.harness import CELLS as CELLS
 
+SMALLEST = 1e-30  # a length that stands for zero
+
 # ── Session 1 ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -197,6 +199,17 @@ def join_steps(
     """Return a and b of the one step h -> a h + b that does what two do, the first before."""
     shift = second[0] * first[1]
     return first[0] * second[0], shift + second[1]
+
+
+def perturbation(loss: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    """Return the shift (T, B, E) of length epsilon that raises each review's loss most.
+
+    loss: of a batch; shift: what was added to the vectors read, and the loss depends on. The loss
+    can still be learnt from afterwards; the shift that comes back is a constant.
+    """
+    (gradient,) = torch.autograd.grad(loss, shift, retain_graph=True)
+    of_review = F.normalize(gradient.transpose(0, 1).flatten(1), eps=SMALLEST)  # (B, T E)
+    return epsilon * of_review.unflatten(1, (len(shift), -1)).transpose(0, 1)
 
 
 def scan(a: Tensor, b: Tensor) -> Tensor:

@@ -36,6 +36,10 @@ SEED = Rule(
 ABOVE_0 = Rule(
     _("a number above 0"), lambda value: isinstance(value, int | float) and 0 < value < math.inf
 )
+AT_LEAST_0 = Rule(
+    _("a number of at least 0"),
+    lambda value: isinstance(value, int | float) and 0 <= value < math.inf,
+)
 SHARE = Rule(
     _("a number from 0 to below 1"), lambda value: isinstance(value, int | float) and 0 <= value < 1
 )
@@ -84,6 +88,11 @@ class Settings:
     pretrained: str = setting(TEXT, "")  # name of the language-model run to start from
     # the same for a second network, which reads backwards; "": there is none
     pretrained_back: str = setting(TEXT, "")
+    # lengths of shifts of each review's word vectors, which training has the network stand: the
+    # worst for its loss, the one that changes its verdict most, and a random one; 0: there is none
+    adversarial: float = setting(AT_LEAST_0, 0.0)
+    virtual: float = setting(AT_LEAST_0, 0.0)
+    random_shift: float = setting(AT_LEAST_0, 0.0)
 
     def check(self) -> None:
         """Raise LabError, naming the entry and the setting, if no run can have these settings."""

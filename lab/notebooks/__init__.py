@@ -28,6 +28,7 @@ NOTEBOOKS = {
     "recipes": "further/recipes.ipynb",
     "transfer": "further/transfer.ipynb",
     "parallel": "further/parallel.ipynb",
+    "past": "further/past.ipynb",
 }
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lab.base.hashing import CodeHash
 from lab.experiments.settings import Settings
-from lab.notebooks import lesson, parallel, recipes, transfer
+from lab.notebooks import lesson, parallel, past, recipes, transfer
 
 
 class Training(NamedTuple):
@@ -17,6 +17,7 @@ class Training(NamedTuple):
     code: CodeHash
 
 
+SHIFTED = {"adversarial", "virtual", "random_shift"}
 STARTED = {"pretrained", "labelled"}
 VARIED = {"bidirectional", "readout", "embedding_dropout", "dropout", "vectors", "keep"}
 
@@ -29,6 +30,8 @@ def training_of(settings: Settings) -> Training:
         return Training(parallel.train_reader, parallel.reader_code_hash)
     if settings.network.endswith(" LM"):
         return Training(lesson.train_language, lesson.language_code_hash)
+    if settings.options() & SHIFTED:
+        return Training(past.train_shifted, past.shifted_code_hash)
     if settings.options() & STARTED:
         if settings.options() & (VARIED | {"pretrained_back"}):
             return Training(transfer.train_pretrained, transfer.pretrained_code_hash)

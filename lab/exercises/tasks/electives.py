@@ -10,9 +10,16 @@ import torch
 from torch import Generator, Tensor
 
 from lab.base.messages import _
-from lab.exercises import harness
+from lab.exercises import harness, small_models
 from lab.exercises.harness import Function
-from lab.exercises.solutions import adam_updates, join_steps, scan, surprise_of, weight_gradient
+from lab.exercises.solutions import (
+    adam_updates,
+    join_steps,
+    perturbation,
+    scan,
+    surprise_of,
+    weight_gradient,
+)
 from lab.exercises.tasks.task import Example, Task, random_weights
 
 
@@ -30,7 +37,7 @@ def _by_hand_inputs(generator: Generator) -> list[Example]:
 
 def _by_hand(change: Function, h: Tensor, w_hh: Tensor, e: Tensor) -> Tensor:
     """Return a sum over steps; change: h, dL/dh -> what of each step meets which state."""
-    deltas, states = change(h, harness.backward_states(h, w_hh, e))
+    deltas, states = change(h, small_models.backward_states(h, w_hh, e))
     return torch.einsum("tbi,tbj->ij", deltas, states)
 
 
@@ -230,4 +237,61 @@ SCAN = Task(
     },
     forbidden=r"unbind|__iter__",
     instead=_("join whole rows in rounds, and do not go through the steps one by one."),
+)  # fmt: skip
+
+
+def _perturbation_inputs(generator: Generator) -> list[Example]:
+    examples = []
+    for lengths, sizes, epsilon in (((5, 3, 4), (4, 3), 1.0), ((2, 6), (3, 2), 0.1)):
+        read = torch.randn(max(lengths), len(lengths), sizes[0], generator=generator)
+        weights = (
+            torch.randn(*sizes, generator=generator),
+            torch.randn(sizes[1:], generator=generator),
+        )
+        labels = torch.arange(len(lengths)).remainder(2).float()
+        label = _(
+            "{reviews} reviews of up to {steps} words, E = {e}, epsilon = {epsilon}",
+            reviews=len(lengths), steps=max(lengths), e=sizes[0], epsilon=epsilon,
+        )  # fmt: skip
+        arguments = (read, torch.tensor(lengths), weights, labels, epsilon)
+        examples.append(Example(label, arguments))
+    return examples
+
+
+def _scaled(scale: Function, loss: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    """A shift along the gradient; scale: the gradient -> by what it is divided."""
+    (gradient,) = torch.autograd.grad(loss, shift, retain_graph=True)
+    return epsilon * gradient / scale(gradient)
+
+
+def _length(gradient: Tensor, dims: Any, power: float = 0.5) -> Tensor:
+    return gradient.square().sum(dims, keepdim=True).clamp(min=1e-30) ** power
+
+
+PERTURBATION = Task(
+    _perturbation_inputs,
+    perturbation,
+    {
+        _("a shift along the gradient, but against its sign: the loss shall rise"):
+            lambda *a: -perturbation(*a),
+        _("epsilon times the gradient: divide by its length"):
+            partial(_scaled, lambda g: 1.0),
+        _("a shift of length epsilon for the whole batch: each review has its own"):
+            partial(_scaled, lambda g: _length(g, (0, 1, 2))),
+        _("a shift of length epsilon for each word: it is the review's, all words together"):
+            partial(_scaled, lambda g: _length(g, 2)),
+        _("a shift of length epsilon for each dimension of the vectors, over all words"):
+            partial(_scaled, lambda g: _length(g, 0)),
+        _("a shift of length epsilon for each step, over all reviews: the axes are (T, B, E)"):
+            partial(_scaled, lambda g: _length(g, (1, 2))),
+        _("a gradient that is divided by the square of its length: the root is missing"):
+            partial(_scaled, lambda g: _length(g, (0, 2), 1.0)),
+        _("a gradient that is divided by the sum of its absolute values, not by its length"):
+            partial(_scaled, lambda g: g.abs().sum((0, 2), keepdim=True)),
+        _("the gradient's direction: its length is 1, and not epsilon"):
+            lambda loss, shift, epsilon: perturbation(loss, shift, 1.0),
+        _("epsilon times the sign of the gradient, so that each number moves as far"):
+            lambda *a: a[2] * perturbation(*a).sign(),
+    },
+    harness.run_perturbation,
 )  # fmt: skip
