@@ -170,6 +170,9 @@ def test_divergence_is_that_of_two_coins(reviews, factor, seed):
     got = past.divergence(*drawn)
     torch.testing.assert_close(got.double(), expected, atol=1e-6, rtol=1e-4)
     assert past.divergence(drawn[0], drawn[0]).abs() < 1e-6
+    said, shifted = (logits.clone().requires_grad_() for logits in drawn)
+    past.divergence(said, shifted).backward()
+    assert said.grad is None and shifted.grad is not None  # what was said is a constant
 
 
 def trained(run, data, folder):
