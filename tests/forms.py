@@ -297,19 +297,6 @@ RIGHT = {
         "a = torch.stack([first[0], second[0]]).prod(0)\n"
         "return a, sum([second[0] * first[1], second[1]])",
     ),
-    "perturbation": (
-        ("gradient.square().sum(dim=(0, 2), keepdim=True).sqrt()",
-         "torch.linalg.vector_norm(gradient, dim=(0, 2), keepdim=True)"),
-        ("(gradient,) =", "gradient, ="),
-        "g = torch.autograd.grad(loss, shift, retain_graph=True)[0]\n"
-        "return torch.stack([epsilon * g[:, b] / g[:, b].norm() for b in range(g.shape[1])], 1)",
-        "g = torch.autograd.grad(loss, [shift], create_graph=True)[0].detach()\n"
-        "length = torch.einsum('tbe,tbe->b', g, g) ** 0.5\n"
-        "return g * (epsilon / length)[None, :, None]",
-        "g, = torch.autograd.grad(loss, shift, retain_graph=True)\n"
-        "flat = g.permute(1, 0, 2).reshape(g.shape[1], -1)\nflat = epsilon * F.normalize(flat)\n"
-        "return flat.view(g.shape[1], g.shape[0], g.shape[2]).permute(1, 0, 2)",
-    ),
     "scan": (
         ("a[k:] * b[:-k] + b[k:]", "torch.addcmul(b[k:], a[k:], b[:-k])"),
         "k = 1\nwhile k < len(a):\n"
@@ -325,6 +312,19 @@ RIGHT = {
         "a, b, k = a.clone(), b.clone(), 1\nwhile k < a.shape[0]:\n"
         "    b[k:] = a[k:] * b[:-k] + b[k:]\n    a[k:] = a[k:] * a[:-k]\n    k = 2 * k\n"
         "return b",
+    ),
+    "perturbation": (
+        ("gradient.square().sum(dim=(0, 2), keepdim=True).sqrt()",
+         "torch.linalg.vector_norm(gradient, dim=(0, 2), keepdim=True)"),
+        ("(gradient,) =", "gradient, ="),
+        "g = torch.autograd.grad(loss, shift, retain_graph=True)[0]\n"
+        "return torch.stack([epsilon * g[:, b] / g[:, b].norm() for b in range(g.shape[1])], 1)",
+        "g = torch.autograd.grad(loss, [shift], create_graph=True)[0].detach()\n"
+        "length = torch.einsum('tbe,tbe->b', g, g) ** 0.5\n"
+        "return g * (epsilon / length)[None, :, None]",
+        "g, = torch.autograd.grad(loss, shift, retain_graph=True)\n"
+        "flat = g.permute(1, 0, 2).reshape(g.shape[1], -1)\nflat = epsilon * F.normalize(flat)\n"
+        "return flat.view(g.shape[1], g.shape[0], g.shape[2]).permute(1, 0, 2)",
     ),
 }  # fmt: skip
 
@@ -706,6 +706,19 @@ WRONG = {
         ("wanted are a and b", "return second[0] * first[0], ", "return "),
         ("", "second[0] * first[0]", "second[0] / first[0]"),
     ),
+    "scan": (
+        ("too few steps", "bit_length()", "bit_length() - 1"),
+        ("at the distance 1 alone", "2**n", "1"),
+        ("by the new a", "b = torch.cat([b[:k], a[k:] * b[:-k] + b[k:]])\n"
+         "        a = torch.cat([a[:k], a[k:] * a[:-k]])", "a = torch.cat([a[:k], a[k:] * "
+         "a[:-k]])\n        b = torch.cat([b[:k], a[k:] * b[:-k] + b[k:]])"),
+        ("never joined", "        a = torch.cat([a[:k], a[k:] * a[:-k]])\n", ""),
+        ("the last state alone", "return b", "return b[-1]"),
+        ("join whole rows in rounds", "h, states = torch.zeros_like(b[0]), []\n"
+         "for a_t, b_t in zip(a, b):\n    h = a_t * h + b_t\n    states.append(h)\n"
+         "return torch.stack(states)"),
+        ("", "a[k:] * b[:-k] + b[k:]", "a[k:] * b[k:] + b[:-k]"),
+    ),
     "perturbation": (
         ("against its sign", "epsilon * gradient", "-epsilon * gradient"),
         ("for the whole batch", "dim=(0, 2), keepdim=True", ""),
@@ -724,19 +737,6 @@ WRONG = {
         ("it calls backward itself", "(gradient,) = torch.autograd.grad(loss, shift, "
          "retain_graph=True)", "loss.backward(retain_graph=True)\n    gradient = shift.grad"),
         ("", "dim=(0, 2), keepdim=True", "dim=(0, 2)"),
-    ),
-    "scan": (
-        ("too few steps", "bit_length()", "bit_length() - 1"),
-        ("at the distance 1 alone", "2**n", "1"),
-        ("by the new a", "b = torch.cat([b[:k], a[k:] * b[:-k] + b[k:]])\n"
-         "        a = torch.cat([a[:k], a[k:] * a[:-k]])", "a = torch.cat([a[:k], a[k:] * "
-         "a[:-k]])\n        b = torch.cat([b[:k], a[k:] * b[:-k] + b[k:]])"),
-        ("never joined", "        a = torch.cat([a[:k], a[k:] * a[:-k]])\n", ""),
-        ("the last state alone", "return b", "return b[-1]"),
-        ("join whole rows in rounds", "h, states = torch.zeros_like(b[0]), []\n"
-         "for a_t, b_t in zip(a, b):\n    h = a_t * h + b_t\n    states.append(h)\n"
-         "return torch.stack(states)"),
-        ("", "a[k:] * b[:-k] + b[k:]", "a[k:] * b[k:] + b[:-k]"),
     ),
 }  # fmt: skip
 
