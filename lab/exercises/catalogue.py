@@ -172,6 +172,7 @@ FURTHER = {  # electives, with points of their own
     ),
     "reading-parallel": _text(3, 10, "Which cell I would take, and why"),
     # past
+    "two-orders": _choice("answer_two_orders"),
     "unscaled": _choice("answer_unscaled"),
     "perturbation": _code(5, 12, "perturbation"),
     "guess-shift": _guess(

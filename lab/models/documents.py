@@ -19,7 +19,6 @@ from lab.base.messages import _
 from lab.datasets.token_stream import Reviews
 from lab.models import baselines
 
-LEFT_OUT = 15_000  # reviews of the package that are read without labels, at most
 UNLABELLED = -1  # in the place of a label, as in sklearn.semi_supervised
 
 

@@ -6,9 +6,9 @@
 
 makes the named lists, by default all, in the profile that LAB2_PROFILE names, with the notebook's
 own code and data. What stands there already, with the same settings, data and code, is not made
-again. The table `rules` needs stored runs alone, and no data: it is made only if it is named. What
-the files hold is told in data/reference/README.md; `lab/experiments/reference.py` reads and writes
-them.
+again. Two tables are made only if they are named: `documents`, of a linear line that has read text
+without labels, and `rules`, which needs stored runs alone, and no data. What the files hold is told
+in data/reference/README.md; `lab/experiments/reference.py` reads and writes them.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from lab.models import baselines, documents, ngrams
 from lab.notebooks import gradients, lesson, parallel, recipes, trainers, transfer
 from tools.maintainers import memory_tables
 
-# what is made, in this order: lists of runs, and tables
+IF_NAMED = ("documents", "rules")
+# what is made else, in this order: lists of runs, and tables
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
-    "documents",
     *(
         "counting",
         "language",
@@ -291,7 +291,10 @@ class Maker:
 
     def documents(self) -> pd.DataFrame:
         """Return the accuracy of linear models that have read more, and store their logits."""
-        data, more = self.corpus.data, utils.unlabelled_reviews(self.corpus, documents.LEFT_OUT)
+        data, more = (
+            self.corpus.data,
+            utils.unlabelled_reviews(self.corpus, left_out=2 * len(self.corpus.data.train)),
+        )
         logits = documents.logits_of_lines(data, more)
         reference.store_logits("documents", logits, self.profile.name)
         return documents.table_of_lines(data, logits)
@@ -468,14 +471,16 @@ def _in_words(row: Any) -> str:
 def main() -> None:
     """Read the command line, and make the lists that it names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("lists", nargs="*", metavar="LIST", help=", ".join((*EVERYTHING, "rules")))
+    parser.add_argument(
+        "lists", nargs="*", metavar="LIST", help=", ".join((*EVERYTHING, *IF_NAMED))
+    )
     parser.add_argument("--workers", type=int, help="processes; by default one per core")
     parser.add_argument("--only", default="", metavar="NETWORK", help="the runs of one network")
     parser.add_argument("--experiments", type=int, default=1000, help="a row of `rules`")
     parser.add_argument("--table", action="store_true", help="print the table of the results")
     parser.add_argument("--replace", action="store_true", help="drop stored runs of other code")
     options = parser.parse_args()
-    if unknown := set(options.lists) - {*EVERYTHING, "rules"}:
+    if unknown := set(options.lists) - {*EVERYTHING, *IF_NAMED}:
         parser.error(f"no such list: {', '.join(unknown)}. Lists are {', '.join(EVERYTHING)}.")
     profile = config.get_profile()
     if options.table:
