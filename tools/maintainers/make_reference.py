@@ -47,18 +47,8 @@ IF_NAMED = ("documents", "rules")
 # what is made else, in this order: lists of runs, and tables
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
-    *(
-        "counting",
-        "language",
-        "language_tuned",
-        "transfer",
-        "readers",
-        "past",
-        "best",
-        "recall",
-        "clipping",
-        "without_state",
-    ),
+    *("counting", "language", "language_tuned", "transfer", "readers", "past", "best"),
+    *("recall", "clipping", "without_state"),
     *("parallel_tuning", "parallel", "parallel_language", "findings"),
 )
 
@@ -291,10 +281,8 @@ class Maker:
 
     def documents(self) -> pd.DataFrame:
         """Return the accuracy of linear models that have read more, and store their logits."""
-        data, more = (
-            self.corpus.data,
-            utils.unlabelled_reviews(self.corpus, left_out=2 * len(self.corpus.data.train)),
-        )
+        data = self.corpus.data
+        more = utils.unlabelled_reviews(self.corpus, left_out=2 * len(data.train))
         logits = documents.logits_of_lines(data, more)
         reference.store_logits("documents", logits, self.profile.name)
         return documents.table_of_lines(data, logits)
@@ -471,9 +459,8 @@ def _in_words(row: Any) -> str:
 def main() -> None:
     """Read the command line, and make the lists that it names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "lists", nargs="*", metavar="LIST", help=", ".join((*EVERYTHING, *IF_NAMED))
-    )
+    known = ", ".join((*EVERYTHING, *IF_NAMED))
+    parser.add_argument("lists", nargs="*", metavar="LIST", help=known)
     parser.add_argument("--workers", type=int, help="processes; by default one per core")
     parser.add_argument("--only", default="", metavar="NETWORK", help="the runs of one network")
     parser.add_argument("--experiments", type=int, default=1000, help="a row of `rules`")
@@ -481,7 +468,7 @@ def main() -> None:
     parser.add_argument("--replace", action="store_true", help="drop stored runs of other code")
     options = parser.parse_args()
     if unknown := set(options.lists) - {*EVERYTHING, *IF_NAMED}:
-        parser.error(f"no such list: {', '.join(unknown)}. Lists are {', '.join(EVERYTHING)}.")
+        parser.error(f"no such list: {', '.join(unknown)}. Lists are {known}.")
     profile = config.get_profile()
     if options.table:
         print(summary(profile.name))
