@@ -234,9 +234,12 @@ def balanced_rows(reviews: EncodedReviews, count: int, seed: int) -> NDArray[np.
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(np.flatnonzero(reviews.labels == label)) for label in (0, 1)]
     if min(map(len, orders)) < count // 2 or count % 2:
-        values = {"count": count, "all": len(reviews)}
         raise LabError(
-            _("Cannot draw {count:,} reviews, half of each label, of {all:,}.", **values)
+            _(
+                "Cannot draw {count:,} reviews, half of each label, of {all:,}.",
+                count=count,
+                all=len(reviews),
+            )
         )
     return np.sort(np.concatenate([places[: count // 2] for places in orders]))
 
@@ -313,12 +316,8 @@ def load_vectors(vocab: Vocab, folder: Path | None = None, seed: int = 0) -> Wor
     matrix[[vocab.stoi[UNKNOWN], vocab.stoi[PADDING]]] = 0.0
     uses = np.array([vocab.freqs[word] for word in vocab.itos])
     if (share := uses[known].sum() / max(uses.sum(), 1)) < 0.5:
-        said = _(
-            "GloVe is English: it knows {share:.1%} of the words in the training texts. The "
-            "others begin with random vectors.",
-            share=share,
-        )
-        print(said)
+        print(_("GloVe is English: it knows {share:.1%} of the words in the training texts. The "
+                "others begin with random vectors.", share=share))  # fmt: skip
     return WordVectors(matrix.astype(np.float32), known, source)
 
 
@@ -491,10 +490,10 @@ def unlabelled_reviews(corpus: Corpus, left_out: int = 0) -> EncodedReviews:
     """
     held_out = corpus.reviews[corpus.reviews["split"] != "train"]
     films, copies = set(held_out["group"]), set(held_out["text"])  # some stand under another film
-    texts = [] if corpus.reviews.attrs["own"] else imdb.read_unlabelled(apart=films)
-    if left_out and not texts and not corpus.reviews.attrs["own"]:
+    texts, own = [], corpus.reviews.attrs["own"]
+    if not own and not (texts := imdb.read_unlabelled(apart=films)) and left_out:
         copies |= set(corpus.reviews["text"])
         texts = imdb.read_left_out(films, np.random.default_rng(0))[:left_out]
     texts = [text for text in texts if text not in copies]
-    tokens = tokenize_all(texts, cache=environment.cache_folder())
-    return encode(tokens, np.full(len(texts), -1), np.ones(len(texts), dtype=bool), corpus.vocab)
+    tokens, every = tokenize_all(texts, environment.cache_folder()), np.ones(len(texts), dtype=bool)
+    return encode(tokens, np.full(len(texts), -1), every, corpus.vocab)

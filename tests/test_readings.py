@@ -9,6 +9,7 @@ import itertools
 import re
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT
@@ -182,6 +183,20 @@ def together_accuracy(name, profile="full"):
 def together_difference(first, second, column, profile="full"):
     table = statistics.compare(together(profile), transfer.PAIRS_TOGETHER)
     return abs(table.loc[f"{first} − {second}", column])
+
+
+def read_more(line, split="test", profile="full"):
+    """The share (%) of a split's reviews that a linear line has right which may have read more."""
+    table = files.read_table("documents", reference.folder_of(profile)).set_index("line")
+    return 100 * table.loc[line, split]
+
+
+def read_more_gain(first, second, column, profile="full"):
+    predictions = reference.baseline_predictions(profile)
+    logits = reference.logits("documents", "test", profile)
+    probability = {name: 1 / (1 + np.exp(-logits[name][None])) for name in (first, second)}
+    correct = predictions._replace(probability=probability).correct
+    return statistics.compare(correct, [(first, second)])[column].item()
 
 
 @functools.cache
