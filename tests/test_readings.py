@@ -18,7 +18,7 @@ from scipy import stats
 from lab.analysis import statistics
 from lab.base import files
 from lab.experiments import reference
-from lab.models import baselines
+from lab.models import baselines, documents
 from lab.notebooks import lesson, parallel, transfer
 
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
@@ -188,10 +188,11 @@ def together_difference(first, second, column, profile="full"):
 def read_more(line, split="test", profile="full"):
     """The share (%) of a split's reviews that a linear line has right which may have read more."""
     table = files.read_table("documents", reference.folder_of(profile)).set_index("line")
-    return 100 * table.loc[line, split]
+    return 100 * table.loc[getattr(documents, line, line), split]
 
 
 def read_more_gain(first, second, column, profile="full"):
+    first, second = (getattr(documents, name, name) for name in (first, second))
     predictions = reference.baseline_predictions(profile)
     logits = reference.logits("documents", "test", profile)
     probability = {name: 1 / (1 + np.exp(-logits[name][None])) for name in (first, second)}
