@@ -490,10 +490,10 @@ def unlabelled_reviews(corpus: Corpus, left_out: int = 0) -> EncodedReviews:
     """
     held_out = corpus.reviews[corpus.reviews["split"] != "train"]
     films, copies = set(held_out["group"]), set(held_out["text"])  # some stand under another film
-    texts, own = [], corpus.reviews.attrs["own"]
+    texts, most, own = [], None, corpus.reviews.attrs["own"]
     if not own and not (texts := imdb.read_unlabelled(apart=films)) and left_out:
         copies |= set(corpus.reviews["text"])
-        texts = imdb.read_left_out(films, np.random.default_rng(0))[:left_out]
-    texts = [text for text in texts if text not in copies]
+        texts, most = imdb.read_left_out(films, np.random.default_rng(0)), left_out
+    texts = [text for text in texts if text not in copies][:most]
     tokens, every = tokenize_all(texts, environment.cache_folder()), np.ones(len(texts), dtype=bool)
     return encode(tokens, np.full(len(texts), -1), every, corpus.vocab)
