@@ -375,10 +375,10 @@ def test_numbers_of_the_readmes_stand_in_the_stored_results(page):
 
 def numbers_of(profile):
     """Yield stored results of a profile, shares in per cent, and what is computed of them."""
-    for name in ("findings", "counting", "baselines"):
+    for name, unit in {"findings": 1, "counting": 1, "baselines": 100, "documents": 100}.items():
         if (reference.folder_of(profile) / f"{name}.csv").exists():
             numbers = table(name, profile).select_dtypes("number").abs()
-            yield from (numbers * (100 if name == "baselines" else 1)).to_numpy().ravel()
+            yield from (unit * numbers).to_numpy().ravel()
     for name in ("language", "language_tuned", "parallel_language"):
         if len(runs := stored(name, profile)):
             yield from runs["perplexity"]
