@@ -150,38 +150,47 @@ LAB = {
     "conclusion": _text(5, 10, "The cell, a second layer, a larger state", home=True),
 }  # fmt: skip
 
-FURTHER = {  # electives, with points of their own
-    "weight-gradient": _code(8, 25, "weight_gradient"),
-    "adam": _code(6, 15, "adam_updates"),
-    "surprise-of": _code(5, 10, "surprise_of"),
-    "reading-sizes": _text(5, 10, "What depends on size, and why"),
-    # parallel
-    "join-steps": _code(3, 6, "join_steps"),
-    "scan": _code(5, 15, "scan"),
-    "blind-gate": _choice("answer_blind_gate"),
-    "guess-layers": _guess(
-        "layers", "right answers at 50 tokens (%)", dict.fromkeys(("minGRU", "minGRU x 2"), PERCENT)
-    ),
-    "guess-parity": _guess(
-        "parity", "parity of 100 bits (%)",
-        dict.fromkeys(("LSTM", "minGRU x 2", "minGRU, signed", "attention"), PERCENT),
-    ),
-    "guess-costs": _guess(
-        "costs", "the next word after 1,600: milliseconds times those after 50",
-        dict.fromkeys(("GRU-256", "attention-120 x 2"), (0.01, 1e4)),
-    ),
-    "reading-parallel": _text(3, 10, "Which cell I would take, and why"),
-    # past
-    "two-orders": _choice("answer_two_orders"),
-    "unscaled": _choice("answer_unscaled"),
-    "perturbation": _code(5, 12, "perturbation"),
-    "guess-shift": _guess(
-        "shift", "loss after a shift: times the loss before", dict.fromkeys(SHIFTS, (0.01, 1e4))
-    ),
-    "reading-shift": _text(3, 8, "Adversarial training: what I see"),
+ELECTIVES = {  # further notebooks, each with points of its own
+    "gradients": {"weight-gradient": _code(8, 25, "weight_gradient")},
+    "recipes": {"adam": _code(6, 15, "adam_updates")},
+    "transfer": {"surprise-of": _code(5, 10, "surprise_of")},
+    "full-size": {"reading-sizes": _text(5, 10, "What depends on size, and why")},
+    "parallel": {
+        "join-steps": _code(3, 6, "join_steps"),
+        "scan": _code(5, 15, "scan"),
+        "blind-gate": _choice("answer_blind_gate"),
+        "guess-layers": _guess(
+            "layers", "right answers at 50 tokens (%)",
+            dict.fromkeys(("minGRU", "minGRU x 2"), PERCENT),
+        ),
+        "guess-parity": _guess(
+            "parity", "parity of 100 bits (%)",
+            dict.fromkeys(("LSTM", "minGRU x 2", "minGRU, signed", "attention"), PERCENT),
+        ),
+        "guess-costs": _guess(
+            "costs", "the next word after 1,600: milliseconds times those after 50",
+            dict.fromkeys(("GRU-256", "attention-120 x 2"), (0.01, 1e4)),
+        ),
+        "reading-parallel": _text(3, 10, "Which cell I would take, and why"),
+    },
+    "past": {
+        "two-orders": _choice("answer_two_orders"),
+        "unscaled": _choice("answer_unscaled"),
+        "perturbation": _code(5, 12, "perturbation"),
+        "guess-shift": _guess(
+            "shift", "loss after a shift: times the loss before", dict.fromkeys(SHIFTS, (0.01, 1e4))
+        ),
+        "reading-shift": _text(3, 8, "Adversarial training: what I see"),
+    },
 }  # fmt: skip
+FURTHER = {name: one for own in ELECTIVES.values() for name, one in own.items()}
 
 ASKED = LAB | FURTHER
+
+
+def beside(name: str) -> dict[str, Exercise]:
+    """Return what is asked in the notebook in which an exercise stands."""
+    return next((own for own in ELECTIVES.values() if name in own), LAB)
 
 
 def plain(guess: Any) -> Any:
