@@ -43,7 +43,8 @@ class DocumentVectors(TransformerMixin, BaseEstimator):
         size = min(self.size, *(n - 1 for n in counts.shape))
         analysis = TruncatedSVD(size, n_iter=2, random_state=self.seed)
         places = analysis.fit_transform(normalize(counts @ sparse.diags(rarity)))
-        places = normalize(_centred(places / np.sqrt(analysis.singular_values_)))
+        places /= np.sqrt(analysis.singular_values_)
+        places = normalize(places - places.mean(0))
         self.things_ = rarity[:, None] * normalize(counts.T @ places.astype(np.float32))
         self.mean_ = normalize(counts @ self.things_).mean(0)
         return self
@@ -51,10 +52,6 @@ class DocumentVectors(TransformerMixin, BaseEstimator):
     def transform(self, counts: Any) -> NDArray[np.float32]:
         """Return the vectors of reviews; of one without any known thing the same for all such."""
         return normalize(normalize(counts @ self.things_) - self.mean_)
-
-
-def _centred(rows: NDArray[Any]) -> NDArray[Any]:
-    return rows - rows.mean(0)
 
 
 class ReadMore(ClassifierMixin, BaseEstimator):
