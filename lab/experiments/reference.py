@@ -24,8 +24,11 @@ from lab.experiments.run import RunRecord
 LISTS = (
     *("default", "tuning", "tuned", "matched", "ladder"),
     *("language", "language_tuned", "transfer", "readers", "past", "best"),
+    *("shifts", "adversarial"),
     *("parallel_tuning", "parallel", "parallel_language"),
 )
+# what runs said of a split: of the test all classifiers, of validation those that keep it
+FILES = {"test": "predictions.npz", "valid": "valid_predictions.npz"}
 
 
 def folder_of(profile: str = "full") -> Path:
@@ -110,16 +113,19 @@ def run_table(profile: str) -> pd.DataFrame:
         raise _damaged(path, error) from error
 
 
-def predictions(runs: pd.DataFrame, profile: str = "full") -> results.Predictions:
-    """Return what some runs said of the test reviews, for each network by seed."""
-    packed = files.load_arrays(folder_of(profile) / "predictions.npz")
+def predictions(
+    runs: pd.DataFrame, profile: str = "full", split: str = "test"
+) -> results.Predictions:
+    """Return what some runs said of the reviews of a split, for each network by seed."""
+    path = folder_of(profile) / FILES[split]
+    packed = files.load_arrays(path)
     if packed is None:
-        raise _damaged(folder_of(profile) / "predictions.npz")
+        raise _damaged(path)
     if missing := set(runs["run"]) - set(packed):
         raise LabError(
             _(
                 "{file} in {folder} lacks {run}.",
-                file="predictions.npz",
+                file=path.name,
                 folder=folder_of(profile),
                 run=min(missing),
             )
@@ -191,12 +197,12 @@ def store(
     name: str,
     runs: dict[str, str],
     finished: Sequence[RunRecord],
-    test: Reviews,
+    reviews: dict[str, Reviews],
     profile: str,
 ) -> None:
     """Put finished runs of a list beside those already stored; what no list names any more goes.
 
-    runs: all runs of the list, finished or not: name -> rung. A run counts as stored when it
+    runs: all runs of the list, finished or not: name -> rung; reviews: by split. A run counts as stored when it
     stands in results.csv, which is therefore written last.
     Raises LabError, and writes nothing, if what is stored cannot be read.
     """
@@ -213,7 +219,8 @@ def store(
                 new if old.empty else pd.concat([old[~old["run"].isin(new["run"])], new])
                 for old, new in zip(tables, new_tables, strict=True)
             ]
-        _store_predictions(finished, order, test, where)
+        for split, of_split in reviews.items():
+            _store_predictions(finished, order, split, of_split, where)
         files.write_table("lists", lists, where)
         for kind, table in (("curves", tables[1]), ("results", tables[0])):
             if not table.empty:
@@ -232,14 +239,19 @@ def _with_list(name: str, runs: dict[str, str], profile: str) -> pd.DataFrame:
 
 
 def _store_predictions(
-    finished: Sequence[RunRecord], wanted: Collection[str], test: Reviews, where: Path
+    finished: Sequence[RunRecord],
+    wanted: Collection[str],
+    split: str,
+    reviews: Reviews,
+    where: Path,
 ) -> None:
-    """Put the test predictions of finished classifiers beside those already stored."""
-    path = where / "predictions.npz"
+    """Put what finished classifiers said of a split beside what is already stored."""
+    path = where / FILES[split]
     stored = files.load_arrays(path) if path.exists() else {}
     if stored is None:
         raise _damaged(path)
     packed = {run: row for run, row in stored.items() if run in wanted}
-    new = {record.name: results.packed_predictions(record) for record in finished}
+    new = {record.name: results.packed_predictions(record, split) for record in finished}
     packed |= {run: row for run, row in new.items() if row is not None}  # a language model's
-    results.save_predictions(path, packed, test)
+    if packed or split == "test":
+        results.save_predictions(path, packed, reviews)

@@ -23,6 +23,9 @@ from lab.experiments.run import RunRecord
 NAMES = ("run", "network", "data", "code", "commit")
 TYPES = {**dict.fromkeys(NAMES, str), "test_reviews": "Int64"}
 
+# split -> what a run's test.npz calls the probabilities of its reviews
+PROBABILITY = {"test": "probability", "valid": "valid_probability"}
+
 
 def export_results(
     records: Sequence[RunRecord], folder: Path | None = None, prefix: str = "", **columns: list[str]
@@ -123,16 +126,22 @@ def read_predictions(name: str, folder: Path | None = None) -> Predictions:
     return unpack_predictions(packed, labels, lengths)
 
 
-def packed_predictions(record: RunRecord) -> NDArray[np.float16] | None:
-    """Return what a finished run said of the test reviews (reviews,); None if it said nothing."""
-    packed = files.load_arrays(record.folder / "test.npz")
-    return None if packed is None else pack_probability(packed["probability"])
+def probability_of(record: RunRecord, split: str = "test") -> NDArray[np.float32] | None:
+    """Return what a finished run said of a split's reviews (reviews,); None if it kept nothing."""
+    arrays = files.load_arrays(record.folder / "test.npz") or {}
+    return arrays.get(PROBABILITY[split])
 
 
-def save_predictions(path: Path, packed: dict[str, NDArray[np.float16]], test: Reviews) -> None:
+def packed_predictions(record: RunRecord, split: str = "test") -> NDArray[np.float16] | None:
+    """Return `probability_of` a run, packed."""
+    probability = probability_of(record, split)
+    return None if probability is None else pack_probability(probability)
+
+
+def save_predictions(path: Path, packed: dict[str, NDArray[np.float16]], reviews: Reviews) -> None:
     """Write packed predictions, by name, with labels and lengths of the reviews."""
-    lengths = np.diff(test.starts).astype(np.int32)
-    files.save_arrays(path, **packed, labels=test.labels.astype(np.int8), lengths=lengths)
+    lengths = np.diff(reviews.starts).astype(np.int32)
+    files.save_arrays(path, **packed, labels=reviews.labels.astype(np.int8), lengths=lengths)
 
 
 def unpack_predictions(

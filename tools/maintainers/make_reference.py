@@ -40,7 +40,7 @@ from lab.experiments.run import RunRecord
 from lab.experiments.settings import Settings
 from lab.experiments.sweep import records_of, sweep
 from lab.models import baselines, documents, ngrams
-from lab.notebooks import gradients, lesson, parallel, recipes, trainers, transfer
+from lab.notebooks import gradients, lesson, parallel, past, recipes, trainers, transfer
 from tools.maintainers import memory_tables
 
 IF_NAMED = ("documents", "rules")
@@ -48,6 +48,7 @@ IF_NAMED = ("documents", "rules")
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
     *("counting", "language", "language_tuned", "transfer", "readers", "past", "best"),
+    *("shifts", "adversarial"),
     *("recall", "clipping", "without_state"),
     *("parallel_tuning", "parallel", "parallel_language", "findings"),
 )
@@ -146,9 +147,10 @@ class Maker:
         profile, seeds = self.profile, range(self.profile.stored_seeds)
         if name == "ladder":
             return self.ablations()
-        if name == "past":
+        if name in ("past", "shifts"):
+            make = {"past": transfer.ablation_steps, "shifts": past.shift_steps}[name]
             starts = self.starts("readers", "network")
-            steps = transfer.ablation_steps(profile, self.own_rates["GRU-256"], starts)
+            steps = make(profile, self.own_rates["GRU-256"], starts)
             return {run: step for step, run in steps.items()}
         if name == "default":
             runs = run_lists.default_list(profile, lesson.SIX, seeds)
@@ -182,8 +184,9 @@ class Maker:
         elif name == "readers":
             runs = transfer.start_list(profile)
         else:
+            make = {"best": transfer.best_list, "adversarial": past.adversarial_list}[name]
             starts = self.starts("readers", "network")
-            runs = transfer.best_list(profile, self.own_rates["GRU-256"], starts)
+            runs = make(profile, self.own_rates["GRU-256"], starts)
         return dict.fromkeys(runs, "")
 
     def starts(self, name: str, setting: str) -> dict[str, str]:
@@ -249,7 +252,9 @@ class Maker:
         steps = zip(self.records(list(runs)), runs.values(), strict=True)
         names = {record.name: step for record, step in steps}
         finished = [record for record in records if record.result]
-        reference.store(name, names, finished, self.corpus.data.test, self.profile.name)
+        data = self.corpus.data
+        reviews = {"test": data.test, "valid": data.valid}
+        reference.store(name, names, finished, reviews, self.profile.name)
 
     # ── Tables ──────────────────────────────────────────────────────────────────────────────────
 
