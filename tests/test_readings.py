@@ -9,7 +9,6 @@ import itertools
 import re
 
 import nbformat
-import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT
@@ -193,10 +192,7 @@ def read_more(line, split="test", profile="full"):
 
 def read_more_gain(first, second, column, profile="full"):
     first, second = (getattr(documents, name, name) for name in (first, second))
-    predictions = reference.baseline_predictions(profile)
-    logits = reference.logits("documents", "test", profile)
-    probability = {name: 1 / (1 + np.exp(-logits[name][None])) for name in (first, second)}
-    correct = predictions._replace(probability=probability).correct
+    correct = reference.line_predictions(profile).correct
     return statistics.compare(correct, [(first, second)])[column].item()
 
 

@@ -524,7 +524,7 @@ def test_networks_that_agree_on_each_review_differ_by_nothing():
     right = np.tile(np.arange(300) % 20 > 0, (3, 1))  # (seeds, reviews)
     answers = dict.fromkeys(("RNN-256", "LSTM-256", "GRU-256"), right)
     table = statistics.compare(answers)
-    shown = tables.show_comparison(table)[["points", "low", "high"]].to_numpy()
+    shown = tables.pairs_table(table)[["points", "low", "high"]].to_numpy()
     assert (shown == 0).all() and not np.signbit(shown).any()
     (axis,) = figures.plot_differences({"here": table}).axes
     assert axis.get_xlim()[0] <= -0.5 and axis.get_xlim()[1] >= 0.5

@@ -156,18 +156,12 @@ def tuning_table(tuning: pd.DataFrame) -> pd.DataFrame:
     return texts.where(~lowest, texts + " *")
 
 
-def show_comparison(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of `compare` as a page shows it: points with one digit, p with three."""
-    points = dict.fromkeys(["points", "low", "high", "detectable"], 1)
-    rounded = table.round(points | dict.fromkeys(["p"], 3))
-    rounded[[*points]] += 0.0  # −0.0 is 0.0
-    return rounded.assign(supported=rounded["supported"].map(say))
-
-
 def pairs_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `show_comparison` with p as text, so that a small one is not shown as zero."""
+    """Return the table of `compare` as a page shows it, with p as text: a small one is not zero."""
+    shown = table.round(dict.fromkeys(["points", "low", "high", "detectable"], 1))
+    shown[shown.select_dtypes("number").columns] += 0.0  # −0.0 is 0.0
     p = table["p"].map(lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}")
-    return show_comparison(table).assign(p=p)
+    return shown.assign(p=p, supported=table["supported"].map(say))
 
 
 def ablation_table(results: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 from numpy.typing import NDArray
+from scipy import special
 
 from lab import config
 from lab.base import files
@@ -193,6 +194,13 @@ def logits(name: str, split: str, profile: str = "full") -> dict[str, NDArray[np
     }
 
 
+def line_predictions(profile: str = "full") -> results.Predictions:
+    """Return what the linear models that have read more said of the test: name -> (1, reviews)."""
+    of_models = logits("documents", "test", profile)
+    probability = {name: special.expit(row)[None] for name, row in of_models.items()}
+    return baseline_predictions(profile)._replace(probability=probability)
+
+
 def store(
     name: str,
     runs: dict[str, str],
@@ -202,8 +210,8 @@ def store(
 ) -> None:
     """Put finished runs of a list beside those already stored; what no list names any more goes.
 
-    runs: all runs of the list, finished or not: name -> rung; reviews: by split. A run counts as stored when it
-    stands in results.csv, which is therefore written last.
+    runs: all runs of the list, finished or not: name -> rung; reviews: by split. A run counts as
+    stored when it stands in results.csv, which is therefore written last.
     Raises LabError, and writes nothing, if what is stored cannot be read.
     """
     where = folder_of(profile)
