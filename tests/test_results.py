@@ -115,6 +115,20 @@ def test_a_small_p_is_not_shown_as_zero(p, shown):
     assert table.loc["a − b"].to_list() == [-11.4, -13.7, -9.2, 3.1, shown, "yes"]
 
 
+def test_the_hours_of_a_step_count_its_language_models_and_no_other_step():
+    models = pd.DataFrame({"run": ["forth", "back", "forth"], "seconds": [3600.0, 1800.0, 3600.0]})
+    steps = pd.DataFrame({
+        "rung": ["alone", "+ one", "+ two"], "pretrained": ["", "forth", "forth"],
+        "pretrained_back": ["", "", "back"], "seconds": [360.0, 720.0, 1080.0],
+        "valid_loss": [0.3, 0.25, 0.2], "valid_accuracy": 0.9, "test_accuracy": 0.8765,
+    })  # fmt: skip
+    for gap in ("", np.nan):  # a stored table has no empty texts
+        table = tables.route_table(steps.replace("", gap), models)
+        assert table["hours"].to_list() == [0.1, 1.2, 1.8]
+    assert table.loc["+ two"].to_list() == [0.2, 90.0, 87.6, 1.8]
+    assert table.index.name == "rung"
+
+
 def test_runs_of_ones_own_are_a_small_table_and_each_shows_itself(exported):
     folder, records = exported
     runs, _ = results.load_results(folder)

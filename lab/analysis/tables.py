@@ -41,7 +41,7 @@ HEADS = (
     *(_("own learning rate"), _("updates"), _("reached"), _("loop"), _("rounds"), _("chunks")),
     *(_("words"), _("weights of its layers"), _("carries its state"), _("parameters")),
     *(_("times the milliseconds"), _("predicted"), _("the time"), _("the first is told (%)")),
-    _("the one where the time begins (%)"),
+    *(_("the one where the time begins (%)"), _("validation loss"), _("hours")),
 )
 
 FOUND = (_("yes"), _("not shown"), _("one run"))  # what `statistics.compare` says of a pair
@@ -173,12 +173,32 @@ def ablation_table(results: pd.DataFrame) -> pd.DataFrame:
     shares = ["train_accuracy", "valid_accuracy", "test_accuracy", "low", "high"]
     names = ["training", "validation", "accuracy", "low", "high"]
     results = statistics.with_interval(results.set_index("rung"), "test_accuracy", "test_reviews")
-    # rounded as a format does: 0.6755 is 67.5 everywhere
-    table = results[shares].map(lambda share: float(f"{100 * share:.1f}"))
-    table = table.set_axis(names, axis="columns")
+    table = results[shares].map(_in_per_cent).set_axis(names, axis="columns")
     table["best epoch"] = results["best_epoch"]
     table["seconds"] = results["seconds"].round().astype(int)
     return table
+
+
+def route_table(steps: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    """Return what each step of a route brought, and the hours of one core that it takes in all.
+
+    steps: a row a run in their order, with rung, valid_loss, valid_accuracy, test_accuracy, seconds
+    and the language models that it starts from; models: run and seconds of these. The hours of a
+    step are those of its own training and of its language models, not of the steps before it.
+    """
+    seconds = models.drop_duplicates("run").set_index("run")["seconds"]
+    starts = steps[["pretrained", "pretrained_back"]].apply(lambda names: names.map(seconds))
+    hours = (steps["seconds"] + starts.fillna(0).sum(axis=1)) / 3600
+    table = steps[["valid_accuracy", "test_accuracy"]].map(_in_per_cent)
+    table = table.set_axis(["validation", "accuracy"], axis="columns")
+    table = table.assign(hours=hours.round(1), rung=steps["rung"]).set_index("rung")
+    table.insert(0, "validation loss", steps["valid_loss"].round(3).to_numpy())
+    return table
+
+
+def _in_per_cent(share: float) -> float:
+    """Return a share in per cent, rounded as a format does: 0.6755 is 67.5 everywhere."""
+    return float(f"{100 * share:.1f}")
 
 
 # ── Heads in the reader's language ──────────────────────────────────────────────────────────────
