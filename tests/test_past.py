@@ -276,6 +276,31 @@ def test_the_lists_differ_in_what_they_say(data):
     }
 
 
+@settings(max_examples=50, deadline=None)
+@given(strategies.integers(0, 10_000), strategies.integers(1, 40), strategies.floats(0.1, 20))
+def test_two_members_together_have_no_higher_loss_where_their_weight_was_chosen(seed, n, scale):
+    drawn = np.random.default_rng(seed)
+    labels = dict(zip(("valid", "test"), drawn.integers(0, 2, (2, n)).astype(float), strict=True))
+    network, line = ({s: scale * drawn.normal(size=n) for s in labels} for _ in range(2))
+    members = past.with_both(network, line, labels)
+    table = past.judge_members(members, labels)
+    assert table["valid, loss"].iloc[2] <= table["valid, loss"].iloc[:2].min() + 1e-3
+    [sum_name] = set(members) - {"network", "line"}
+    weight = float(sum_name.split()[1])
+    for split in labels:  # one weight for both splits, and the test's labels are not asked
+        together = (1 - weight) * network[split] + weight * line[split]
+        np.testing.assert_allclose(members[sum_name][split], together)
+    turned = labels | {"test": 1 - labels["test"]}
+    assert list(past.with_both(network, line, turned)) == list(members)
+
+
+def test_logits_are_those_of_the_probabilities_and_never_endless():
+    probability = np.array([[0.0, 1e-12, 0.25, 0.5, 1.0]], np.float32)
+    logits = past.logits_of(probability)
+    assert np.isfinite(logits).all() and (np.diff(logits) >= 0).all()
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), probability, atol=1e-8)
+
+
 def test_figures_take_what_the_experiments_give(shifted):
     model, batch = shifted
     along = past.losses_along(model, batch, (0.0, 1.0, 2.0))
