@@ -714,9 +714,14 @@ WRONG = {
          "a[:-k]])\n        b = torch.cat([b[:k], a[k:] * b[:-k] + b[k:]])"),
         ("never joined", "        a = torch.cat([a[:k], a[k:] * a[:-k]])\n", ""),
         ("the last state alone", "return b", "return b[-1]"),
-        ("join whole rows in rounds", "h, states = torch.zeros_like(b[0]), []\n"
-         "for a_t, b_t in zip(a, b):\n    h = a_t * h + b_t\n    states.append(h)\n"
-         "return torch.stack(states)"),
+        *(("one by one: join whole rows, in rounds", f"h, states = torch.zeros_like(b[0]), []\n"
+           f"for {step}:\n    {loop}\n    states.append(h)\nreturn torch.stack(states)")
+          for step, loop in (
+              ("a_t, b_t in zip(a, b)", "h = a_t * h + b_t"),
+              ("t in range(len(a))", "h = a[t] * h + b[t]"),
+              ("t in range(a.shape[0])", "h = torch.addcmul(b[t], a[t], h)"),
+              ("x, y in zip(a.tolist(), b.tolist())", "h = torch.tensor(x) * h + torch.tensor(y)"),
+          )),
         ("", "a[k:] * b[:-k] + b[k:]", "a[k:] * b[k:] + b[:-k]"),
     ),
     "perturbation": (

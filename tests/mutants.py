@@ -209,7 +209,6 @@ SURVIVORS = {
         "return epsilon * gradient / length": TINY,
     },
     "scan": {
-        "rounds = len(a) - 1": BEYOND,
         "rounds = len(a).bit_length()": BEYOND,
         "rounds = (len(a) - 0).bit_length()": BEYOND,
         "rounds = (len(a) + 1).bit_length()": BEYOND,

@@ -188,9 +188,7 @@ def _examine_code(
     more = judgement.messages
     if trace:
         place = judgement.right.index(False)
-        more += trials.traceback(function, TASKS[name], place, scope) or [
-            _("No error was raised: the result differs.")
-        ]
+        more += trials.traceback(function, TASKS[name], place, scope) or [_("No error was raised.")]
     more.append(_('hint("{name}") gives a hint, case("{name}") returns these inputs.', name=name))
     indented = [Message("  {line}", line=line) for line in more]
     return points, [Message(NOT_YET, name=name, points=points, most=most), *indented]

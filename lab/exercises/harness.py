@@ -55,6 +55,7 @@ FROZEN = _("it leaves weights with requires_grad False, and these would not lear
 EVAL = _("it leaves the model in the mode eval, in which dropout does nothing: see model.train().")
 GONE = _("no weight can learn from the loss any more: keep its graph, with retain_graph=True.")
 THROUGH = _("it can learn: a gradient goes back through it. The shift is a constant.")
+MOST_CALLS, MANY = 400, "400 calls"  # of PyTorch in one call: then this stands among the names
 UNSEEN = "what watches its calls"  # stands among the names that an answer has used; see _Calls
 LAB = Path(__file__).parents[1]  # not so behind the grader's wall, where nothing of it is
 READY_MADE = re.compile(r"torch/(optim/\w+|nn/modules/(?:loss|rnn))\.py$")
@@ -78,13 +79,14 @@ class _Calls(TorchFunctionMode):
 
     These are functions of PyTorch, its losses, recurrent layers and optimizers, and code of the
     lab's: whoever calls them, in any thread, and whatever they are called there. A function that
-    switches this off has used UNSEEN.
+    switches this off has used UNSEEN; one that calls PyTorch MOST_CALLS times has used MANY.
     """
 
     def __init__(self, function: Function) -> None:
         super().__init__()
         self.function = function
         self.names: set[str] = set()
+        self.count = 0
         self.watching = False
 
     def __call__(self, *arguments: Any) -> Any:
@@ -106,7 +108,8 @@ class _Calls(TorchFunctionMode):
         return here(value)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.add(getattr(func, "__name__", ""))
+        self.count += 1
+        self.names |= {getattr(func, "__name__", ""), *[MANY][: self.count >= MOST_CALLS]}
         return func(*args, **(kwargs or {}))
 
     def _look(self, frame: FrameType, event: str, argument: Any) -> None:

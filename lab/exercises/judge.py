@@ -167,10 +167,7 @@ def _no_answer(
         )
     if banned := [n for n in used if task.forbids(n)]:
         shown = min(banned, key=lambda n: ("." in n, n))
-        return _(
-            "{name} calls torch's {used}: {instead}",
-            name=name, used=shown, instead=task.instead,
-        )  # fmt: skip
+        return Message(task.refused, name=name, used=shown, instead=task.instead)
     for example, attempt in zip(examples, attempts, strict=True):
         if attempt.error == STOPPED:
             return _tried(example, STOPPED)

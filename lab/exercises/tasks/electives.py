@@ -194,7 +194,7 @@ JOIN_STEPS = Task(
 
 def _scan_inputs(generator: Generator) -> list[Example]:
     examples = []
-    for steps, shape in ((5, (2, 3)), (8, (1,)), (1, (2,)), (100, (2, 2))):
+    for steps, shape in ((5, (2, 3)), (8, (1,)), (1, (2,)), (200, (2, 2))):
         a, b = (torch.randn(steps, *shape, generator=generator) for _number in range(2))
         label = _("{steps} steps, states of shape {shape}", steps=steps, shape=str(shape))
         if steps == 1:
@@ -235,8 +235,9 @@ SCAN = Task(
         _("sums of b, as if each a were 1"): lambda a, b: torch.cumsum(b, 0),
         _("the last state alone"): lambda a, b: scan(a, b)[-1],
     },
-    forbidden=r"unbind|__iter__",
-    instead=_("join whole rows in rounds, and do not go through the steps one by one."),
+    forbidden=rf"^(unbind|__iter__|__array__|numpy|tolist|item|{harness.MANY})$",
+    instead=_("join whole rows, in rounds."),
+    refused=_("{name} goes through the steps one by one: {instead}"),
 )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ class Task:
     learns:         what to call the arguments where `run` returns gradients too
     forbidden:      of what is called in PyTorch, a pattern of names that would be the answer
     instead:        what to do then, in a sentence that goes on after a colon
+    refused:        what to say of it, with the function's name, what it used, and what to do
     near:           the share of the points that is left to some of the known mistakes
     equals:         the sentence that names a known mistake
     """
@@ -54,6 +55,7 @@ class Task:
     learns: tuple[str, ...] = ()
     forbidden: str = ""
     instead: str = ""
+    refused: str = _("{name} calls torch's {used}: {instead}")
     near: Mapping[str, float] = field(default_factory=dict)
     equals: str = _("What comes back equals {mistake}.")
 
