@@ -277,21 +277,33 @@ def test_the_lists_differ_in_what_they_say(data):
 
 
 @settings(max_examples=50, deadline=None)
-@given(strategies.integers(0, 10_000), strategies.integers(1, 40), strategies.floats(0.1, 20))
-def test_two_members_together_have_no_higher_loss_where_their_weight_was_chosen(seed, n, scale):
+@given(strategies.integers(0, 10_000), strategies.integers(4, 40), strategies.floats(0.1, 20))
+def test_weights_have_the_least_loss_where_they_were_chosen(seed, n, scale):
     drawn = np.random.default_rng(seed)
-    labels = dict(zip(("valid", "test"), drawn.integers(0, 2, (2, n)).astype(float), strict=True))
-    network, line = ({s: scale * drawn.normal(size=n) for s in labels} for _ in range(2))
-    members = past.with_both(network, line, labels)
-    table = past.judge_members(members, labels)
-    assert table["valid, loss"].iloc[2] <= table["valid, loss"].iloc[:2].min() + 1e-3
-    [sum_name] = set(members) - {"network", "line"}
-    weight = float(sum_name.split()[1])
-    for split in labels:  # one weight for both splits, and the test's labels are not asked
-        together = (1 - weight) * network[split] + weight * line[split]
-        np.testing.assert_allclose(members[sum_name][split], together)
-    turned = labels | {"test": 1 - labels["test"]}
-    assert list(past.with_both(network, line, turned)) == list(members)
+    labels = {s: drawn.permutation(np.arange(n) % 2).astype(float) for s in ("valid", "test")}
+    members = {
+        name: {s: scale * drawn.normal(size=n) for s in labels} for name in ("network", "line")
+    }
+    weighted = past.with_weights(members, labels)
+    assert len(weighted) == 5  # as they are, each with its weight, and both
+    loss = {name: past.mean_loss(of["valid"], labels["valid"]) for name, of in weighted.items()}
+    *each, both = loss.values()
+    assert both <= min(each) + 1e-4
+    for name, alone in zip(members, each[2:], strict=True):
+        others = np.geomspace(0.01, 10, 50)[:, None] * members[name]["valid"]
+        assert alone <= min(past.mean_loss(row, labels["valid"]) for row in others) + 1e-4
+    turned = labels | {"test": 1 - labels["test"]}  # these are not asked
+    for name, of in past.with_weights(members, turned).items():
+        np.testing.assert_array_equal(of["test"], weighted[name]["test"])
+
+
+def test_members_are_judged_by_what_they_say_of_each_split():
+    labels = {"valid": np.array([0.0, 1.0]), "test": np.array([1.0, 1.0])}
+    logits = {"valid": np.array([-1.0, 2.0]), "test": np.array([0.0, -3.0])}
+    row = past.judge_members({"a": logits}, labels).loc["a"]
+    assert row["valid, right"] == 1 and row["test, right"] == 0
+    assert row["valid, loss"] == pytest.approx(np.log1p(np.exp([-1, -2])).mean(), abs=1e-3)
+    assert row["test, Brier"] == pytest.approx((0.25 + (1 - 1 / (1 + np.e**3)) ** 2) / 2, abs=1e-3)
 
 
 def test_logits_are_those_of_the_probabilities_and_never_endless():

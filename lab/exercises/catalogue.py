@@ -171,7 +171,7 @@ ELECTIVES = {  # further notebooks, each with points of its own
             "costs", "the next word after 1,600: milliseconds times those after 50",
             dict.fromkeys(("GRU-256", "attention-120 x 2"), (0.01, 1e4)),
         ),
-        "reading-parallel": _text(3, 10, "Which cell I would take, and why"),
+        "reading-parallel": _text(3, 10, "Which cell I would take, and why", home=True),
     },
     "past": {
         "two-orders": _choice("answer_two_orders"),
@@ -180,7 +180,7 @@ ELECTIVES = {  # further notebooks, each with points of its own
         "guess-shift": _guess(
             "shift", "loss after a shift: times the loss before", dict.fromkeys(SHIFTS, (0.01, 1e4))
         ),
-        "reading-shift": _text(3, 8, "Adversarial training: what I see"),
+        "reading-shift": _text(3, 8, "Adversarial training: what I see", home=True),
     },
 }  # fmt: skip
 FURTHER = {name: one for own in ELECTIVES.values() for name, one in own.items()}

@@ -57,15 +57,16 @@ RECORD = "hints"  # the table of the hints that were taken
 def check(name: str = "", trace: bool = False) -> None:
     """Try the answer that the notebook's names hold now, and print what came of it.
 
-    Without a name: the points of all answers so far, and what is still open.
+    Without a name: the points of the notebook's answers so far, and what is still open.
     trace: print also where in the answer an error arose
     """
     scope = sys._getframe(1).f_globals
     marks = scope.setdefault(MARKS, {})
     if isinstance(name, str) and name == "":
-        read = sum(e.points for e in LAB.values() if not e.by_machine)
+        group = beside(next(iter(marks), ""))  # of a further notebook, once one was checked there
+        read = sum(e.points for e in group.values() if not e.by_machine)
         rest = _("A person reads texts and the experiment: {points} points.", points=read)
-        _print([*_still_open(marks), progress(marks), rest, *_hints_taken()])
+        _print([*_still_open(marks, group), progress(marks, group), rest, *_hints_taken()])
     elif _is_asked(name):
         try:
             marks[name], lines = examine(name, scope, ASKED[name], trace)
@@ -102,10 +103,10 @@ def _shown(value: Any) -> str:
     return " ".join(reprlib.repr(value).split())
 
 
-def _still_open(marks: dict[str, float | None]) -> list[Message]:
+def _still_open(marks: dict[str, float | None], group: dict[str, Exercise]) -> list[Message]:
     """Return a line that names the answers that have not all their points; none if all have."""
-    asked = [name for name, e in LAB.items() if e.by_machine]
-    left = [n for n in asked if marks.get(n, 0) is not None and marks.get(n, 0) < LAB[n].points]
+    asked = [name for name, e in group.items() if e.by_machine]
+    left = [n for n in asked if marks.get(n, 0) is not None and marks.get(n, 0) < group[n].points]
     return [_("Still open: {names}.", names=left)] if left else []
 
 

@@ -222,6 +222,8 @@ SCAN = Task(
     {
         _("states that know too few steps: rounds go on while the distance is below T"):
             lambda a, b: _rounds(a, b, _doubled(a, 1)),
+        _("states of int(log2 T) rounds: where T is no power of two, one is missing"):
+            lambda a, b: _rounds(a, b, [2**n for n in range(int(math.log2(len(a))))]),
         _("states after one round: the distance doubles in each"):
             lambda a, b: _rounds(a, b, [1][: len(a) - 1]),
         _("states of rounds at the distance 1 alone: it doubles in each"):
