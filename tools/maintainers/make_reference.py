@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import itertools
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -52,6 +53,12 @@ EVERYTHING = (
     *("recall", "clipping", "without_state"),
     *("parallel_tuning", "parallel", "parallel_language", "findings"),
 )
+
+# lists of runs, or steps, that are made of a profile, a learning rate and the runs to start from
+FROM_READERS = {
+    **{"past": transfer.ablation_steps, "best": transfer.best_list},
+    **{"shifts": past.shift_steps, "adversarial": past.adversarial_list},
+}
 
 
 @dataclasses.dataclass
@@ -147,11 +154,11 @@ class Maker:
         profile, seeds = self.profile, range(self.profile.stored_seeds)
         if name == "ladder":
             return self.ablations()
-        if name in ("past", "shifts"):
-            make = {"past": transfer.ablation_steps, "shifts": past.shift_steps}[name]
+        if name in FROM_READERS:
             starts = self.starts("readers", "network")
-            steps = make(profile, self.own_rates["GRU-256"], starts)
-            return {run: step for step, run in steps.items()}
+            runs = FROM_READERS[name](profile, self.own_rates["GRU-256"], starts)
+            steps = runs.items() if isinstance(runs, dict) else zip(itertools.repeat(""), runs)
+            return {run: step for step, run in steps}
         if name == "default":
             runs = run_lists.default_list(profile, lesson.SIX, seeds)
         elif name == "tuning":
@@ -181,12 +188,8 @@ class Maker:
             tuned = run_lists.tuned_list(profile, lesson.OF_EACH_CELL, self.own_rates)
             starts = self.starts("language", "cell")
             runs = transfer.transfer_list(profile, tuned, starts, self.corpus.data.train)
-        elif name == "readers":
-            runs = transfer.start_list(profile)
         else:
-            make = {"best": transfer.best_list, "adversarial": past.adversarial_list}[name]
-            starts = self.starts("readers", "network")
-            runs = make(profile, self.own_rates["GRU-256"], starts)
+            runs = transfer.start_list(profile)
         return dict.fromkeys(runs, "")
 
     def starts(self, name: str, setting: str) -> dict[str, str]:

@@ -172,8 +172,8 @@ def rekey(folder: Path) -> int:
 def new_name(row: dict[str, str]) -> tuple[str, str]:
     """Return the name and the code of a stored run as they are now; row: of texts."""
     kinds = {"int": int, "float": float, "str": str, "bool": "True".__eq__}
-    # a setting that is newer than the file stands at its default
-    known = [field for field in dataclasses.fields(Settings) if field.name in row]
+    # a setting that is newer than the file, or the row, stands at its default
+    known = [field for field in dataclasses.fields(Settings) if row.get(field.name)]
     settings = Settings(**{field.name: kinds[field.type](row[field.name]) for field in known})
     code = trainers.training_of(settings).code.of(settings)
     return RunRecord(settings, row["data"], code, ROOT).name, code
