@@ -49,7 +49,7 @@ IF_NAMED = ("documents", "rules")
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
     *("counting", "language", "language_tuned", "transfer", "readers", "past", "best"),
-    *("shifts", "adversarial"),
+    "shifts",
     *("recall", "clipping", "without_state"),
     *("parallel_tuning", "parallel", "parallel_language", "findings"),
 )
@@ -57,7 +57,7 @@ EVERYTHING = (
 # lists of runs, or steps, that are made of a profile, a learning rate and the runs to start from
 FROM_READERS = {
     **{"past": transfer.ablation_steps, "best": transfer.best_list},
-    **{"shifts": past.shift_steps, "adversarial": past.adversarial_list},
+    "shifts": past.shift_steps,
 }
 
 
