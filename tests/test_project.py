@@ -20,7 +20,7 @@ from grading.sandbox.program import BEHIND
 from lab import config
 from lab.base import machine
 from lab.config import LabError
-from lab.exercises.catalogue import LAB
+from lab.exercises.catalogue import ELECTIVES, FURTHER, LAB
 
 LISTS = ("requirements.txt", "requirements-develop.txt", "requirements-cluster.txt")
 FOLDERS = ("lab", "grading", "tools", "tests")
@@ -152,6 +152,21 @@ def test_the_minutes_of_the_sections_add_up_to_two_sessions(notebook):
             asked = LAB[exercise["id"]]
             writing[section] += 0 if asked.home else asked.minutes
     assert all(writing[place] < total for place, total in enumerate(minutes, 1)), writing
+
+
+@pytest.mark.parametrize("name", ["parallel", "past"])
+def test_the_title_of_an_elective_has_the_minutes_of_its_exercises(name):
+    title = nbformat.read(ROOT / "further" / f"{name}.ipynb", as_version=4).cells[0].source
+    [minutes] = re.findall(r"(\d+) of them for the exercises", title)
+    assert int(minutes) == sum(e.minutes for e in ELECTIVES[name].values() if not e.home)
+
+
+@pytest.mark.parametrize("page, count, points", [("README.md", "six notebooks", "{} points"),
+                                                 ("zh/README.md", "六个笔记本", "另有 {} 分")])  # fmt: skip
+def test_a_student_is_told_of_all_electives_and_their_points(page, count, points):
+    text = (ROOT / "course" / "student" / page).read_text(encoding="utf-8")
+    assert len(ELECTIVES) == len([*ROOT.glob("further/*.ipynb")]) == 6 and count in text
+    assert points.format(sum(e.points for e in FURTHER.values())) in text
 
 
 @every_notebook
