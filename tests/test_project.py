@@ -161,8 +161,13 @@ def test_the_title_of_an_elective_has_the_minutes_of_its_exercises(name):
     assert int(minutes) == sum(e.minutes for e in ELECTIVES[name].values() if not e.home)
 
 
-@pytest.mark.parametrize("page, count, points", [("README.md", "six notebooks", "{} points"),
-                                                 ("zh/README.md", "六个笔记本", "另有 {} 分")])  # fmt: skip
+@pytest.mark.parametrize(
+    "page, count, points",
+    [
+        ("README.md", "six notebooks", "{} points"),
+        ("zh/README.md", "六个笔记本", "另有 {} 分"),
+    ],
+)
 def test_a_student_is_told_of_all_electives_and_their_points(page, count, points):
     text = (ROOT / "course" / "student" / page).read_text(encoding="utf-8")
     assert len(ELECTIVES) == len([*ROOT.glob("further/*.ipynb")]) == 6 and count in text
