@@ -50,6 +50,8 @@ KINDS = {  # what the stored runs differ in; LM: the language model of the same 
     "transfer": {"pretrained": "LM"},
     "reading": {"pretrained": "LM", "readout": "pooled"},
     "two readers": {"pretrained": "LM", "pretrained_back": "LM", "readout": "pooled"},
+    "shifts": {"adversarial": 0.5, "readout": "pooled"},
+    "random shifts": {"random_shift": 0.5, "readout": "pooled"},
 }
 
 # ── 1. Short runs ───────────────────────────────────────────────────────────────────────────────
@@ -140,8 +142,10 @@ def difference(one: np.ndarray, other: np.ndarray | None) -> float:
 
 
 def refuse_others(folder: Path, known: list[str]) -> None:
-    """Raise SystemExit if a stored run is of code that has not been proved to be the same."""
-    if others := set(read(folder / "results.csv")["code"]) - set(known):
+    """Raise SystemExit if a stored run is of other code that has not been proved to be the same."""
+    rows = read(folder / "results.csv").to_dict("records")
+    other = {row["code"] for row in rows if new_name(row)[1] != row["code"]}
+    if others := other - set(known):
         raise SystemExit(f"{folder}: stored runs of code {', '.join(others)}, which is another.")
 
 
