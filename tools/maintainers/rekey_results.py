@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 import utils
 from lab import config
 from lab.base import files, machine
+from lab.experiments import reference
 from lab.experiments.run import RunRecord
 from lab.experiments.settings import Settings
 from lab.notebooks import trainers
@@ -163,9 +164,10 @@ def rekey(folder: Path) -> int:
         table = read(folder / f"{name}.csv")
         table = table[table["run"].isin(names)]  # a list may name a run that was never made
         files.write_table(name, table.assign(run=table["run"].map(names)), folder, digits=None)
-    predictions = files.load_arrays(folder / "predictions.npz")
-    predictions = {names.get(name, name): rows for name, rows in predictions.items()}
-    files.save_arrays(folder / "predictions.npz", **predictions)
+    for file in reference.FILES.values():
+        if said := files.load_arrays(folder / file):
+            said = {names.get(name, name): rows for name, rows in said.items()}
+            files.save_arrays(folder / file, **said)
     if (folder / "runs.csv").exists():  # what was announced is made by the same code
         runs = read(folder / "runs.csv")
         runs["code"] = runs["code"].replace(codes)
