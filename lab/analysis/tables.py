@@ -41,7 +41,8 @@ HEADS = (
     *(_("own learning rate"), _("updates"), _("reached"), _("loop"), _("rounds"), _("chunks")),
     *(_("words"), _("weights of its layers"), _("carries its state"), _("parameters")),
     *(_("times the milliseconds"), _("predicted"), _("the time"), _("the first is told (%)")),
-    *(_("the one where the time begins (%)"), _("validation loss"), _("hours")),
+    *(_("the one where the time begins (%)"), _("validation loss"), _("hours"), _("where")),
+    *(_("accuracy %, quick"), _("accuracy %, full"), _("perplexity, quick")),
 )
 
 FOUND = (_("yes"), _("not shown"), _("one run"))  # what `statistics.compare` says of a pair
