@@ -41,7 +41,7 @@ HEADS = (
     *(_("own learning rate"), _("updates"), _("reached"), _("loop"), _("rounds"), _("chunks")),
     *(_("words"), _("weights of its layers"), _("carries its state"), _("parameters")),
     *(_("times the milliseconds"), _("predicted"), _("the time"), _("the first is told (%)")),
-    *(_("the one where the time begins (%)"), _("validation loss"), _("hours"), _("where")),
+    *(_("the one where the time begins (%)"), _("validation loss"), _("hours")),
     *(_("accuracy %, quick"), _("accuracy %, full"), _("perplexity, quick")),
 )
 
