@@ -56,7 +56,8 @@ EVERYTHING = (
 
 # lists of runs, or steps, that are made of a profile, a learning rate and the runs to start from
 FROM_READERS = {
-    **{"past": transfer.ablation_steps, "best": transfer.best_list},
+    "past": transfer.ablation_steps,
+    "best": transfer.best_list,
     "shifts": past.shift_steps,
 }
 
