@@ -16,7 +16,7 @@ from lab.base.hashing import CodeHash
 from lab.config import LabError
 from lab.datasets import token_stream
 from lab.experiments import reference
-from tools.maintainers import make_reference, rekey_results
+from tools.maintainers import make_reference, rekey_results, rule_tables
 
 
 @pytest.fixture
@@ -347,14 +347,14 @@ def test_the_simulation_goes_on_where_it_was_stopped(folder, monkeypatch):
         made.append(regime)
         return {"false": 0.05, "experiments": count}
 
-    monkeypatch.setattr(make_reference, "judged_reviews", lambda profile: None)
-    monkeypatch.setattr(make_reference, "rule_row", row)
+    monkeypatch.setattr(rule_tables, "judged_reviews", lambda profile: None)
+    monkeypatch.setattr(rule_tables, "rule_row", row)
     with pytest.raises(KeyboardInterrupt):
-        make_reference.make_rules("full", 10)
+        rule_tables.make_rules("full", 10)
     assert len(files.read_table("rules", folder)) == 2
     first, made[:] = made[:], []
     with pytest.raises(KeyboardInterrupt):
-        make_reference.make_rules("full", 10)
+        rule_tables.make_rules("full", 10)
     table = files.read_table("rules", folder, {"spread": str})
     regimes = table[["networks", "seeds", "reviews", "spread"]].itertuples(index=False, name=None)
     assert list(regimes) == first + made and len(set(first + made)) == 4

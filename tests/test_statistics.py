@@ -18,7 +18,7 @@ from lab.analysis import figures, recall, statistics, tables, widget
 from lab.analysis.simulation import Network, count_verdicts
 from lab.base import files
 from lab.experiments import reference, run_lists
-from tools.maintainers import make_reference
+from tools.maintainers import rule_tables
 
 
 def coins(generator, accuracy, shape):
@@ -67,7 +67,7 @@ OFFICIAL, QUICK = (6, 5, 25_000), (3, 3, 2000)  # networks, seeds, reviews
 @pytest.fixture(scope="session")
 def population():
     """The official test's reviews, as the gated networks judged them."""
-    return make_reference.judged_reviews("official")
+    return rule_tables.judged_reviews("official")
 
 
 def test_a_drawn_network_has_its_accuracy_and_its_spread(population):
@@ -122,13 +122,13 @@ def test_the_rule_keeps_its_promises(population, size, spread, count):
 def test_the_stored_simulation_keeps_the_promises_too(population):
     rows = files.read_table("rules", reference.folder_of("official"), {"spread": str})
     sizes = rows.groupby(["networks", "seeds", "reviews"])["spread"].agg(list)
-    assert sizes.to_dict() == {size: list(make_reference.SPREADS) for size in make_reference.SIZES}
+    assert sizes.to_dict() == {size: list(rule_tables.SPREADS) for size in rule_tables.SIZES}
     for row in rows.itertuples():
         assert is_share(row.false, 0, 0.05, row.experiments)
         assert is_share(row.covered, 0.93, 0.97, row.experiments * (row.networks // 2))
         assert math.isnan(row.found) or is_share(row.found, 0.75, 0.85, row.experiments)
     quick = rows[(rows["reviews"] == 2000) & (rows["spread"] == "1")].iloc[0]
-    again = make_reference.rule_row(population, (*QUICK, "1"), 40, seed=1000)
+    again = rule_tables.rule_row(population, (*QUICK, "1"), 40, seed=1000)
     for share in ("false", "covered", "found", "false_mcnemar"):
         assert is_share(again[share], quick[share], quick[share], 40), share
     assert again["detectable"] == pytest.approx(quick["detectable"], rel=0.25)

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from any folder
@@ -32,7 +31,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from an
 import utils
 from lab import config
 from lab.analysis import findings, statistics, tables
-from lab.analysis.simulation import Network, Population, count_verdicts, experiments
 from lab.base import files, machine
 from lab.config import LabError, Profile
 from lab.datasets import token_stream
@@ -42,7 +40,7 @@ from lab.experiments.settings import Settings
 from lab.experiments.sweep import records_of, sweep
 from lab.models import baselines, documents, ngrams
 from lab.notebooks import gradients, lesson, parallel, past, recipes, trainers, transfer
-from tools.maintainers import memory_tables
+from tools.maintainers import memory_tables, rule_tables
 
 IF_NAMED = ("documents", "rules")
 # what is made else, in this order: lists of runs, and tables
@@ -364,69 +362,6 @@ class Maker:
         return pd.DataFrame(rows, columns=["finding", "seed", "value"])
 
 
-# ── How often the rule for differences is right ──────────────────────────────────────────────────
-
-SIZES = ((3, 3, 2000), (6, 5, 25_000), (6, 3, 25_000))  # networks, seeds, reviews
-SPREADS = {  # points over the seeds, in words -> of most networks, of the last one
-    **{f"{points:g}": (points, points) for points in (0.2, 0.4, 1, 2)},
-    "0.4, one 2": (0.4, 2),
-}
-
-
-def make_rules(profile: str, count: int, workers: int | None = None) -> None:
-    """Store how often the rule for differences is right, a row a regime, in `rules.csv`.
-
-    A row that stands there with as many experiments is not made again, so that what was stopped
-    goes on.
-    """
-    where, key = reference.folder_of(profile), ["networks", "seeds", "reviews", "spread"]
-    regimes = [(*size, spread) for size in SIZES for spread in SPREADS]
-    rows = {}
-    if (where / "rules.csv").exists():
-        stored = files.read_table("rules", where, {"spread": str})
-        rows = dict(zip(stored[key].itertuples(index=False, name=None), stored.to_dict("records")))
-    waiting = [r for r in regimes if rows.get(r, {}).get("experiments") != count]
-    population = judged_reviews(profile)
-    made = joblib.Parallel(workers or 1, return_as="generator")(
-        joblib.delayed(rule_row)(population, regime, count, regimes.index(regime))
-        for regime in waiting
-    )
-    for regime, row in zip(waiting, made):
-        rows[regime] = dict(zip(key, regime)) | row
-        table = pd.DataFrame([rows[regime] for regime in regimes if regime in rows])
-        files.write_table("rules", table, where)
-        print(f"rules, {profile}: {', '.join(map(str, regime))}", flush=True)
-
-
-def judged_reviews(profile: str) -> Population:
-    """Return a profile's test reviews, as the gated networks with their own rates judged them."""
-    runs = reference.find("tuned", profile)[0]
-    runs = runs[runs["network"].isin(["LSTM-256", "GRU-256"])]
-    return Population.of(reference.predictions(runs, profile))
-
-
-def rule_row(
-    population: Population, regime: tuple[int, int, int, str], count: int, seed: int = 0
-) -> dict[str, float]:
-    """Return how often the rule is right in a regime, and how often an older one is wrong.
-
-    regime: networks, seeds, reviews, spread. All networks are equally good; then, where all have
-    the same spread, the first is worse by what the rule calls detectable, for "found".
-    "false_mcnemar": share of tables in which McNemar's test with Holm's correction finds one
-    """
-    number, seeds, reviews, spread = regime
-    most, last = (points / 100 for points in SPREADS[spread])
-    networks = [Network(0.9, most)] * (number - 1) + [Network(0.9, last)]
-    size = seeds, reviews, count
-    row = count_verdicts(population, networks, *size, seed)
-    if most == last:
-        worse = [Network(0.9 - row["detectable"] / 100, most), *networks[1:]]
-        row["found"] = count_verdicts(population, worse, *size, seed + 100)["found"]
-    equal = experiments(population, networks, *size, seed)
-    old = [recipes.mcnemar_with_holm(answers) for answers in equal]
-    return row | {"false_mcnemar": float(np.mean(old)), "experiments": count}
-
-
 # ── The table of the results ────────────────────────────────────────────────────────────────────
 
 
@@ -483,7 +418,7 @@ def main() -> None:
         print(summary(profile.name))
         return
     if "rules" in options.lists:
-        make_rules(profile.name, options.experiments, options.workers)
+        rule_tables.make_rules(profile.name, options.experiments, options.workers)
         options.lists.remove("rules")
         if not options.lists:
             return
