@@ -288,10 +288,16 @@ def test_weights_have_the_least_loss_where_they_were_chosen(seed, n, scale):
     assert len(weighted) == 5  # as they are, each with its weight, and both
     loss = {name: past.mean_loss(of["valid"], labels["valid"]) for name, of in weighted.items()}
     *each, both = loss.values()
-    assert both <= min(each) + 1e-4
+
+    def at_most(name, weight):
+        """The loss of a member with a weight, its share of the penalty, and the solver's."""
+        of = past.mean_loss(weight * members[name]["valid"], labels["valid"])
+        return of + weight**2 / (2e6 * n) + 1e-4
+
     for name, alone in zip(members, each[2:], strict=True):
-        others = np.geomspace(0.01, 10, 50)[:, None] * members[name]["valid"]
-        assert alone <= min(past.mean_loss(row, labels["valid"]) for row in others) + 1e-4
+        [best] = past.best_weights(members[name]["valid"][None], labels["valid"])
+        assert both <= min(at_most(name, weight) for weight in (1.0, best))
+        assert alone <= min(at_most(name, weight) for weight in np.geomspace(0.01, 10, 50))
     turned = labels | {"test": 1 - labels["test"]}  # these are not asked
     for name, of in past.with_weights(members, turned).items():
         np.testing.assert_array_equal(of["test"], weighted[name]["test"])

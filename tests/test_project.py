@@ -101,8 +101,13 @@ def code_cells(path):
 
 @in_every_language
 def test_a_notebook_was_run_once_from_top_to_bottom(path):
+    """A translation may have a few cells that were changed since, and say so by no number."""
     code = code_cells(path)
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    counts = [cell.execution_count for cell in code]
+    changed = [cell for cell in code if cell.execution_count is None]
+    assert len(changed) <= (0 if path in NOTEBOOKS else len(code) // 10)
+    assert all(count in (None, i) for i, count in enumerate(counts, 1))
+    assert not any(cell.outputs for cell in changed)
     for cell in code:
         for output in cell.outputs:
             assert output.output_type != "error"

@@ -202,9 +202,10 @@ def test_a_changed_word_makes_just_this_text_fuzzy(checkout):
 
 @pytest.mark.parametrize(("start", "cell"), [("3.2 ", "rnn"), ("| | |", "intro")])
 def test_what_is_fuzzy_stands_in_english_and_is_named(checkout, start, cell):
+    before = translate.bring("zh")[1]
     new = changed(checkout, text_that_starts(start))
     written, open_ = translate.bring("zh")
-    (place,) = [one for one in open_ if one.startswith("lab2.ipynb")]
+    (place,) = {*open_} - {*before}
     assert place == f"lab2.ipynb:{cell}: {' '.join(new.split())[:60]}"
     cells = answer_cells.read(checkout / "lab2.zh.ipynb")["cells"]
     made = {one["id"]: source(one) for one in cells}
@@ -366,9 +367,12 @@ def test_every_text_is_chinese():
 
 
 @pytest.mark.parametrize("name", LAB)
-def test_hints_titles_and_headings_are_said_in_chinese(chinese, name):
-    for text in {*hints.of(name).hints, LAB[name].title}:
-        assert not text or CHINESE.search(say(text)), text
+def test_hints_and_titles_are_said_in_chinese(chinese, name):
+    """Or they have none yet, which `translate.py` says, and the test before a release."""
+    known = known_of("zh", translate.LAB)
+    for text in filter(None, {*hints.of(name).hints, LAB[name].title}):
+        assert text in known
+        assert CHINESE.search(say(text)) or text not in translate.strings(known), text
 
 
 KEPT = re.compile(  # English that stays: names, models, what networks read and write
