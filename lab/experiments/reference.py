@@ -24,7 +24,8 @@ from lab.experiments.run import RunRecord
 # the lists of runs that are stored, in the order of the files; an ablation's runs have a rung
 LISTS = (
     *("default", "tuning", "tuned", "matched", "ladder"),
-    *("language", "language_tuned", "transfer", "readers", "past", "best", "shifts"),
+    *("language", "language_tuned", "transfer", "readers", "past", "best"),
+    *("shifts", "adversarial"),
     *("parallel_tuning", "parallel", "parallel_language"),
 )
 # what runs said of a split: of the test all classifiers, of validation those that keep it

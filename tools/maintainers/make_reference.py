@@ -47,8 +47,7 @@ IF_NAMED = ("documents", "rules")
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
     *("counting", "language", "language_tuned", "transfer", "readers", "past", "best"),
-    "shifts",
-    *("recall", "clipping", "without_state"),
+    *("shifts", "adversarial", "recall", "clipping", "without_state"),
     *("parallel_tuning", "parallel", "parallel_language", "findings"),
 )
 
@@ -57,6 +56,7 @@ FROM_READERS = {
     "past": transfer.ablation_steps,
     "best": transfer.best_list,
     "shifts": past.shift_steps,
+    "adversarial": past.adversarial_list,
 }
 
 
