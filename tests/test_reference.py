@@ -221,6 +221,9 @@ def test_a_list_that_needs_the_tuning_says_so(maker):
         reference.load("tuned")
 
 
+STEP = "two readers, shifts of 5"
+
+
 def test_every_list_can_be_made(maker, folder, monkeypatch):
     lists = {"tuning": maker.runs("tuning")}
     table = [{"network": s.network, "learning_rate": s.learning_rate} for s in lists["tuning"]]
@@ -240,6 +243,11 @@ def test_every_list_can_be_made(maker, folder, monkeypatch):
     assert last in lists["best"] and lists["past"][last].startswith("+ ")
     needed = maker.starts_of(maker.records([last]))
     assert [run.network for run in needed] == ["GRU-512 LM", "GRU-512 back LM"]
+    own = maker.records(list(lists["own_readers"]))
+    for run in lists["adversarial"]:  # each seed starts from language models of its own
+        theirs = {record.name for record in own if record.settings.seed == run.seed}
+        assert {run.pretrained, run.pretrained_back} == theirs and len(theirs) == 2
+    assert [lists["shifts"].get(run) for run in lists["adversarial"]] == [STEP, None, None]
     assert maker.data_of(needed[1]).train.tolist() == stream[::-1].tolist()
 
 

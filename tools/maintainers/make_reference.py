@@ -47,7 +47,7 @@ IF_NAMED = ("documents", "rules")
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
     *("counting", "language", "language_tuned", "transfer", "readers", "past", "best"),
-    *("shifts", "adversarial", "recall", "clipping", "without_state"),
+    *("shifts", "own_readers", "adversarial", "recall", "clipping", "without_state"),
     *("parallel_tuning", "parallel", "parallel_language", "findings"),
 )
 
@@ -56,7 +56,6 @@ FROM_READERS = {
     "past": transfer.ablation_steps,
     "best": transfer.best_list,
     "shifts": past.shift_steps,
-    "adversarial": past.adversarial_list,
 }
 
 
@@ -150,14 +149,19 @@ class Maker:
 
     def all_runs(self, name: str) -> dict[Settings, str]:
         """Return the runs of a list, with their steps, announced or not."""
-        profile, seeds = self.profile, range(self.profile.stored_seeds)
         if name == "ladder":
             return self.ablations()
         if name in FROM_READERS:
             starts = self.starts("readers", "network")
-            runs = FROM_READERS[name](profile, self.own_rates["GRU-256"], starts)
+            runs = FROM_READERS[name](self.profile, self.own_rates["GRU-256"], starts)
             steps = runs.items() if isinstance(runs, dict) else zip(itertools.repeat(""), runs)
             return {run: step for step, run in steps}
+        return dict.fromkeys(self.plain_list(name) or self.list_of_starts(name), "")
+
+    def plain_list(self, name: str) -> list[Settings]:
+        """Return the runs of a list whose networks start from no language model; else nothing."""
+        profile, seeds = self.profile, range(self.profile.stored_seeds)
+        runs: list[Settings] = []
         if name == "default":
             runs = run_lists.default_list(profile, lesson.SIX, seeds)
         elif name == "tuning":
@@ -183,17 +187,27 @@ class Maker:
         elif name == "parallel_language":
             networks, rates = parallel.READER_NETWORKS, parallel.READER_LANGUAGE_RATES
             runs = run_lists.language_list(profile, networks, rates, seeds)
-        elif name == "transfer":
+        return runs
+
+    def list_of_starts(self, name: str) -> list[Settings]:
+        """Return language models to start from, or runs that start from those of their seed."""
+        profile = self.profile
+        if name == "transfer":
             tuned = run_lists.tuned_list(profile, lesson.OF_EACH_CELL, self.own_rates)
             starts = self.starts("language", "cell")
-            runs = transfer.transfer_list(profile, tuned, starts, self.corpus.data.train)
-        else:
-            runs = transfer.start_list(profile)
-        return dict.fromkeys(runs, "")
+            return transfer.transfer_list(profile, tuned, starts, self.corpus.data.train)
+        if name == "own_readers":
+            return past.own_readers(profile)
+        if name == "adversarial":
+            seeds = {run.seed for run in past.own_readers(profile)}
+            shared = self.starts("readers", "network")
+            starts = {s: shared | self.starts("own_readers", "network", s) for s in sorted(seeds)}
+            return past.adversarial_list(profile, self.own_rates["GRU-256"], starts)
+        return transfer.start_list(profile)
 
-    def starts(self, name: str, setting: str) -> dict[str, str]:
-        """Return the language models of a list: the value of a setting -> name of its first run."""
-        records = self.records([run for run in self.all_runs(name) if run.seed == 0])
+    def starts(self, name: str, setting: str, seed: int = 0) -> dict[str, str]:
+        """Return the language models of a list and seed: the value of a setting -> run."""
+        records = self.records([run for run in self.all_runs(name) if run.seed == seed])
         return {getattr(record.settings, setting): record.name for record in records}
 
     @functools.cached_property
@@ -221,7 +235,8 @@ class Maker:
         """Return the language models that some runs start from."""
         runs = [record.settings for record in records]
         needed = {name for run in runs for name in (run.pretrained, run.pretrained_back) if name}
-        models = [*self.all_runs("language"), *self.all_runs("readers")] if needed else []
+        lists = ("language", "readers", "own_readers") if needed else ()
+        models = [run for name in lists for run in self.all_runs(name)]
         return [record.settings for record in self.records(models) if record.name in needed]
 
     def make(self, name: str) -> None:
