@@ -121,7 +121,8 @@ def test_an_english_teacher_has_no_red_test(copy):
     next_year(copy)
     python(copy, "tools/teachers/translate.py", "zh")
     tests = ("translation", "project", "help", "readings", "text", "each_year")
-    files = [f"tests/test_{name}.py" for name in tests]
+    marked = ("signs", "regrading", "grading")
+    files = [f"tests/test_{name}.py" for name in (*tests, *marked)]
     python(copy, "-m", "pytest", "-q", "-m", "not long", "-p", "no:cacheprovider", *files)
 
 

@@ -200,9 +200,13 @@ def test_each_point_that_is_lost_has_a_line(edition, solved, keys):
 
 
 def test_numbers_may_be_computed(edition, solved, keys):
+    [key_of_year] = keys.values()
+    right = {name: key_of_year[name].answer for name in ("weights", "choose-rate")}
     computed = {
-        "weights": "# Question weights\nH = 256\nanswer_weights = 4 * (H * 50 + H * H + 2 * H)",
-        "choose-rate": "# Question choose-rate\nanswer_choose_rate = math.sqrt(9e-6)",
+        "weights": "# Question weights\nH = 256\n"
+        f"answer_weights = H * H + {right['weights'] - 256**2}",
+        "choose-rate": "# Question choose-rate\n"
+        f"answer_choose_rate = math.sqrt({right['choose-rate']} ** 2)",
         "guess-gates": '# Prediction guess-gates\nhalf = 50\n'
         'guess_gates = {"0.50": half, "0.73": half, "0.95": 99}',
     }  # fmt: skip

@@ -167,26 +167,30 @@ def test_code_is_not_mended_and_its_line_names_the_sign(sheet, solved, keyboard)
     assert found
 
 
+WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
 @pytest.mark.parametrize(
     ("name", "source", "points"),
     [
-        ("weights", "answer_weights = “315392”", 2),
-        ("weights", "answer_weights ＝ ‘３１５３９２’。", 2),
-        ("weights", "answer_weights = “about 315392”", 0),
-        ("weights", "answer_weights = “”315392““", 0),  # what is meant is not certain
-        ("choose-rate", "answer_choose_rate = “0。003”", 1),
+        ("weights", "answer_weights = “{right}”", 2),
+        ("weights", "answer_weights ＝ ‘{wide}’。", 2),
+        ("weights", "answer_weights = “about {right}”", 0),
+        ("weights", "answer_weights = “”{right}““", 0),  # what is meant is not certain
+        ("choose-rate", "answer_choose_rate = “{stop}”", 1),
         ("guess-linear", "guess_linear = “70”", 1),
         ("guess-gates", "guess_gates = {“0.50”： “50”， “0.73”：６０，“0.95”：“70”}", 1),
-        ("detach", "answer_detach = “{}”", 1),
-        ("detach", "answer_detach = “（{}）”", 1),
+        ("detach", "answer_detach = “{right}”", 1),
+        ("detach", "answer_detach = “（{right}）”", 1),
         ("guess-word", "guess_word = “great”", 1),
     ],
 )
-def test_what_is_certain_is_read(sheet, solved, name, source, points):
-    right = answer_cells.value_of(solved["detach"], "answer_detach")
-    source = f"# Question {name}\n" + source.replace("“{}”", f"“{right}”").replace(
-        "{}）", f"{right}）"
-    )
+def test_what_is_certain_is_read(sheet, name, source, points):
+    right = str(key.present()[name].answer)
+    forms = {"right": right, "wide": right.translate(WIDE), "stop": right.replace(".", "。")}
+    for form, typed_so in forms.items():
+        source = source.replace(f"{{{form}}}", typed_so)
+    source = f"# Question {name}\n{source}"
     assert sheet({name: source}).marks[name].points == points
 
 
