@@ -72,6 +72,26 @@ def test_every_pin_and_all_that_the_lab_needs_here_are_held():
     assert len(seen) > 100
 
 
+GROUP = """
+import pytest
+
+@pytest.mark.xdist_group("dear")
+@pytest.mark.parametrize("number", range(6))
+def test_one_of_a_group(number, worker_id):
+    with open("workers.txt", "a") as file:
+        print(worker_id, file=file)
+"""
+
+
+def test_tests_that_share_what_is_dear_run_in_one_process(tmp_path):
+    """With versions that do not fit each other the marks are passed over, and nothing fails."""
+    (tmp_path / "test_group.py").write_text(GROUP, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    workers = (tmp_path / "workers.txt").read_text(encoding="utf-8").split()
+    assert len(workers) == 6 and len(set(workers)) == 1
+
+
 def test_every_import_is_pinned():
     pins = {name.lower() for file in LISTS for name in doctor.read_pins(ROOT / file)}
     package_of = metadata.packages_distributions()
