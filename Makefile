@@ -1,5 +1,5 @@
 # make run     install, run the whole notebook, leave build/lab2.ipynb and build/report.pdf
-# make test    install, then lint, unit tests, and all notebooks in the smallest profile (eleven minutes on two slow cores)
+# make test    install, then lint, unit tests, and all notebooks in the smallest profile (ten minutes on two slow cores)
 # make test-all  that, then what takes long: `pytest --nbval lab2.ipynb` in the profile quick, all
 #              hostile hand-ins, long simulations, and make stress
 # make further  the further notebooks, executed, into build/further/
