@@ -21,6 +21,7 @@ from lab import config
 from lab.base import machine
 from lab.config import LabError
 from lab.exercises.catalogue import ELECTIVES, FURTHER, LAB
+from tools.teachers import translate
 
 LISTS = ("requirements.txt", "requirements-develop.txt", "requirements-cluster.txt")
 FOLDERS = ("lab", "grading", "tools", "tests")
@@ -119,13 +120,20 @@ def code_cells(path):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
+def texts_wait(language):
+    """Say whether a text has no translation yet, as when a teacher has changed a question."""
+    known = translate.updated(language, translate.DOCUMENTS)
+    return any(one.id and one.id not in translate.strings(known) for one in known)
+
+
 @in_every_language
 def test_a_notebook_was_run_once_from_top_to_bottom(path):
-    """A translation may have a few cells that were changed since, and say so by no number."""
+    """While texts wait for their translation, a few translated cells may wait for their run."""
     code = code_cells(path)
     counts = [cell.execution_count for cell in code]
     changed = [cell for cell in code if cell.execution_count is None]
-    assert len(changed) <= (0 if path in NOTEBOOKS else len(code) // 10)
+    waits = changed and path not in NOTEBOOKS and texts_wait(path.suffixes[0].strip("."))
+    assert len(changed) <= (len(code) // 10 if waits else 0)
     assert all(count in (None, i) for i, count in enumerate(counts, 1))
     assert not any(cell.outputs for cell in changed)
     for cell in code:
