@@ -7,11 +7,12 @@ import pandas as pd
 from lab import config
 from lab.experiments import reference
 from lab.experiments.settings import Settings
-from lab.notebooks import trainers, transfer
+from lab.notebooks import past, trainers, transfer
 from tools.maintainers import make_reference
 
 WHERE = reference.folder_of("official")
-ANNOUNCED = {"default": 30, "tuned": 30, "readers": 2, "best": 3}
+OPENED_FIRST = {"default": 30, "tuned": 30, "readers": 2, "best": 3}
+OPENED_SECOND = {"own_readers": 6, "adversarial": 3}
 
 
 def as_text(table):
@@ -32,7 +33,11 @@ def runs_of_today():
     maker = make_reference.Maker(profile, corpus=None)
     lists = {name: list(maker.runs(name)) for name in ("default", "tuned", "readers")}
     starts = {run.network: run.network for run in maker.all_runs("readers")}
-    lists["best"] = transfer.best_list(profile, maker.own_rates["GRU-256"], starts)
+    rate = maker.own_rates["GRU-256"]
+    lists["best"] = transfer.best_list(profile, rate, starts)
+    lists["own_readers"] = past.own_readers(profile)
+    seeds = {run.seed for run in lists["own_readers"]}
+    lists["adversarial"] = past.adversarial_list(profile, rate, dict.fromkeys(seeds, starts))
     rows = [
         {"list": name, **dataclasses.asdict(run), "code": trainers.training_of(run).code.of(run)}
         for name, runs in lists.items()
@@ -48,7 +53,7 @@ def test_neither_runs_nor_code_have_changed_since_the_announcement():
     for name in set(today) - set(columns):
         assert (today[name] == defaults[name]).all(), name
     pd.testing.assert_frame_equal(today[columns], announced())
-    assert announced()["list"].value_counts().to_dict() == ANNOUNCED
+    assert announced()["list"].value_counts().to_dict() == OPENED_FIRST | OPENED_SECOND
     assert set(announced()["max_length"]) == {str(config.PROFILES["full"].max_length), "40"}
 
 
@@ -57,10 +62,23 @@ def test_what_is_stored_was_announced():
     network_of = dict(zip(stored["run"], stored["network"], strict=True))
     for start in ("pretrained", "pretrained_back"):  # announced by their networks
         stored[start] = stored[start].map(network_of)
+    if "adversarial" not in stored:  # a setting younger than the runs of the first opening
+        stored["adversarial"] = Settings.adversarial
     rows = announced().to_dict("records")
     for row in as_text(stored[announced().columns]).to_dict("records"):
         assert row in rows
-    assert set(stored["list"]) == set(ANNOUNCED)
+    assert set(stored["list"]) in (set(OPENED_FIRST), {*OPENED_FIRST, *OPENED_SECOND})
+
+
+def test_each_stored_run_of_the_second_opening_starts_from_language_models_of_its_seed():
+    """On the film split, where it was chosen, and on the official test, once it is opened."""
+    for profile in ("full", "official"):
+        runs = reference.all_runs(profile)[0].set_index("run")
+        against = reference.find("adversarial", profile)[0]
+        for start, back in (("pretrained", ""), ("pretrained_back", " back")):
+            models = runs.loc[against[start]]
+            assert models["seed"].tolist() == against["seed"].tolist()
+            assert (models["network"] == f"GRU-256{back} LM").all()
 
 
 def test_tuned_runs_are_those_of_the_film_split():

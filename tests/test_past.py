@@ -286,12 +286,15 @@ def test_weights_have_the_least_loss_where_they_were_chosen(seed, n, scale):
     }
     weighted = past.with_weights(members, labels)
     assert len(weighted) == 5  # as they are, each with its weight, and both
-    loss = {name: past.mean_loss(of["valid"], labels["valid"]) for name, of in weighted.items()}
+    loss = {
+        name: past.review_losses(of["valid"], labels["valid"]).mean()
+        for name, of in weighted.items()
+    }
     *each, both = loss.values()
 
     def at_most(name, weight):
         """The loss of a member with a weight, its share of the penalty, and the solver's."""
-        of = past.mean_loss(weight * members[name]["valid"], labels["valid"])
+        of = past.review_losses(weight * members[name]["valid"], labels["valid"]).mean()
         return of + weight**2 / (2e6 * n) + 1e-4
 
     for name, alone in zip(members, each[2:], strict=True):

@@ -32,10 +32,13 @@ NETWORK_STYLE = {
     "LSTM-256": ("#D55E00", "solid"),
     "GRU-256": ("#009E73", (0, (7, 1.5))),
 }
-ELECTIVE_STYLE = {  # of the networks of further/parallel
+ELECTIVE_STYLE = {  # of the networks of further/parallel, and the members of further/past
     "minGRU-256": ("#CC79A7", (0, (1, 1))),
     "minGRU-256 x 2": ("#CC79A7", "solid"),
     "attention-120 x 2": ("#333333", (0, (3, 1, 1, 1))),
+    "networks": ("#009E73", (0, (7, 1.5))),
+    "line": ("#999999", (0, (5, 2))),
+    "together": ("#0072B2", "solid"),
 }
 OTHER_STYLE = ("#CC79A7", "solid")  # of any other network: rose
 BLUE = "#0072B2"  # of points that belong to no network
@@ -62,6 +65,7 @@ DRAWN = (
     *(_("+ output dropout 0.3"), _("+ two directions"), _("+ twice the epochs")),
     *(_("vectors frozen"), _("vectors random"), _("half as many words")),
     *(_("twice as many words"), _("the last state alone"), _("the first words, not the last")),
+    *(_("networks"), _("together")),
 )
 
 # ── 1. Theme ────────────────────────────────────────────────────────────────────────────────────
