@@ -12,13 +12,13 @@ import nbformat
 import pandas as pd
 import pytest
 from helpers import ROOT
-from scipy import stats
+from scipy import special, stats
 
 from lab.analysis import statistics
 from lab.base import files
 from lab.experiments import reference
 from lab.models import baselines, documents
-from lab.notebooks import lesson, parallel, transfer
+from lab.notebooks import lesson, parallel, past, transfer
 
 NOTEBOOKS = [ROOT / "lab2.ipynb", *sorted((ROOT / "further").glob("*.ipynb"))]
 # a number with decimals, or in per cent, and no part of a version
@@ -309,6 +309,13 @@ def compared_readers(profile):
 
 def readers(first, second, column, profile="quick"):
     return abs(compared_readers(profile).loc[f"{first} − {second}", column])
+
+
+def line_reliability():
+    """How often the line of `further/past` is right among like probabilities, film split."""
+    members, labels = past.stored_members("full")
+    probability = special.expit(members["line"]["test"])
+    return statistics.reliability(probability, labels["test"])
 
 
 def prose(path):
