@@ -13,8 +13,10 @@ from matplotlib import pyplot as plt
 import utils
 from lab import config
 from lab.analysis import costs
+from lab.base import files
 from lab.exercises import solutions
-from lab.experiments import loop
+from lab.experiments import loop, reference
+from lab.models import documents
 from lab.notebooks import lesson, past, recipes, trainers, transfer
 
 READERS = [("last", False), ("pooled", False), ("pooled", True)]  # readout, two readers
@@ -333,3 +335,17 @@ def test_figures_take_what_the_experiments_give(shifted):
     figure = costs.plot_validation(curves)
     assert figure.axes[1].lines[0].get_xdata().tolist() == [2.0, 4.0]
     plt.close("all")
+
+
+@pytest.mark.parametrize("profile", ["full"])
+def test_what_is_compared_past_the_line_is_what_is_stored(profile):
+    runs = reference.find("adversarial", profile)[0].sort_values("seed")
+    right = past.right_together(profile)
+    assert {name for pair in past.PAIRS_PAST_THE_LINE for name in pair} == set(right)
+    np.testing.assert_allclose(right["single runs"].mean(1), runs["test_accuracy"], atol=1e-9)
+    lines = files.read_table("documents", reference.folder_of(profile)).set_index("line")["test"]
+    each = [lines[documents.BOTH]] * len(runs)  # it stands beside each run
+    assert right["line"].mean(1) == pytest.approx(each)
+    said = reference.predictions(runs.assign(network="all"), profile)
+    mean = past.logits_of(said.probability["all"]).mean(0) > 0
+    np.testing.assert_array_equal(right["their mean"], [mean == (said.labels > 0.5)])
