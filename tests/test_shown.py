@@ -245,14 +245,6 @@ def draw_all():
     lines = pd.DataFrame({"last words": [0.5, 0.7]}, index=["a line", "another line"])
     counting = pd.Series({"unigrams": 900.0, "Kneser-Ney trigrams": 500.0})
     by_length = statistics.accuracy_by_length(answers["RNN-256"], np.arange(40), parts=2)
-    recalled = pd.DataFrame(
-        [(n, 1, k, 0.5, 9) for n in guess for k in (5, 100)],
-        columns=["network", "keep", "length", "share", "updates"],
-    )
-    gates = pd.DataFrame(
-        [(g, u, 0.5) for g in ("0.50", "0.73", "0.95", "chrono") for u in (1, 2)],
-        columns=["gate", "update", "share"],
-    )
     yield figures.plot_curves, ({here: curves}, "accuracy", guess)
     yield figures.plot_curves, ({here: curves}, "loss")
     yield figures.plot_perplexity, ({here: (curves, counting)}, guess)
@@ -273,6 +265,20 @@ def draw_all():
     reliable = statistics.reliability(np.repeat(share, 5), np.resize([0, 1], 30))
     yield figures.plot_reliability, ({here: {"GRU-256": reliable}},)
     yield figures.plot_lengths, ({here: {"GRU-256": by_length}},)
+    yield from draw_recall(here, guess)
+    yield from draw_costs(here, curves)
+
+
+def draw_recall(here, guess):
+    """Yield the same of the recall task and what belongs to it."""
+    recalled = pd.DataFrame(
+        [(n, 1, k, 0.5, 9) for n in guess for k in (5, 100)],
+        columns=["network", "keep", "length", "share", "updates"],
+    )
+    gates = pd.DataFrame(
+        [(g, u, 0.5) for g in ("0.50", "0.73", "0.95", "chrono") for u in (1, 2)],
+        columns=["gate", "update", "share"],
+    )
     yield recall.plot_recall, ({here: recalled}, 100, guess)
     yield recall.plot_items, (recalled, 100, 9, guess)
     yield recall.plot_carried, ({here: np.ones((3, 200))}, 100)
@@ -281,6 +287,10 @@ def draw_all():
     shares = recalled.assign(network=recalled["network"].replace("RNN", "minGRU, first marked"))
     yield recall.plot_shares, (shares, 12.5, 100, {"LSTM": 60.0}, 50)
     yield recall.plot_clock, (np.ones((5, 3, 2)), np.ones((5, 3, 2)))
+
+
+def draw_costs(here, curves):
+    """Yield the same of what a training costs, and of what shifts do."""
     spent = curves.assign(seconds=1.0, tokens=10, value=0.5)
     yield costs.plot_race, (dict.fromkeys(costs.REACHED, spent),)
     cost = pd.DataFrame({"network": "GRU-256", "length": [8, 16]}).assign(
