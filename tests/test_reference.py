@@ -248,6 +248,8 @@ def test_every_list_can_be_made(maker, folder, monkeypatch):
         theirs = {record.name for record in own if record.settings.seed == run.seed}
         assert {run.pretrained, run.pretrained_back} == theirs and len(theirs) == 2
     assert [lists["shifts"].get(run) for run in lists["adversarial"]] == [STEP, None, None]
+    bare = [dataclasses.replace(run, adversarial=0.0) for run in lists["adversarial"]]
+    assert list(lists["unshifted"]) == bare and bare[0] in lists["past"]
     assert maker.data_of(needed[1]).train.tolist() == stream[::-1].tolist()
 
 

@@ -25,7 +25,7 @@ from lab.experiments.run import RunRecord
 LISTS = (
     *("default", "tuning", "tuned", "matched", "ladder"),
     *("language", "language_tuned", "transfer", "readers", "past", "best"),
-    *("shifts", "own_readers", "adversarial"),
+    *("shifts", "own_readers", "adversarial", "unshifted"),
     *("parallel_tuning", "parallel", "parallel_language"),
 )
 # what runs said of a split: of the test all classifiers, of validation those that keep it

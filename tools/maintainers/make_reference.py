@@ -47,8 +47,8 @@ IF_NAMED = ("documents", "rules")
 EVERYTHING = (
     *("baselines", "default", "gradients", "tuning", "tuned", "matched", "ladder"),
     *("counting", "language", "language_tuned", "transfer", "readers", "past", "best"),
-    *("shifts", "own_readers", "adversarial", "recall", "clipping", "without_state"),
-    *("parallel_tuning", "parallel", "parallel_language", "findings"),
+    *("shifts", "own_readers", "adversarial", "unshifted", "recall", "clipping"),
+    *("without_state", "parallel_tuning", "parallel", "parallel_language", "findings"),
 )
 
 # lists of runs, or steps, that are made of a profile, a learning rate and the runs to start from
@@ -198,11 +198,12 @@ class Maker:
             return transfer.transfer_list(profile, tuned, starts, self.corpus.data.train)
         if name == "own_readers":
             return past.own_readers(profile)
-        if name == "adversarial":
+        if name in ("adversarial", "unshifted"):
             seeds = {run.seed for run in past.own_readers(profile)}
             shared = self.starts("readers", "network")
             starts = {s: shared | self.starts("own_readers", "network", s) for s in sorted(seeds)}
-            return past.adversarial_list(profile, self.own_rates["GRU-256"], starts)
+            of_list = past.adversarial_list if name == "adversarial" else past.unshifted_list
+            return of_list(profile, self.own_rates["GRU-256"], starts)
         return transfer.start_list(profile)
 
     def starts(self, name: str, setting: str, seed: int = 0) -> dict[str, str]:
