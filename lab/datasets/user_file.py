@@ -219,5 +219,5 @@ def report_bad_rows(path: Path, problems: dict[int, Message]) -> None:
 def fit_profile(profile: Profile, rows: int) -> Profile:
     """Return a profile whose validation and test splits are no more than 15 % of the rows each."""
     most = max(1, rows * 15 // 100)
-    test = min(profile.test or most, most)
-    return dataclasses.replace(profile, valid=min(profile.valid, most), test=test)
+    valid, test = min(profile.valid, most), min(profile.test, most)
+    return dataclasses.replace(profile, valid=valid, test=test)
