@@ -298,6 +298,14 @@ def test_an_error_of_the_lab_is_one_line_in_jupyter():
     ]
 
 
+def test_the_question_bank_counts_its_questions():
+    bank = (ROOT / "course" / "question-bank.md").read_text(encoding="utf-8")
+    numbers = [int(number) for number in re.findall(r"^\*\*(\d+) · ", bank, re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    readme = (ROOT / "course" / "README.md").read_text(encoding="utf-8")
+    assert f"{len(numbers)} questions" in bank and f"{len(numbers)} questions" in readme
+
+
 def test_subnormal_numbers_are_rounded_to_zero_and_one_thread_computes():
     utils.torch.set_num_threads(2)
     machine.prepare_torch()
