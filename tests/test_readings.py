@@ -346,14 +346,61 @@ def test_each_result_in_the_prose_says_where_it_comes_from(path):
     assert not stray
 
 
+INTERVAL = re.compile(r"\((?:−?[\d.]+ points, )?(−?\d+\.\d+) to (−?\d+\.\d+)(?=[),])")
+PAGES = ["course/controls.md", "data/reference/README.md", "README.md"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_interval_in_the_prose_has_its_signs(path):
+    """Whether zero is in it is what an interval is read for."""
+    known = stored_intervals() | shown_intervals(path)
+    stray = {cell.id: unknown_intervals(cell.source, known) for cell in prose(path)}
+    assert not any(stray.values()), stray
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_interval_on_a_page_has_its_signs(page):
+    known = stored_intervals().union(*map(shown_intervals, NOTEBOOKS))
+    assert not unknown_intervals((ROOT / page).read_text(encoding="utf-8"), known)
+
+
+def unknown_intervals(text, known):
+    """Return the intervals of a text that are none of the known, told from either side."""
+    found = [[float(n.replace("−", "-")) for n in ends] for ends in INTERVAL.findall(text)]
+    return [(low, high) for low, high in found if not known & {(low, high), (-high, -low)}]
+
+
+def shown_intervals(path):
+    """Return the pairs of numbers that stand side by side in outputs of stored results."""
+    rows = [re.findall(r"-?\d+\.\d+", output) for output in stored_outputs(path)]
+    return {(float(a), float(b)) for row in rows for a, b in itertools.pairwise(row)}
+
+
+@functools.cache
+def stored_intervals():
+    """Return the intervals of the comparisons and means that `quotes` may read, and of the runs."""
+    lists = list(itertools.product(("default", "tuned"), ("quick", "full", "official")))
+    tables = [differences(*of_list) for of_list in lists]
+    lists.append(("matched", "full"))
+    means = [statistics.accuracy_table(answers(*of_list)) for of_list in lists]
+    tables += [*means, *(t[["min", "max"]].set_axis(["low", "high"], axis=1) for t in means)]
+    tables += [compared_readers(profile) for profile in ("quick", "full")]
+    tables.append(statistics.compare(together("official"), transfer.PAIRS_TOGETHER))
+    ends = pd.concat(tables)[["low", "high"]].to_numpy()
+    return {tuple(pair) for n in (1, 2) for pair in ends.round(n).tolist()}
+
+
 def shown_of_stored_results(path):
     """Return the numbers in the outputs of the cells that read stored results alone."""
-    numbers = set()
-    for cell in nbformat.read(path, as_version=4).cells:
-        if "stored-results" in cell.metadata.get("tags", []):
-            for output in cell.outputs:
-                numbers |= set(re.findall(r"\d+\.\d+|\d+", words_of(output)))
-    return numbers
+    found = [re.findall(r"\d+\.\d+|\d+", output) for output in stored_outputs(path)]
+    return set(itertools.chain.from_iterable(found))
+
+
+def stored_outputs(path):
+    """Return what the cells put out that read stored results alone."""
+    cells = nbformat.read(path, as_version=4).cells
+    stored_cells = [c for c in cells if "stored-results" in c.metadata.get("tags", [])]
+    return [words_of(output) for cell in stored_cells for output in cell.outputs]
 
 
 def words_of(output):
