@@ -110,9 +110,18 @@ RIGHT = {
         ("    optimizer.zero_grad()\n    loss.backward()\n", "    weights = "
          "[*model.parameters()]\n    for w, g in zip(weights, torch.autograd.grad(loss, "
          "weights)):\n        w.grad = g\n"),
+        ("    logits = model(batch.text, batch.text_length)\n    loss = "
+         "F.binary_cross_entropy_with_logits(logits, batch.label)\n",
+         "    text, text_length, label, index = batch\n    logits = model(text, text_length)\n"
+         "    loss = F.binary_cross_entropy_with_logits(logits, label, reduction='sum')\n"
+         "    loss = loss / len(index)\n"),
     ),
     "find-bug": (
         ("optimizer.zero_grad()", "model.zero_grad()"),
+        "total = count = 0\nfor text, text_length, label, index in batches:\n"
+        "    loss = F.binary_cross_entropy_with_logits(model(text, text_length), label)\n"
+        "    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()\n"
+        "    total += loss.item() * index.size\n    count += index.size\nreturn total / count",
         ("loss.item() * len(batch.label)", "float(loss) * len(batch.text_length)"),
         "losses = []\nfor b in batches:\n    optimizer.zero_grad(set_to_none=True)\n"
         "    each = F.binary_cross_entropy_with_logits(model(b.text, b.text_length), b.label, "
@@ -171,6 +180,16 @@ RIGHT = {
     ),
     "sample-words": (
         ("drawn.append(word.item())", "drawn += word.tolist()"),
+        ("return drawn", "return torch.tensor(drawn)"),
+        ("return drawn", "return np.array(drawn)"),
+        "state, text = None, words\nfor _ in range(count):\n    read = text if state is None else "
+        "text[-1:]\n    ln_p, state = model.next_word(read[:, None], state)\n"
+        "    new = choose(ln_p, temperature).multinomial(1)\n    text = torch.cat([text, new])\n"
+        "return text[len(words):]",
+        "state, text, new = None, words[:, None], []\nfor _ in range(count):\n"
+        "    ln_p, state = model.next_word(text, state)\n"
+        "    new.append(torch.multinomial(choose(ln_p, temperature), 1)[0])\n"
+        "    text = new[-1].view(1, 1)\nreturn torch.stack(new)",
         "text, state, new = words.view(-1, 1), None, []\nwhile len(new) < count:\n"
         "    ln_p, state = model.next_word(text, state)\n"
         "    p = choose(ln_p, temperature=temperature)\n    new.append(int(p.multinomial(1)))\n"
@@ -482,6 +501,8 @@ WRONG = {
         ("", "    optimizer.step()\n", "    with torch.no_grad():\n"
          "        for w in model.parameters():\n            w -= 0.5 * w.grad\n"),
         ("", "batch.text, batch.text_length", "batch.text"),
+        ("too many values to unpack", "    logits", "    text, text_length, label = batch\n"
+         "    logits"),
     ),
     "find-bug": (
         ("it has three errors", "loss_sum = count = 0\nfor batch in batches:\n"
@@ -501,6 +522,8 @@ WRONG = {
         ("it was to have none", "        optimizer.step()\n",
          "        nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n        optimizer.step()\n"),
         ("", "return loss_sum / reviews", "return"),
+        ("too many values to unpack", "for batch in batches:", "for text, text_length, label in "
+         "batches:"),
     ),
     "perplexity": (
         ("2 to the power of the loss", "math.exp(-log_probability.mean())",
@@ -568,6 +591,7 @@ WRONG = {
          "log_probability.argmax()[None]"),
         ("", "range(count)", "range(count + 1)"),
         ("", "return drawn", "return ' '.join(map(str, drawn))"),
+        ("complex numbers", "return drawn", "return torch.tensor(drawn) + 0j"),
         ("", "torch.multinomial(choose(log_probability, temperature), 1)",
          "torch.randint(len(log_probability), (1,))"),
     ),

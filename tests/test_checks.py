@@ -3,8 +3,10 @@
 import ast
 import contextlib
 import dataclasses
+import functools
 import io
 import math
+import random
 import re
 import sys
 import threading
@@ -20,8 +22,10 @@ import pytest
 import torch
 from torch import nn
 
+import utils
 from lab.base import files
 from lab.base.messages import Message
+from lab.datasets import token_stream
 from lab.exercises import answer_cells, catalogue, harness, judge, solutions
 from lab.exercises import check as check_module
 from lab.exercises.catalogue import ASKED, LAB
@@ -84,10 +88,10 @@ def check(name, **answers):
     return printed(f"check({name!r})", answers)
 
 
-def check_code(name, function):
+def check_code(name, function, trace=False):
     """Return the points that `check` gives a function, and what it prints."""
     scope = {ASKED[name].name: function}
-    text = printed(f"check({name!r})", scope)
+    text = printed(f"check({name!r}, {trace})", scope)
     return scope[check_module.MARKS][name], text
 
 
@@ -179,6 +183,11 @@ def test_each_wrong_form_loses_points_and_is_told_in_words(names, cells, name):
         assert score < ASKED[name].points, source
         assert head == f"{name}: not yet, {score:.3g} of {ASKED[name].points} points.", source
         assert words in " ".join(lines), (source, lines)
+
+
+def test_batches_have_the_fields_of_the_notebooks_own():
+    assert harness.Batch._fields == utils.Batch._fields
+    assert harness.Piece._fields == token_stream.StreamBatch._fields
 
 
 def shaken(value):
@@ -307,6 +316,72 @@ def test_what_comes_back_is_told(name):
         assert text.startswith(f"{name}: not yet, 0 of {ASKED[name].points} points.\n  Tried with ")
 
 
+RECURSIONS = {  # a body of a function that calls itself without end -> the line that is told
+    "return {name}(*a)": 2,
+    "b = a\n    return [{name}(*b), {name}(*a)]": 3,
+    "return torch.stack([{name}(*a) for _ in range(2)])": 2,
+    "def again(n):\n        return again(n + 1)\n\n    return again(0)": 5,
+    "class Mine:\n        def __getattr__(self, name):\n            return self.other\n\n"
+    "    return Mine().value": 6,
+    "return sorted([2, 1], key=lambda n: {name}(*a))": 2,
+}
+CAUGHT = "try:\n        {name}(*a)\n    except RecursionError:\n        return a[0]"
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_a_recursion_without_end_is_told_with_its_line(name, nothing_named):
+    function = ASKED[name].name
+    for body, line in {**RECURSIONS, CAUGHT: 0}.items():
+        source = f"def {function}(*a):\n    {body.format(name=function)}"
+        exec(source, scope := {"torch": torch})
+        score, (_head, said, *_) = check_module.examine(name, scope, ASKED[name])
+        told = f"line {line} of the function stops with RecursionError: " if line else "switches o"
+        assert score == 0 and told in said, (body, said)
+        assert sys.getprofile() is None
+
+
+def timed(function):
+    @functools.wraps(function)
+    def run(*arguments):
+        value = function(*arguments)
+        return value
+
+    return run
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_a_line_is_counted_in_what_was_written(name, nothing_named):
+    """Whatever decorators stand above the function."""
+    rng, function = random.Random(name), ASKED[name].name
+    for count in (0, 1, 1, 2, 3):
+        above = rng.choices(["@torch.no_grad()", "@torch.enable_grad()", "@timed"], k=count)
+        lines = [
+            *above,
+            f"def {function}(*a):",
+            *["    b = 1"] * rng.randrange(9),
+            "    raise ValueError",
+        ]
+        exec("\n".join(lines), scope := {"torch": torch, "timed": timed})
+        _, (_head, said, *_) = check_module.examine(name, scope, ASKED[name])
+        assert f"line {len(lines)} of the function stops with ValueError" in said, lines
+
+
+def spoilt(value, by):
+    """Return what came back with each of its numbers multiplied by one."""
+    if isinstance(value, tuple | list):
+        return type(value)(spoilt(part, by) for part in value)
+    return None if value is None else value * by
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_what_is_not_finite_is_no_multiple_of_what_is_right(names, name, monkeypatch):
+    monkeypatch.setattr(judge, "_known_mistake", lambda *a: "")
+    for by in (math.nan, math.inf, -math.inf):
+        right = names[ASKED[name].name]
+        _, text = check_code(name, lambda *a, right=right, by=by: spoilt(right(*a), by))
+        assert "times as large" not in text, text
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -395,7 +470,8 @@ def test_random_numbers_go_on_as_they_were(names, name):
         assert torch.equal(torch.get_rng_state(), before) and torch.is_grad_enabled()
 
 
-def test_a_loop_without_end_is_stopped_once_and_told(names):
+@pytest.mark.parametrize("trace", [False, True])
+def test_a_loop_without_end_is_stopped_once_and_told(names, trace):
     calls = []
 
     def endless_in_the_second_call(*arguments):
@@ -404,7 +480,7 @@ def test_a_loop_without_end_is_stopped_once_and_told(names):
             raise KeyboardInterrupt  # as the square button of Jupyter
         return names["rnn_cell"](*arguments)
 
-    score, text = check_code("rnn-cell", endless_in_the_second_call)
+    score, text = check_code("rnn-cell", endless_in_the_second_call, trace)
     head, tried, *_ = text.splitlines()
     assert score == 0 and len(calls) == 2 and sys.getprofile() is None
     assert head == "rnn-cell: not yet, 0 of 3 points."

@@ -28,7 +28,7 @@ from lab.exercises import answer_cells, catalogue, signs
 from lab.exercises.catalogue import ASKED, LAB, Exercise, beside, in_range, letter, plain
 from lab.exercises.harness import kind
 from lab.exercises.help import hints, trials
-from lab.exercises.judge import unwritten
+from lab.exercises.judge import STOPPED, unwritten
 from lab.exercises.tasks import TASKS
 
 # what the grader and the report read again, as templates
@@ -187,7 +187,7 @@ def _examine_code(
     if all(judgement.right):
         return points, [Message(RIGHT, name=name, points=most, most=most, inputs=len(attempts))]
     more = judgement.messages
-    if trace:
+    if trace and not any(attempt.error == STOPPED for attempt in attempts):
         place = judgement.right.index(False)
         more += trials.traceback(function, TASKS[name], place, scope) or [_("No error was raised.")]
     more.append(_('hint("{name}") gives a hint, case("{name}") returns these inputs.', name=name))

@@ -13,6 +13,7 @@ a student's code.
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 import re
 import sys
@@ -79,7 +80,8 @@ class _Calls(TorchFunctionMode):
 
     These are functions of PyTorch, its losses, recurrent layers and optimizers, and code of the
     lab's: whoever calls them, in any thread, and whatever they are called there. A function that
-    switches this off has used UNSEEN; one that calls PyTorch MOST_CALLS times has used MANY.
+    switches this off has used UNSEEN, unless it stops at a recursion too deep: there Python does
+    so itself. One that calls PyTorch MOST_CALLS times has used MANY.
     """
 
     def __init__(self, function: Function) -> None:
@@ -92,6 +94,7 @@ class _Calls(TorchFunctionMode):
     def __call__(self, *arguments: Any) -> Any:
         free = sys.getprofile() is None  # a profiler at work is left there
         of_threads = threading.getprofile()
+        too_deep = False
         try:
             with self:
                 if free:
@@ -99,9 +102,13 @@ class _Calls(TorchFunctionMode):
                     threading.setprofile(self._look)
                     sys.setprofile(self._look)
                 value = self.function(*arguments)
+        except RecursionError:
+            too_deep = True
+            raise
         finally:
             if free:
-                self.names |= {UNSEEN} if sys.getprofile() != self._look else set()
+                unseen = sys.getprofile() != self._look and not too_deep
+                self.names |= {UNSEEN} if unseen else set()
                 sys.setprofile(None)
                 threading.setprofile(of_threads)
                 self.watching = False
@@ -168,7 +175,7 @@ def _message(error: BaseException, function: Callable[..., Any]) -> Message:
     """
     if isinstance(error, Unusable):
         return error.args[0]
-    code = getattr(function, "__code__", None)
+    code = _code(function)
     own = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
     try:
         text = " ".join(str(error).split())[:200].rstrip(".")
@@ -182,13 +189,22 @@ def _message(error: BaseException, function: Callable[..., Any]) -> Message:
     raised = type(error).__name__ + (f": {text}" if text else "")
     if not own:
         return _("it stops with {error}.", error=raised)
-    line = own[-1] - code.co_firstlineno + 1
+    last = own[0] if isinstance(error, RecursionError) else own[-1]  # the deepest is any line
+    line = last - code.co_firstlineno + 1
     if meant:
         return _(
             "line {line} of the function stops with {error}. {meant}",
             line=line, error=raised, meant=meant,
         )  # fmt: skip
     return _("line {line} of the function stops with {error}.", line=line, error=raised)
+
+
+def _code(function: Any) -> Any:
+    """Return the code of a function below its decorators, as torch.no_grad() is one; else None."""
+    try:
+        return inspect.unwrap(function).__code__
+    except Exception:  # it is an object of another kind, perhaps of the student's own
+        return None
 
 
 class Unusable(Exception):
@@ -299,9 +315,13 @@ def run_loss(function: Function, logits: Tensor, labels: Tensor) -> Any:
     return learn(lambda a: function(a, labels), logits)
 
 
-# A batch of reviews and a piece of a stream, as far as exercises look at them.
-Batch = namedtuple("Batch", "text text_length label")
+# A batch of reviews and a piece of a stream, with the fields of the notebook's.
+Batch = namedtuple("Batch", "text text_length label index")
 Piece = namedtuple("Piece", "text target")
+
+
+def _batch(text: Tensor, text_length: Tensor, label: Tensor) -> Batch:
+    return Batch(text, text_length, label, torch.arange(len(label)).numpy())
 
 
 def run_step(
@@ -311,7 +331,7 @@ def run_step(
     model = small_models.SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.5)
     for batch in batches:
-        logits, loss = _pair(function(model, Batch(*batch), optimizer, clip), "logits, loss")
+        logits, loss = _pair(function(model, _batch(*batch), optimizer, clip), "logits, loss")
     _check_learning(model.parameters(), model)
     weights = (model.vectors.detach(), model.weight.detach())
     return *weights, _detached(logits), _detached(loss)
@@ -323,7 +343,7 @@ def run_training(
     """Return all weights after a pass over some batches, and the mean loss that came back."""
     model = small_models.SmallModel(vectors, weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
-    loss = function(model, [Batch(*batch) for batch in batches], optimizer)
+    loss = function(model, [_batch(*batch) for batch in batches], optimizer)
     if loss is None:
         raise Unusable(NOTHING)
     _check_learning(model.parameters(), model)
@@ -367,8 +387,9 @@ def run_sampling(
     Where each has two that are as likely: the share of the second ones, to a half.
     """
     drawn = _one_by_one(function(_Counter(size, sure), choose, words, count, temperature))
-    if sure != 0.5 or not isinstance(drawn, Tensor) or drawn.shape != (count,):
+    if sure != 0.5 or getattr(drawn, "shape", None) != (count,):
         return drawn
+    drawn = 1.0 * torch.as_tensor(drawn)  # it may be an array, or of whole numbers
     before = torch.cat([words[-1:], drawn[:-1]])  # and as many words have been read
     seconds = (drawn - before - torch.arange(len(words), len(words) + count) - 1) % size
     return torch.round(2 * seconds.mean()) / 2

@@ -233,7 +233,7 @@ def _relation(got: Any, right: Any) -> str:
             if any(_same(got, other) for other in candidates):
                 return RELATED[relation]
         factor = (got * right).sum() / right.square().sum()
-        if right.numel() > 1 and factor and _same(got, factor * right):
+        if right.numel() > 1 and factor and factor.isfinite() and _same(got, factor * right):
             return _(
                 "What comes back is right, but each number is {factor:.4g} times as large.",
                 factor=factor.item(),
