@@ -2,25 +2,29 @@
 
 import ast
 import math
+import random
 import re
 import threading
 import types
 
+import forms
 import IPython
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import torch.nn.functional as F
 from helpers import ROOT
 from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
 
 from grading import key, marking
 from lab.base.messages import Message
+from lab.config import LabError
 from lab.exercises import answer_cells, judge, solutions
 from lab.exercises import check as check_module
 from lab.exercises.catalogue import ASKED, LAB
-from lab.exercises.help import hints, names, trials
+from lab.exercises.help import hints, names, own, trials
 from lab.exercises.help.hints import example_lines
 from lab.exercises.tasks import TASKS
 
@@ -425,14 +429,90 @@ def test_a_word_is_one_of_the_review(notebook_kernel):
     assert notebook_kernel.names["value"] == "amazing"
 
 
+# ── The student's own functions at work ─────────────────────────────────────────────────────────
+
+
+class Words:
+    """A language model of fifty words."""
+
+    def next_word(self, text, state=None):
+        return torch.linspace(-3, 3, 50).log_softmax(0), None
+
+
+def writing(nucleus, sampling):
+    """Return the functions that `yours` gives, for an answer to each of the two exercises."""
+    scope = {"np": np, "math": math, "torch": torch, "F": F, "nn": nn, "yours": own.yours}
+    exec(f"{nucleus}\n{sampling}\nmine = yours('nucleus', 'sample-words')", scope)
+    return scope["mine"]
+
+
+NO_TEMPERATURES = (0, 0.0, -1, -0.7, 1e-40, 0.01, 1e9, math.nan, math.inf, -math.inf, "0.7", None,
+                   True, [0.7], 1j, torch.tensor(0.0), torch.ones(2), np.float32(-1))  # fmt: skip
+TEMPERATURES = (0.05, 0.7, 1, 2.5, 100, np.float32(0.7), torch.tensor(0.7))
+
+
+def pairs_of_forms(solved):
+    """Yield forms of the two answers, each form at least once; and once none at all."""
+    ones = [forms.right(solved[name], name) for name in ("nucleus", "sample-words")]
+    longest = max(map(len, ones))
+    yield from zip(*((one * longest)[:longest] for one in ones), strict=True)
+    yield "", ""
+
+
+def test_a_temperature_with_which_nothing_is_drawn_is_told_in_a_sentence(solved, capsys):
+    for nucleus, sampling in pairs_of_forms(solved):
+        mine = writing(nucleus, sampling)
+        said = capsys.readouterr().out
+        assert said.count(": yours\n") == (2 if nucleus else 0), said
+        for value in NO_TEMPERATURES:
+            with pytest.raises(LabError, match=r"The temperature is .+; it must be a number from"):
+                mine.sample_words(Words(), mine.nucleus, torch.tensor([3, 4]), 5, value)
+        for value in TEMPERATURES:
+            drawn = mine.sample_words(Words(), mine.nucleus, torch.tensor([3, 4]), 5, value)
+            assert len(drawn) == 5
+        assert capsys.readouterr().out == "", sampling
+
+
+def comes_to_grief(right):
+    """Return a right function with a switch, which makes it raise."""
+
+    def function(*arguments):
+        if function.broken:
+            raise ValueError("no more")
+        return right(*arguments)
+
+    function.broken = False
+    return function
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_yours_is_said_to_have_stopped_only_where_the_labs_goes_on(name, capsys):
+    function = comes_to_grief(TASKS[name].solution)
+    mine, given = own._Yours(name, function), [trials.arguments(TASKS[name], 0) for _ in range(3)]
+    function.broken = True
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever the lab's own version raises
+        mine(*[None for _ in given[0]])
+    assert "no more" not in str(raised.value) and capsys.readouterr().out == ""
+    function.broken = False
+    mine(*given[0])
+    assert capsys.readouterr().out == ""
+    function.broken = True
+    mine(*given[1])
+    mine(*given[2])
+    said = f"{name}: yours stopped (ValueError: no more). The lab's version goes on.\n"
+    assert capsys.readouterr().out == said
+
+
 # ── Names of the lab's ──────────────────────────────────────────────────────────────────────────
+
+
+LAB_CELLS = answer_cells.read(ROOT / "lab2.ipynb")["cells"]
 
 
 @pytest.fixture(scope="module")
 def sources():
     """The code cells of the lab: id -> source."""
-    cells = answer_cells.read(ROOT / "lab2.ipynb")["cells"]
-    return {c["id"]: answer_cells.source_of(c) for c in cells if c["cell_type"] == "code"}
+    return {c["id"]: answer_cells.source_of(c) for c in LAB_CELLS if c["cell_type"] == "code"}
 
 
 @pytest.fixture
@@ -482,6 +562,40 @@ def test_a_cell_of_the_labs_may_be_changed_and_run_again(watched, sources):
     assert "profile" in watched.run("profile = 3")
     watched.names["_watch"].right["code_hash"] = watched.names["code_hash"] = object()
     assert watched.run("code_hash = 1") == ""  # as section 10 asks for
+
+
+def test_the_lines_that_section_10_suggests_overwrite_nothing(watched, sources):
+    watched.names["_watch"].right["mine"] = watched.names["mine"] = object()  # of section 5.4
+    text = " ".join(answer_cells.source_of(cell) for cell in LAB_CELLS)
+    suggested = re.findall(r"\b(\w+) = run_lists\.(?:tuned|default)_list\(", text)
+    assert {"mine", "one"} <= set(suggested)
+    for name in suggested:
+        assert watched.run(f"{name} = [1]\nrecords = [2]") == "", name
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_way_back_is_the_cell_that_was_run_last(notebook_kernel, sources, seed, capsys):
+    """Of all that give the name, in whatever order a reader runs them."""
+    rng, scope = random.Random(seed), notebook_kernel.names
+    watch = names.Watch(ROOT / "lab2.ipynb", scope)
+    answered = {one.place for ones in answer_cells.find(LAB_CELLS).values() for one in ones}
+    labs = [answer_cells.source_of(cell) for place, cell in enumerate(LAB_CELLS)
+            if cell["cell_type"] == "code" and place not in answered]  # fmt: skip
+    givers = {}
+    for source in labs:
+        for name in (answer_cells.names(source)[0] & watch.needed) - names.MEANT:
+            givers.setdefault(name, []).append(source)
+    several = sorted(name for name, ones in givers.items() if len(ones) > 1)
+    name = rng.choice(several)
+    for source in rng.choices(givers[name], k=rng.randint(1, 4)):
+        scope |= {given: object() for given in answer_cells.names(source)[0]}
+        watch.look(types.SimpleNamespace(info=types.SimpleNamespace(raw_cell=source)))
+    assert "overwritten" not in capsys.readouterr().out
+    scope[name] = 5
+    watch.look(types.SimpleNamespace(info=types.SimpleNamespace(raw_cell=f"{name} = 5")))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert f"overwritten `{name}`" in line
+    assert line.endswith(f"run the cell again that begins with: {names._first_line(source)}")
 
 
 def test_no_answer_and_no_cell_of_the_lab_overwrites_a_name(notebook_kernel, sources, solved):

@@ -18,7 +18,7 @@ from lab.base.messages import Message, _
 from lab.exercises import answer_cells
 
 WATCH = "_watch"  # where a notebook keeps its watch, among its own names
-MEANT = {"code_hash"}  # section 10 asks students to give it anew
+MEANT = {"code_hash", "mine"}  # section 10 asks students to give them anew
 FIRST_LINE = re.compile(r"(?m)^(?!\s*(?:[#%!@]|$)).*$")  # of code, and no decorator
 
 
@@ -57,6 +57,7 @@ class Watch:
         self.needed = set().union(*(needed for *_given, needed in read))
         self.scope, self.told = scope, set()
         self.right = self._now()
+        self.giver = {name: first for first, names in reversed(self.given) for name in names}
 
     def _now(self) -> dict[str, Any]:
         """Return the values that the needed names have now."""
@@ -69,6 +70,7 @@ class Watch:
         if self._is_the_labs(source):
             given = answer_cells.names(source)[0]
             self.right |= {name: now[name] for name in given & now.keys()}
+            self.giver |= dict.fromkeys(given, _first_line(source))
         wrong = {n for n in now.keys() & self.right.keys() if now[n] is not self.right[n]} - MEANT
         if new := sorted(wrong - self.told):
             print(*self._sentences(new), sep="\n")
@@ -83,8 +85,7 @@ class Watch:
         """Return a line for all names that come back in the same way."""
         ways: dict[str, list[str]] = {}
         for name in names:
-            first = next((first for first, given in self.given if name in given), "")
-            ways.setdefault(first, []).append(name)
+            ways.setdefault(self.giver.get(name, ""), []).append(name)
         return [self._sentence(some, first) for first, some in ways.items()]
 
     def _sentence(self, names: list[str], first: str) -> Message:

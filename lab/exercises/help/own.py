@@ -5,17 +5,21 @@ Nothing that is kept depends on them: a stored run is trained by the lab's own c
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 from lab.base.messages import _
+from lab.config import LabError
 from lab.exercises import judge
-from lab.exercises.catalogue import ASKED
+from lab.exercises.catalogue import ASKED, in_range, plain
 from lab.exercises.tasks import TASKS
 
 Function = Callable[..., Any]
+
+TEMPERATURES = (0.05, 100)  # divided by less, ln p can be too large for any way to a nucleus
 
 
 def yours(*names: str) -> SimpleNamespace:
@@ -28,7 +32,7 @@ def yours(*names: str) -> SimpleNamespace:
     for name in names:
         written, task = scope.get(ASKED[name].name), TASKS[name]
         right = callable(written) and _is_right(written, name)
-        functions[ASKED[name].name] = _Yours(name, written) if right else task.solution
+        functions[ASKED[name].name] = _Yours(name, written if right else task.solution)
         if right:
             print(_("{name}: yours", name=name))
         else:
@@ -42,16 +46,20 @@ def _is_right(function: Function, name: str) -> bool:
 
 
 class _Yours:
-    """A student's function; the lab's from the moment at which it raises."""
+    """A student's function; the lab's from the moment at which it raises what that does not."""
 
     def __init__(self, name: str, function: Function) -> None:
         self.name, self.function = name, function
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if self.name == "nucleus":
+            _check_temperature(*arguments[1:], named.get("temperature", 1.0))
         try:
-            return self.function(*arguments)
+            return self.function(*arguments, **named)
         except Exception as error:  # a training must not stop here
-            self.function = TASKS[self.name].solution
+            solution = TASKS[self.name].solution
+            value = solution(*arguments, **named)  # this raises where the arguments are to blame
+            self.function = solution
             what = f"{type(error).__name__}: {error}"
             print(
                 _(
@@ -59,4 +67,16 @@ class _Yours:
                     name=self.name, error=what,
                 )
             )  # fmt: skip
-            return self.function(*arguments)
+            return value
+
+
+def _check_temperature(temperature: Any, *_others: Any) -> None:
+    """Raise LabError for a temperature, which a reader may choose, with which nothing is drawn."""
+    if not in_range(temperature, TEMPERATURES):
+        low, high = TEMPERATURES
+        raise LabError(
+            _(
+                "The temperature is {value}; it must be a number from {low:g} to {high:g}.",
+                value=reprlib.repr(plain(temperature)), low=low, high=high,
+            )
+        )  # fmt: skip
