@@ -490,7 +490,7 @@ def test_yours_is_said_to_have_stopped_only_where_the_labs_goes_on(name, capsys)
     function = comes_to_grief(TASKS[name].solution)
     mine, given = own._Yours(name, function), [trials.arguments(TASKS[name], 0) for _ in range(3)]
     function.broken = True
-    with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever the lab's own version raises
+    with pytest.raises(Exception) as raised:  # whatever the lab's own raises
         mine(*[None for _ in given[0]])
     assert "no more" not in str(raised.value) and capsys.readouterr().out == ""
     function.broken = False
