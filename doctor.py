@@ -79,7 +79,8 @@ def ask(script: str, argument: Any = None) -> tuple[list[Any], int, str]:
 def not_the_labs_own() -> list[Line]:
     """Return what to say to a Python without packages, where the lab's own is there; or nothing."""
     python = OWN / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if installed("torch") or Path(sys.prefix).resolve() == OWN.resolve() or not python.exists():
+    there = os.access(python, os.X_OK)  # False, too, where one may not look
+    if installed("torch") or Path(sys.prefix).resolve() == OWN.resolve() or not there:
         return []
     here = environment.kind_of_python()
     found = _("running in {here}, but the lab is installed in .venv", here=here)
@@ -375,9 +376,9 @@ def check_settings() -> list[Line]:
     """Do the variables of the environment say what the lab can do, and which data does it take?"""
     why = _("The lab does what its LAB2_* variables say; README.md lists them.")
     name = _("settings")
-    wrong = environment.wrong_settings().items()
-    lines = [Line(name, "fail", found, why, fix) for found, fix in wrong]
-    if not environment.workers_folder()[0]:
+    wrong = environment.wrong_settings()
+    lines = [Line(name, "fail", found, why, fix) for found, fix in wrong.items()]
+    if not wrong and not environment.workers_folder()[0]:
         found = _("the folder of temporary files has letters that joblib cannot write")
         slow = _("One process at a time is slower.")
         fix = _(
@@ -391,10 +392,10 @@ def check_settings() -> list[Line]:
     if not lines:
         found = _("profile {profile}", profile=config.get_profile().name)
         lines = [line(name, True, found, why, "")]
-    return [*lines, check_data()]
+    return [*lines, *run_check(check_data)]
 
 
-def check_data() -> Line:
+def check_data() -> list[Line]:
     """Which reviews and vectors does the lab take, and does a file look like some and is none?"""
     own, (vectors, left) = config.own_texts(), environment.vector_files(config.data_folder())
     official = (config.data_folder() / "aclImdb").is_dir()
@@ -407,7 +408,7 @@ def check_data() -> Line:
     if left:
         found = _("{found}; not read: {names}", found=found, names=left)
     fix = _("A file of vectors is called glove.6B.100d.txt. Rename, unpack or remove it.")
-    return line(_("data"), not left, found, _("The lab takes these."), fix, "warn")
+    return [line(_("data"), not left, found, _("The lab takes these."), fix, "warn")]
 
 
 def check_memory() -> list[Line]:
@@ -442,6 +443,8 @@ def run_check(check: Callable[[], list[Line]]) -> list[Line]:
     """Run a check; one that itself fails says so."""
     try:
         return check()
+    except config.LabError:  # a setting that cannot be followed, as check_settings says
+        return []
     except Exception as error:
         name = check.__name__.replace("check_", "")
         found = _("the check itself failed: {error}", error=symptoms.shorten(repr(error)))
@@ -459,22 +462,17 @@ def language() -> str:
 
 
 def as_text(lines: Sequence[Line]) -> str:
-    """Return the table as text without names of user and host, and without paths."""
+    """Return the table as text. What was found names no user, no host and none of their paths."""
     said = functools.partial(say, language=language())
     rows = [said(_("lab2 doctor, {system}", system=f"{platform.system()} {platform.machine()}"))]
+    private = environment.private_words()
     for name, status, found, why, fix in lines:
+        found = symptoms.without(found, private)
         status = f"{status:<4}"
         rows.append(said(_("{status} {name}: {found}", status=status, name=name, found=found)))
-        if fix:
+        if fix:  # it is to be typed, word for word
             rows += [f"     {said(why)}", f"     -> {said(fix)}"]
-    text = "\n".join(rows)
-    home = str(Path.home())
-    private = {str(HERE): "lab", sys.prefix: "environment", home: "home", platform.node(): "host"}
-    private[Path(home).name] = "user"
-    for secret in sorted(filter(None, private), key=len, reverse=True):
-        # letters of Latin alone part words: a name stands in Chinese without blanks around it
-        text = re.sub(rf"(?a)(?<!\w){re.escape(secret)}(?!\w)", private[secret], text)
-    return text
+    return "\n".join(rows)
 
 
 def main() -> int:

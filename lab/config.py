@@ -220,13 +220,28 @@ def _path(name: str) -> Path | None:
 
     A relative one is looked for in the folder that one works in, then in the lab's: the further
     notebooks work in a folder of their own, and mean the same path as the lab does. `~` is the
-    reader's own folder, also where no shell has replaced it, as in a file of settings.
+    reader's own folder, also where no shell has replaced it, as in a file of settings. Raises
+    LabError where the reader may not enter: it might look as if nothing lay there.
     """
     value = variable(name)
     if value is None:
         return None
     path = Path(os.path.expanduser(value))  # noqa: PTH111 (it leaves an unknown ~name as it is)
-    return path if path.exists() else ROOT / path
+    path = path if os.access(path, os.F_OK) else ROOT / path
+    try:
+        os.stat(os.path.join(path, "."))  # noqa: PTH116, PTH118 (pathlib drops the dot)
+    except PermissionError:
+        from lab.base.messages import _
+
+        raise LabError(
+            _(
+                "{variable} names a place that you may not enter. Correct {variable}, or unset it.",
+                variable=f"LAB2_{name}",
+            )
+        ) from None
+    except OSError:
+        pass  # it is a file, or has still to be made
+    return path
 
 
 def variables(name: str) -> list[str]:

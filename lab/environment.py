@@ -6,8 +6,10 @@ does. Standard library only, and nothing is changed.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -62,7 +64,7 @@ def foreign_modules() -> list[str]:
     return [
         str(place)
         for place in places
-        if place.resolve() != here and any((place / name).exists() for name in names)
+        if place.resolve() != here and any(os.access(place / name, os.R_OK) for name in names)
     ]
 
 
@@ -86,15 +88,34 @@ def wrong_settings() -> dict[str, str]:
         known = [*languages()]
         found = _("LAB2_LANGUAGE is {language}; there are {known}", language=language, known=known)
         wrong[found] = _("Correct LAB2_LANGUAGE, or unset it.")
-    for ask_for in (config.get_profile, config.device, config.tokens):
+    paths = (config.data_folder, config.output_folder, config.own_texts)
+    for ask_for in (config.get_profile, config.device, config.tokens, *paths):
         try:
             ask_for()
         except config.LabError as error:
             wrong[error.args[0]] = _("Correct it, or unset it.")
-    if (own := config.own_texts()) and not own.is_file():
-        found = _("LAB2_REVIEWS names {file}, and there is no such file", file=own.name)
-        wrong[found] = _("Correct LAB2_REVIEWS, or unset it.")
+    with contextlib.suppress(config.LabError):  # it was told above
+        if (own := config.own_texts()) and not (own.is_file() and os.access(own, os.R_OK)):
+            found = _("LAB2_REVIEWS names {file}, and there is no such file", file=own.name)
+            if own.is_file():
+                found = _("LAB2_REVIEWS names {file}, which you may not read", file=own.name)
+            wrong[found] = _("Correct LAB2_REVIEWS, or unset it.")
     return wrong
+
+
+def private_words() -> dict[str, str]:
+    """Return what names the reader or the machine, and what is shown for it.
+
+    A word that the lab itself gives as a choice, such as `quick`, is not among them.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError:  # as in a container, for a user whom the system does not know
+        home = Path()
+    private = {str(config.ROOT): "lab", sys.prefix: "environment", str(home): "home"}
+    private.update({platform.node(): "host", home.name: "user"})
+    known = {"", ".", home.anchor, *config.PROFILES, *languages()}
+    return {word: other for word, other in private.items() if word not in known}
 
 
 def workers_folder() -> tuple[bool, str | None]:

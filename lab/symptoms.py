@@ -6,6 +6,7 @@ The doctor asks. Standard library only, of Python 3.8 on.
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from lab.base.messages import Message, _
@@ -18,6 +19,23 @@ def shorten(message: str, length: int = 160) -> str:
     """Return a message on one line, without paths."""
     text = re.sub(r"(/|[A-Za-z]:\\)[^\s'\"]*[/\\]", "…/", " ".join(message.split()))
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def without(found: Any, private: dict[str, str]) -> Any:
+    """Return a message, or a value of one, in which other words stand for private ones.
+
+    The template of a message is the doctor's own, and stays: a user may be called `python`.
+    """
+    if isinstance(found, Message):
+        values = {name: without(value, private) for name, value in found.values.items()}
+        return Message(found.template, **values)
+    if isinstance(found, (list, tuple)):
+        return [without(one, private) for one in found]
+    if not isinstance(found, (str, PurePath)):
+        return found
+    words = "|".join(map(re.escape, sorted(private, key=len, reverse=True)))
+    # letters of Latin alone part words: a name stands in Chinese without blanks around it
+    return re.sub(rf"(?a)(?<!\w)({words})(?!\w)", lambda word: private[word[0]], str(found))
 
 
 # ── Packages ────────────────────────────────────────────────────────────────────────────────────

@@ -17,9 +17,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from helpers import ROOT, imports_of
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 import doctor
 from lab import config, environment, symptoms
+from lab.config import LabError
 
 INSTALL = doctor.INSTALL
 
@@ -132,6 +135,123 @@ def test_block_names_no_user_no_host_and_no_path(monkeypatch):
     )
     assert "ada" not in text and "libtorch.so" in text and len(text) <= 160
     assert os.sep + "home" not in text
+
+
+def told(*found, fix):
+    """Return the lines of a table as they are shown, but for the first."""
+    lines = [doctor.Line("x", "fail", one, "because", fix) for one in found]
+    return doctor.as_text(lines).splitlines()[1:]
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """Give the user, or the machine, a name, or an own folder."""
+
+    def to(user="ada", host="laptop", home="/home/{}"):
+        monkeypatch.setattr(doctor.Path, "home", lambda: Path(home.format(user)))
+        monkeypatch.setattr(doctor.platform, "node", lambda: host)
+
+    return to
+
+
+def own_words():
+    """Return all that the doctor may say of its own accord, and each word of it."""
+    texts = [INSTALL, f"{doctor.OWN_PYTHON} tools/install.py", PIP + "cu128"]
+    for file in WORDS:
+        for _, text, *_ in extract_from_file("python", ROOT / file, keywords={"_": None}):
+            texts.append(text)
+    texts += [fix for _, fix in POISONS.values()]
+    return texts, {word for text in texts for word in re.findall(r"[\w.@-]+|\w+", text)}
+
+
+def test_no_name_of_a_user_or_machine_breaks_what_the_doctor_says_itself(called):
+    """Users are called python, data or jupyter, and a machine lab2; a home may be the root."""
+    texts, words = own_words()
+    assert {"python", "jupyter", "data", "lab2", "tools", "venv"} <= words
+    lines = [doctor.Line(text, "fail", doctor._(text), text, text) for text in texts]
+    called()
+    expected = doctor.as_text(lines)
+    assert expected.count("-> ") >= len(texts)
+    for word in words:
+        called(word, word)
+        assert doctor.as_text(lines) == expected, word
+    for home in ("/", ".", "/venv", "/tools"):
+        called(home=home)
+        assert doctor.as_text(lines) == expected, home
+
+
+SIGNS = st.characters(codec="utf-8", categories=["L", "N"], include_characters="-_.+ ")
+MASKS = {"user", "host", "home", "lab", "environment", "there", *config.PROFILES, "en", "zh"}
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.text(SIGNS, min_size=1, max_size=12).filter(lambda n: n == n.strip(" .")), st.booleans())
+def test_no_name_stands_in_what_was_found(called, name, of_the_host):
+    assume(name not in MASKS)
+    called("ada" if of_the_host else name, name if of_the_host else "laptop")
+    path = "/home/{}/there" if not of_the_host else "/{}/there"
+    values = [name, f"{name}.local", path.format(name), [name, name], f"({name})", Path("/") / name]
+    values.append(doctor._("{inner!r}", inner=name))
+    rows = told(*(doctor._("{value}", value=value) for value in values), name, fix=name)
+    found = [row.removeprefix("fail x: ") for row in rows if row.startswith("fail")]
+    assert len(found) == len(values) + 1 and rows[2] == f"     -> {name}"
+    shown = re.escape(name)
+    assert not [row for row in found if re.search(rf"(?a)(?<!\w){shown}(?!\w)", row)]
+
+
+def test_a_machine_that_knows_no_home_gets_its_table(monkeypatch):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(doctor.Path, "home", unknown)
+    line = "There is no /x. Nor y, that is."
+    assert told(line, fix="python doctor.py") == [
+        *(f"fail x: {line}", "     because", "     -> python doctor.py")
+    ]
+
+
+@pytest.fixture
+def barred(monkeypatch, tmp_path):
+    """Make a folder that one may not enter, also for root, who may enter all."""
+    folder, stat = tmp_path / "barred", os.stat
+    folder.mkdir()
+
+    def refuse(path, *arguments, **named):
+        text = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else ""
+        if text.startswith(f"{folder}{os.sep}"):
+            raise PermissionError(errno.EACCES, "Permission denied", text)
+        return stat(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    return folder
+
+
+@pytest.mark.parametrize("variable", ["LAB2_DATA", "LAB2_OUT", "LAB2_REVIEWS"])
+@pytest.mark.parametrize("below", ["", "x", "x/y.csv"])
+def test_a_variable_that_names_what_one_may_not_enter_is_named(
+    monkeypatch, barred, variable, below
+):
+    """By the doctor, and by whatever asks for the place."""
+    monkeypatch.setenv(variable, str(barred / below))
+    ask_for = {"LAB2_DATA": config.data_folder, "LAB2_OUT": config.output_folder}
+    with pytest.raises(LabError, match=f"{variable} names a place that you may not enter"):
+        ask_for.get(variable, config.own_texts)()
+    lines = doctor.run_checks([doctor.check_room, doctor.check_writing, doctor.check_settings])
+    (bad,) = [line for line in lines if line.status != "ok"]
+    assert bad.status == "fail" and bad.found.startswith(f"{variable} names a place")
+    assert bad.fix == "Correct it, or unset it."
+
+
+def test_own_texts_that_one_may_not_read_are_named(monkeypatch, tmp_path):
+    (tmp_path / "mine.csv").touch()
+    monkeypatch.setenv("LAB2_REVIEWS", str(tmp_path / "mine.csv"))
+    monkeypatch.setattr(environment.os, "access", lambda path, mode: mode != os.R_OK)
+    line = doctor.check_settings()[0]
+    assert (line.status, line.found) == (
+        *("fail", "LAB2_REVIEWS names mine.csv, which you may not read"),
+    )
 
 
 def test_a_check_that_fails_itself_says_so_and_the_rest_go_on():

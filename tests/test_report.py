@@ -1,6 +1,7 @@
 """The report: from any notebook, whatever became of it, to a file that can be handed in."""
 
 import base64
+import contextlib
 import functools
 import io
 import json
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import matplotlib.pyplot as plt
@@ -27,7 +29,7 @@ from hypothesis import strategies as st
 from lab.analysis import widget
 from lab.base import files
 from lab.config import LabError
-from tools.students import outputs, report
+from tools.students import my_report, outputs, report
 
 new_output = nbformat.v4.new_output
 
@@ -364,6 +366,75 @@ def test_the_program_runs_in_any_folder_and_says_which_notebook_is_missing(tmp_p
         and "Traceback" not in run.stderr
         and "Run the notebook first" in run.stderr
     )
+
+
+PARTS = ["new", "a folder", "file.py", "x" * 300, "..", ".", "学 Ö", "held.pdf", "closed"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from(PARTS), max_size=4),
+    st.sampled_from(["report.pdf", "held.pdf", "file.py", "..", ".", "closed"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_report_is_written_where_it_shall_be_or_one_sentence_says_why_not(
+    parts, name, nowhere, without_typst
+):
+    """Whatever the place is: below a file, in a closed folder, a folder itself."""
+    with tempfile.TemporaryDirectory() as above, pytest.MonkeyPatch.context() as patch:
+        folder = Path(above, *"abcdef")  # the steps up end below the temporary folder
+        for one in ("a folder", "held.pdf", "closed"):
+            (folder / one).mkdir(parents=True)
+        (folder / "file.py").write_text("kept")
+        notebook = write(folder, "# T")
+        opened = Path.open
+
+        def refuse(self, mode="r", *arguments, **named):
+            if "x" in mode and "closed" in self.parts:
+                raise PermissionError(13, "Permission denied")
+            return opened(self, mode, *arguments, **named)
+
+        patch.setattr(Path, "open", refuse)
+        page = SimpleNamespace(from_notebook_node=lambda *_: ("<p>", {}))
+        patch.setattr("nbconvert.HTMLExporter", lambda **_: page)
+        patch.setattr(report, "write_typst", lambda *_: notebook)
+        patch.setattr(typst, "compile", lambda *_, **__: b"%PDF")
+        if without_typst:
+            patch.setitem(sys.modules, "typst", None)
+        target = Path("/proc/zz" if nowhere else folder, *parts, name)
+        patch.setattr(sys, "argv", ["report.py", str(notebook), str(target)])
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                report.main()
+        except SystemExit as end:
+            assert re.fullmatch(
+                r"Cannot write .+: .+\. .*another place: report\.py NOTEBOOK PDF\. .*", end.code
+            )
+            assert "LAB2" not in end.code
+        else:
+            written = target.with_suffix(".html") if without_typst else target
+            assert written.is_file() and f"Wrote {written}." in said.getvalue()
+            assert "closed" not in written.parent.parts
+        if name != "file.py":
+            assert (folder / "file.py").read_text() == "kept"
+
+
+@pytest.mark.parametrize("program", [report, my_report])
+def test_a_notebook_that_one_may_not_read_is_one_sentence(tmp_path, monkeypatch, program):
+    path = write(tmp_path, "# T")
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(sys, "argv", ["report.py", str(path), str(tmp_path / "a.pdf")])
+    for barred in (["open"], ["open", "stat"]):  # the file, and the folder that it lies in
+        with monkeypatch.context() as patch:
+            for one in barred:
+                patch.setattr(Path, one, refused)
+            with pytest.raises(SystemExit, match=r"in\.ipynb cannot be read.*Permission denied"):
+                program.main()
 
 
 def test_the_labs_own_report(notebook, tmp_path):

@@ -1,8 +1,11 @@
 """The reader's own texts: right, or one clear sentence."""
 
+import contextlib
 import csv
 import io
 import json
+import os
+import random
 import sys
 from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
@@ -10,13 +13,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import utils
 from lab import config
 from lab.config import LabError
-from lab.datasets import chinese, token_stream, user_file
+from lab.datasets import chinese, labels, token_stream, user_file
 
 
 @pytest.fixture
@@ -194,6 +197,74 @@ def test_own_texts_go_the_way_of_all_reviews(write, monkeypatch, tmp_path, capsy
     assert "200 'bad' (0), 200 'good' (1)" in reviews.attrs["source"]
 
 
+def of_one_label(texts, numbers):
+    """Return each text once, in order, without those that stand under 0 and under 1.
+
+    numbers: of the labels of the rows, in turn
+    """
+    under = {}
+    for row, text in enumerate(texts):
+        under.setdefault(text, set()).add(numbers[row % len(numbers)])
+    return [text for text, found in under.items() if len(found) == 1]
+
+
+NUMBERS = {  # labels of a file, and which are 0 and 1; the others are left out
+    "two": {"bad": 0, "good": 1},
+    "stars": {"1": 0, "2": 0, "3": None, "4": 1, "5": 1},
+    "words": {"negative": 0, "neutral": None, "positive": 1},
+}
+
+
+@st.composite
+def files_with_repeats(draw):
+    """Draw the rows (text, label) of a file, and the numbers of its labels.
+
+    Some texts are repeated, under their label or another, as in files put together of several.
+    """
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    number = NUMBERS[draw(st.sampled_from(sorted(NUMBERS)))]
+    weights = [draw(st.integers(1, 5)) ** 2 for _ in number]
+    texts = [f"film number {i}" for i in range(draw(st.integers(len(number), 300)))]
+    more = chance.choices([*number], weights, k=len(texts) - len(number))
+    rows = list(zip(texts, [*number, *more]))
+    others = draw(st.sampled_from([0, 0, 0.1, 0.8, 1]))  # share of the texts under a label more
+    rows += [(t, chance.choice([*number])) for t in chance.sample(texts, int(others * len(texts)))]
+    rows += chance.choices(rows, k=draw(st.sampled_from([0, 1, 90, 800])))
+    chance.shuffle(rows)
+    return rows, number
+
+
+@settings(max_examples=60, deadline=None)
+@given(made=files_with_repeats(), profile=st.sampled_from(["tiny", "quick", "full"]))
+def test_a_text_counts_once_and_under_one_label(tmp_path_factory, made, profile):
+    """As what is judged, and as what suffices: else one sentence names the file and the number."""
+    rows, number = made
+    path = tmp_path_factory.getbasetemp() / "repeats.csv"
+    path.write_text(in_csv(rows), encoding="utf-8")
+    used = [(text, number[label]) for text, label in rows if number[label] is not None]
+    texts, values = zip(*used)
+    kept = of_one_label(texts, values)
+    sizes = [sum(label == value for text, label in {*used} if text in kept) for value in (0, 1)]
+    said = io.StringIO()
+    with mock.patch.dict(os.environ, LAB2_REVIEWS=str(path)), contextlib.redirect_stdout(said):
+        if min(sizes) < labels.LEAST_OF_A_LABEL or sum(sizes) < labels.LEAST:
+            with pytest.raises(LabError, match=r"repeats\.csv has \d+ .*at least \d+ (of each )?"):
+                utils.load_reviews(config.PROFILES[profile], path.parent)
+            return
+        own = user_file.read_own(path)
+        reviews = utils.load_reviews(config.PROFILES[profile], path.parent)
+    assert own["text"].tolist() == kept
+    both = [text for text in texts if text not in kept]
+    for problem, count in (
+        ("their texts stand under both labels", len(both)),
+        ("copies of texts above them", len(texts) - len(both) - len(kept)),
+    ):
+        assert (f"{count} rows left out ({problem})" in said.getvalue()) == (count > 0)
+    shares = reviews["split"].value_counts() / len(kept)
+    assert max(shares["valid"], shares["test"]) <= 0.15 and len(shares) == 3
+    assert set(reviews.loc[reviews["split"] == "train", "label"]) == {0, 1}
+
+
 @given(content=st.binary(max_size=400), name=st.sampled_from(["a.csv", "a.tsv", "a.jsonl"]))
 def test_any_bytes_are_read_or_refused(tmp_path_factory, content, name):
     path = tmp_path_factory.getbasetemp() / name
@@ -212,7 +283,7 @@ def test_any_text_comes_back_from_json(tmp_path_factory, texts):
     path.write_text("\n".join(lines), encoding="utf-8")
     expected = [text.replace("\0", " ").strip() for text in texts]
     if all(expected):
-        assert user_file.read_own(path)["text"].tolist() == expected
+        assert user_file.read_own(path)["text"].tolist() == of_one_label(expected, [0, 1])
 
 
 @pytest.mark.parametrize(("rows", "rare"), [(100, 50), (3000, 300), (400, 20)])

@@ -24,20 +24,24 @@ import torch
 from numpy.typing import NDArray
 
 from lab import config
-from lab.base.messages import _, reason
+from lab.base.messages import Message, _, reason
 from lab.config import LabError
 
 PATIENCE = 3.0  # seconds that a file may be held by another program, as readers on Windows do
 LEFT_BEHIND = 3600  # seconds after which the part of a file that nobody finished is swept away
+ELSEWHERE = _("Free some space, or name another folder with LAB2_OUT or LAB2_DATA.")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, remedy: Message = ELSEWHERE) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
 
-    Parts that killed processes have left of the same file are swept away. Raises LabError where the
-    disk is full, the folder cannot be written, or a program has the file open; the old file stays.
+    Folders are made where they are missing. Parts that killed processes have left of the same file
+    are swept away. Raises LabError where the disk is full, the folder cannot be written, or a
+    program has the file open; the old file stays.
+
+    remedy: how the place is changed, in a sentence
     """
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}.part")
+    temporary = path.parent / f".{path.name}-{uuid.uuid4().hex}.part"
     written = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,14 +54,13 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        remedy = _("Free some space, or name another folder with LAB2_OUT or LAB2_DATA.")
         if written and isinstance(error, PermissionError):  # as of a table that Excel shows
             remedy = _("Close the program that has it open, and run this again.")
         raise LabError(
             _(
                 "Cannot write {file} in {folder}: {error}. {remedy} What was there before is "
                 "unchanged.",
-                file=path.name,
+                file=path.name or path,
                 folder=path.parent,
                 error=reason(error),
                 remedy=remedy,

@@ -141,6 +141,7 @@ _REASONS = (  # as C libraries word them: strerror
     _("No such file or directory"),
     _("Permission denied"),
     _("Operation not permitted"),
+    _("File exists"),
     _("Is a directory"),
     _("Not a directory"),
     _("No space left on device"),

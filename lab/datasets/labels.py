@@ -20,14 +20,14 @@ NEGATIVE = {"0", "-1", "neg", "negative", "bad", "false", "no", "f", "n", "rotte
 NEUTRAL = {"neutral", "neu", "mixed", "中性", "中评"}
 STARS = re.compile(r"(\d+(?:\.\d+)?) ?(?:stars?|星|分|/ ?\d+|out of \d+.*)", re.IGNORECASE)
 SCALE = 11  # different numbers at most that are stars or points
-LEAST = 100  # texts; with fewer there is nothing to learn from and nothing to judge by
+LEAST = 100  # texts that differ; with fewer there is nothing to learn from and nothing to judge by
 LEAST_OF_A_LABEL = 20  # texts that differ, or training reviews would have too few of it
 
 
-def number_labels(path: Path, texts: pd.Series, labels: pd.Series) -> dict[str, int]:
+def number_labels(path: Path, labels: pd.Series) -> dict[str, int]:
     """Return which labels are 0 and which are 1; rows with others are left out.
 
-    Raises LabError if it is not clear which make two, or of too few texts, of all or of one of two.
+    Raises LabError if it is not clear which make two, or for too few rows.
     """
     counts = labels.value_counts()
     number = two_of(list(counts.index)) if len(labels) >= LEAST else dict.fromkeys(counts.index, 0)
@@ -52,9 +52,24 @@ def number_labels(path: Path, texts: pd.Series, labels: pd.Series) -> dict[str, 
                 commonest=[f"{name!r} {count:,}" for name, count in counts[:6].items()],
             )
         )
+    return number
+
+
+def refuse_few(path: Path, labels: pd.Series, number: dict[str, int]) -> None:
+    """Raise LabError for too few texts, of all or of one of two labels; each text stands once."""
+    if len(labels) < LEAST:
+        raise LabError(
+            _(
+                "{path} has {count:,} texts that differ and have one label each; at least {least} "
+                "are needed.",
+                path=path,
+                count=len(labels),
+                least=LEAST,
+            )
+        )
     for value in (0, 1):
         names = [name for name in number if number[name] == value]
-        count = texts[labels.isin(names)].nunique()
+        count = int(labels.isin(names).sum())
         if count < LEAST_OF_A_LABEL:
             raise LabError(
                 _(
@@ -66,7 +81,6 @@ def number_labels(path: Path, texts: pd.Series, labels: pd.Series) -> dict[str, 
                     least=LEAST_OF_A_LABEL,
                 )
             )
-    return number
 
 
 def two_of(labels: list[str]) -> dict[str, int]:

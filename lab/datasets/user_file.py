@@ -35,9 +35,10 @@ def read_own(path: Path) -> pd.DataFrame:
     """Return the texts of a file as `utils.load_reviews` wants them: text, label, group, half.
 
     Rows without a text or label, or that cannot be read, are left out, counted and shown with their
-    line numbers. Raises LabError for a file that is missing, in another encoding, without columns
-    that fit, without labels that make two, with too few rows, of all or of a label, or with texts
-    that the lab's rules cannot cut into words.
+    line numbers; so are copies, but for the first, and texts that stand under both labels. Raises
+    LabError for a file that is missing, in another encoding, without columns that fit, without
+    labels that make two, with too few texts, of all or of a label, or with texts that the lab's
+    rules cannot cut into words.
     """
     rows = read_rows(path)  # by the line where they end
     problems = {line: row for line, row in rows.items() if isinstance(row, Message)}
@@ -53,10 +54,13 @@ def read_own(path: Path) -> pd.DataFrame:
             problems[line] = _("no {text} and no {label}", text=text, label=label)
     report_bad_rows(path, problems)
     table = table.drop(index=[line for line in good if line in problems])
-    number = labels.number_labels(path, table[text], table[label])
-    counts = table[label].value_counts()
+    number = labels.number_labels(path, table[label])
+    others = table[~table[label].isin(number)]
+    table = table.drop(index=others.index)
+    table = table.drop(index=report_repeats(path, table[text], table[label].map(number)))
+    labels.refuse_few(path, table[label], number)
+    counts = pd.concat([table[label], others[label]]).value_counts()
     source = _source_of(path, text, label, counts, number)
-    table = table[table[label].isin(number)]
     chinese.refuse_uncut(path, table[text])
     groups = [f"line-{line:08d}" for line in table.index]
     columns = {"text": list(table[text]), "label": list(table[label].map(number)), "group": groups}
@@ -71,7 +75,7 @@ def _source_of(
     """Return where texts come from, in words: file, columns, and which labels are which class."""
     named = {name: f"{count:,} {name!r}" for name, count in counts.items()}
     values = {"file": path.name, "text": text, "label": label}
-    values["classes"] = [f"{named[name]} ({value})" for name, value in number.items()]
+    values["classes"] = [f"{named[name]} ({number[name]})" for name in number if name in named]
     if others := [named[name] for name in named if name not in number]:
         return _(
             "your own, {file}, columns {text!r} and {label!r}: {classes}; left out: {others}",
@@ -214,6 +218,24 @@ def report_bad_rows(path: Path, problems: dict[int, Message]) -> None:
             shown.append(_("and {count:,} more", count=len(problems) - SHOWN))
         values = {"file": path.name, "count": len(problems), "rows": clauses(shown)}
         print(_("{file}: {count:,} rows left out ({rows})", **values))
+
+
+def report_repeats(path: Path, texts: pd.Series, numbers: pd.Series) -> list[int]:
+    """Return the lines of copies, but for the first, and of texts under both labels; count them.
+
+    A copy in another split would be known before it is judged, and no network can tell what it is
+    if it stands under both.
+    """
+    both = numbers.groupby(texts).transform("nunique") == 2
+    copies = texts.duplicated() & ~both
+    for rows, problem in (
+        (both, _("their texts stand under both labels")),
+        (copies, _("copies of texts above them")),
+    ):
+        if rows.any():
+            values = {"file": path.name, "count": int(rows.sum()), "rows": problem}
+            print(_("{file}: {count:,} rows left out ({rows})", **values))
+    return [*texts.index[both | copies]]
 
 
 def fit_profile(profile: Profile, rows: int) -> Profile:

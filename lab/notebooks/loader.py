@@ -29,10 +29,12 @@ def write_cells(notebook: Path) -> Path:
 
 def renamed(notebook: Path) -> Path:
     """Return a notebook; where it is not there, the only one beside it that is of an edition."""
-    if notebook.exists():
+    try:
+        paths = [] if notebook.exists() else sorted(notebook.parent.glob("*.ipynb"))
+    except PermissionError:  # who reads it says so
         return notebook
     others = []
-    for path in sorted(notebook.parent.glob("*.ipynb")):
+    for path in paths:
         with contextlib.suppress(LabError):
             if ".before" not in path.suffixes and answer_cells.edition_of(answer_cells.read(path)):
                 others.append(path)

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the lab, from an
 
 from lab import config
 from lab.base import files, messages
-from lab.base.messages import _
+from lab.base.messages import Message, _, reason
 from lab.config import ROOT, LabError
 from lab.exercises import answer_cells
 from tools.students import blocks, outputs, pictures
@@ -124,7 +124,6 @@ def write(
     content: nbformat.NotebookNode, folder: Path, pdf: Path, show_code: bool, block: TitleBlock
 ) -> Path:
     """Write the content of a notebook as `convert` does. folder: where its pictures lie."""
-    pdf.parent.mkdir(parents=True, exist_ok=True)
     try:
         import typst  # here and below, so that a missing tool ends in a page, not in a traceback
 
@@ -136,7 +135,7 @@ def write(
                 if not pictures.replace_bad(source, bad_picture):
                     raise
                 document = typst.compile(str(source), root=name, font_paths=own_fonts())
-            files.write_atomically(pdf, document)
+            files.write_atomically(pdf, document, elsewhere())
             warn_of_signs(source.read_text(encoding="utf-8"))
     except LabError:
         raise
@@ -155,9 +154,15 @@ def write(
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """Read a notebook. Raises LabError if there is none."""
-    if not path.exists():
-        raise LabError(_("There is no {path}. Run the notebook first, and save it.", path=path))
+    """Read a notebook. Raises LabError if there is none, or it may not be read."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError as error:
+        text = _("There is no {path}. Run the notebook first, and save it.", path=path)
+        raise LabError(text) from error
+    except OSError as error:
+        text = _("{path} cannot be read: {error}.", path=path, error=reason(error))
+        raise LabError(text) from error
     try:
         return tidied(answer_cells.read(path))
     except LabError as error:
@@ -236,7 +241,15 @@ def write_page(content: nbformat.NotebookNode, folder: Path, page: Path, show_co
     exporter = HTMLExporter(embed_images=True, exclude_input=not show_code)
     where = next((f for f in (folder, ROOT) if (f / "figures").is_dir()), folder)
     html = exporter.from_notebook_node(content, {"metadata": {"path": str(where)}})[0]
-    page.write_text(html, encoding="utf-8")
+    files.write_atomically(page, html.encode("utf-8"), elsewhere())
+
+
+def elsewhere() -> Message:
+    """Return what to do where a report cannot be written: the program that runs is told a place."""
+    return _(
+        "Free some space, or name another place: {program} NOTEBOOK PDF.",
+        program=Path(sys.argv[0]).name,
+    )
 
 
 # ── What stands on page one ─────────────────────────────────────────────────────────────────────
