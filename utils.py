@@ -52,9 +52,8 @@ def load_reviews(profile: Profile, folder: Path | None = None, seed: int = 0) ->
         reviews = user_file.read_own(own)
         profile = user_file.fit_profile(profile, len(reviews))
     else:
-        with_test = profile.official_test is not False
-        there = official.exists()
-        reviews = imdb.read_official(official, with_test) if there else imdb.read_packaged()
+        half = profile.official_test is not False  # is the test half wanted?
+        reviews = imdb.read_official(official, half) if official.exists() else imdb.read_packaged()
     source = reviews.attrs["source"]
     in_test = reviews["half"] == "test"
     if profile.official_test and not (own or in_test.any()):
