@@ -30,12 +30,12 @@ OLD_HEAD = ("name", "exercise", "points")  # of earlier pages; it names no text
 DIGEST = re.compile(r"[0-9a-f]{12}")
 
 
-def read(path: Path) -> list[Reading]:
+def read(path: Path, name: str = "") -> list[Reading]:
     """Return the rows of a table of points. Raises LabError for the first that is not whole.
 
-    Rows under the old head have no text: see `tied`.
+    Rows under the old head have no text: see `tied`. name: what messages call the table
     """
-    return [_reading(row) for row in tables.read(path, HEAD, OLD_HEAD)]
+    return [_reading(row) for row in tables.read(path, HEAD, OLD_HEAD, name=name)]
 
 
 def _reading(row: tables.Row) -> Reading:
