@@ -212,8 +212,17 @@ def number(points: float | None) -> str:
 
 def harmless(value: object) -> str:
     """Return a cell that no spreadsheet takes for a formula, on one line."""
-    text = " ".join(plain(str(value)).split())
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return guarded(" ".join(plain(str(value)).split()))
+
+
+def guarded(text: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; `unguarded` takes that back."""
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
+
+
+def unguarded(cell: str) -> str:
+    """Return the text of a cell, which may be guarded."""
+    return cell[1:] if cell.startswith("'") and guarded(cell) != cell else cell
 
 
 def as_csv(rows: Iterable[Sequence[str]]) -> str:
