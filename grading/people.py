@@ -7,7 +7,6 @@ joins two of them, and never takes a row from anybody: where it contradicts, a f
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import re
 import unicodedata
@@ -15,10 +14,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from grading.graded import Graded, Listed
+from grading.graded import Graded, Listed, digits_of
 from grading.marking import Result
 from grading.submissions import Submission
 from lab.base import foreign
+from lab.config import LabError
 
 FIRST = ("first name", "firstname", "given name", "vorname", "名")
 LAST = ("last name", "lastname", "surname", "family name", "nachname", "姓")
@@ -30,12 +30,21 @@ def unique_names(submissions: Sequence[Submission]) -> list[str]:
     """Return a name for each submission that can name a file, each once.
 
     It depends on the submission alone, whatever others are there: anna for anna.ipynb, anna_ for a
-    folder anna, anna-4711 with a platform's number, and else anna- with digits of `who`.
+    folder anna, anna-4711 with a platform's number, and else anna- with digits of `who`. Raises
+    LabError if two have the same digits, by which results are kept, too.
     """
+    known: dict[str, Submission] = {}
+    for one in submissions:
+        other = known.setdefault(digits_of(one.who), one)
+        if other is not one:
+            raise LabError(
+                f"The names {other.who!r} and {one.who!r} cannot be told apart by their digests. "
+                "Rename one of these two hand-ins."
+            )
     names = [_file_name(one) for one in submissions]
     taken = Counter(name.casefold() for name in names)
     return [
-        name if taken[name.casefold()] == 1 else f"{name}-{_digits(one)}"
+        name if taken[name.casefold()] == 1 else f"{name}-{digits_of(one.who)}"
         for name, one in zip(names, submissions, strict=True)
     ]
 
@@ -45,14 +54,10 @@ def _file_name(one: Submission) -> str:
     name = raw.decode("utf-8", "ignore") or "nobody"
     if one.number and one.who == one.number and len(one.number) <= 20:
         return f"{name}-{one.number}"
-    plain = {f"{name}.ipynb": name, name: f"{name}_"}
+    plain = {f"{name}.ipynb": name, name: f"{name}_", f"{name}/": f"{name}_"}
     if one.who in plain and not re.search(r"-[0-9a-f]+$", name):
         return plain[one.who]
-    return f"{name}-{_digits(one)}"
-
-
-def _digits(one: Submission) -> str:
-    return hashlib.sha256(one.who.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{name}-{digits_of(one.who)}"
 
 
 def rows_of_a_class(

@@ -41,7 +41,7 @@ class Submission(NamedTuple):
     time: float  # seconds, of the notebook's last change
     problem: str = ""  # why there is nothing to read
     flags: tuple[str, ...] = ()  # what a person should know
-    who: str = ""  # whose it is: the platform's number, or else the entry's name as it is
+    who: str = ""  # whose it is: the platform's number, or the entry's name; of digits alone: 12/
     others: tuple[File, ...] = ()  # further notebooks, with their content, and reports as PDF
     late: bool = False  # as Canvas says
     entries: tuple[str, ...] = ()  # the names in the folder that are this hand-in
@@ -68,6 +68,7 @@ def find(place: Path) -> list[Submission]:
     submissions = []
     for (number, name), ones in groups.items():
         entry = min(ones) if number else name
+        entry = f"{entry}/" if entry.isdigit() else entry  # which might be another's number
         who = number if number and names[number] == 1 else entry
         submissions.append(_submission(who, ones, whose))
     return submissions

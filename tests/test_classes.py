@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import stat
 import subprocess
 import time
 import zipfile
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import pytest
 
 from grading import key, marking, people, submissions
-from grading.graded import flags_of
+from grading.graded import digits_of, flags_of, place_of
 from grading.intake import entries, owners, reports
 from grading.marking import Result
 from grading.submissions import find
@@ -57,6 +58,10 @@ def notebook(name, number, answer="a", extra="", further=False):
     return json.dumps({"cells": cells, "nbformat": 4, "metadata": {"extra": extra}}).encode()
 
 
+class Link(bytes):
+    """Where a link leads, in the place of a file's content."""
+
+
 def zipped(files, letters="utf-8"):
     """An archive; letters: in which its names are, without saying so where it is GBK."""
 
@@ -67,7 +72,9 @@ def zipped(files, letters="utf-8"):
     kind, content = Info if letters == "gbk" else zipfile.ZipInfo, io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, inside in files.items():
-            archive.writestr(kind(name), inside, zipfile.ZIP_DEFLATED)
+            info = kind(name)
+            info.external_attr = (stat.S_IFLNK if isinstance(inside, Link) else 0) << 16
+            archive.writestr(info, inside, zipfile.ZIP_DEFLATED)
     return content.getvalue()
 
 
@@ -76,7 +83,9 @@ def write(folder, files):
     for name, content in files.items():
         path = folder / name
         (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
-        if not name.endswith("/"):
+        if isinstance(content, Link):
+            path.symlink_to(os.fsdecode(content))
+        elif not name.endswith("/"):
             path.write_bytes(content)
     return folder
 
@@ -115,7 +124,10 @@ ODD = (
     (".ipynb", b""), (".ipynb", b"{"), ("/", b""), (".rar", b"x"), (".pdf", b"%PDF"),
     (".zip", zipped({})), (".zip", b"PK"), ("/._lab2.ipynb", b"x"), (".ipynb/", b""),
     ("/.ipynb_checkpoints/lab2.ipynb", b"{}"), ("/readme.txt", b"hello"), (".json", b"[1]"),
+    (".ipynb", Link(b"nowhere")), (".ipynb", Link(b".")), ("/lab2.ipynb", Link(b"lab2.ipynb")),
 )  # fmt: skip
+LINKS = {"self.ipynb": Link(b"self.ipynb"), "ring.ipynb": Link(b"ring.zip"),
+         "ring.zip": Link(b"ring.ipynb"), "gone": Link(b"nowhere"), "up": Link(b"..")}  # fmt: skip
 
 
 class Maker:
@@ -155,6 +167,8 @@ class Maker:
         stem = r.choice(
             (name, r.choice(CHINESE) + first, *(d.format(first, number) for d in DATED))
         )
+        numbers = [one.number for one in self.made if one.number]
+        stem = r.choice(numbers) if numbers and r.random() < 0.3 else stem  # of a platform
         stem = f"{stem} {number}" if stem in {one.student for one in self.made} else stem
         content, ending = self.content(typed), r.choice((".ipynb", ".IPYNB", ".ipynb.txt", ".json"))
         files = r.choice((
@@ -255,14 +269,18 @@ def lay_out(folder, students, maker):
 def check_class(folder, seed):
     maker = Maker(seed)
     students = maker.whole()
-    found = find(lay_out(folder, students, maker))
+    place = lay_out(folder, students, maker)
+    found = find(place)
+    if any(one.content for one in found):
+        assert grade._handed_in(place, folder / "grades") == found
     by_entries = {frozenset(one.entries): one for one in found}
     assert set(by_entries) == {frozenset(one.entries) for one in students}
     assert len(found) == len(students) and len({one.who for one in found}) == len(found)
     for one in students:
         row = by_entries[frozenset(one.entries)]
         assert (row.student, row.number) == (one.student, one.number)
-        assert row.who == one.number or (row.who in one.entries and not one.number)
+        named = {f"{entry}/" if entry.isdigit() else entry for entry in one.entries}
+        assert row.who == one.number or (row.who in named and not one.number)
         assert row.content is None or one.hand_ins == 0 or row.content.startswith(b"{")
         assert (row.content is not None) == (one.hand_ins > 0) or not one.number
         assert one.hand_ins < 2 or "2 hand-ins by one student" in row.flags[0]
@@ -281,8 +299,8 @@ def words_of(name):
 def check_rows(found, students, lines, maker, folder):
     """A row each, what is shared is flagged, and nobody is both present and missing."""
     absent = [maker.names.pop().title() for _ in range(3)]
-    listed = [(str(i), f"x{i}", one.student) for i, one in enumerate(lines)]
-    listed += [(str(i), next(maker.numbers), name) for i, name in enumerate(absent, len(lines))]
+    listed = [(f"n{i}", f"x{i}", one.student) for i, one in enumerate(lines)]
+    listed += [(f"n{i}", next(maker.numbers), name) for i, name in enumerate(absent, len(lines))]
     roster = folder / "roster.csv"
     roster.write_text("\n".join(",".join(map(str, one)) for one in [("n", "id", "name"), *listed]))
     rows = rows_of(found, roster)
@@ -432,6 +450,24 @@ def test_names_that_are_alike_stay_apart_whoever_else_is_there(tmp_path):
     for one in found:
         if one.who not in ("anna.ipynb", "Anna.ipynb"):  # which some systems cannot tell apart
             assert people.unique_names([one]) == [names[one.who]]
+
+
+@pytest.mark.parametrize("digits", [1, 2, 16])
+def test_names_are_unique_or_a_sentence_says_which_are_not(tmp_path, monkeypatch, digits):
+    monkeypatch.setattr(people, "digits_of", lambda who: digits_of(who)[:digits])
+    draw, refused = random.Random(digits), 0
+    for count in range(2, 40):
+        whose = {"anna#({}~k.ipynb", "anna#,}};k.ipynb", "4711", "4711/", " 4711", "4711 "}
+        whose |= {f"anna{''.join(draw.choices('#({}~,;', k=4))}k.ipynb" for _ in range(count)}
+        found = [submissions.Submission("anna k", "", one, b"", 0.0, who=one) for one in whose]
+        assert len({place_of(tmp_path, who) for who in whose}) == len(whose)
+        if len({digits_of(who)[:digits] for who in whose}) < len(whose):
+            refused += 1
+            with pytest.raises(LabError, match=r"^The names '.*' and '.*' cannot be told apart"):
+                people.unique_names(found)
+        else:
+            assert len({*people.unique_names(found)}) == len(whose)
+    assert (refused > 0) == (digits < 16)
 
 
 def test_what_is_typed_gives_nobody_a_row_without_a_note(tmp_path):
@@ -637,10 +673,12 @@ def fuzz(folder, seed):
     files = {
         name_of_any_kind(draw): changed(draw.choice([*sound.values()]), draw) for _ in range(6)
     }
-    found = find(write(folder / "in", files))
+    found = find(write(folder / "in", files | LINKS))
+    assert grade._handed_in(folder / "in", folder / "grades") == found
     rows = rows_of(found)
+    assert all(one.problem == entries.LINK for one in found if one.file in LINKS)
     assert len(rows) == len(found) == len({one.who for one in found})
-    assert sum(len(one.entries) for one in found) == len(files)  # a.pdf is of a.ipynb
+    assert sum(len(one.entries) for one in found) == len(files | LINKS)  # a.pdf is of a.ipynb
     assert all(one.content or one.problem for one in found)
     for one in rows:
         " ".join((one.name, one.student, one.who, *flags_of(one))).encode("utf-8")

@@ -3,10 +3,12 @@
 import contextlib
 import csv
 import io
+import itertools
 import json
 import math
 import os
 import random
+import re
 import subprocess
 import zipfile
 from datetime import datetime, timedelta
@@ -20,6 +22,7 @@ from grading.intake.entries import CUT
 from grading.marking import FAILED, Mark, Result
 from grading.pages import handback, summary, writing
 from grading.records import decided, history, late, overrides, readings, statistics
+from grading.records.decided import READ
 from grading.sandbox import program
 from lab.config import LabError
 from lab.exercises.catalogue import LAB
@@ -107,8 +110,9 @@ class Course:
         self.names, self.texts = {}, {}  # by who: their file; exercise -> text
         self.seen = {}  # the texts that were graded last
         self.given = {}  # (who, exercise, text) -> reader -> points
-        self.waiting, self.clock = [], datetime(2026, 12, 1)
-        for name in ("mei", "noor", "12_anna_34", "tom", "tom-2", moodle(77)):
+        self.laid = {}  # files that are not the grader's -> their content
+        self.clock = datetime(2026, 12, 1)
+        for name in ("=mei", "'=mei", "12_anna_34", "tom", "tom-2", moodle(77)):
             self.enter(name)
 
     def enter(self, name):
@@ -120,14 +124,25 @@ class Course:
 
     def step(self):
         options = (self.resubmit, self.newcomer, self.read, self.read, self.grade, self.only)
-        self.dice.choice(options)()
+        self.dice.choice((*options, self.lay))()
+
+    def lay(self):
+        """Somebody puts a file of their own into the folder of grades."""
+        kinds = ["paper.pdf", "notes.txt", "of-last-year.md", "page.html", "x.png", "list.csv"]
+        read_there = ("", "reading")  # where points_read.csv is one of the tables
+        folder = self.dice.choice((*read_there, "reading/week1", "feedback", "feedback/x", "mine"))
+        path = self.where / folder / self.dice.choice(kinds + [READ] * (folder not in read_there))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.dice.randbytes(9))
+        self.laid[path] = path.read_bytes()
 
     def resubmit(self):
         self.enter(self.names[self.dice.choice([*self.texts])])
 
     def newcomer(self):
         count = len(self.texts)
-        plain = self.dice.choice("aAbt") + self.dice.choice(("nna", "om", "", "-2")) + str(count)
+        signs, rest = "aAbt=+-@", ("nna", "om", "", "-2")
+        plain = self.dice.choice(signs) + self.dice.choice(rest) + str(count)
         self.enter(self.dice.choice((plain, moodle(90 - count))))
 
     def read(self):
@@ -142,9 +157,13 @@ class Course:
                     ones.append((who, exercise, digest_of(text), points, "a+b", "so, \"so\"\n=x",
                                  reader, self.clock.isoformat()))  # fmt: skip
         if ones and (ones[0][0] in self.seen):
-            name = self.dice.choice(("points_read.csv", "points_read (1).csv", "points_read_x.csv"))
-            self.waiting = []
+            name = self.dice.choice(("", "reading/")) + self.dice.choice(
+                (READ, "points_read (1).csv", "points_read_x.csv")
+            )
+            ones = [[graded.guarded(str(cell)) for cell in row] for row in ones]  # as the page does
             write_points(self.where / name, ones)
+            if name != READ:
+                self.laid[self.where / name] = (self.where / name).read_bytes()
             self.grade()  # before another file takes this one's name
 
     def grade(self):
@@ -159,16 +178,17 @@ class Course:
         self.seen[who] = {**self.texts[who]}
         self.check(rows)
         for row in rows_of(self.where):
-            if row["who"] not in self.seen:
+            if row["who"] not in map(graded.harmless, self.seen):
                 assert "not graded yet" in row["flags"] and row["score"] == ""
-            elif row["who"] != who:
+            elif row["who"] != graded.harmless(who):
                 old = before[row["who"]] | {"flags": "", "status": ""}  # which speak of others, too
                 assert row | {"flags": "", "status": ""} == old
 
     def check(self, rows):
         assert len(rows) == len(self.texts)
+        assert {path: path.read_bytes() for path in self.laid} == self.laid
         for who, texts in self.seen.items():
-            row = rows[who.removesuffix(".ipynb")]
+            row = rows[graded.harmless(who).removesuffix(".ipynb")]
             for exercise, text in texts.items():
                 values = {*self.given.get((who, exercise, digest_of(text)), {}).values()}
                 expected = (
@@ -179,7 +199,12 @@ class Course:
                 earlier = {of[2] for of in self.given if of[:2] == (who, exercise)}
                 said = f"{exercise}: " in row["flags"] and "to an earlier text" in row["flags"]
                 assert said or not earlier or digest_of(text) in earlier
-        kept = readings.read(self.where / decided.READ)
+        for path in {*self.where.rglob("*.csv")} - self.laid.keys():
+            with path.open(encoding="utf-8", newline="") as file:
+                cells = [cell for row in csv.reader(file) for cell in row]
+            formulas = [cell for cell in cells if cell.startswith(graded.FORMULA)]
+            assert not [cell for cell in formulas if not re.fullmatch(r"-[\d.]+", cell)], path
+        kept = readings.read(self.where / READ)
         known = {(r.student, r.exercise, r.text): {} for r in kept}
         for r in kept:
             known[r.student, r.exercise, r.text][r.reader] = r.points
@@ -190,6 +215,15 @@ class Course:
 def test_no_point_that_a_person_gave_is_lost_or_moves(tmp_path, seed, quick_pages):
     course = Course(tmp_path, seed)
     for _ in range(14):
+        course.step()
+    course.grade()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nor_a_file_that_is_not_the_graders(tmp_path, seed):
+    course = Course(tmp_path, seed)
+    for _ in range(4):
+        course.lay()
         course.step()
     course.grade()
 
@@ -299,6 +333,18 @@ def test_points_come_back_as_any_program_saves_them(tmp_path, encoding, delimite
         text = out.getvalue()
     (tmp_path / "x.csv").write_bytes(text.encode(encoding))
     assert readings.read(tmp_path / "x.csv") == given
+
+
+def test_no_cell_of_points_is_a_formula_and_all_come_back(tmp_path):
+    whose = ["".join(signs) for signs in itertools.product("'=+-@\ta", repeat=4)]
+    given = [
+        readings.Reading(who, "traps", "0" * 12, 1.0, comment=f"{who}.", reader=f"{who}.")
+        for who in whose
+    ]
+    (tmp_path / "x.csv").write_text(readings.table(given), encoding="utf-8")
+    cells = [cell for row in csv.reader(io.StringIO(readings.table(given))) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(graded.FORMULA)]
+    assert sorted(readings.read(tmp_path / "x.csv")) == sorted(given)
 
 
 def test_readers_are_merged_and_a_conflict_is_said(tmp_path, quick_pages):
@@ -936,6 +982,40 @@ def test_tables_and_grades_in_the_folder_are_no_hand_ins(tmp_path, capsys):
         assert ones == {"anna.ipynb", "ben", "11"} | ({"grades"} - {*more})
         names = ", ".join(["Class List.CSV", "book.tsv", *more])
         assert f"No hand-ins, and left out: {names}.\n" in capsys.readouterr().out
+
+
+PLACES = {  # of the folder of grades, beside or in that of the hand-ins -> may it be there?
+    "../grades": True, "grades": True, "..": True, "../in/grades": True, "../way/grades": True,
+    ".": False, "../in": False, "../way": False, "anna": False, "anna/x": False, "x/grades": False,
+    "ben.zip": False, "../reading/grades": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "may_be"), PLACES.items())
+def test_grades_never_lie_where_hand_ins_do(tmp_path, quick_pages, place, may_be):
+    folder = tmp_path / "in"
+    for name in ("anna", "anna/reading", "cleo"):
+        hand_in(folder / name, "lab2")
+    with zipfile.ZipFile(folder / "ben.zip", "w") as archive:
+        archive.write(folder / "cleo" / "lab2.ipynb", "lab2.ipynb")
+    (tmp_path / "way").symlink_to(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for _ in range(2):
+        if may_be:
+            assert {*graded_rows(folder, folder / place)} == {"anna", "ben.zip", "cleo"}
+        else:
+            with pytest.raises(LabError, match=r"would lie among the hand-ins of .* with --out"):
+                graded_rows(folder, folder / place)
+            after = {path for path in folder.rglob("*") if path.is_file()}
+            assert after == {*before}
+        assert before == {path: path.read_bytes() for path in before}
+
+
+@pytest.mark.parametrize("name", ["feedback", "reading", "kept", "previous", "reading/week1"])
+def test_hand_ins_never_lie_where_pages_do(tmp_path, quick_pages, name):
+    hand_in(tmp_path / name, "anna")
+    with pytest.raises(LabError, match="would lie among the hand-ins"):
+        graded_rows(tmp_path / name, tmp_path)
 
 
 @pytest.mark.parametrize("names", [[], ["a.csv"], ["a.csv", "b.pdf"], ["notes.txt", "x/y.py"]])

@@ -305,8 +305,10 @@ def test_the_summary_shows_what_there_is_and_flags_of_one_kind_together():
 def test_feedback_of_who_is_gone_is_removed_and_nothing_else(tmp_path):
     everybody, hand_ins = reading_class.make(2)
     (tmp_path / "feedback").mkdir()
-    (tmp_path / "feedback" / "mine.txt").write_text("a teacher's own")
+    own = {"mine.txt", "of-last-year.md", "old.html"}
+    for name in own:
+        (tmp_path / "feedback" / name).write_text("a teacher's own")
     writing.write(everybody, tmp_path, hand_ins)
     writing.write(everybody[:1], tmp_path, hand_ins)
     left = {path.name for path in (tmp_path / "feedback").iterdir()}
-    assert left == {"student_0.md", "student_0.html", "mine.txt"}
+    assert left == {"student_0.md", "student_0.html", *own}

@@ -6,6 +6,7 @@
     feedback    what a student is told
     handback    feedback as archives that Moodle and Canvas take back
     reading     a page an exercise for a person who reads texts, with fields for points
+    leftovers   what the grading before wrote, and this one did not, is removed
     summary     what a teacher wants to know of a class
     writing     all of them, written to a folder
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from grading.graded import TEXTS, Graded, digest_of
 from grading.intake import reports
-from grading.pages import evidence, rendering, rubric
+from grading.pages import evidence, leftovers, rendering, rubric
 from grading.pages.evidence import Evidence
 from grading.submissions import Submission, whole_of
 from lab.base import files
@@ -73,10 +73,7 @@ def write(
     for name, page in pages.items():
         files.write_atomically(folder / name, page.encode("utf-8"))
     beside = (file for ones in texts.values() for t in ones for file in (*t.pictures, t.report))
-    written = {folder / name for name in (*pages, *beside)}
-    for path in [*folder.iterdir(), *folder.glob("*/*")]:
-        if path.is_file() and path not in written:
-            path.unlink()
+    leftovers.remove(where, FOLDER, {*pages, *filter(None, beside)})
 
 
 def _texts_of(

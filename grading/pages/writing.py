@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grading import graded, likeness
 from grading.graded import Graded, digest_of
-from grading.pages import feedback, reading, summary
+from grading.pages import feedback, leftovers, reading, summary
 from grading.similarity import Forms
 from grading.submissions import Submission
 from lab.base import files
@@ -29,15 +29,14 @@ def write(
         "summary.html": summary.in_html(everybody, alike),
         "alike.csv": likeness.table(alike),
     }
+    pages = {}
     for one in everybody:
         if one.name:
-            texts[f"feedback/{one.name}.md"] = feedback.in_markdown(one)
-            texts[f"feedback/{one.name}.html"] = feedback.in_html(one)
-    for name, text in texts.items():
+            pages[f"{one.name}.md"] = feedback.in_markdown(one)
+            pages[f"{one.name}.html"] = feedback.in_html(one)
+    for name, text in (texts | {f"feedback/{name}": page for name, page in pages.items()}).items():
         files.write_atomically(where / name, text.encode("utf-8", "replace"))
-    for path in (where / "feedback").glob("*"):
-        if f"feedback/{path.name}" not in texts and path.suffix in (".md", ".html"):
-            path.unlink()
+    leftovers.remove(where, "feedback", pages)
     reading.write(everybody, hand_ins, where, _course(where), place)
 
 

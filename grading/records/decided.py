@@ -36,18 +36,19 @@ class Decided(NamedTuple):
 def read(where: Path, due: str = "", penalty: str = "") -> Decided:
     """Return what persons decided, of a folder of grades. Raises LabError for what is not whole.
 
-    Points are read from points_read.csv and from every other points_read*.csv, as of assistants. A
-    deadline holds until another is said, or due is "none".
+    Points are read from points_read.csv and from every other points_read*.csv, as of assistants,
+    beside it or beside the reading pages. A deadline holds until another is said, or due is "none".
     """
     if not due and not penalty:
         due, penalty = stored(where / DEADLINE) or ("", "")
     deadline = ("", "") if due == "none" else (due, penalty)
     rule = late.rule(*deadline)
-    files = sorted(where.glob("points_read*.csv"))
+    places = "points_read*.csv", "reading/points_read*.csv"
+    files = [path for place in places for path in sorted(where.glob(place))]
     return Decided(
         where,
         readings.read(where / KEPT),
-        [one for path in files for one in readings.read(path)],
+        [one for path in files for one in readings.read(path, str(path.relative_to(where)))],
         overrides.read(where / "overrides.csv"),
         pairs.read(where / "pairs.csv"),
         deadline,

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from grading.graded import Graded, as_csv, number, penalty_of, points_of, rows_of
+from grading.graded import Graded, as_csv, harmless, number, penalty_of, points_of, rows_of
 from grading.records.decided import DEADLINE, KEPT, READ, TIMES, stored
 from lab.base import files
 from lab.config import LabError
@@ -120,4 +120,5 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str
 def _log(where: Path, rows: Sequence[Sequence[str]]) -> None:
     path = where / CHANGES
     known = rows_of(path, "log of changes") if path.exists() else [HEAD]
-    files.write_atomically(path, as_csv([*known, *rows]).encode("utf-8", "replace"))
+    table = as_csv([*known, *([harmless(cell) for cell in row] for row in rows)])
+    files.write_atomically(path, table.encode("utf-8", "replace"))

@@ -18,9 +18,11 @@ from grading.graded import (
     Reading,
     as_csv,
     digest_of,
+    guarded,
     number,
     override_of,
     readings_of,
+    unguarded,
 )
 from grading.records import tables
 from lab.config import LabError
@@ -30,12 +32,12 @@ OLD_HEAD = ("name", "exercise", "points")  # of earlier pages; it names no text
 DIGEST = re.compile(r"[0-9a-f]{12}")
 
 
-def read(path: Path) -> list[Reading]:
+def read(path: Path, name: str = "") -> list[Reading]:
     """Return the rows of a table of points. Raises LabError for the first that is not whole.
 
-    Rows under the old head have no text: see `tied`.
+    Rows under the old head have no text: see `tied`. name: what messages call the table
     """
-    return [_reading(row) for row in tables.read(path, HEAD, OLD_HEAD)]
+    return [_reading(row) for row in tables.read(path, HEAD, OLD_HEAD, name=name)]
 
 
 def _reading(row: tables.Row) -> Reading:
@@ -50,10 +52,10 @@ def _reading(row: tables.Row) -> Reading:
     student = row["student"] if "student" in row else row["name"]
     if not student:
         raise row.wrong("it names no student")
-    rest = {name: row.get(name, "") for name in ("criteria", "comment", "reader")}
+    rest = {name: unguarded(row.get(name, "")) for name in ("criteria", "comment", "reader")}
     bare = not row["points"] and (rest["comment"] or rest["criteria"])
     points = None if bare else tables.points(row, TEXTS[exercise])
-    return Reading(student, exercise, text, points, **rest, when=tables.moment(row))
+    return Reading(unguarded(student), exercise, text, points, **rest, when=tables.moment(row))
 
 
 def tied(readings: Iterable[Reading], everybody: Sequence[Graded], path: Path) -> list[Reading]:
@@ -103,7 +105,7 @@ def table(readings: Iterable[Reading]) -> str:
     ones = sorted(readings, key=lambda one: (one.exercise, one.student, one.text, one.reader))
     points = ["" if one.points is None else f"{one.points:.10g}" for one in ones]
     rows = [[*one[:3], value, *one[4:]] for one, value in zip(ones, points, strict=True)]
-    return as_csv([HEAD, *rows])
+    return as_csv([HEAD, *([guarded(cell) for cell in row] for row in rows)])
 
 
 def counted(one: Graded) -> tuple[dict[str, float], list[str]]:

@@ -27,21 +27,22 @@ class Row(dict[str, str]):
         return LabError(f"{self.where}: {why}; mend it first, for nothing was graded.")
 
 
-def read(path: Path, *heads: Sequence[str]) -> list[Row]:
-    """Return the rows of a table, none if there is no such file; heads: those that it may have.
+def read(path: Path, *heads: Sequence[str], name: str = "") -> list[Row]:
+    """Return the rows of a table, none if there is no such file.
 
-    Raises LabError if the heads are others, or a row has not as many cells.
+    heads: those that it may have. name: what messages call it, by default as the file. Raises
+    LabError if the heads are others, or a row has not as many cells.
     """
     if not path.exists():
         return []
-    table = foreign.read(path, "table", names={*itertools.chain(*heads)})
+    table, name = foreign.read(path, "table", names={*itertools.chain(*heads)}), name or path.name
     head, *lines = table.rows
-    head = [name.strip() for name in head]
+    head = [cell.strip() for cell in head]
     while head and not head[-1]:
         head.pop()
     if not any(sorted(head) == sorted(known) for known in heads):
         raise LabError(
-            f"{path.name} must begin with the line {' or '.join(','.join(h) for h in heads)}, and "
+            f"{name} must begin with the line {' or '.join(','.join(h) for h in heads)}, and "
             f"begins with {','.join(head)[:200]}. Put that line there, or save the table again "
             "where it comes from."
         )
@@ -52,14 +53,14 @@ def read(path: Path, *heads: Sequence[str]) -> list[Row]:
         if not any(cell.strip() for cell in cells):
             continue
         row = Row()
-        row.where = f"{path.name}, line {record.first}"
+        row.where = f"{name}, line {record.first}"
         if len(cells) != len(head):
             raise row.wrong(
                 f"it has {len(cells)} cells, and must have {len(head)} (a cell with a comma needs "
                 "quotes around it, and points are written like 2.5)"
             )
         named = zip(head, cells, strict=True)
-        row.update((name, cell if name in WHOSE else cell.strip()) for name, cell in named)
+        row.update((column, cell if column in WHOSE else cell.strip()) for column, cell in named)
         rows.append(row)
     if table.is_cut:
         raise rows[-1].wrong("it is cut off within quotation marks")

@@ -3,6 +3,7 @@
 // as points_read.csv, Load takes such a file in. A row is what one reader gave one text.
 
 const HEAD = ["student", "exercise", "text", "points", "criteria", "comment", "reader", "when"];
+const FORMULA = /^'*[=+\-@\t\r]/; // what a spreadsheet takes for one, guarded or not: grading/graded.py
 const find = (what, where = document) => where.querySelector(what);
 const all = (what, where = document) => [...where.querySelectorAll(what)];
 const known = JSON.parse(find("#known").textContent);
@@ -151,7 +152,8 @@ document.addEventListener("keydown", event => {
 function save() {
   recall();
   const ready = [...rows.values()].filter(row => row.points !== "" || row.comment);
-  const cell = value => `"${value.replaceAll('"', '""')}"`;
+  const guarded = value => FORMULA.test(value) ? `'${value}` : value;
+  const cell = value => `"${guarded(value).replaceAll('"', '""')}"`;
   const lines = [HEAD.join(","), ...ready.map(row => HEAD.map(key => cell(row[key])).join(","))];
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }));
@@ -172,7 +174,8 @@ function load(text) {
   const [head, ...lines] = cellsOf(text.replace(/^\ufeff/, "")), bad = [];
   if (head?.join() !== HEAD.join()) return "This is no points_read.csv: its first line differs.";
   for (const line of lines) {
-    const row = Object.fromEntries(HEAD.map((key, i) => [key, line[i] ?? ""]));
+    const unguarded = cell => cell[0] === "'" && FORMULA.test(cell) ? cell.slice(1) : cell;
+    const row = Object.fromEntries(HEAD.map((key, i) => [key, unguarded(line[i] ?? "")]));
     const fault = wrong(row.points, known.most[row.exercise] ?? Infinity);
     if (fault) bad.push(`${row.exercise} of ${row.student}: ${row.points}`); else keep(row);
   }

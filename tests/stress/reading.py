@@ -63,7 +63,7 @@ def main():
     return 0
 
 
-ODD = 'an "odd"\x1b, <name>'
+ODD = '=an "odd"\x1b, <name>'
 
 
 def read_before(one):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
@@ -38,6 +39,11 @@ from lab.config import LabError, ends_in_a_sentence
 from tools.teachers import student_edition
 
 GRADES = ROOT / "grades"
+WRITTEN = ("feedback", "reading", "kept", "previous")  # folders in the folder of grades
+AMONG = (
+    "Grades in {where} would lie among the hand-ins of {folder}, and be taken for some. Name "
+    "another folder with --out, which is outside of it or has only grades in it."
+)
 NO_WALL = (
     "This system has no wall to run students' code behind. On Debian and Ubuntu install bubblewrap "
     "(apt install bubblewrap libseccomp2); other Linux needs libseccomp, and a kernel from 5.13 "
@@ -84,14 +90,18 @@ def grade(
 def _handed_in(folder: Path, where: Path) -> list[submissions.Submission]:
     """Return what was handed in: the teacher's tables and the folder of grades are not.
 
-    Raises LabError if there is no notebook.
+    Raises LabError if there is no notebook, or the folder of grades lies where hand-ins do.
     """
     if not folder.exists():
         raise LabError(f"There is no {folder}. Name the folder with what was handed in.")
     if folder.is_file() and not zipfile.is_zipfile(folder) and folder.suffix.lower() != ".zip":
         raise LabError(f"{folder} is no folder and no .zip. Name the folder with the hand-ins.")
+    _refuse_among(folder, where)
     found = submissions.find(folder)
     left = [one for one in found if _is_teachers(one, folder, where)]
+    inside = [one for one in left if _lies_in(where, one, folder)]
+    if any(one.content for one in inside) and not (where / "kept").is_dir():
+        raise LabError(AMONG.format(where=where, folder=folder))
     ones = [one for one in found if one not in left]
     if all(one.problem in (entries.NONE, entries.OTHER) for one in ones):
         raise LabError(f"There is no notebook in {folder}. Name the folder with the hand-ins.")
@@ -101,12 +111,27 @@ def _handed_in(folder: Path, where: Path) -> list[submissions.Submission]:
     return ones
 
 
+def _refuse_among(folder: Path, where: Path) -> None:
+    """Raise LabError if what is written would lie among the hand-ins, and be taken for some."""
+    hand_ins, grades = (Path(os.path.realpath(path)) for path in (folder, where))
+    inside = grades.is_relative_to(hand_ins) and len(grades.relative_to(hand_ins).parts) != 1
+    if inside or any(hand_ins.is_relative_to(grades / name) for name in WRITTEN):
+        raise LabError(AMONG.format(where=where, folder=folder))
+
+
 def _is_teachers(one: submissions.Submission, folder: Path, where: Path) -> bool:
     """Say whether an entry of a folder is a table beside the hand-ins, or the folder of grades."""
-    if any((folder / entry).resolve() == where.resolve() for entry in one.entries):
+    if _lies_in(where, one, folder):
         return True
     is_table = Path(one.file).suffix.lower() in (".csv", ".tsv") and one.entries == (one.file,)
     return is_table and one.problem == entries.OTHER and not one.number
+
+
+def _lies_in(where: Path, one: submissions.Submission, folder: Path) -> bool:
+    """Say whether a hand-in is the folder of grades, or lies in it."""
+    places = {place for entry in one.entries for place in (entry, entry.partition("/")[0])}
+    grades = os.path.realpath(where)  # which does not mind a link that leads to itself
+    return any(os.path.realpath(folder / place) == grades for place in places)
 
 
 def _say_encoding(path: Path, table: foreign.Table) -> None:
