@@ -59,7 +59,11 @@ def find(place: Path) -> list[Submission]:
 
     Raises LabError if the folder or archive cannot be read.
     """
-    found = owners.without_wrapping(entries.of(place))
+    return of_entries(owners.without_wrapping(entries.of(place)))
+
+
+def of_entries(found: dict[str, list[File]]) -> list[Submission]:
+    """Return the submissions that some entries are, by name."""
     whose = owners.of([*found])
     groups: defaultdict[tuple[str, str], dict[str, list[File]]] = defaultdict(dict)
     for entry in sorted(found):
@@ -154,7 +158,9 @@ def _flags(notebooks: list[Read], chosen: list[Read]) -> Iterator[Message]:
     best = chosen[0]
     left = [one for one in notebooks if not any(one is other for other in chosen)]
     spare = [one for one in left if one.is_lab == best.is_lab]
-    names = {"taken": _short(best.file.file), "others": [_short(o.file.file) for o in spare[:10]]}
+    others = [_short(one.file.file) for one in spare[:10]]
+    others += [_("{count} more", count=len(spare) - 10)] if spare[10:] else []
+    names = {"taken": _short(best.file.file), "others": others}
     hand_ins = {one.entry for one in [best, *spare]}
     if len(hand_ins) > 1:
         yield _(
