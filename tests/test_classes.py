@@ -105,6 +105,7 @@ class Person(NamedTuple):
     files: dict  # path in the folder -> content
     typed: tuple  # name and number that the notebook says
     hand_ins: int = 1  # notebooks of the lab, of which one counts
+    listed: str = ""  # the name in the class list, where the platform has another form of it
 
     @property
     def entries(self):
@@ -143,10 +144,10 @@ class Maker:
     def packed(self, content, depth=1):
         """An archive with a notebook in it, or an archive with one."""
         inner = self.random.choice(("lab2.ipynb", "lab2/lab2.ipynb", "实验/lab2.ipynb"))
-        packed = zipped({inner: content}, self.random.choice(("utf-8", "gbk")))
         others = sorted({entry for one in self.made if one.number for entry in one.entries})
         if others and self.random.random() < 0.3:  # under the platform's name of another student
             inner = f"{self.random.choice(others)}/lab2.ipynb"
+        packed = zipped({inner: content}, self.random.choice(("utf-8", "gbk")))
         if depth < 3 and self.random.random() < 0.3:
             return zipped({"lab2.zip": self.packed(content, depth + 1)})
         return packed
@@ -193,7 +194,8 @@ class Maker:
     def canvas(self):
         """As Canvas packs it: flat, several files and hand-ins of one student."""
         r, name = self.random, self.names.pop()
-        short, number, typed = name.replace(" ", ""), str(next(self.numbers)), self.typed(name)
+        short = "".join(name.split()[:: r.choice((1, -1))])
+        number, typed = str(next(self.numbers)), self.typed(name)
         start = f"{short}_{r.choice(('', 'LATE_'))}{number}"
         files, hand_ins = {"lab2.ipynb": notebook(*typed, extra=number)}, r.choice((1, 1, 2))
         if hand_ins == 2:
@@ -203,7 +205,7 @@ class Maker:
         if r.random() < 0.3:
             files["gradients.ipynb"] = notebook("", "", further=True)
         files = {f"{start}_{next(self.numbers)}_{name}": files[name] for name in files}
-        return Person(short, number, files, typed, hand_ins)
+        return Person(short, number, files, typed, hand_ins, name.title())
 
     def twin(self):
         """The same name once more: in another form, or with another number of the platform."""
@@ -246,12 +248,12 @@ def result_of(one):
 def lay_out(folder, students, maker):
     """Write a class as a folder or an archive, with what systems leave there; return its place."""
     files = {path: content for one in students for path, content in one.files.items()}
-    files |= dict.fromkeys(maker.random.sample(JUNK, 2), b"x")
-    if maker.random.random() < 0.5 and students:
     if any(one.number for one in students) and maker.random.random() < 0.3:
         around = maker.random.choice(("lab2/", "all/lab2/"))
         files = {f"{around}{path}": content for path, content in files.items()}
         files[maker.random.choice(("", around)) + "list.csv"] = b"number,name"
+    files |= dict.fromkeys(maker.random.sample(JUNK, 2), b"x")
+    if maker.random.random() < 0.5 and students:
         letters = maker.random.choice(("utf-8", "gbk"))
         (folder / "all.zip").write_bytes(zipped(files, letters))
         return folder / "all.zip"
@@ -259,12 +261,12 @@ def lay_out(folder, students, maker):
     return write(folder / "class", files)
 
 
-def check_class(folder, seed):
-    maker = Maker(seed)
 def last_of(path):
     return path.rpartition("/")[2]
 
 
+def check_class(folder, seed):
+    maker = Maker(seed)
     students = maker.whole()
     found = find(lay_out(folder, students, maker))
     found = [one for one in found if not grade._is_teachers(one, folder, folder / "grades")]
@@ -293,8 +295,10 @@ def words_of(name):
 def check_rows(found, students, lines, maker, folder):
     """A row each, what is shared is flagged, and nobody is both present and missing."""
     absent = [maker.names.pop().title() for _ in range(3)]
-    listed = [(str(i), f"x{i}", one.student) for i, one in enumerate(lines)]
-    listed += [(str(i), next(maker.numbers), name) for i, name in enumerate(absent, len(lines))]
+    rows = [one.number for one in students if one.number] + [f"r{i}" for i in range(9)]
+    maker.random.shuffle(rows)  # numbers of rows, some of which are the platform's of another
+    names = [*(one.listed or one.student for one in lines), *absent]
+    listed = [(rows.pop(), f"x{i}", name) for i, name in enumerate(names)]
     roster = folder / "roster.csv"
     roster.write_text("\n".join(",".join(map(str, one)) for one in [("n", "id", "name"), *listed]))
     rows = rows_of(found, roster)
@@ -373,10 +377,6 @@ def test_whose_several_entries_are(tmp_path, kind):
         assert any(shared in note for note in one.notes) == (numbers[one.number] > 1)
 
 
-def test_a_report_beside_the_lab_is_no_second_hand_in(tmp_path):
-    files = {}
-    for name, number in (("doejane", 101), ("roemax", 102)):
-        files[f"{name}_{number}_9{number}_lab2.ipynb"] = notebook(name, str(number))
 def told_in(flags):
     """How many notebooks flags tell of, by name or as one of so many more."""
     text = "; ".join(flags)
@@ -397,6 +397,10 @@ def test_a_class_without_a_platforms_names_in_one_folder_says_so(tmp_path, aroun
     assert not any("a whole class" in note for one in rows_of(find(tmp_path)) for note in one.notes)
 
 
+def test_a_report_beside_the_lab_is_no_second_hand_in(tmp_path):
+    files = {}
+    for name, number in (("doejane", 101), ("roemax", 102)):
+        files[f"{name}_{number}_9{number}_lab2.ipynb"] = notebook(name, str(number))
         files[f"{name}_LATE_{number}_8{number}_report.pdf"] = b"%PDF-1.4"
     (tmp_path / "all.zip").write_bytes(zipped(files))
     found = find(tmp_path / "all.zip")
@@ -501,6 +505,32 @@ def nested(content, depth):
     """A notebook in an archive in an archive ..."""
     for _ in range(depth):
         content = zipped({"lab2.zip" if content.startswith(b"PK") else "lab2.ipynb": content})
+ZOE = "3, Zoe Zen"
+LISTS = {  # a class list -> the line that Anna Doe's hand-in with the number 3 has, and the note
+    "No.,Name\n1,Anna Doe\n2,Ben Roe\n3,Zoe Zen": ("1,Anna Doe", ""),
+    "No.,Name\n1,Anna-Maria Doe\n2,Ben Roe\n3,Zoe Zen": ("", ""),
+    "Group,Name\nGroup 1,Ben Roe\nGroup 3,Zoe Zen": ("", ""),
+    "ID,Name\n1,Anna Doe\n3,Zoe Zen": ("1,Anna Doe", f"in another line: {ZOE}"),
+    "ID,Name\n1,Anna-Maria Doe\n3,Zoe Zen": ("3,Zoe Zen", f"only by the platform's number: {ZOE}"),
+    "Who,Name\nParticipant 3,A. Doe\nParticipant 1,Zoe Zen": ("Participant 3,A. Doe", ""),
+    "Who,Name\nParticipant 3,Anna Doe\nParticipant 4,Anna Doe": ("Participant 3,Anna Doe", ""),
+}
+
+
+@pytest.mark.parametrize("text", LISTS)
+@pytest.mark.parametrize(
+    "entry", ["Anna Doe_3_assignsubmission_file_x.ipynb", "doeanna_3_9_x.ipynb"]
+)
+def test_a_line_is_known_by_the_name_and_then_by_the_platforms_number(tmp_path, text, entry):
+    line, note = LISTS[text]
+    roster = tmp_path / "class.csv"
+    roster.write_text(text.replace(",", ", ") if "Who" in text else text)
+    one, *missing = rows_of(find(write(tmp_path / "in", {entry: notebook("", "")})), roster)
+    listed = ",".join(cell.strip() for cell in one.listed.cells) if one.listed else ""
+    assert listed == line and [note in told for told in one.notes] == [True] * bool(note)
+    assert len(missing) == text.count("\n") - bool(line)
+
+
     return content
 
 
