@@ -446,6 +446,19 @@ def test_of_many_notebooks_some_are_looked_into_and_none_is_passed_over(tmp_path
     assert one.flags[1:] == ("not taken: ann/030.ipynb and 9 more (no answers were found in it)",)
 
 
+@pytest.mark.parametrize("name", ["{:03}.ipynb", "{:03} Lab2.ipynb"])
+def test_the_lab_is_found_at_any_place_among_many_notebooks(tmp_path, name):
+    """Others are notebooks of the student's own, or empty copies that are not called so."""
+    lab, empty = notebook("ann", "1", "c"), notebook("", "", "")
+    for place in range(42):
+        folder = tmp_path / str(place)
+        other = b'{"cells": []}' if place % 2 or "Lab2" not in name else empty
+        files = {f"ann/{i:03}.ipynb": other for i in range(42) if i != place}
+        (one,) = find(write(folder, files | {f"ann/{name.format(place)}": lab}))
+        assert one.content == lab, place
+        assert told_in(one.flags) in (41, 42), one.flags  # perhaps with the one that is taken
+
+
 def test_the_last_hand_in_with_an_answer_counts(tmp_path):
     contents = [notebook("", "", answer) for answer in ("", "a", "b", "")]
     files = {f"doe_5_{i}_lab2.ipynb": content for i, content in enumerate(contents, 10)}
@@ -492,19 +505,6 @@ def test_who_is_known_by_typing_alone_is_present_with_a_note(tmp_path):
     assert anna.result.status == "review" and ben.student == "Ben B, s2"
 
 
-def test_three_thousand_entries_are_three_thousand_rows(tmp_path):
-    files = {f"student {i}/lab2.ipynb": notebook(f"s {i}", f"n{i}", str(i)) for i in range(3000)}
-    (tmp_path / "all.zip").write_bytes(zipped(files))
-    assert len({one.student for one in rows_of(find(tmp_path / "all.zip"))}) == 3000
-
-
-# ── What one hand-in may cost ───────────────────────────────────────────────────────────────────
-
-
-def nested(content, depth):
-    """A notebook in an archive in an archive ..."""
-    for _ in range(depth):
-        content = zipped({"lab2.zip" if content.startswith(b"PK") else "lab2.ipynb": content})
 ZOE = "3, Zoe Zen"
 LISTS = {  # a class list -> the line that Anna Doe's hand-in with the number 3 has, and the note
     "No.,Name\n1,Anna Doe\n2,Ben Roe\n3,Zoe Zen": ("1,Anna Doe", ""),
@@ -531,6 +531,19 @@ def test_a_line_is_known_by_the_name_and_then_by_the_platforms_number(tmp_path, 
     assert len(missing) == text.count("\n") - bool(line)
 
 
+def test_three_thousand_entries_are_three_thousand_rows(tmp_path):
+    files = {f"student {i}/lab2.ipynb": notebook(f"s {i}", f"n{i}", str(i)) for i in range(3000)}
+    (tmp_path / "all.zip").write_bytes(zipped(files))
+    assert len({one.student for one in rows_of(find(tmp_path / "all.zip"))}) == 3000
+
+
+# ── What one hand-in may cost ───────────────────────────────────────────────────────────────────
+
+
+def nested(content, depth):
+    """A notebook in an archive in an archive ..."""
+    for _ in range(depth):
+        content = zipped({"lab2.zip" if content.startswith(b"PK") else "lab2.ipynb": content})
     return content
 
 
