@@ -144,13 +144,20 @@ class Maker:
     def packed(self, content, depth=1):
         """An archive with a notebook in it, or an archive with one."""
         inner = self.random.choice(("lab2.ipynb", "lab2/lab2.ipynb", "实验/lab2.ipynb"))
-        others = sorted({entry for one in self.made if one.number for entry in one.entries})
-        if others and self.random.random() < 0.3:  # under the platform's name of another student
-            inner = f"{self.random.choice(others)}/lab2.ipynb"
-        packed = zipped({inner: content}, self.random.choice(("utf-8", "gbk")))
+        files = {inner: content}
+        if any(one.hand_ins for one in self.made) and self.random.random() < 0.3:
+            files = self.under_anothers_name(content)
+        packed = zipped(files, self.random.choice(("utf-8", "gbk")))
         if depth < 3 and self.random.random() < 0.3:
             return zipped({"lab2.zip": self.packed(content, depth + 1)})
         return packed
+
+    def under_anothers_name(self, content):
+        """What a student packs under a platform's name of another: several, if there is one."""
+        others = sorted({entry for one in self.made if one.number for entry in one.entries})
+        strangers = [f"Eve_{next(self.numbers)}_assignsubmission_file_" for _ in range(20)]
+        files = {f"{self.random.choice([*others, strangers[0]])}/lab2.ipynb": content}
+        return files | dict.fromkeys((f"{name}/x.pdf" for name in strangers if others), b"%PDF")
 
     def plain(self):
         """By the name of an entry alone."""
@@ -453,8 +460,9 @@ def test_the_lab_is_found_at_any_place_among_many_notebooks(tmp_path, name):
     for place in range(42):
         folder = tmp_path / str(place)
         other = b'{"cells": []}' if place % 2 or "Lab2" not in name else empty
-        files = {f"ann/{i:03}.ipynb": other for i in range(42) if i != place}
-        (one,) = find(write(folder, files | {f"ann/{name.format(place)}": lab}))
+        files = {f"ann/{name.format(place)}": lab}  # the oldest
+        files |= {f"ann/{i:03}.ipynb": other for i in range(42) if i != place}
+        (one,) = find(write(folder, files))
         assert one.content == lab, place
         assert told_in(one.flags) in (41, 42), one.flags  # perhaps with the one that is taken
 
@@ -514,6 +522,7 @@ LISTS = {  # a class list -> the line that Anna Doe's hand-in with the number 3 
     "ID,Name\n1,Anna-Maria Doe\n3,Zoe Zen": ("3,Zoe Zen", f"only by the platform's number: {ZOE}"),
     "Who,Name\nParticipant 3,A. Doe\nParticipant 1,Zoe Zen": ("Participant 3,A. Doe", ""),
     "Who,Name\nParticipant 3,Anna Doe\nParticipant 4,Anna Doe": ("Participant 3,Anna Doe", ""),
+    "Name,Mail\nAnna Doe,a@x.org\nAnna Doe,b@x.org": ("", ""),  # which of them is missing?
 }
 
 
@@ -529,6 +538,20 @@ def test_a_line_is_known_by_the_name_and_then_by_the_platforms_number(tmp_path, 
     listed = ",".join(cell.strip() for cell in one.listed.cells) if one.listed else ""
     assert listed == line and [note in told for told in one.notes] == [True] * bool(note)
     assert len(missing) == text.count("\n") - bool(line)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_lines_of_one_name_are_missing_if_they_are_more_than_the_hand_ins(tmp_path, count):
+    """One of them is known by Moodle's number, whose hand-in is that of no other line."""
+    roster = tmp_path / "class.csv"
+    roster.write_text("Who,Name\n" + "".join(f"Participant {i},Li Wei\n" for i in (1, 22, 23)))
+    names = [
+        f"{n}_{i}_assignsubmission_file_x.ipynb" for i, n in enumerate(("Li Wei", "Wei Li"), 1)
+    ]
+    names = [*names, "weili_3_9_x.ipynb"][:count]
+    files = {name: notebook("", "", extra=name) for name in names}
+    missing = rows_of(find(write(tmp_path / "in", files)), roster)[count:]
+    assert len(missing) == (0 if count == 3 else 2)
 
 
 def test_three_thousand_entries_are_three_thousand_rows(tmp_path):
