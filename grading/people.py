@@ -11,11 +11,12 @@ import itertools
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from grading.graded import Graded, Listed, digits_of
 from grading.marking import Result
+from grading.records import tables
 from grading.submissions import Submission
 from lab.base import foreign
 from lab.config import LabError
@@ -23,6 +24,8 @@ from lab.config import LabError
 FIRST = ("first name", "firstname", "given name", "vorname", "名")
 LAST = ("last name", "lastname", "surname", "family name", "nachname", "姓")
 FULL = ("full name", "name", "student", "vollständiger name", "姓名", "全名", "学生")
+NUMBERS = ("id", "user id", "canvas id", "moodle id")  # columns with the platform's own number
+WORDS = 6  # of a name, each of which a platform may put first
 LONGEST = 80  # bytes of a name, so that a file may be called so
 
 
@@ -82,6 +85,9 @@ def rows_of_a_class(
     }.items():
         _note_shared(rows, key_of, what, notes)
     _note_what_is_anothers(rows, notes)
+    if len(rows) == 1 and "/" in rows[0].file and submissions[rows[0].name].flags:
+        what = "the only hand-in: if a whole class lies in it, grade that folder (unpacked) itself"
+        notes[rows[0].name].append(what)
     rows, missing = _listed(rows, roster, notes) if roster else (rows, [])
     for one in rows:
         if (notes[one.name] or one.result.flags) and one.result.status == "graded":
@@ -145,33 +151,65 @@ def _listed(
 ) -> tuple[list[Graded], list[Graded]]:
     """Return the rows with their lines of a class list; and a row for each line that is missing.
 
-    A line is known by what no other line has; lines of one name are missing if there are more of
-    them than hand-ins of that name. What was typed counts where platform and files tell nothing,
-    and a note says so.
+    Lines of one name are missing if there are more of them than hand-ins of that name. What was
+    typed counts where platform and files tell nothing, and a note says so.
     """
     head, *lines = class_list(roster).rows
     lines = [line for line in lines if any(line)]
     told = [", ".join(filter(None, line)) for line in lines]
-    keys = [_keys_of(line) for line in lines]
-    counts = Counter(key for of_line in keys for key in of_line)
-    place = {key: i for i, of_line in enumerate(keys) for key in of_line if counts[key] == 1}
-    found = [{place[key] for key in _is_of(one) & place.keys()} for one in rows]
-    present, typed = set().union(*found), set()
-    for one, its_lines in zip(rows, found, strict=True):
+    cells = [Listed(_name(head, line), tuple(line)) for line in lines]
+    names = _places(_keys_of(line) for line in lines)
+    numbers = _places(_numbers_of(head, line) for line in lines)
+    found = []
+    for one in rows:
+        its, note = _lines_of(one, cells, names, numbers)
+        found.append(its)
+        notes[one.name] += [note] if note else []
+    present = {line for its in found if len(its) == 1 for line in its}
+    as_many = Counter(frozenset(its - present) for its in found if len(its) > 1)
+    here = present.union(*(its for its, count in as_many.items() if count >= len(its)))
+    place = {key: min(its) for key, its in names.items() if len(its) == 1}
+    for one, its in zip(rows, found, strict=True):
         hints = {_typed(one, what) for what in ("name", "number")} & place.keys()
-        for line in {place[key] for key in hints} - present if not its_lines else ():
+        for line in {place[key] for key in hints} - present if len(its) != 1 else ():
             what = f"in the class list only by what was typed: {told[line][:100]}"
             notes[one.name].append(what)
-            typed.add(line)
-    handed_in = Counter(key for one in rows for key in _is_of(one))
-    as_many = {key for key, count in counts.items() if 1 < count <= handed_in[key]}
-    here = present | typed | {i for i, of_line in enumerate(keys) if of_line & as_many}
-    cells = [Listed(_name(head, line), tuple(line)) for line in lines]
+            here.add(line)
     known = [
         one._replace(listed=cells[min(its)]) if len(its) == 1 else one
         for one, its in zip(rows, found, strict=True)
     ]
     return known, [_nothing(told[i], cells[i]) for i in range(len(lines)) if i not in here]
+
+
+Places = Mapping[str, set[int]]  # what lines of a class list are called -> which they are
+
+
+def _places(keys: Iterable[set[str]]) -> Places:
+    places = defaultdict(set)
+    for i, key in ((i, key) for i, of_line in enumerate(keys) for key in of_line):
+        places[key].add(i)
+    return places
+
+
+def _lines_of(
+    one: Graded, cells: Sequence[Listed], names: Places, numbers: Places
+) -> tuple[set[int], str]:
+    """Return which lines may be a row's, by its name, else by its number; and what is to be noted.
+
+    A column called ID may number the lines of the list, and nothing of the platform.
+    """
+    called = {_same(one.student)} | ({_same(one.who)} if one.who != one.number else set())
+    by_name = {line for key in called for line in names.get(key, ())}
+    by_number = numbers.get(one.number, set())
+    if not by_number or by_name & by_number:
+        return by_name & by_number or by_name, ""
+    line = cells[min(by_number)]
+    text = ", ".join(filter(None, line.cells))[:100]
+    if by_name:
+        return by_name, f"the class list has the platform's number in another line: {text}"
+    is_sure = tables.platforms_number(line) == one.number
+    return by_number, "" if is_sure else f"in the class list only by the platform's number: {text}"
 
 
 def _nothing(text: str, line: Listed) -> Graded:
@@ -196,14 +234,21 @@ def _name(head: Sequence[str], line: Sequence[str]) -> str:
 
 
 def _keys_of(line: Sequence[str]) -> set[str]:
-    """Return in which forms the platforms may write what a line of a class list says.
+    """Return in which forms the platforms may write a name that a line of a class list says.
 
-    Canvas makes doejane of "Doe, Jane"; Moodle calls its number "Participant 7".
+    Canvas makes doejane of "Doe, Jane", which a list may call "Jane Doe".
     """
-    words = [_words(text) for text in Listed("", tuple(line)).ways()]
-    forms = {form for ones in words for form in ("".join(ones), "".join(sorted(ones)))}
-    numbers = {two[1] for two in words if len(two) == 2 and two[0].isalpha() and two[1].isdigit()}
-    return (forms | numbers) - {""}
+    forms = set()
+    for words in (_words(text) for text in Listed("", tuple(line)).ways()):
+        turned = ([*words[i:], *words[:i]] for i in range(min(len(words), WORDS)))
+        forms |= {"".join(ones) for ones in (*turned, sorted(words))}
+    return forms - {""}
+
+
+def _numbers_of(head: Sequence[str], line: Sequence[str]) -> set[str]:
+    """Return the platform's numbers in a line: in columns of that name, or as "Participant 7"."""
+    named = {cell.strip() for name, cell in zip(head, line) if name.strip().casefold() in NUMBERS}
+    return (named | {tables.platforms_number(Listed("", tuple(line)))}) - {""}
 
 
 def _words(text: str) -> list[str]:

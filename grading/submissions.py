@@ -59,7 +59,11 @@ def find(place: Path) -> list[Submission]:
 
     Raises LabError if the folder or archive cannot be read.
     """
-    found = owners.without_wrapping(entries.of(place))
+    return of_entries(owners.without_wrapping(entries.of(place)))
+
+
+def of_entries(found: dict[str, list[File]]) -> list[Submission]:
+    """Return the submissions that some entries are, by name."""
     whose = owners.of([*found])
     groups: defaultdict[tuple[str, str], dict[str, list[File]]] = defaultdict(dict)
     for entry in sorted(found):
@@ -109,6 +113,7 @@ def _submission(who: str, found: dict[str, list[File]], whose: dict[str, Owner])
         problem = first.problem if told or first.file in found else NONE
         best, flags, further = Read(first._replace(problem=problem), -1), (), []
     else:
+        notebooks.sort(key=_first)
         count = NOTEBOOKS if len(notebooks) > 1 else 0  # one alone counts without a look
         read = [_read(*one) for one in notebooks[:count]]
         read += [Read(*one) for one in notebooks[count:]]
@@ -125,6 +130,13 @@ def _submission(who: str, found: dict[str, list[File]], whose: dict[str, Owner])
 
 def _time(files: list[File]) -> float:
     return max((one.time for one in files if one.content is not None), default=0.0)
+
+
+def _first(pair: tuple[File, int]) -> tuple[int, int]:
+    """Return what the notebooks are sorted by that are looked into: likely labs, then the last."""
+    one, entry = pair
+    signs = b'"exercise"' in one.content, "lab2" in one.file.rpartition("/")[2].lower()
+    return -sum(signs), -entry
 
 
 def _read(one: File, entry: int) -> Read:
@@ -155,7 +167,9 @@ def _flags(notebooks: list[Read], chosen: list[Read]) -> Iterator[Message]:
     best = chosen[0]
     left = [one for one in notebooks if not any(one is other for other in chosen)]
     spare = [one for one in left if one.is_lab == best.is_lab]
-    names = {"taken": _short(best.file.file), "others": [_short(o.file.file) for o in spare[:10]]}
+    others = [_short(one.file.file) for one in spare[:10]]
+    others += [_("{count} more", count=len(spare) - 10)] if spare[10:] else []
+    names = {"taken": _short(best.file.file), "others": others}
     hand_ins = {one.entry for one in [best, *spare]}
     if len(hand_ins) > 1:
         yield _(

@@ -114,6 +114,7 @@ class Person(NamedTuple):
     files: dict  # path in the folder -> content
     typed: tuple  # name and number that the notebook says
     hand_ins: int = 1  # notebooks of the lab, of which one counts
+    listed: str = ""  # the name in the class list, where the platform has another form of it
 
     @property
     def entries(self):
@@ -155,10 +156,20 @@ class Maker:
     def packed(self, content, depth=1):
         """An archive with a notebook in it, or an archive with one."""
         inner = self.random.choice(("lab2.ipynb", "lab2/lab2.ipynb", "实验/lab2.ipynb"))
-        packed = zipped({inner: content}, self.random.choice(("utf-8", "gbk")))
+        files = {inner: content}
+        if any(one.hand_ins for one in self.made) and self.random.random() < 0.3:
+            files = self.under_anothers_name(content)
+        packed = zipped(files, self.random.choice(("utf-8", "gbk")))
         if depth < 3 and self.random.random() < 0.3:
             return zipped({"lab2.zip": self.packed(content, depth + 1)})
         return packed
+
+    def under_anothers_name(self, content):
+        """What a student packs under a platform's name of another: several, if there is one."""
+        others = sorted({entry for one in self.made if one.number for entry in one.entries})
+        strangers = [f"Eve_{next(self.numbers)}_assignsubmission_file_" for _ in range(20)]
+        files = {f"{self.random.choice([*others, strangers[0]])}/lab2.ipynb": content}
+        return files | dict.fromkeys((f"{name}/x.pdf" for name in strangers if others), b"%PDF")
 
     def plain(self):
         """By the name of an entry alone."""
@@ -204,7 +215,8 @@ class Maker:
     def canvas(self):
         """As Canvas packs it: flat, several files and hand-ins of one student."""
         r, name = self.random, self.names.pop()
-        short, number, typed = name.replace(" ", ""), str(next(self.numbers)), self.typed(name)
+        short = "".join(name.split()[:: r.choice((1, -1))])
+        number, typed = str(next(self.numbers)), self.typed(name)
         start = f"{short}_{r.choice(('', 'LATE_'))}{number}"
         files, hand_ins = {"lab2.ipynb": notebook(*typed, extra=number)}, r.choice((1, 1, 2))
         if hand_ins == 2:
@@ -214,7 +226,7 @@ class Maker:
         if r.random() < 0.3:
             files["gradients.ipynb"] = notebook("", "", further=True)
         files = {f"{start}_{next(self.numbers)}_{name}": files[name] for name in files}
-        return Person(short, number, files, typed, hand_ins)
+        return Person(short, number, files, typed, hand_ins, name.title())
 
     def twin(self):
         """The same name once more: in another form, or with another number of the platform."""
@@ -257,6 +269,10 @@ def result_of(one):
 def lay_out(folder, students, maker):
     """Write a class as a folder or an archive, with what systems leave there; return its place."""
     files = {path: content for one in students for path, content in one.files.items()}
+    if any(one.number for one in students) and maker.random.random() < 0.3:
+        around = maker.random.choice(("lab2/", "all/lab2/"))
+        files = {f"{around}{path}": content for path, content in files.items()}
+        files[maker.random.choice(("", around)) + "list.csv"] = b"number,name"
     files |= dict.fromkeys(maker.random.sample(JUNK, 2), b"x")
     if maker.random.random() < 0.5 and students:
         letters = maker.random.choice(("utf-8", "gbk"))
@@ -266,21 +282,26 @@ def lay_out(folder, students, maker):
     return write(folder / "class", files)
 
 
+def last_of(path):
+    return path.rpartition("/")[2]
+
+
 def check_class(folder, seed):
     maker = Maker(seed)
     students = maker.whole()
     place = lay_out(folder, students, maker)
-    found = find(place)
+    found = [one for one in find(place) if not grade._is_teachers(one, folder, folder / "grades")]
     if any(one.content for one in found):
         assert grade._handed_in(place, folder / "grades") == found
-    by_entries = {frozenset(one.entries): one for one in found}
+    by_entries = {frozenset(map(last_of, one.entries)): one for one in found}
     assert set(by_entries) == {frozenset(one.entries) for one in students}
     assert len(found) == len(students) and len({one.who for one in found}) == len(found)
     for one in students:
         row = by_entries[frozenset(one.entries)]
         assert (row.student, row.number) == (one.student, one.number)
         named = {f"{entry}/" if entry.isdigit() else entry for entry in one.entries}
-        assert row.who == one.number or (row.who in named and not one.number)
+        inside = "/" in row.who.strip("/") and last_of(row.who) in one.entries  # of a folder
+        assert row.who == one.number or (not one.number and (row.who in named or inside))
         assert row.content is None or one.hand_ins == 0 or row.content.startswith(b"{")
         assert (row.content is not None) == (one.hand_ins > 0) or not one.number
         assert one.hand_ins < 2 or "2 hand-ins by one student" in row.flags[0]
@@ -299,8 +320,12 @@ def words_of(name):
 def check_rows(found, students, lines, maker, folder):
     """A row each, what is shared is flagged, and nobody is both present and missing."""
     absent = [maker.names.pop().title() for _ in range(3)]
-    listed = [(f"n{i}", f"x{i}", one.student) for i, one in enumerate(lines)]
-    listed += [(f"n{i}", next(maker.numbers), name) for i, name in enumerate(absent, len(lines))]
+    stems = {one.student for one in students}  # a number there is a name
+    rows = [one.number for one in students if one.number and one.number not in stems]
+    rows += [f"r{i}" for i in range(9 + len(stems))]
+    maker.random.shuffle(rows)  # numbers of rows, some of which are the platform's of another
+    names = [*(one.listed or one.student for one in lines), *absent]
+    listed = [(rows.pop(), f"x{i}", name) for i, name in enumerate(names)]
     roster = folder / "roster.csv"
     roster.write_text("\n".join(",".join(map(str, one)) for one in [("n", "id", "name"), *listed]))
     rows = rows_of(found, roster)
@@ -379,6 +404,26 @@ def test_whose_several_entries_are(tmp_path, kind):
         assert any(shared in note for note in one.notes) == (numbers[one.number] > 1)
 
 
+def told_in(flags):
+    """How many notebooks flags tell of, by name or as one of so many more."""
+    text = "; ".join(flags)
+    return text.count(".ipynb") + sum(map(int, re.findall(r"(\d+) more", text)))
+
+
+@pytest.mark.parametrize("around", ["lab2/", "all.zip", "all/lab2/"])
+@pytest.mark.parametrize("count", [1, 2, 10, 11, 40])
+def test_a_class_without_a_platforms_names_in_one_folder_says_so(tmp_path, around, count):
+    """It looks like the folder of one student, who may hand in several notebooks."""
+    files = {f"s{i:02}.ipynb": notebook(f"s{i}", str(i)) for i in range(count)}
+    files = {around: zipped(files)} if "." in around else {around + n: files[n] for n in files}
+    (row,) = rows_of(find(write(tmp_path, files)))
+    assert row.result.status == ("review" if count > 1 else "graded")
+    assert ("if a whole class lies in it" in "".join(row.notes)) == (count > 1)
+    assert told_in(row.result.flags) == (count if count > 1 else 0)
+    (tmp_path / "another.ipynb").write_bytes(b"{}")
+    assert not any("a whole class" in note for one in rows_of(find(tmp_path)) for note in one.notes)
+
+
 def test_a_report_beside_the_lab_is_no_second_hand_in(tmp_path):
     files = {}
     for name, number in (("doejane", 101), ("roemax", 102)):
@@ -426,6 +471,20 @@ def test_of_many_notebooks_some_are_looked_into_and_none_is_passed_over(tmp_path
     (one,) = find(write(tmp_path, files))
     assert one.content == lab and one.flags[0].startswith("30 notebooks; taken is ann/005.ipynb")
     assert one.flags[1:] == ("not taken: ann/030.ipynb and 9 more (no answers were found in it)",)
+
+
+@pytest.mark.parametrize("name", ["{:03}.ipynb", "{:03} Lab2.ipynb"])
+def test_the_lab_is_found_at_any_place_among_many_notebooks(tmp_path, name):
+    """Others are notebooks of the student's own, or empty copies that are not called so."""
+    lab, empty = notebook("ann", "1", "c"), notebook("", "", "")
+    for place in range(42):
+        folder = tmp_path / str(place)
+        other = b'{"cells": []}' if place % 2 or "Lab2" not in name else empty
+        files = {f"ann/{name.format(place)}": lab}  # the oldest
+        files |= {f"ann/{i:03}.ipynb": other for i in range(42) if i != place}
+        (one,) = find(write(folder, files))
+        assert one.content == lab, place
+        assert told_in(one.flags) in (41, 42), one.flags  # perhaps with the one that is taken
 
 
 def test_the_last_hand_in_with_an_answer_counts(tmp_path):
@@ -490,6 +549,47 @@ def test_who_is_known_by_typing_alone_is_present_with_a_note(tmp_path):
     anna, ben = rows_of(found, tmp_path / "roster.csv")
     assert anna.notes == ("in the class list only by what was typed: Anna A, s1",)
     assert anna.result.status == "review" and ben.student == "Ben B, s2"
+
+
+ZOE = "3, Zoe Zen"
+LISTS = {  # a class list -> the line that Anna Doe's hand-in with the number 3 has, and the note
+    "No.,Name\n1,Anna Doe\n2,Ben Roe\n3,Zoe Zen": ("1,Anna Doe", ""),
+    "No.,Name\n1,Anna-Maria Doe\n2,Ben Roe\n3,Zoe Zen": ("", ""),
+    "Group,Name\nGroup 1,Ben Roe\nGroup 3,Zoe Zen": ("", ""),
+    "ID,Name\n1,Anna Doe\n3,Zoe Zen": ("1,Anna Doe", f"in another line: {ZOE}"),
+    "ID,Name\n1,Anna-Maria Doe\n3,Zoe Zen": ("3,Zoe Zen", f"only by the platform's number: {ZOE}"),
+    "Who,Name\nParticipant 3,A. Doe\nParticipant 1,Zoe Zen": ("Participant 3,A. Doe", ""),
+    "Who,Name\nParticipant 3,Anna Doe\nParticipant 4,Anna Doe": ("Participant 3,Anna Doe", ""),
+    "Name,Mail\nAnna Doe,a@x.org\nAnna Doe,b@x.org": ("", ""),  # which of them is missing?
+}
+
+
+@pytest.mark.parametrize("text", LISTS)
+@pytest.mark.parametrize(
+    "entry", ["Anna Doe_3_assignsubmission_file_x.ipynb", "doeanna_3_9_x.ipynb"]
+)
+def test_a_line_is_known_by_the_name_and_then_by_the_platforms_number(tmp_path, text, entry):
+    line, note = LISTS[text]
+    roster = tmp_path / "class.csv"
+    roster.write_text(text.replace(",", ", ") if "Who" in text else text)
+    one, *missing = rows_of(find(write(tmp_path / "in", {entry: notebook("", "")})), roster)
+    listed = ",".join(cell.strip() for cell in one.listed.cells) if one.listed else ""
+    assert listed == line and [note in told for told in one.notes] == [True] * bool(note)
+    assert len(missing) == text.count("\n") - bool(line)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_lines_of_one_name_are_missing_if_they_are_more_than_the_hand_ins(tmp_path, count):
+    """One of them is known by Moodle's number, whose hand-in is that of no other line."""
+    roster = tmp_path / "class.csv"
+    roster.write_text("Who,Name\n" + "".join(f"Participant {i},Li Wei\n" for i in (1, 22, 23)))
+    names = [
+        f"{n}_{i}_assignsubmission_file_x.ipynb" for i, n in enumerate(("Li Wei", "Wei Li"), 1)
+    ]
+    names = [*names, "weili_3_9_x.ipynb"][:count]
+    files = {name: notebook("", "", extra=name) for name in names}
+    missing = rows_of(find(write(tmp_path / "in", files)), roster)[count:]
+    assert len(missing) == (0 if count == 3 else 2)
 
 
 def test_three_thousand_entries_are_three_thousand_rows(tmp_path):

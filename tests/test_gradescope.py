@@ -4,6 +4,7 @@ The container itself, its image and its kernel, are not here.
 """
 
 import io
+import itertools
 import json
 import os
 import shutil
@@ -95,6 +96,20 @@ def test_a_hand_in_is_graded_and_its_code_reaches_nothing(container, edition, so
         "link", "my lab (2).ipynb", "report.pdf"
     ]  # fmt: skip
     assert not (container / "source" / "planted").exists() and said.startswith("review")
+
+
+NAMES = ("report.pdf", "lab2.ipynb", "Anna Doe_12_assignsubmission_file_lab2.ipynb", "list.csv",
+         "roeben_13_501_lab2.ipynb", "Ben Roe_13_assignsubmission_file_/lab2.ipynb")  # fmt: skip
+
+
+def test_a_hand_in_is_one_whatever_its_files_are_called(tmp_path):
+    for i, names in enumerate(n for k in range(1, 4) for n in itertools.combinations(NAMES, k)):
+        for name in names:
+            path = tmp_path / str(i) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b'{"cells": []}')
+        one = gradescope.hand_in(tmp_path / str(i))
+        assert (one.content is not None) == any(".ipynb" in name for name in names), names
 
 
 def test_without_a_wall_nobody_has_a_zero(container, monkeypatch):

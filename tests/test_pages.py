@@ -195,6 +195,25 @@ def test_canvas_gets_its_own_names_and_what_they_promise():
     assert text.startswith(b"# Ann")
 
 
+@pytest.mark.parametrize("around", ["", "sub/", "hw_2_2025_all/", "all/sub/"])
+def test_canvas_gets_its_own_names_wherever_the_class_lies(tmp_path, around):
+    named = "doeanna_11_901_lab2.ipynb", "roeben_12_902_lab2.ipynb", "o2neil_13_903_lab2.ipynb"
+    files = dict.fromkeys(named, b'{"cells": []}')
+    within = io.BytesIO()
+    with zipfile.ZipFile(within, "w") as archive:  # what is in it decides nothing
+        archive.writestr("roeben_12_904_lab2.ipynb", b'{"cells": []}')
+    files |= {"zenzoe_14_905_lab2.zip": within.getvalue(), "zoe.zip": within.getvalue()}
+    for name, content in files.items():
+        (tmp_path / around).mkdir(parents=True, exist_ok=True)
+        (tmp_path / around / name).write_bytes(content)
+    found = submissions.find(tmp_path)
+    ones = [graded(f"s{i}", one.student, one.number, one.file) for i, one in enumerate(found)]
+    ones = [one._replace(who=sub.who) for one, sub in zip(ones, found, strict=True)]
+    content, left = handback.archive(ones, "canvas")
+    assert sorted(members(content)) == sorted(files.keys() - {"zoe.zip"})
+    assert left == [one.name for one in ones if one.student == "zoe"]
+
+
 @pytest.mark.parametrize("platform", handback.PLATFORMS)
 def test_feedback_of_a_plain_folder_cannot_go_back(platform):
     with pytest.raises(LabError, match=f"as {platform.capitalize()} names it"):

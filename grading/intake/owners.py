@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from grading.intake.entries import NONE, OTHER, File
+from grading.intake.entries import DEEPEST, NONE, OTHER, File
 
 LONGEST = 300  # characters of a student's name
 ENDINGS = re.compile(r"(?:\.(?:ipynb|zip|rar|7z|tgz|tar|gz|bz2|xz|txt|json|pdf|html?))+$", re.I)
@@ -82,17 +82,31 @@ def group_of(entry: str, found: dict[str, list[File]], owners: dict[str, Owner])
 
 
 def without_wrapping(found: dict[str, list[File]]) -> dict[str, list[File]]:
-    """Return the entries, where a folder or archive that holds a platform's is none itself."""
+    """Return the entries, where a folder or archive around a platform's entries is none itself.
+
+    It is one around them if more students lie in it, by the platform's numbers, than hand-ins
+    beside it, and no entry beside it has such a number: what a student packs decides nothing there.
+    """
+    if any(owner.number for owner in of([*found]).values()):
+        return found
+    hand_ins = {entry for entry, ones in found.items() if {o.problem for o in ones} - {NONE, OTHER}}
     entries: dict[str, list[File]] = {}
     for entry, files in found.items():
-        inner = {one.file.split("/")[1] for one in files if "/" in one.file}
-        wraps = not MOODLE.match(entry) and (
-            any(map(MOODLE.match, inner)) or (len(inner) > 1 and all(map(_canvas, inner)))
-        )
+        depth, students = _inside(files)
+        depth = depth if students > len(hand_ins - {entry}) else 0
         for one in files:
             parts = one.file.split("/")
-            nearer = wraps and len(parts) > 1 and (MOODLE.match(parts[1]) or _canvas(parts[1]))
-            entries.setdefault("/".join(parts[:2]) if nearer else entry, []).append(one)
-        if wraps and (rest := entries.get(entry)) and {one.problem for one in rest} == {NONE}:
-            del entries[entry]
+            if len(parts) > depth or one.problem != NONE:  # else it is what lies around them
+                entries.setdefault("/".join(parts[: depth + 1]), []).append(one)
     return entries
+
+
+def _inside(files: list[File]) -> tuple[int, int]:
+    """Return how deep in an entry there is more than one, and how many students have numbers."""
+    paths = [one.file.split("/") for one in files]
+    for depth in range(1, DEEPEST):
+        names = {path[depth] for path in paths if len(path) > depth}
+        numbers = {owner.number for owner in of([*names]).values()} - {""}
+        if numbers or len(names) != 1:
+            break
+    return depth, len(numbers)

@@ -39,7 +39,10 @@ def canvas(one: Graded) -> File | None:
 
     A partner's is not: the file is that of who handed in.
     """
-    name = one.file.partition("/")[0]
+    parts = one.file.split("/")  # the first may be a folder or archive of the whole class
+    numbered = (match for match in map(CANVAS.fullmatch, parts) if match)
+    own = next((match[0] for match in numbered if match[1] == one.number), "")
+    name = own or parts[one.who.count("/")]  # without a number, `who` is the entry
     if one.partner or not CANVAS.fullmatch(name):
         return None
     ending = PurePosixPath(name).suffix.lower()

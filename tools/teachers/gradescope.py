@@ -27,6 +27,7 @@ import torch
 
 from grading import graded, key, marking, self_test, submissions
 from grading.answers import seed
+from grading.intake import entries
 from grading.marking import Mark, Result
 from grading.sandbox import program
 from grading.submissions import Submission
@@ -143,7 +144,7 @@ def hand_in(folder: Path) -> Submission:
     """Return what lies in a folder as one hand-in, whatever its files are called."""
     with tempfile.TemporaryDirectory() as place:
         shutil.copytree(folder, Path(place) / "submission", symlinks=True)
-        return submissions.find(Path(place))[0]
+        return submissions.of_entries(entries.of(Path(place)))[0]
 
 
 def results(result: Result, visibility: str) -> dict[str, Any]:
