@@ -18,7 +18,7 @@ from typing import NamedTuple
 from grading.answers import checks
 from grading.marking import Mark, Result
 from grading.sandbox import protocol
-from lab.base import files, foreign, hashing
+from lab.base import files, hashing
 from lab.base.messages import Message, _
 from lab.exercises.catalogue import ASKED, FURTHER, LAB
 
@@ -230,11 +230,6 @@ def as_csv(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
-
-
-def rows_of(path: Path, what: str) -> list[list[str]]:
-    """Return the rows of a table of any program. Raises LabError if it cannot be read."""
-    return foreign.read(path, what).rows
 
 
 def digest(wall: str, seed: int) -> str:

@@ -18,10 +18,9 @@ from lab.base import files, messages
 from lab.base.messages import ENGLISH
 from lab.config import ROOT, LabError
 from lab.exercises import answer_cells
-from lab.exercises.catalogue import ASKED
+from lab.exercises.catalogue import ASKED, ELECTIVES
 
 FOLDER = ROOT / "course" / "keys"
-ELECTIVES = ("gradients", "recipes", "transfer", "full-size", "parallel", "past")
 FURTHER = [f"further/{name}.ipynb" for name in ELECTIVES]
 
 

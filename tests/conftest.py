@@ -2,8 +2,10 @@
 
 import dataclasses
 import importlib
+import json
 import os
 
+import mutants
 import nbformat
 import numpy as np
 import pretended_gpu
@@ -12,10 +14,10 @@ import torch
 from helpers import ROOT, forget_the_gpu
 
 import utils
+from grading import key
 from lab import config
 from lab.base import machine
 from lab.datasets import imdb, token_stream
-from lab.exercises import answer_cells
 from lab.experiments.settings import Settings
 from tools.teachers import student_edition
 
@@ -47,13 +49,21 @@ def edition():
 
 
 @pytest.fixture(scope="session")
+def lab(edition):
+    """The student's notebook, as JSON."""
+    return json.loads(edition["lab2.ipynb"])
+
+
+@pytest.fixture(scope="session")
+def keys(lab):
+    """The present key, by the edition that it is of."""
+    return {lab["metadata"]["lab2"]["edition"]: key.present()}
+
+
+@pytest.fixture(scope="session")
 def solved():
     """The answers of the solved notebooks: id -> source."""
-    made = {}
-    for path in (ROOT / "lab2.ipynb", *(ROOT / "further").glob("*.ipynb")):
-        found = answer_cells.find(answer_cells.read(path)["cells"])
-        made |= {name: ones[0].source for name, ones in found.items()}
-    return made
+    return mutants.solved_cells()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,12 +1,13 @@
 """How the grader reads an answer's cell: as Jupyter runs it, with what it needs of other cells."""
 
-import json
+import copy
 import math
 
 import pytest
 import torch
+from helpers import filled, hand_in_of
 
-from grading import key, marking, submissions
+from grading import marking
 from grading.answers import cells, reaches, said, seed
 from grading.sandbox import program, trials
 from lab.base.messages import Message, languages, say
@@ -20,19 +21,9 @@ RIGHT = CELL + "return torch.tanh(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh)"
 
 
 @pytest.fixture(scope="module")
-def lab(edition):
-    return json.loads(edition["lab2.ipynb"])
-
-
-@pytest.fixture(scope="module")
 def sandbox():
     with trials.opened("none") as programs:
         yield programs
-
-
-@pytest.fixture(scope="module")
-def keys():
-    return {"now": key.present()}
 
 
 def own_cell(source, outputs=()):
@@ -41,16 +32,11 @@ def own_cell(source, outputs=()):
 
 def marked(lab, keys, sandbox, sources, above=(), below=()):
     """Mark a notebook with some answers; cells of one's own stand above and below rnn-cell."""
-    notebook = json.loads(json.dumps(lab))
-    for name, source in sources.items():
-        notebook["cells"][answer_cells.find(notebook["cells"])[name][0].place]["source"] = source
+    notebook = filled(lab, sources)
     place = answer_cells.find(notebook["cells"])["rnn-cell"][0].place
     notebook["cells"][place + 1 : place + 1] = map(own_cell, below)
     notebook["cells"][place:place] = map(own_cell, above)
-    content = json.dumps(notebook).encode()
-    return marking.mark(
-        submissions.Submission("a", "", "a.ipynb", content, 0.0), keys, "now", sandbox
-    )
+    return marking.mark(hand_in_of(notebook), keys, next(iter(keys)), sandbox)
 
 
 # ── A cell in Python ────────────────────────────────────────────────────────────────────────────
@@ -190,7 +176,7 @@ def test_what_check_had_said_is_read_in_each_language(language):
 
 
 def test_where_check_said_more_a_flag_says_so(lab, keys, sandbox):
-    notebook = json.loads(json.dumps(lab))
+    notebook = copy.deepcopy(lab)
     told = printed(right("rnn-cell", 3))
     notebook["cells"].append(own_cell("check('rnn-cell')", [told]))
     result = marked(notebook, keys, sandbox, {"rnn-cell": CELL + "return x"})

@@ -44,11 +44,6 @@ def names():
     return mutants.solved_names()
 
 
-@pytest.fixture(scope="module")
-def cells():
-    return mutants.solved_cells()
-
-
 @contextlib.contextmanager
 def answered(names, source):
     """Let a cell with an answer have been run, inside of this block."""
@@ -118,15 +113,15 @@ def test_points_add_up_and_most_are_marked_by_machine():
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_a_cell_of_code_defines_its_function_and_nothing_else(cells, name):
-    (function,) = ast.parse(cells[name]).body
+def test_a_cell_of_code_defines_its_function_and_nothing_else(solved, name):
+    (function,) = ast.parse(solved[name]).body
     assert isinstance(function, ast.FunctionDef) and function.name == ASKED[name].name
     assert ast.get_docstring(function)
 
 
 @pytest.mark.parametrize("name", [*QUESTIONS, *GUESSES, "about-you"])
-def test_a_cell_of_a_question_gives_its_name_a_value(cells, name):
-    first, *rest = ast.parse(cells[name]).body
+def test_a_cell_of_a_question_gives_its_name_a_value(solved, name):
+    first, *rest = ast.parse(solved[name]).body
     assert isinstance(first, ast.Assign) and first.targets[0].id == ASKED[name].name
     assert [ast.unparse(line) for line in rest] == [f"check('{name}')"] * (name != "about-you")
 
@@ -167,8 +162,8 @@ def test_there_are_right_and_wrong_forms_of_every_exercise():
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_each_right_form_gets_all_points(names, cells, name):
-    for source in forms.right(cells[name], name):
+def test_each_right_form_gets_all_points(names, solved, name):
+    for source in forms.right(solved[name], name):
         with answered(names, source):
             score, lines = check_module.examine(name, names, ASKED[name])
             again = points(name, names[ASKED[name].name], seed=1)
@@ -176,8 +171,8 @@ def test_each_right_form_gets_all_points(names, cells, name):
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_each_wrong_form_loses_points_and_is_told_in_words(names, cells, name):
-    for source, words in forms.wrong(cells[name], name):
+def test_each_wrong_form_loses_points_and_is_told_in_words(names, solved, name):
+    for source, words in forms.wrong(solved[name], name):
         with answered(names, source):
             score, (head, *lines) = check_module.examine(name, names, ASKED[name])
         assert score < ASKED[name].points, source
@@ -216,13 +211,13 @@ def test_no_case_asks_for_more_digits_than_there_are(name):
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_each_change_without_thought_loses_points(names, cells, name, nothing_named):
-    solved = ast.unparse(ast.parse(cells[name])).splitlines()
+def test_each_change_without_thought_loses_points(names, solved, name, nothing_named):
+    lines = ast.unparse(ast.parse(solved[name])).splitlines()
     right = []
-    for source in mutants.automatic(cells[name]):
+    for source in mutants.automatic(solved[name]):
         with answered(names, source):
             if check_module.examine(name, names, ASKED[name])[0] == ASKED[name].points:
-                right += [line.strip() for line in source.splitlines() if line not in solved]
+                right += [line.strip() for line in source.splitlines() if line not in lines]
     known = mutants.SURVIVORS.get(name, {})
     assert sorted(right) == sorted(ast.unparse(ast.parse(line)) for line in known)
 
@@ -247,9 +242,9 @@ def test_no_case_is_right_by_chance(names):
 # ── What a student's function may be ────────────────────────────────────────────────────────────
 
 
-def stub(cells, name):
+def stub(solved, name):
     """Return a cell as the student's edition has it."""
-    return answer_cells.stub(cells[name], name, ASKED[name])
+    return answer_cells.stub(solved[name], name, ASKED[name])
 
 
 def not_started(name):
@@ -257,16 +252,16 @@ def not_started(name):
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_a_stub_is_not_started(names, cells, name):
+def test_a_stub_is_not_started(names, solved, name):
     said = "as it was handed out" if hints.of(name).handed_out else not_started(name)
-    with answered(names, stub(cells, name)):
+    with answered(names, stub(solved, name)):
         score, lines = check_module.examine(name, names, ASKED[name])
     assert score == 0 and said in " ".join(lines)
 
 
-def test_a_function_that_calls_another_stub_was_started(names, cells):
+def test_a_function_that_calls_another_stub_was_started(names, solved):
     calls = "def rnn_cell(*arguments):\n    return gru_cell(*arguments)"
-    with answered(names, f"{stub(cells, 'gru-cell')}\n\n\n{calls}"):
+    with answered(names, f"{stub(solved, 'gru-cell')}\n\n\n{calls}"):
         score, text = check_code("rnn-cell", names["rnn_cell"])
     head, tried, *_ = text.splitlines()
     assert score == 0 and head == "rnn-cell: not yet, 0 of 3 points."
@@ -599,8 +594,8 @@ def test_whatever_the_answer_is_something_is_said_and_nothing_is_raised(name):
         assert len(text) < 1000 and "Traceback" not in text
 
 
-def test_a_warning_of_pytorch_is_not_shown(names, cells):
-    source = cells["gradient-by-step"].replace("        h.retain_grad()\n", "")
+def test_a_warning_of_pytorch_is_not_shown(names, solved):
+    source = solved["gradient-by-step"].replace("        h.retain_grad()\n", "")
     with answered(names, source):
         text = check_code("gradient-by-step", names["gradient_by_step"])[1]
     assert "no attribute 'norm'" in text

@@ -5,22 +5,20 @@ archives in archives, entries of any other kind. No student's code is run.
 """
 
 import contextlib
-import io
 import itertools
 import json
 import os
 import random
 import re
 import shutil
-import stat
 import subprocess
 import time
-import zipfile
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import pytest
+from helpers import Link, hand_in_of, write, zipped
 
 from grading import key, marking, people, submissions
 from grading.graded import digits_of, flags_of, place_of
@@ -56,38 +54,6 @@ def notebook(name, number, answer="a", extra="", further=False):
         about = cell("about-you", f"student = {{'name': {name!r}, 'number': {number!r}}}")
         cells = [about, cell("confound", f"answer_confound = {answer!r}")]
     return json.dumps({"cells": cells, "nbformat": 4, "metadata": {"extra": extra}}).encode()
-
-
-class Link(bytes):
-    """Where a link leads, in the place of a file's content."""
-
-
-def zipped(files, letters="utf-8"):
-    """An archive; letters: in which its names are, without saying so where it is GBK."""
-
-    class Info(zipfile.ZipInfo):
-        def _encodeFilenameFlags(self):
-            return self.filename.encode("gbk"), self.flag_bits & ~0x800
-
-    kind, content = Info if letters == "gbk" else zipfile.ZipInfo, io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, inside in files.items():
-            info = kind(name)
-            info.external_attr = (stat.S_IFLNK if isinstance(inside, Link) else 0) << 16
-            archive.writestr(info, inside, zipfile.ZIP_DEFLATED)
-    return content.getvalue()
-
-
-def write(folder, files):
-    """Write a class, where a name that ends in a slash is an empty folder; return its place."""
-    for name, content in files.items():
-        path = folder / name
-        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
-        if isinstance(content, Link):
-            path.symlink_to(os.fsdecode(content))
-        elif not name.endswith("/"):
-            path.write_bytes(content)
-    return folder
 
 
 def in_blocks(short, size, long):
@@ -691,9 +657,8 @@ def test_what_is_costly_to_read_is_read_or_said(tmp_path, kind):
 def test_a_notebook_of_too_many_parts_says_so(monkeypatch):
     for content in (b"[" * 6_000_000, b'{"cells": [' + b"{}," * 12_000 + b"{}]}",
                     notebook("", "", "x" * 2_100_000)):  # fmt: skip
-        one = submissions.Submission("ann", "", "ann.ipynb", content, 0.0)
-        assert submissions.whole_of(one).cells is None
-        assert "it has more than" in submissions.whole_of(one).problem
+        whole = submissions.whole_of(hand_in_of(content))
+        assert whole.cells is None and "it has more than" in whole.problem
     with pytest.raises(SyntaxError, match="more than 200,000 characters"):
         parse("1\n" * 200_000)
 

@@ -15,19 +15,11 @@ from lab.exercises import answer_cells
 
 PAGES = sorted((ROOT / "course").glob("*.md"))
 COPIED = (
-    *(
-        "lab2.ipynb",
-        "lab2.zh.ipynb",
-        "further",
-        "lab",
-        "grading",
-        "tools",
-        "translations",
-        "figures",
-    ),
-    *("course", "utils.py", "doctor.py", "LICENSE", "requirements.txt", "constraints.txt"),
-    *("requirements-develop.txt", "requirements-cluster.txt", "tests", "conftest.py", "README.md"),
-    *("README.zh.md", "Makefile", ".importlinter", "ruff.toml", "environment.yml", "data"),
+    *("lab2.ipynb", "lab2.zh.ipynb", "further", "lab", "grading", "tools", "translations"),
+    *("figures", "course", "utils.py", "doctor.py", "LICENSE", "requirements.txt", "data"),
+    *("requirements-develop.txt", "requirements-cluster.txt", "constraints.txt", "tests"),
+    *("conftest.py", "README.md", "README.zh.md", "Makefile", ".importlinter", "ruff.toml"),
+    "environment.yml",
 )
 HINT = "A GRU has three sets: count the first one, matrix by matrix, then its two biases."
 

@@ -120,10 +120,11 @@ def test_a_lab_on_a_disk_that_cannot_be_written(copy, tmp_path):
     assert "True True" in done.stdout and (tmp_path / "out/build/lab2_cells.py").exists()
 
 
-@pytest.mark.parametrize("value", ["course", " course ", '"course"', "'course'", '" course "'])
-def test_quotes_and_blanks_around_a_variable_are_no_part_of_it(monkeypatch, value):
-    monkeypatch.setenv("LAB2_PROFILE", value)
-    assert config.get_profile().name == "course"
+@pytest.mark.parametrize("around", ["{}", "{} ", " {} ", '"{}"', "'{}'", '" {} "'])
+@pytest.mark.parametrize("value", ["course", ""])
+def test_quotes_and_blanks_around_a_variable_are_no_part_of_it(monkeypatch, around, value):
+    monkeypatch.setenv("LAB2_PROFILE", around.format(value))
+    assert config.get_profile().name == (value or "quick")
 
 
 def test_figures_are_shown_whatever_matplotlib_was_told(monkeypatch, tmp_path):

@@ -1,7 +1,6 @@
 """All that a student is told is said in their language, whatever they handed in."""
 
 import html
-import json
 import re
 import sys
 
@@ -9,10 +8,9 @@ import forms
 import hostile
 import pytest
 import test_classes
-from helpers import in_brackets, outside
+from helpers import filled, hand_in_of, in_brackets, outside, write, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_grading import filled
 from test_never_stops import ODD
 
 from grading import gradebook, graded, key, marking, submissions
@@ -42,23 +40,18 @@ MORE = {  # and others, of which the wall says something
 
 
 @pytest.fixture(scope="module")
-def results(edition, solved):
+def results(lab, keys, solved):
     """Results of hand-ins of all kinds, as they are kept: wrong, odd, hostile, not to be read."""
-    lab = json.loads(edition["lab2.ipynb"])
-    present = lab["metadata"]["lab2"]["edition"]
-    keys = {present: key.present()}
     asked = [name for name in forms.WRONG if name in solved and name in LAB]
     every = [{n: forms.wrong(solved[n], n)[0][0] for n in asked}]
     every += [{"rnn-cell": hostile.EVIL[kind]} for kind in ENDS]
     every += [{"rnn-cell": source} for source in MORE.values()]
     every += [odd for odd in ODD.values() if {*odd} & {"weights", "guess-gates", "confound"}]
-    books = [json.dumps(filled(lab, sources)).encode() for sources in (*every, {}, solved)]
-    for change in ({"edition": "x1"}, {}):
-        books.append(json.dumps(in_disorder(filled(lab, solved), change)).encode())
-    ones = [submissions.Submission("a", "", "a.ipynb", content, 0.0) for content in books]
+    books = [filled(lab, sources) for sources in (*every, {}, solved)]
+    books += [in_disorder(filled(lab, solved), change) for change in ({"edition": "x1"}, {})]
     with pytest.MonkeyPatch.context() as patch, Sandbox("none") as sandbox:
         patch.setattr(program, "SECONDS", 1)
-        made = [marking.mark(one, keys, present, sandbox) for one in ones]
+        made = [marking.mark(hand_in_of(one), keys, next(iter(keys)), sandbox) for one in books]
     assert {one.status for one in made} == {"review"}  # there was no wall
     return made
 
@@ -120,16 +113,16 @@ def test_what_was_not_read_is_said_in_the_students_language(tmp_path, monkeypatc
         monkeypatch.setattr(entries, name, most)
     lab = test_classes.notebook("ann", "1", "c")
     large = test_classes.notebook("", "", "x" * 80_000)
-    locked = bytearray(test_classes.zipped({"lab2.ipynb": lab}))
+    locked = bytearray(zipped({"lab2.ipynb": lab}))
     for head, place in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
         locked[locked.index(head) + place] |= 1
     lots = {f"lots/{i}.ipynb": lab + b" " * i for i in range(40)}
-    test_classes.write(tmp_path, lots | {
+    write(tmp_path, lots | {
         "good.ipynb": lab, "cut.ipynb": lab[:-30], "damaged.ipynb": lab[:50] + b"\0" + lab[50:],
         "empty.ipynb": b"", "text.txt": b"x", "other.rar": b"x", "archive.zip": b"PK no archive",
         "deep.zip": test_classes.nested(lab, 6), "locked.zip": bytes(locked), "none/a.pdf": b"x",
-        "sum.zip": test_classes.zipped({f"{i}.ipynb": large for i in range(9)}),
-        "many.zip": test_classes.zipped({f"{i}.txt": b"" for i in range(999)}),
+        "sum.zip": zipped({f"{i}.ipynb": large for i in range(9)}),
+        "many.zip": zipped({f"{i}.txt": b"" for i in range(999)}),
         "two/a.ipynb": lab, "two/b.ipynb": lab + b" ", "two/c.rar": b"x", "two/d.rar": b"x",
         "doe_5_10_a.ipynb": lab, "doe_5_11_b.ipynb": lab + b" ",
     })  # fmt: skip

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from helpers import ROOT
 
+from grading import key
 from lab import config
 from lab.analysis import findings, statistics
 from lab.experiments import reference
@@ -127,8 +128,7 @@ def test_at_full_size_the_official_test_comes_first(folder):
 # ── a control for each conclusion ───────────────────────────────────────────────────────────────
 
 
-FURTHER = ("gradients", "recipes", "transfer", "full-size", "parallel", "past")
-NOTEBOOKS = ["lab2.ipynb", *(f"further/{name}.ipynb" for name in FURTHER)]
+NOTEBOOKS = ["lab2.ipynb", *key.FURTHER]
 
 
 def controls():

@@ -31,7 +31,8 @@ ENCODINGS = {
     "utf-16-le": codecs.BOM_UTF16_LE,
     "utf-16-be": codecs.BOM_UTF16_BE,
 }
-WORDS = ["film", "good", "'", ",", ";", "|", "\\", "\\n", "café", "张三", "\u2028", "\x85", "😀"]
+WORDS = ["film", "good", "'", ",", ";", "|", "\\", "\\n", "café", "张三", "😀"]
+WORDS += ["\u2028", "\u2029", "\x85", "\x0c", "\x1c", "\v"]  # ends of lines for Python alone
 MORE = {"raw": ['"'], "csv": ["\n", '"'], "escaped": ["\n", '"', '\\"']}
 MORE |= {form: ["\n", '"', "\t"] for form in ("quoted", "semicolons", "tabs")}
 

@@ -211,7 +211,10 @@ class Course:
         assert known == self.given
 
 
-@pytest.mark.parametrize("seed", range(6))
+COURSES = [*range(6), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(6, 206))]
+
+
+@pytest.mark.parametrize("seed", COURSES)
 def test_no_point_that_a_person_gave_is_lost_or_moves(tmp_path, seed, quick_pages):
     course = Course(tmp_path, seed)
     for _ in range(14):
@@ -226,12 +229,6 @@ def test_nor_a_file_that_is_not_the_graders(tmp_path, seed):
         course.lay()
         course.step()
     course.grade()
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(6, 206))
-def test_nor_in_two_hundred_courses(tmp_path, seed, quick_pages):
-    test_no_point_that_a_person_gave_is_lost_or_moves(tmp_path, seed, None)
 
 
 def test_the_old_head_is_read_where_a_name_is_one_students(tmp_path, quick_pages):

@@ -16,16 +16,15 @@ import re
 import shutil
 import socket
 import sys
-import zipfile
 
 import numpy as np
 import psutil
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, filled, hand_in_of, write, zipped
 from hostile import BEYOND, CELL, EVIL, hostile_cell
 
-from grading import graded, key, marking, self_test, submissions
+from grading import graded, marking, self_test, submissions
 from grading.intake import entries
 from grading.pages import feedback, summary
 from grading.sandbox import program, protocol
@@ -66,34 +65,12 @@ def programs():
         SANDBOXES.popitem()[1].close()
 
 
-@pytest.fixture(scope="module")
-def edition(edition):
-    """The student's notebook, as JSON."""
-    return json.loads(edition["lab2.ipynb"])
-
-
-@pytest.fixture(scope="module")
-def keys(edition):
-    return {edition["metadata"]["lab2"]["edition"]: key.present()}
-
-
-def filled(edition, sources):
-    """A student's notebook with some answers in it."""
-    notebook = json.loads(json.dumps(edition))
-    for name, ones in answer_cells.find(notebook["cells"]).items():
-        if name in sources:
-            notebook["cells"][ones[0].place]["source"] = sources[name]
-    return notebook
-
-
 def about(name, number):
     return f"# Answer about-you\nstudent = {{'name': {name!r}, 'number': {number!r}}}"
 
 
 def marked(notebook, keys, wall="landlock"):
-    content = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
-    one = submissions.Submission("anna", "", "anna.ipynb", content, 0.0)
-    return marking.mark(one, keys, next(iter(keys)), sandbox_of(wall))
+    return marking.mark(hand_in_of(notebook), keys, next(iter(keys)), sandbox_of(wall))
 
 
 def points(result, name):
@@ -167,8 +144,8 @@ def test_a_fault_comes_through_the_wall_as_a_message(wall):
     assert second["error"].template == "{name} is not defined."
 
 
-def test_the_solved_lab_has_all_points_that_a_machine_gives(edition, solved, keys, wall):
-    result = marked(filled(edition, solved), keys, wall)
+def test_the_solved_lab_has_all_points_that_a_machine_gives(lab, solved, keys, wall):
+    result = marked(filled(lab, solved), keys, wall)
     lost = {n: m for n, m in result.marks.items() if n in LAB and m.points not in (None, m.most)}
     assert lost == {} and result.status == "graded" and result.flags == []
     assert sum(m.points or 0 for n, m in result.marks.items() if n in LAB) == sum(
@@ -177,11 +154,11 @@ def test_the_solved_lab_has_all_points_that_a_machine_gives(edition, solved, key
     assert {n for n, m in result.marks.items() if m.points is None} == set(graded.ASKED_BY_HAND)
 
 
-def test_an_untouched_notebook_has_none(edition, keys):
-    assert {m.points for m in marked(edition, keys).marks.values()} == {0}
+def test_an_untouched_notebook_has_none(lab, keys):
+    assert {m.points for m in marked(lab, keys).marks.values()} == {0}
 
 
-def test_each_point_that_is_lost_has_a_line(edition, solved, keys):
+def test_each_point_that_is_lost_has_a_line(lab, solved, keys):
     wrong = {
         "rnn-cell": solved["rnn-cell"].replace("torch.tanh", "torch.sigmoid"),
         "perplexity": "# Exercise perplexity\ndef perplexity(log_probability):\n    return 8.0",
@@ -189,7 +166,7 @@ def test_each_point_that_is_lost_has_a_line(edition, solved, keys):
         "weights": "# Question weights\nanswer_weights = 12",
         "guess-linear": "# Prediction guess-linear\nguess_linear = 400",
     }
-    result = marked(filled(edition, solved | wrong), keys)
+    result = marked(filled(lab, solved | wrong), keys)
     assert points(result, "rnn-cell") == 0 and 0 < points(result, "perplexity") < 2
     lines = {name: " ".join(result.marks[name].lines) for name in wrong}
     assert "4 reviews, E = 5, H = 8" in lines["rnn-cell"] and "expected is" in lines["rnn-cell"]
@@ -199,7 +176,7 @@ def test_each_point_that_is_lost_has_a_line(edition, solved, keys):
     assert "12" in lines["weights"] and "400" in lines["guess-linear"]
 
 
-def test_numbers_may_be_computed(edition, solved, keys):
+def test_numbers_may_be_computed(lab, solved, keys):
     [key_of_year] = keys.values()
     right = {name: key_of_year[name].answer for name in ("weights", "choose-rate")}
     computed = {
@@ -210,7 +187,7 @@ def test_numbers_may_be_computed(edition, solved, keys):
         "guess-gates": '# Prediction guess-gates\nhalf = 50\n'
         'guess_gates = {"0.50": half, "0.73": half, "0.95": 99}',
     }  # fmt: skip
-    result = marked(filled(edition, solved | computed), keys, "none")
+    result = marked(filled(lab, solved | computed), keys, "none")
     assert {name: points(result, name) for name in computed} == {
         "weights": 2,
         "choose-rate": 1,
@@ -268,13 +245,13 @@ FEW = {"rnn-cell": 0, "last-state": 3, "perplexity": 2, "detach": 1, "guess-line
 
 
 @pytest.fixture
-def attack(edition, solved, keys, target, monkeypatch):
+def attack(lab, solved, keys, target, monkeypatch):
     """Mark a hostile answer beside some that are right: it loses its own points alone."""
     monkeypatch.setattr(program, "SECONDS", SLOW)
 
     def attack(kind, wall):
         sources = {name: solved[name] for name in FEW} | {"rnn-cell": hostile_cell(kind, *target)}
-        result = marked(filled(edition, sources), keys, wall)
+        result = marked(filled(lab, sources), keys, wall)
         assert {name: points(result, name) for name in FEW} == FEW
         assert result.marks["rnn-cell"].lines
 
@@ -333,18 +310,16 @@ STILL_READ = {
 
 
 @pytest.mark.parametrize("kind", STILL_READ)
-def test_a_notebook_in_any_state_is_graded(edition, solved, keys, kind):
+def test_a_notebook_in_any_state_is_graded(lab, solved, keys, kind):
     few = {name: solved[name] for name in ("rnn-cell", "last-state", "detach", "traps")}
-    notebook = STILL_READ[kind](filled(edition, few))
+    notebook = STILL_READ[kind](filled(lab, few))
     result = marked(notebook, keys)
     assert [points(result, name) for name in ("rnn-cell", "last-state", "detach")] == [3, 3, 1]
     assert result.marks["traps"].points is None
 
 
-def test_what_a_person_should_look_at_is_flagged(edition, solved, keys):
-    notebook = filled(
-        edition, {name: solved[name] for name in ("rnn-cell", "confound", "last-state")}
-    )
+def test_what_a_person_should_look_at_is_flagged(lab, solved, keys):
+    notebook = filled(lab, {name: solved[name] for name in ("rnn-cell", "confound", "last-state")})
     cells = notebook["cells"]
     place = answer_cells.find(cells)["rnn-cell"][0].place
     other = {**cells[place], "source": EVIL["another name"]}
@@ -372,37 +347,22 @@ def test_what_cannot_be_read_has_no_points_and_not_zero(keys, content):
     assert [row[name] for name in ("status", "score", "percent")] == ["unreadable", "", ""]
 
 
-def test_an_older_edition_is_graded_by_its_own_key(edition, solved, keys):
+def test_an_older_edition_is_graded_by_its_own_key(lab, solved, keys):
     old = dict(next(iter(keys.values())))
     old["confound"] = old["confound"]._replace(answer="a")
-    notebook = filled(edition, {"confound": '# Question confound\nanswer_confound = "a"'})
+    notebook = filled(lab, {"confound": '# Question confound\nanswer_confound = "a"'})
     notebook["metadata"]["lab2"]["edition"] = "0123456789ab"
     assert points(marked(notebook, {**keys, "0123456789ab": old}, "none"), "confound") == 1
     assert points(marked(notebook, keys), "confound") == 0
-
-
-def zipped(members):
-    """Return an archive of 1980."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-    return file.getvalue()
 
 
 def by_student(place):
     return {one.student: one for one in submissions.find(place)}
 
 
-def write(folder, files):
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-
-
-def test_hand_ins_are_found_however_they_are_packed(tmp_path, edition, solved):
-    good = json.dumps(filled(edition, {"confound": solved["confound"]})).encode()
-    empty = json.dumps(edition).encode()
+def test_hand_ins_are_found_however_they_are_packed(tmp_path, lab, solved):
+    good = json.dumps(filled(lab, {"confound": solved["confound"]})).encode()
+    empty = json.dumps(lab).encode()
     files = {
         "doejane_12345_678_lab2.ipynb": good,
         "roelate_LATE_99_100_lab2-1.ipynb": good,
@@ -435,8 +395,8 @@ def test_an_archive_that_is_none_or_a_bomb_is_told(tmp_path, monkeypatch):
     assert "more than 1 MB" in ones["large"].problem
 
 
-def test_nothing_in_a_platforms_archive_is_passed_over(tmp_path, edition):
-    content = json.dumps(edition).encode()
+def test_nothing_in_a_platforms_archive_is_passed_over(tmp_path, lab):
+    content = json.dumps(lab).encode()
     files = {
         "A B_1_assignsubmission_file_/lab2.ipynb": content,
         "C D_2_assignsubmission_file_/lab2.zip": zipped({"lab2/lab2.ipynb": content}),
@@ -457,8 +417,8 @@ def test_nothing_in_a_platforms_archive_is_passed_over(tmp_path, edition):
         assert ones["G H"].problem == "an archive of a kind that is not read; ask for a .zip"
 
 
-def test_a_damaged_member_costs_its_own_hand_in_alone(tmp_path, edition):
-    content = json.dumps(edition).encode()
+def test_a_damaged_member_costs_its_own_hand_in_alone(tmp_path, lab):
+    content = json.dumps(lab).encode()
     whole = zipped({"ann/lab2.ipynb": content, "ben/lab2.ipynb": content})
     for place in range(60, 400, 5):  # into Ann's notebook
         (tmp_path / "all.zip").write_bytes(whole[:place] + b"\xff\xff" + whole[place + 2 :])
@@ -468,7 +428,7 @@ def test_a_damaged_member_costs_its_own_hand_in_alone(tmp_path, edition):
 
 
 @pytest.fixture
-def classroom(tmp_path, edition, solved):
+def classroom(tmp_path, lab, solved):
     """A folder of hand-ins, and where grades go."""
     folder = tmp_path / "submissions"
     few = {name: solved[name] for name in ("rnn-cell", "confound", *graded.ASKED_BY_HAND)}
@@ -478,7 +438,7 @@ def classroom(tmp_path, edition, solved):
         "ben.ipynb": {"confound": '# Question confound\nanswer_confound = "b"'},
     }
     for i, (name, sources) in enumerate(answers.items()):
-        write(folder, {name: json.dumps(filled(edition, sources)).encode()})
+        write(folder, {name: json.dumps(filled(lab, sources)).encode()})
         os.utime(folder / name, (1000 + i, 1000 + i))
     (folder / "broken.ipynb").write_text("{")
     return folder, tmp_path / "grades"
@@ -510,11 +470,11 @@ def test_a_class_is_graded_and_nothing_is_written_to_its_hand_ins(classroom, tmp
         assert not re.search('https?://|src=(?!"figures/)', page.read_text())
 
 
-def test_two_students_with_one_number_are_two(tmp_path, edition):
+def test_two_students_with_one_number_are_two(tmp_path, lab):
     """What students type is no key: nobody's row is dropped for it."""
     numbers = {"anna": "-", "ben": "-", "cleo": "7", "dan": "7"}
     for name, number in numbers.items():
-        notebook = filled(edition, {"about-you": about(name, number)})
+        notebook = filled(lab, {"about-you": about(name, number)})
         write(tmp_path / "in", {f"{name}.ipynb": json.dumps(notebook).encode()})
     rows = grade_and_read(tmp_path / "in", tmp_path)
     assert set(rows) == {*numbers}
@@ -560,15 +520,15 @@ SAID = {"0.7": 70.0, "88": 88.0, "best": None, "-1": None, "True": None, "0.7 # 
 
 
 @pytest.mark.parametrize("value", SAID)
-def test_the_challenge_is_what_the_last_cell_says(edition, keys, value):
-    notebook = filled(edition, {})
+def test_the_challenge_is_what_the_last_cell_says(lab, keys, value):
+    notebook = filled(lab, {})
     for one in ("challenge_accuracy = 0.9", f"x = 1\nchallenge_accuracy = {value}"):
         notebook["cells"].append({"cell_type": "code", "source": one, "metadata": {}})
     assert marked(notebook, keys, "none").challenge == (SAID[value] or 90.0)
 
 
-def test_the_summary_ranks_who_took_part_in_the_challenge(edition, keys):
-    result = marked(filled(edition, {}), keys, "none")
+def test_the_summary_ranks_who_took_part_in_the_challenge(lab, keys):
+    result = marked(filled(lab, {}), keys, "none")
     said = {"ada": 70.0, "ben": None, "cleo": 81.25}
     ones = [
         graded.Graded(name, name, name, dataclasses.replace(result, challenge=accuracy), {})
@@ -579,10 +539,10 @@ def test_the_summary_ranks_who_took_part_in_the_challenge(edition, keys):
     assert "challenge" not in summary.in_html(ones[1:2])
 
 
-def test_a_table_holds_no_formulas_and_pages_no_code(edition, keys):
+def test_a_table_holds_no_formulas_and_pages_no_code(lab, keys):
     evil = '=HYPERLINK("http://x")<script>alert(1)</script>\x1b[2J'
     text = f"**Answer traps · 2 points · 3 minutes**\n\n*What?*\n\n{evil}"
-    notebook = filled(edition, {"about-you": about(evil, "-1"), "traps": text})
+    notebook = filled(lab, {"about-you": about(evil, "-1"), "traps": text})
     result = marked(notebook, keys, "none")
     one = graded.Graded("evil", evil, evil, result, {})
     _, row = csv.reader(io.StringIO(graded.table([one])))

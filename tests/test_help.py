@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import ROOT
-from IPython.core.interactiveshell import InteractiveShell
+from helpers import ROOT, Kernel
 from torch import nn
 
 from grading import key, marking
@@ -31,31 +30,16 @@ from lab.exercises.tasks import TASKS
 CODE = [name for name, exercise in ASKED.items() if exercise.kind == "code"]
 
 
-class Notebook:
-    """A kernel in this process, with a notebook's names."""
-
-    def __init__(self, folder, capsys):
-        module = types.ModuleType("a_notebook")
-        self.names, self.capsys, own = module.__dict__, capsys, str(folder)
-        self.shell = InteractiveShell(user_module=module, user_ns=self.names, ipython_dir=own)
-
-    def run(self, source):
-        """Run a cell; return what it prints."""
-        self.capsys.readouterr()
-        self.shell.run_cell(source, store_history=True)
-        return self.capsys.readouterr().out
-
-
 @pytest.fixture
-def notebook_kernel(tmp_path_factory, capsys, monkeypatch):
-    kernel = Notebook(tmp_path_factory.mktemp("ipython"), capsys)
+def notebook_kernel(tmp_path_factory, monkeypatch):
+    kernel = Kernel(tmp_path_factory.mktemp("ipython"))
     monkeypatch.setattr(IPython, "get_ipython", lambda: kernel.shell)
     kernel.run(
         "import math, torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
         "from lab.exercises.check import case, check, guess, hint"
     )
     yield kernel
-    kernel.shell.history_manager.end_session()
+    kernel.close()
 
 
 @pytest.fixture(scope="module")

@@ -185,23 +185,6 @@ def test_vectors_of_a_variant_are_pretrained_frozen_or_random(variant, start):
     assert start != "random" or not weight[: utils.PADDING_INDEX + 1].any()
 
 
-@pytest.mark.parametrize("cell", LAYERS)
-@pytest.mark.parametrize("options", [{}, {"readout": "pooled"}, {"bidirectional": True}])
-def test_lengths_may_stay_on_the_cpu(lesson, variant, batch, cell, options):
-    """`meta` stands for a GPU: it computes shapes alone, and refuses tensors of two devices."""
-    text, length = batch
-    model = variant(cell, **options) if options else make(lesson, cell)
-    logits = model.to("meta")(text.to("meta"), length)
-    F.binary_cross_entropy_with_logits(logits, torch.ones(4, device="meta")).backward()
-    assert logits.shape == (4,) and all(p.grad.is_meta for p in model.parameters())
-
-
-def test_two_readers_may_be_on_another_device_too(transfer, variant, batch):
-    text, length = batch
-    two = transfer.TwoDirections(variant("GRU", readout="pooled"), variant("GRU", readout="pooled"))
-    assert two.to("meta")(text.to("meta"), length).shape == (4,)
-
-
 @pytest.mark.parametrize("clip_norm", [10.0, 0.1])
 def test_a_weight_that_the_loss_does_not_need_stays_and_the_others_learn(clip_norm):
     """As of a student's own cell that registers a parameter and does not use it."""

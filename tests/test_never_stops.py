@@ -7,25 +7,15 @@ import random
 import sys
 
 import pytest
-from test_grading import about, filled
+from helpers import filled, hand_in_of
+from test_grading import about
 
-from grading import graded, key, marking, submissions
+from grading import graded, marking
 from grading.sandbox.program import Dead
 from grading.sandbox.trials import Sandbox
 from tools.teachers import grade
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="grading needs Linux")
-
-
-@pytest.fixture(scope="module")
-def edition(edition):
-    """The student's notebook, as JSON."""
-    return json.loads(edition["lab2.ipynb"])
-
-
-@pytest.fixture(scope="module")
-def keys(edition):
-    return {edition["metadata"]["lab2"]["edition"]: key.present()}
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +48,7 @@ ODD = {
 
 
 def marked(notebook, keys, wall):
-    content = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
-    one = submissions.Submission("anna", "", "anna.ipynb", content, 0.0)
-    result = marking.mark(one, keys, next(iter(keys)), wall)
+    result = marking.mark(hand_in_of(notebook), keys, next(iter(keys)), wall)
     row = graded.table([graded.Graded("anna", "anna", "anna.ipynb", result, {})])
     row.encode("utf-8")
     assert len([*csv.reader(io.StringIO(row))]) == 2
@@ -68,18 +56,18 @@ def marked(notebook, keys, wall):
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_an_odd_answer_costs_no_other(edition, solved, keys, sandbox, kind):
+def test_an_odd_answer_costs_no_other(lab, solved, keys, sandbox, kind):
     right = {name: solved[name] for name in ("last-state", "detach", "choose-rate")}
     heads = {name: solved[name].partition("\n")[0] for name in ODD[kind] if name in solved}
     odd = {name: f"{heads.get(name, '')}\n{text}" for name, text in ODD[kind].items()}
-    result = marked(filled(edition, right | odd), keys, sandbox)
+    result = marked(filled(lab, right | odd), keys, sandbox)
     assert not result.failed, result.flags
     assert [result.marks[name].points for name in right] == [3, 1, 1]
     assert not any(result.marks[name].points for name in odd if name in result.marks)
 
 
-def test_an_edition_of_any_length_is_one(edition, keys, sandbox):
-    notebook = filled(edition, {"about-you": about("A", "1")})
+def test_an_edition_of_any_length_is_one(lab, keys, sandbox):
+    notebook = filled(lab, {"about-you": about("A", "1")})
     for name in ("x" * 300, "../" * 100, "\0", 7, ["x"], None, "\ud800"):
         notebook["metadata"]["lab2"]["edition"] = name
         assert not marked(notebook, keys, sandbox).failed
@@ -96,20 +84,15 @@ def mutated(content, rng):
     return content
 
 
-def fuzz(edition, solved, keys, sandbox, seeds):
-    whole = filled(edition, {name: solved[name] for name in ("confound", "weights", "traps")})
+BLOCKS = [range(60), pytest.param(range(60, 3_000), marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("seeds", BLOCKS, ids=str)
+def test_a_damaged_notebook_is_one_row(lab, solved, keys, sandbox, seeds):
+    whole = filled(lab, {name: solved[name] for name in ("confound", "weights", "traps")})
     content = json.dumps(whole).encode()
     for seed in seeds:
         marked(mutated(content, random.Random(seed)), keys, sandbox)
-
-
-def test_a_damaged_notebook_is_one_row(edition, solved, keys, sandbox):
-    fuzz(edition, solved, keys, sandbox, range(60))
-
-
-@pytest.mark.long
-def test_damaged_notebooks_are_rows(edition, solved, keys, sandbox):
-    fuzz(edition, solved, keys, sandbox, range(60, 3_000))
 
 
 RAISED = [RecursionError(), MemoryError(), ValueError("\ud800 \x1b[2J"), KeyError(3), Dead("gone")]
@@ -117,11 +100,11 @@ RAISED = [RecursionError(), MemoryError(), ValueError("\ud800 \x1b[2J"), KeyErro
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_whatever_is_raised_becomes_a_row_and_a_second_call_goes_on(
-    edition, solved, monkeypatch, tmp_path, error
+    lab, solved, monkeypatch, tmp_path, error
 ):
     """One of three stops the grader wherever it may: the others are graded, and then it is."""
     for name in ("anna", "ben", "cleo"):
-        notebook = filled(edition, {"confound": solved["confound"]})
+        notebook = filled(lab, {"confound": solved["confound"]})
         notebook["metadata"]["of"] = name
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "in" / f"{name}.ipynb").write_text(json.dumps(notebook))

@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 import reading_class
+from helpers import write, zipped
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -224,16 +225,7 @@ def test_feedback_of_a_plain_folder_cannot_go_back(platform):
 
 
 def test_a_report_is_found_in_folders_and_archives_and_nowhere_else(tmp_path):
-    pdf, notebook = b"%PDF-1.7 of ", (b'{"cells": []}')
-
-    def zipped(files):
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            for name, one in files.items():
-                archive.writestr(name, one)
-        return content.getvalue()
-
-    folder = tmp_path / "class"
+    pdf, notebook, folder = b"%PDF-1.7 of ", b'{"cells": []}', tmp_path / "class"
     files = {
         "ann/lab2.ipynb": notebook, "ann/report.pdf": pdf + b"ann",
         "bo.zip": zipped({"x/lab2.ipynb": notebook, "x/report.pdf": pdf + b"bo"}),
@@ -241,9 +233,7 @@ def test_a_report_is_found_in_folders_and_archives_and_nowhere_else(tmp_path):
         "di/lab2.ipynb": notebook, "di/report.pdf": b"<script>no PDF</script>",
         "ed/lab2.ipynb": notebook,
     }  # fmt: skip
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+    write(folder, files)
     (folder / "ed" / "report.pdf").symlink_to(folder / "ann" / "report.pdf")
     (tmp_path / "class.zip").write_bytes(zipped(files))
     for place in (folder, tmp_path / "class.zip"):

@@ -255,13 +255,6 @@ def test_what_a_notebook_imports_exists_and_keeps_its_name(path):
     assert not {node.id for node in names if isinstance(node.ctx, ast.Store)} & set(scope)
 
 
-def test_a_blank_that_windows_leaves_is_no_part_of_a_name(monkeypatch):
-    monkeypatch.setenv("LAB2_PROFILE", "tiny ")  # of: set LAB2_PROFILE=tiny & jupyter lab
-    assert config.get_profile().name == "tiny"
-    monkeypatch.setenv("LAB2_PROFILE", " ")
-    assert config.get_profile().name == "quick"
-
-
 def test_folders_follow_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("LAB2_OUT", raising=False)
     monkeypatch.delenv("LAB2_DATA", raising=False)

@@ -12,11 +12,6 @@ from lab.models import initialization
 from lab.notebooks import lesson
 
 
-@pytest.fixture(autouse=True)
-def prepared():
-    machine.prepare_torch()
-
-
 def read(model, length, seed, count=1500):
     """Return last states (B, H) and first tokens (B,) of random texts."""
     generator = torch.Generator().manual_seed(seed)

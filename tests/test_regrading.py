@@ -4,10 +4,10 @@ import csv
 import json
 
 import pytest
+from helpers import filled, write
 
 from grading import key, marking
 from grading.answers import checks
-from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
 from tools.teachers import grade
 
@@ -83,15 +83,11 @@ def test_what_marks_all_changes_the_digits_of_all(changed):
 
 
 @pytest.fixture
-def classroom(tmp_path, edition, solved):
-    for who, sources in (("anna", FEW), ("ben", FEW[:3])):
-        notebook = json.loads(edition["lab2.ipynb"])
-        for name, (one,) in answer_cells.find(notebook["cells"]).items():
-            if name in sources:
-                notebook["cells"][one.place]["source"] = solved[name]
-        (tmp_path / "in" / who).mkdir(parents=True)
-        (tmp_path / "in" / who / "lab2.ipynb").write_text(json.dumps(notebook))
-    (tmp_path / "in" / "broken.ipynb").write_text("{")
+def classroom(tmp_path, lab, solved):
+    for who, names in (("anna", FEW), ("ben", FEW[:3])):
+        notebook = filled(lab, {name: solved[name] for name in names})
+        write(tmp_path / "in", {f"{who}/lab2.ipynb": json.dumps(notebook).encode()})
+    write(tmp_path / "in", {"broken.ipynb": b"{"})
     return tmp_path / "in", tmp_path / "grades"
 
 

@@ -101,21 +101,16 @@ def text_of(pdf):
     return " ".join(text.replace("\xa0", " ").split())
 
 
-@pytest.fixture
-def pages(tmp_path):
-    """Make the pages of a notebook's report as arrays of grey values, (height, width) each."""
-
-    def render(notebook):
-        build = tmp_path / "pages"
-        build.mkdir()
-        block = report.TitleBlock("A. Student", "today")
-        content = report.read_notebook(notebook)
-        source = report.write_typst(content, notebook.parent, build, True, block)
-        typst.compile(str(source), output=str(build / "{p}.png"), root=str(build), ppi=50)
-        order = sorted(build.glob("[0-9]*.png"), key=lambda p: int(p.stem))
-        return [plt.imread(path)[:, :, :3].mean(axis=2) for path in order]
-
-    return render
+def pages(notebook):
+    """Return the pages of a notebook's report as arrays of grey values, (height, width) each."""
+    build = notebook.parent / "pages"
+    build.mkdir()
+    block = report.TitleBlock("A. Student", "today")
+    content = report.read_notebook(notebook)
+    source = report.write_typst(content, notebook.parent, build, True, block)
+    typst.compile(str(source), output=str(build / "{p}.png"), root=str(build), ppi=50)
+    order = sorted(build.glob("[0-9]*.png"), key=lambda p: int(p.stem))
+    return [plt.imread(path)[:, :, :3].mean(axis=2) for path in order]
 
 
 def test_report_shows_what_a_reader_of_the_notebook_sees(tmp_path):
@@ -271,7 +266,7 @@ def test_formulas_compile(tmp_path):
     assert "\\" not in text and "$" not in text and "begin" not in text
 
 
-def test_nothing_runs_off_the_page(tmp_path, pages):
+def test_nothing_runs_off_the_page(tmp_path):
     wide = "|" + "|".join(f"column {i}" for i in range(12)) + "|\n" + "|---" * 12 + "|\n"
     wide += "|" + "|".join("some words to break" for _ in range(12)) + "|"
     frame = "<table><tr>" + "".join(f"<th>a long name {i}</th>" for i in range(12)) + "</tr>"
@@ -290,7 +285,7 @@ def test_nothing_runs_off_the_page(tmp_path, pages):
 
 
 @pytest.mark.parametrize("columns", [12, 13, 46])
-def test_a_table_of_runs_is_cut_where_the_page_ends(tmp_path, pages, columns):
+def test_a_table_of_runs_is_cut_where_the_page_ends(tmp_path, columns):
     """As a student shows the results of an experiment, all columns of them."""
     heads = "".join(f"<th>test_accuracy_{i}</th>" for i in range(columns))
     body = "<th>0</th>" + "<td>gru-64-seed0-0123abcd</td>" + "<td>0.12345</td>" * (columns - 2)
@@ -678,6 +673,7 @@ def fonts_of(pdf):
 
 
 def test_chinese_has_one_font_for_its_own_and_for_latin_words(tmp_path, monkeypatch):
+    """And what is bold has one of its own."""
     monkeypatch.setenv("LAB2_LANGUAGE", "en")  # what the report sets is put back afterwards
     path = write(
         tmp_path, "# 门控 GRU\n\n*记忆元*和 LSTM，**更新门** gate，*Large* 2.5%。\n\n## 一 One"
@@ -688,12 +684,14 @@ def test_chinese_has_one_font_for_its_own_and_for_latin_words(tmp_path, monkeypa
     notebook.metadata["lab2"] = {"language": "zh"}
     nbformat.write(notebook, path)
     chinese = report.convert(path, tmp_path / "zh.pdf")
-    assert {font.split("-")[0] for font in fonts_of(chinese)} <= {"NotoSansCJKsc", "NotoSansCJKjp"}
-    assert "记忆元和 LSTM" in text_of(chinese)  # with dots below, and still text
+    fonts, text = fonts_of(chinese), text_of(chinese)
+    assert {font.split("-")[0] for font in fonts} <= {"NotoSansCJKsc", "NotoSansCJKjp"}
+    assert any(font.startswith("NotoSansCJKjp-Bold") for font in fonts)
+    assert "记忆元和 LSTM" in text and "目录" in text  # with dots below, and still text
 
 
 @pytest.mark.parametrize("height", [300, 500, 700])
-def test_the_text_goes_on_where_a_figure_has_no_place(tmp_path, pages, height):
+def test_the_text_goes_on_where_a_figure_has_no_place(tmp_path, height):
     """The figure of a lab's report goes to the next page; the text behind it stays on this."""
     tall = new_output("display_data", data={"image/png": png(600, height)})
     above = ["## S\n\n" + "\n\n".join(f"Line {i}." for i in range(26))]
@@ -712,12 +710,3 @@ def test_a_text_with_long_code_is_not_stretched_to_the_margin(tmp_path):
     source = report.write_typst(content, tmp_path, tmp_path, True, block).read_text("utf-8")
     ragged = re.findall(r"(?s)#\[#set par\(justify: false\)\n(.*?)\n\]\n", source)
     assert len(ragged) == 2 and all("c" * 30 in text for text in ragged)
-
-
-def test_bold_in_chinese_is_a_font_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB2_LANGUAGE", "en")  # what the report sets is put back afterwards
-    notebook = nbformat.read(write(tmp_path, "# 题\n\n正文，**更新门**。\n\n## 一节"), 4)
-    notebook.metadata["lab2"] = {"language": "zh"}
-    nbformat.write(notebook, tmp_path / "zh.ipynb")
-    fonts = fonts_of(report.convert(tmp_path / "zh.ipynb", tmp_path / "a.pdf"))
-    assert any(font.startswith("NotoSansCJKjp-Bold") for font in fonts)

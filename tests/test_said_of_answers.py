@@ -56,11 +56,6 @@ def templates():
     return {one.value for one in marked if isinstance(one, ast.Constant)}
 
 
-@pytest.fixture(scope="module")
-def solved_names():
-    return mutants.solved_names()
-
-
 def words_in(text, *known):
     """Return the words of a text that are neither Python's nor stand in what is known."""
     known = {word for one in (*known, *NAMES) for word in WORD.findall(one)}
@@ -213,14 +208,14 @@ def test_whatever_is_asked_for_in_vain_has_no_word_left(wordless, name):
 # ── In Chinese ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_all_that_the_checks_say_is_said_in_chinese(monkeypatch, solved_names):
+def test_all_that_the_checks_say_is_said_in_chinese(monkeypatch, solved):
     """What Python says of an error stays as it is."""
     monkeypatch.setenv("LAB2_LANGUAGE", "zh")
     monkeypatch.setattr(judge, "_known_mistake", lambda *_: "")  # it takes most of the time
-    said = []
-    for name, solved in mutants.solved_cells().items():
-        for source, _ in forms.wrong(solved, name) if name in forms.WRONG else ():
-            scope = dict(solved_names)
+    said, names = [], mutants.solved_names()
+    for name in forms.WRONG:
+        for source, _ in forms.wrong(solved[name], name):
+            scope = dict(names)
             exec(source, scope)
             said += check_module.examine(name, scope, ASKED[name])[1]
     for task in TASKS.values():

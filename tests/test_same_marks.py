@@ -7,19 +7,15 @@ wrote it, and marked by the grader with the same inputs.
 """
 
 import ast
-import contextlib
 import copy
-import io
-import json
 import random
 import textwrap
-import types
 
 import forms
+import helpers
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
-from grading import key, marking, submissions
+from grading import marking
 from grading.sandbox import program
 from grading.sandbox import trials as trials_of_answers
 from lab.exercises import answer_cells, catalogue
@@ -28,7 +24,6 @@ from lab.exercises.help import trials
 
 VALUES = [name for name, e in LAB.items() if e.kind in ("number", "choice", "guess")]
 CODE = [name for name, e in LAB.items() if e.kind == "code"]
-FEW, MANY = range(2), range(2, 200)
 
 # ── What students write ─────────────────────────────────────────────────────────────────────────
 # Each returns the cells above the answer's, the answer's cell, and those below it, before its check
@@ -175,11 +170,6 @@ def value(name, right, rng):
 # ── A hand-in ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture(scope="module")
-def lab(edition):
-    return json.loads(edition["lab2.ipynb"])
-
-
 def handed_in(lab, solved, keys, seed):
     """Return a notebook in which every answer has one of its forms, and how each was written."""
     rng, notebook, written = random.Random(seed), copy.deepcopy(lab), {}
@@ -205,24 +195,15 @@ def own_cell(source):
     return {"cell_type": "code", "metadata": {}, "outputs": [], "source": source}
 
 
-class Kernel:
-    """IPython's shell in this process, in which the lab's first cell has been run."""
+class Kernel(helpers.Kernel):
+    """One in which the lab's first cell has been run."""
 
     def __init__(self, folder, first):
-        module = types.ModuleType("a_notebook")
-        self.names = module.__dict__
-        self.shell = InteractiveShell(
-            user_module=module, user_ns=self.names, ipython_dir=str(folder)
-        )
+        super().__init__(folder)
         self.shell.set_hook("show_in_pager", lambda *a, **k: None)
         self.run(first)
         self.names["input"] = lambda *a: ""
         self.fresh = dict(self.names)
-
-    def run(self, source):
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            self.shell.run_cell(source)
-        return out.getvalue()
 
     def work_through(self, notebook, given):
         """Run what the student wrote, and the checks; leave in the cells what is printed.
@@ -244,7 +225,7 @@ def kernel(tmp_path_factory, notebook):
     first = next(c.source for c in notebook.cells if "define" in c.metadata.get("tags", ()))
     kernel = Kernel(tmp_path_factory.mktemp("ipython"), first)
     yield kernel
-    kernel.shell.history_manager.end_session()
+    kernel.close()
 
 
 @pytest.fixture(scope="module")
@@ -253,11 +234,6 @@ def sandbox():
     with pytest.MonkeyPatch.context() as patch, trials_of_answers.opened("none") as programs:
         patch.setattr(program, "SECONDS", 60)
         yield programs
-
-
-@pytest.fixture(scope="module")
-def right_answers():
-    return key.present()
 
 
 def check_says(name, marks, names, right):
@@ -275,9 +251,7 @@ def compare(lab, solved, kernel, keys, sandbox, seed):
     """Return what differs between the kernel and the grader, none if nothing does."""
     notebook, written = handed_in(lab, solved, keys, seed)
     marks, names = kernel.work_through(notebook, {cell["id"] for cell in lab["cells"]})
-    content = json.dumps(notebook).encode()
-    one = submissions.Submission("anna", "", "anna.ipynb", content, 0.0)
-    result = marking.mark(one, {"now": keys}, "now", sandbox, seed=trials.SEED)
+    result = marking.mark(helpers.hand_in_of(notebook), {"": keys}, "", sandbox, seed=trials.SEED)
     differ = []
     for name, (way, is_right) in written.items():
         grade, told = result.marks[name].points, check_says(name, marks, names, keys[name])
@@ -288,12 +262,10 @@ def compare(lab, solved, kernel, keys, sandbox, seed):
     return differ
 
 
-@pytest.mark.parametrize("seed", FEW)
-def test_the_mark_is_what_check_said(lab, solved, kernel, right_answers, sandbox, seed):
-    assert compare(lab, solved, kernel, right_answers, sandbox, seed) == []
+SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 200))]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("seed", MANY)
-def test_the_mark_of_many_is_what_check_said(lab, solved, kernel, right_answers, sandbox, seed):
-    assert compare(lab, solved, kernel, right_answers, sandbox, seed) == []
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_mark_is_what_check_said(lab, solved, kernel, keys, sandbox, seed):
+    (present,) = keys.values()
+    assert compare(lab, solved, kernel, present, sandbox, seed) == []

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT
+from helpers import ROOT, outside
 from IPython.core.interactiveshell import InteractiveShell
 
 import utils
@@ -37,13 +37,6 @@ def mock(monkeypatch):
     bracket = partial(re.sub, r"(?s)^(?=.*\w)(.*)$", r"«\1»")
     monkeypatch.setattr(messages, "catalogue", lambda language: bracket)
     monkeypatch.setenv("LAB2_LANGUAGE", "zh")
-
-
-def outside(text):
-    """Return what of a text in the mock language stands in no brackets."""
-    while (shorter := re.sub("«[^«»]*»", "", text)) != text:
-        text = shorter
-    return text
 
 
 def has_words(text):

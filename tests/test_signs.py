@@ -1,15 +1,12 @@
 """Signs of Chinese keyboards in answers: each in each cell, from the kernel to the points."""
 
 import ast
-import json
 import re
-import types
 
 import pytest
-from helpers import folder_with
-from IPython.core.interactiveshell import InteractiveShell
+from helpers import Kernel, filled, folder_with, hand_in_of
 
-from grading import key, marking, submissions
+from grading import key, marking
 from lab.exercises import answer_cells, check, signs
 from lab.exercises.catalogue import ASKED, letter
 from lab.notebooks import session
@@ -74,22 +71,15 @@ def slips(solved, names, keyboard):
 
 
 @pytest.fixture
-def kernel(tmp_path, capsys, monkeypatch):
+def kernel(tmp_path, monkeypatch):
     """A kernel in this process, as the first cells leave it; returns what runs a cell."""
-    module = types.ModuleType("a_notebook")
-    shell = InteractiveShell(user_module=module, user_ns=module.__dict__, ipython_dir=str(tmp_path))
-    monkeypatch.setattr(session, "get_ipython", lambda: shell)
+    kernel = Kernel(tmp_path)
+    monkeypatch.setattr(session, "get_ipython", lambda: kernel.shell)
     monkeypatch.setattr(session.names, "watch", lambda notebook: None)
     session.begin()
-
-    def run(source):
-        capsys.readouterr()
-        shell.run_cell(source, store_history=True)
-        return capsys.readouterr().out
-
-    run("from lab.exercises.check import check")
-    yield run
-    shell.history_manager.end_session()
+    kernel.run("from lab.exercises.check import check")
+    yield kernel.run
+    kernel.close()
 
 
 @pytest.mark.parametrize("keyboard", KEYS)
@@ -121,18 +111,11 @@ def test_a_value_is_read_as_it_is_meant(solved, keyboard):
 
 
 @pytest.fixture(scope="module")
-def sheet(edition):
+def sheet(lab, keys):
     """Return what makes a hand-in of some answers, and grades it."""
-    empty = json.loads(edition["lab2.ipynb"])
-    keys = {empty["metadata"]["lab2"]["edition"]: key.present()}
 
     def graded(sources):
-        notebook = json.loads(json.dumps(empty))
-        for name, ones in answer_cells.find(notebook["cells"]).items():
-            if name in sources:
-                notebook["cells"][ones[0].place]["source"] = sources[name]
-        content = json.dumps(notebook).encode()
-        one = submissions.Submission("anna", "", "anna.ipynb", content, 0.0)
+        one = hand_in_of(filled(lab, sources))
         return marking.mark(one, keys, next(iter(keys)), "landlock")
 
     return graded

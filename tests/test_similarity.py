@@ -12,7 +12,7 @@ import random
 import forms
 import mutants
 import pytest
-from helpers import ROOT
+from helpers import ROOT, filled, write
 
 from grading import likeness, similarity
 from lab.config import LabError
@@ -230,18 +230,9 @@ def test_what_is_short_or_no_python_says_nothing(source):
     assert similarity.find({"a": {"adam": ""}, "b": {}}, {}) == []
 
 
-def hand_in(folder, edition, sources):
-    notebook = json.loads(edition["lab2.ipynb"])
-    for name, (one,) in answer_cells.find(notebook["cells"]).items():
-        if name in sources:
-            notebook["cells"][one.place]["source"] = sources[name]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "lab2.ipynb").write_text(json.dumps(notebook))
-
-
-def test_earlier_years_are_read_from_hand_ins_and_from_kept_results(tmp_path, edition):
-    hand_in(tmp_path / "2025" / "zoe", edition, {"lstm-cell": SOLVED["lstm-cell"]})
-    (tmp_path / "2025" / "broken.ipynb").write_text("{")
+def test_earlier_years_are_read_from_hand_ins_and_from_kept_results(tmp_path, lab):
+    notebook = json.dumps(filled(lab, {"lstm-cell": SOLVED["lstm-cell"]})).encode()
+    write(tmp_path / "2025", {"zoe/lab2.ipynb": notebook, "broken.ipynb": b"{"})
     old = likeness.earlier(tmp_path / "2025")
     assert list(old) == ["2025: zoe/lab2.ipynb"] and "lstm-cell" in old["2025: zoe/lab2.ipynb"]
     where = tmp_path / "grades 2024"

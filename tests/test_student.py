@@ -18,6 +18,7 @@ import pytest
 from helpers import NOTEBOOK, ROOT, execute, folder_with, imports_of, in_brackets, outside, said
 
 import doctor
+from grading import key
 from grading.sandbox import program
 from lab import config
 from lab.config import LabError
@@ -29,8 +30,6 @@ from lab.experiments import reference
 from lab.notebooks import loader
 from tools.students import migrate, my_report
 from tools.teachers import student_edition
-
-ELECTIVES = ("gradients", "recipes", "transfer", "full-size", "parallel", "past")
 
 
 def cells_of(edition, place=NOTEBOOK):
@@ -238,7 +237,7 @@ def test_a_stub_keeps_heading_signature_docstring_and_checks_and_is_empty(editio
             assert not [hint for hint in hints.of(name).hints if hint in one.source]
 
 
-@pytest.mark.parametrize("place", [NOTEBOOK, *(f"further/{name}.ipynb" for name in ELECTIVES)])
+@pytest.mark.parametrize("place", [NOTEBOOK, *key.FURTHER])
 def test_later_cells_do_not_use_what_a_student_writes(edition, place):
     """Only checks, guesses and the cell itself read an answer, so a wrong one stays where it is."""
     cells = [cell for cell in cells_of(edition, place) if cell["cell_type"] == "code"]
@@ -504,14 +503,14 @@ def test_a_report_takes_the_cell_that_is_filled_and_forgives_jupyter_s_magics(tm
     assert "rnn-cell" not in work.missing and work.stopped == work.twice == []
 
 
-def changed(tmp_path, name=NOTEBOOK, **sources):
+def changed(tmp_path, **sources):
     """Write the solved notebook with other sources of some answers; return its work."""
     notebook = answer_cells.read(ROOT / NOTEBOOK)
     for exercise, source in sources.items():
         place = answer_cells.find(notebook["cells"])[exercise.replace("_", "-")][0].place
         notebook["cells"][place]["source"] = source
-    (tmp_path / name).write_text(json.dumps(notebook), encoding="utf-8")
-    return my_report.Work(tmp_path / name)
+    (tmp_path / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
+    return my_report.Work(tmp_path / NOTEBOOK)
 
 
 def test_answers_that_were_spoilt_after_the_last_run_are_all_named_and_have_no_points(tmp_path):

@@ -14,26 +14,22 @@ from collections import Counter
 
 import autocorrect_py as autocorrect
 import matplotlib.pyplot as plt
-import nbformat
 import pytest
 from babel.messages.frontend import CommandLineInterface
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
-from helpers import ROOT
-from pypdf import PdfReader
+from helpers import ROOT, filled, hand_in_of
 
 from grading import key, marking
 from grading.graded import Graded, Late, Override, Reading, digest_of
 from grading.intake.entries import CUT, DAMAGED, OTHER
 from grading.pages import feedback
-from grading.submissions import Submission
 from lab.analysis import style
 from lab.base.messages import ENGLISH, catalogue, languages, lesson, say
 from lab.config import LabError
 from lab.exercises import answer_cells
 from lab.exercises.catalogue import ASKED, LAB
 from lab.exercises.help import hints, names
-from tools.students import report
 from tools.teachers import paragraphs, student_edition, translate
 
 LANGUAGES = [one for one in languages() if one != ENGLISH]
@@ -417,19 +413,6 @@ def test_a_figure_has_chinese_letters_and_no_empty_boxes(chinese, recwarn):
     assert [str(w.message) for w in recwarn if "missing from font" in str(w.message)] == []
 
 
-def test_a_report_in_chinese_has_a_font_for_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB2_LANGUAGE", "en")  # what the report sets is put back afterwards
-    cells = [nbformat.v4.new_markdown_cell("# 门控循环单元\n\n**更新门**决定保留多少旧状态。")]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"lab2": {"language": "zh"}})
-    nbformat.write(notebook, tmp_path / "a.ipynb")
-    report.convert(tmp_path / "a.ipynb", tmp_path / "a.pdf")
-    page = PdfReader(tmp_path / "a.pdf").pages[0]
-    fonts = page["/Resources"]["/Font"]
-    names = " ".join(str(font.get_object()["/BaseFont"]) for font in fonts.values())
-    assert "门控循环单元" in page.extract_text() and "目录" in page.extract_text()
-    assert "CJK" in names
-
-
 # ── 7. The student's edition ────────────────────────────────────────────────────────────────────
 
 
@@ -480,17 +463,13 @@ def test_it_is_another_edition_and_graded_like_the_english_one(translated, editi
     own = student_edition.edition_of(translated)
     assert own != student_edition.edition_of(edition)
     keys = {own: key.present("zh")}
-    empty = Submission("li", "", "li.ipynb", translated["lab2.ipynb"], 0.0)
-    result = marking.mark(empty, keys, own, "none")
+    result = marking.mark(hand_in_of(translated["lab2.ipynb"]), keys, own, "none")
     assert {m.points for m in result.marks.values()} == {0} and result.flags == [
         "graded without a wall"
     ]
-    notebook = json.loads(translated["lab2.ipynb"])
     solved = {n: ones[0].source for n, ones in answer_cells.find(cells_of("zh")).items()}
-    for name, ones in answer_cells.find(notebook["cells"]).items():
-        notebook["cells"][ones[0].place]["source"] = solved[name]
-    full = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
-    marks = marking.mark(full, keys, own, "none").marks
+    full = filled(json.loads(translated["lab2.ipynb"]), solved)
+    marks = marking.mark(hand_in_of(full), keys, own, "none").marks
     points = sum(exercise.points for exercise in LAB.values() if exercise.by_machine)
     assert sum(m.points or 0 for n, m in marks.items() if n in LAB) == points
 
@@ -524,8 +503,7 @@ def test_who_hands_in_chinese_is_answered_in_chinese(translated):
         cells[found[name]]["source"] = text if name == "traps" else f"{head}\n{text}"
     cells.append(cells[found["detach"]])
     del cells[found["beliefs"]]
-    handed_in = Submission("li", "", "li.ipynb", json.dumps(notebook).encode(), 0.0)
-    result = marking.mark(handed_in, {"x": key.present("zh")}, "x", "none")
+    result = marking.mark(hand_in_of(notebook), {"x": key.present("zh")}, "x", "none")
     assert result.language == "zh"
     read = Reading("li", "traps", digest_of(result.marks["traps"].text), 1.5, comment="原因呢？")
     changed = Override("li", "weights", 1, "算式是对的", "王")

@@ -94,14 +94,6 @@ def test_labels_that_are_numbers_are_in_the_order_of_numbers(write, names, bad, 
     assert f"100 {bad!r} (0), 100 {good!r} (1)" in reviews.attrs["source"]
 
 
-@pytest.mark.parametrize("sign", ["\u2028", "\x0c", "\x85", "\x1c", "\u2029", "\v"])
-def test_signs_that_only_python_takes_for_ends_of_lines_cut_no_row(write, capsys, sign):
-    text = f"film{sign}number"
-    reviews = user_file.read_own(write("a.csv", table(line=f"{text} {{i}},{{label}}")))
-    assert reviews["text"][0] == f"{text} 0" and len(reviews) == 200
-    assert "left out" not in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("head", "line"),
     [
@@ -338,11 +330,6 @@ def test_texts_are_those_that_were_written(write, capsys, name, form, encoding):
     path = write(name, in_csv(zip(texts, labels), **form).encode(encoding))
     assert read(path) == ([*texts], [int(label == "good") for label in labels])
     assert not capsys.readouterr().out
-
-
-def test_the_line_sep_names_what_parts_the_columns(write):
-    path = write("a.csv", "sep=;\r\n" + in_csv(rows_of(("bad", "good")), delimiter=";"))
-    assert read(path)[0] == TEXTS
 
 
 @pytest.mark.parametrize("sorted_by_label", [False, True])

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from lab.base.source import parse
 from lab.config import ROOT
-from lab.exercises import answer_cells
+from lab.exercises import answer_cells, signs
 
 PROMPT = re.compile(r"\s*In \[\d+\]: ")
 RUN_IN_PLACE = ("time", "timeit", "capture", "prun")  # magics of cells whose text is Python
@@ -50,7 +50,7 @@ def as_python(source: str) -> Python:
 
     What neither Python nor Jupyter can read is returned as it is.
     """
-    if len(source) > LONGEST or (_is_python(source) and not PROMPT.match(source)):
+    if len(source) > LONGEST or (signs.is_python(source) and not PROMPT.match(source)):
         return Python(source)
     from IPython.core.inputtransformer2 import TransformerManager  # it takes a moment
 
@@ -61,14 +61,6 @@ def as_python(source: str) -> Python:
     except Exception:  # IPython reads it with a tokenizer, which may raise many things
         return Python(source)
     return _without(text, magics)
-
-
-def _is_python(source: str) -> bool:
-    try:
-        parse(source)
-    except answer_cells.UNREADABLE:
-        return False
-    return True
 
 
 def _magics(tree: ast.Module) -> list[tuple[ast.Call, list[str]]]:
@@ -91,7 +83,7 @@ def _without(text: str, magics: list[tuple[ast.Call, list[str]]]) -> Python:
                 inner = as_python(body) if name in RUN_IN_PLACE else Python("")
                 blank = "\n" * node.lineno  # the line of the magic itself
                 return Python(blank + inner.source, (f"%%{name} {line}".strip(), *inner.dropped))
-            case ["run_line_magic", "time", line] if _is_python(line):
+            case ["run_line_magic", "time", line] if signs.is_python(line):
                 row = lines[node.lineno - 1]
                 lines[node.lineno - 1] = row[: node.col_offset] + line + row[node.end_col_offset :]
                 dropped.append("%time")

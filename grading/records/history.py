@@ -14,9 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from grading.graded import Graded, as_csv, harmless, number, penalty_of, points_of, rows_of
+from grading.graded import Graded, as_csv, harmless, number, penalty_of, points_of
 from grading.records.decided import DEADLINE, KEPT, READ, TIMES, stored
-from lab.base import files
+from lab.base import files, foreign
 from lab.config import LabError
 
 STATE = "kept/points.json"
@@ -119,6 +119,6 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str
 
 def _log(where: Path, rows: Sequence[Sequence[str]]) -> None:
     path = where / CHANGES
-    known = rows_of(path, "log of changes") if path.exists() else [HEAD]
+    known = foreign.read(path, "log of changes").rows if path.exists() else [HEAD]
     table = as_csv([*known, *([harmless(cell) for cell in row] for row in rows)])
     files.write_atomically(path, table.encode("utf-8", "replace"))

@@ -68,7 +68,7 @@ class Slip(NamedTuple):
 
 def slip(source: str) -> Slip | None:
     """Return what is wrong with a cell that Python cannot read for such signs; else None."""
-    if len(source) > LONGEST or _is_read(source):
+    if len(source) > LONGEST or is_python(source):
         return None
     found = [one for one in _read(source) if isinstance(one, Sign)]
     signs = {one.sign: one.wanted for one in found if one.line == found[0].line}
@@ -84,7 +84,7 @@ def meant(source: str, numbers: bool = False) -> str:
         return source
     pieces = _read(source, numbers)
     typed = "".join(one.wanted if isinstance(one, Sign) else one for one in pieces)
-    return typed if _is_read(typed) else source
+    return typed if is_python(typed) else source
 
 
 def _read(source: str, numbers: bool = False) -> Iterator[str | Sign]:
@@ -120,7 +120,8 @@ def _wanted(source: str, place: int) -> str | None:
     return None if wanted and wanted.isalpha() else wanted  # Python reads letters of any width
 
 
-def _is_read(source: str) -> bool:
+def is_python(source: str) -> bool:
+    """Say whether Python can read a source."""
     try:
         parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -16,6 +16,7 @@ writes build/bench_language.json.
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import engine
@@ -32,6 +33,7 @@ from lab.exercises import solutions
 from lab.notebooks import lesson
 
 COLUMNS, STEPS = 32, 40
+run_alone = partial(engine.run_alone, script=Path(__file__))
 
 
 def real_stream(batches):
@@ -130,11 +132,6 @@ def main():
     figures = {"networks": table.to_dict("index"), "others": said, "rounds": rounds}
     path = engine.ROOT / "build" / "bench_language.json"
     files.write_atomically(path, json.dumps(figures, indent=1).encode("utf-8"))
-
-
-def run_alone(*jobs):
-    """Run measurements in fresh processes, all of `jobs` at the same time."""
-    return engine.run_alone(*jobs, script=Path(__file__))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import forms
 import pytest
+from helpers import filled, write
 from hostile import EVIL, hostile_cell
-from test_grading import filled, grade_and_read, write
+from test_grading import grade_and_read
 
 from grading import key
 from grading.sandbox import program

@@ -331,12 +331,11 @@ def migrate_elective(old: Path, new: Path) -> list[Message]:
 
 def stay_behind(old: Path) -> list[Message]:
     """Say which notebooks in an old folder's further/ this edition does not have."""
-    gone = {path.name: path for path in _notebooks(old / "further")}
-    for path in _notebooks(ROOT / "further"):
-        gone.pop(path.name, None)
+    known = {path.name for path in _notebooks(ROOT / "further")}
     return [
         _("{path} is no notebook of this edition. It stays there.", path=path)
-        for path in gone.values()
+        for path in _notebooks(old / "further")
+        if path.name not in known
     ]
 
 

@@ -35,6 +35,7 @@ from babel.messages.pofile import denormalize, normalize, read_po, write_po
 
 from lab.base import files
 from lab.base.messages import _, say
+from lab.base.source import without_docstrings
 from lab.config import LabError, ends_in_a_sentence
 from lab.exercises import answer_cells
 from tools.teachers import diagrams, paragraphs
@@ -186,10 +187,8 @@ def with_outputs(notebook: dict[str, Any], old: dict[str, Any]) -> dict[str, Any
 
 def _code(cell: dict[str, Any]) -> str:
     """Return what stands for a cell's code, without comments, docstrings and layout."""
-    tree = ast.parse(answer_cells.COMMAND.sub(r"\1pass", answer_cells.source_of(cell)))
-    for text in paragraphs.docstrings(tree):
-        text.value = ""
-    return ast.dump(tree)
+    source = answer_cells.COMMAND.sub(r"\1pass", answer_cells.source_of(cell))
+    return ast.dump(without_docstrings(ast.parse(source)))
 
 
 def make(source: Path, known: dict[str, str], language: str) -> Path:
