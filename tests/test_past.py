@@ -337,7 +337,7 @@ def test_figures_take_what_the_experiments_give(shifted):
     plt.close("all")
 
 
-@pytest.mark.parametrize("profile", ["full"])
+@pytest.mark.parametrize("profile", ["full", "official"])
 def test_what_is_compared_past_the_line_is_what_is_stored(profile):
     runs = reference.find("adversarial", profile)[0].sort_values("seed")
     right = past.right_together(profile)

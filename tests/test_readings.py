@@ -9,6 +9,7 @@ import itertools
 import re
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT
@@ -315,6 +316,20 @@ def line_reliability():
     members, labels = past.stored_members("full")
     probability = special.expit(members["line"]["test"])
     return statistics.reliability(probability, labels["test"])
+
+
+def shared_of_worst(name):
+    """The share (%) of mistakes that all runs of a list make, of equally many of each run.
+
+    Of each run count its worst mistakes, as many as the run makes that makes least.
+    """
+    margins = {}  # list -> (runs, reviews): how far each answer is on the right side
+    for each in ("adversarial", "unshifted", "best"):
+        said = reference.predictions(stored(each, "full").assign(network=each))
+        margins[each] = past.logits_of(said.probability[each]) * np.where(said.labels > 0.5, 1, -1)
+    count = min((of < 0).sum(1).min() for of in margins.values())
+    worst = np.argsort(np.argsort(margins[name], axis=1), axis=1) < count
+    return 100 * past.shared_mistakes(~worst)
 
 
 def prose(path):
