@@ -342,6 +342,21 @@ def test_classifier_starts_from_the_language_model(
         sweep([settings(cell, pretrained="gone")], transfer.train_transfer, data, CODE, tmp_path)
 
 
+@pytest.mark.parametrize("epochs", range(1, 6))
+def test_no_classifier_starts_from_a_language_model_that_is_not_finished(
+    lesson, transfer, data, language_data, settings, language_settings, tmp_path, cpu, epochs
+):
+    """It would keep the name that it has of the finished one."""
+    reader = RunRecord(language_settings(), "data", "code", tmp_path)
+    run = settings(epochs=1, pretrained=reader.name)
+    stopped_after(epochs, lesson.train_language, language_data, reader, cpu)
+    with pytest.raises(LabError, match=f"Run {reader.name} is not finished"):
+        sweep([run], transfer.train_transfer, data, CODE, tmp_path, workers=1)
+    lesson.train_language(reader.settings, language_data, reader, cpu)
+    (started,) = sweep([run], transfer.train_transfer, data, CODE, tmp_path, workers=1)
+    assert started.result
+
+
 def test_a_falling_rate_ends_at_zero(
     lesson, language_data, language_settings, tmp_path, cpu, monkeypatch
 ):

@@ -225,9 +225,19 @@ class Checkpoint:
     def weights_of(self, name: str) -> dict[str, Tensor]:
         """Return the best weights of a run in the same folder, by its name.
 
-        Raises LabError if they are missing or damaged.
+        Raises LabError if they are missing or damaged, or those of another run that is under way:
+        what starts from them would be stored as started from the finished one.
         """
         folder = self.folder.parent / name
+        under_way = (folder / "state.pt").exists() and not (folder / "result.json").exists()
+        if under_way and name != self.record.name:
+            raise LabError(
+                _(
+                    "Run {run} is not finished, and others start from it. Run the cell that "
+                    "trains it again: it goes on where it was.",
+                    run=name,
+                )
+            )
         weights = files.load_tensors(folder / "best.pt")
         if weights is None:
             raise LabError(
