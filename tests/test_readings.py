@@ -482,3 +482,5 @@ def numbers_of(profile):
         yield from compared_readers(profile).drop(columns="supported").abs().to_numpy(float).ravel()
     if len(stored("best", profile)):
         yield from statistics.accuracy_table(together(profile)).to_numpy().ravel()
+    if len(stored("adversarial", profile)):
+        yield from statistics.accuracy_table(past.right_together(profile)).to_numpy().ravel()
